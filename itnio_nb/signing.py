@@ -1,0 +1,173 @@
+"""The account (key, secret, base address) and the signed headers of its requests.
+
+Signing is pure: values and a time in, headers out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from itnio_nb.errors import AccountError
+
+DEFAULT_BASE_URL = "https://api.itniotech.com/voice"
+MASK = "********"
+
+
+class Secret:
+    """A text that never shows: `repr`, `str` and `format` give `********`, pickling is refused.
+
+    >>> secret = Secret("7bz1lzh9")
+    >>> f"the secret is {secret}"
+    'the secret is ********'
+
+    `reveal()` is the one way to its text.
+    """
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: str) -> None:
+        self.__text = text
+
+    def reveal(self) -> str:
+        """Return the text itself. Never print, log or store what this returns."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.__text.encode("utf-8", "replace"), other.__text.encode("utf-8", "replace"))
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.__text))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is never pickled: give the other process its own ITNIO_API_SECRET")
+
+
+@dataclass(frozen=True, init=False)
+class Account:
+    """Who asks, and where: API key, API secret and base address.
+
+    >>> Account("bDqJFiq9", "7bz1lzh9")
+    Account(api_key='bDqJFiq9', api_secret=********, base_url='https://api.itniotech.com/voice')
+
+    The same API is sold at other addresses; `base_url` is what stands before `/sipAdd`. Host and scheme
+    are lowered and a closing slash is dropped, so that one account is always written in one way: the
+    ledger knows a group by it. Raises `AccountError` for a key, secret or address that cannot be used.
+    """
+
+    api_key: str
+    api_secret: Secret
+    base_url: str
+
+    def __init__(self, api_key: str, api_secret: str | Secret, base_url: str = DEFAULT_BASE_URL) -> None:
+        secret = api_secret if isinstance(api_secret, Secret) else Secret(api_secret)
+        del api_secret  # from here on, a traceback that shows variables shows the mask
+        _require_header_text("API key", api_key)
+        if not secret.reveal():
+            raise AccountError("The API secret is empty: set ITNIO_API_SECRET, or give it to Account(...).")
+        if secret.reveal() != secret.reveal().strip() or not secret.reveal().isprintable():
+            raise AccountError("The API secret has blanks around it or characters that no secret has: copy it again.")
+        object.__setattr__(self, "api_key", api_key)
+        object.__setattr__(self, "api_secret", secret)
+        object.__setattr__(self, "base_url", _normal_base_url(base_url))
+
+    @classmethod
+    def from_env(cls) -> Account:
+        """Read `ITNIO_API_KEY`, `ITNIO_API_SECRET` and, where set, `ITNIO_BASE_URL`.
+
+        The environment goes first; what it lacks is read from the nearest `.env` file in this folder or
+        above it. Raises `AccountError` that names exactly the variables that are missing.
+        """
+        from dotenv import dotenv_values, find_dotenv
+
+        dotenv_path = find_dotenv(usecwd=True)
+        in_file = dotenv_values(dotenv_path) if dotenv_path else {}
+
+        def value(name: str) -> str:
+            return os.environ.get(name) or in_file.get(name) or ""
+
+        missing = [name for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET") if not value(name)]
+        if missing:
+            where = f"nor in {dotenv_path}" if dotenv_path else f"and there is no .env file in {Path.cwd()} or above"
+            are = "is" if len(missing) == 1 else "are"
+            raise AccountError(
+                f"{' and '.join(missing)} {are} not set: not in the environment, {where}. "
+                "Set it there, or write a line NAME=value for it into a .env file."
+            )
+        return cls(value("ITNIO_API_KEY"), value("ITNIO_API_SECRET"), value("ITNIO_BASE_URL") or DEFAULT_BASE_URL)
+
+
+def sign(api_key: str, api_secret: str | Secret, timestamp: int | str) -> str:
+    """Return the signature: MD5 of key + secret + timestamp, 32 lower-case hexadecimal digits.
+
+    >>> sign("bDqJFiq9", "7bz1lzh9", 1630468800)
+    '05d7a50893e22a5c4bb3216ae3396c7c'
+
+    `timestamp` is Unix time in whole seconds. Source: the request sample of the API document.
+    """
+    secret = api_secret if isinstance(api_secret, Secret) else Secret(api_secret)
+    del api_secret
+    # MD5 is what the API asks for; it protects nothing else here.
+    return hashlib.md5(f"{api_key}{secret.reveal()}{timestamp}".encode(), usedforsecurity=False).hexdigest()
+
+
+def signed_headers(account: Account, timestamp: int | str) -> dict[str, str]:
+    """Return the four headers that every request carries.
+
+    >>> signed_headers(Account("bDqJFiq9", "7bz1lzh9"), 1630468800)["Sign"]
+    '05d7a50893e22a5c4bb3216ae3396c7c'
+
+    Whoever sees them can send requests in this account's name until the timestamp expires (half an
+    hour): never log them. Source: the request sample of the API document.
+    """
+    return {
+        "Content-Type": "application/json;charset=UTF-8",
+        "Api-Key": account.api_key,
+        "Timestamp": str(timestamp),
+        "Sign": sign(account.api_key, account.api_secret, timestamp),
+    }
+
+
+def _require_header_text(name: str, text: str) -> None:
+    """Refuse a text that cannot stand in an HTTP header."""
+    if not text:
+        raise AccountError(f"The {name} is empty: set ITNIO_API_KEY, or give it to Account(...).")
+    if not (text.isascii() and text.isprintable()) or text != text.strip():
+        raise AccountError(f"The {name} has blanks around it or characters that no key has: copy it again.")
+
+
+def _normal_base_url(base_url: str) -> str:
+    advice = f"Write it like {DEFAULT_BASE_URL} (ITNIO_BASE_URL)."
+    try:
+        parts = urlsplit(base_url.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise AccountError(f"The base address cannot be read. {advice}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise AccountError(f"The base address {base_url!r} is not an http address. {advice}")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        # Not echoed: a password may be in it.
+        raise AccountError(f"The base address must not carry a user name, a query or a fragment. {advice}")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    at = "" if port in (None, usual) else f":{port}"
+    return f"{parts.scheme}://{host}{at}{parts.path.rstrip('/')}"
