@@ -1,0 +1,155 @@
+"""What an answer of the API means: its shape, and every status of the document in words."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from itnio_nb.model import Receipt, State
+
+_MAX_REASON = 300  # characters of a server's text that are kept
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What one status of the API means for the group that was asked for, in words."""
+
+    name: str  # the outcome, in two or three words
+    state: State
+    advice: str  # what it means, whether anything was created, what to do next
+    stops: str = ""  # what else it dooms: "run", "application", or nothing
+
+
+# Every status of the API document. The advice says: meaning, whether anything was created, next step.
+STATUSES = {
+    "0": Meaning("created", State.CREATED, "Nothing to do: all phones of the group were created."),
+    "-1": Meaning(
+        "authentication failed",
+        State.REFUSED,
+        "Authentication failed: the API key, the secret or the signature is wrong. Nothing was created. "
+        "Check ITNIO_API_KEY and ITNIO_API_SECRET, then submit again.",
+        stops="run",
+    ),
+    "-2": Meaning(
+        "address not allowed",
+        State.REFUSED,
+        "Address not allowed: this machine's IP address is not on the account's allow-list. Nothing was created. "
+        "Add the address in the ITNIO console, then submit again.",
+        stops="run",
+    ),
+    "-16": Meaning(
+        "timestamp expired",
+        State.REFUSED,
+        "Timestamp expired: the clocks of this machine and of the server differ by more than half an hour. "
+        "Nothing was created. Set this machine's clock, then submit again.",
+        stops="run",
+    ),
+    "-18": Meaning(
+        "server fault",
+        State.UNKNOWN,
+        "Server fault: the server failed inside. It is not known whether the phones were created. "
+        "Look at the application's phones before anything is sent again.",
+    ),
+    "-20": Meaning(
+        "name taken",
+        State.EXISTS,
+        "Name taken: the group name or the phone name is in use in this application. This request created nothing. "
+        "Look at the application's phones: the group may be there already; otherwise choose another phone name.",
+    ),
+    "-22": Meaning(
+        "field refused",
+        State.REFUSED,
+        "Field refused: a field breaks a rule of the API, or the application id is wrong. Nothing was created. "
+        "Mend the order, then submit it again.",
+    ),
+    "-23": Meaning(
+        "application full",
+        State.REFUSED,
+        "Application full: it can hold no more phones. Nothing was created. "
+        "Have the limit raised or use another application, then submit again.",
+        stops="application",
+    ),
+}
+_REASONS = {
+    "0": "success",
+    "-1": "Authentication error",
+    "-2": "Restricted IP access",
+    "-16": "Timestamp expires",
+    "-18": "Port program unusual",
+    "-20": "Data existing",
+    "-22": "Parameter exception",
+    "-23": "Data caps",
+}
+UNDOCUMENTED = Meaning(
+    "status not documented",
+    State.UNKNOWN,
+    "Status not documented: the API document does not list it. It is not known whether the phones were created. "
+    "Look at the application's phones before anything is sent again.",
+)
+NO_ANSWER = Meaning(
+    "no answer of the API",
+    State.UNKNOWN,
+    "No answer of the API: the request left, and what came back does not tell. It is not known whether the phones "
+    "were created. Look at the application's phones before anything is sent again.",
+)
+NEVER_SENT = Meaning(
+    "not sent",
+    State.PLANNED,
+    "Not sent: no connection to the server. Nothing was created. "
+    "Check the network and ITNIO_BASE_URL, then submit again: the group is still planned.",
+    stops="run",
+)
+
+
+def stops(receipt: Receipt) -> str:
+    """Return what a receipt dooms besides its own group: "run", "application" or ""."""
+    if receipt.state is State.PLANNED:
+        return NEVER_SENT.stops
+    return STATUSES[receipt.status].stops if receipt.status in STATUSES else ""
+
+
+class NeverSentError(Exception):
+    """The request certainly never left this machine."""
+
+
+class NoAnswerError(Exception):
+    """The request may have arrived, and nothing that came back is an answer of the API."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in the API's own shape."""
+
+    status: str
+    reason: str
+    data: Any
+
+
+def read_answer(http_status: int, content: bytes) -> Answer:
+    """Accept a body in the API's own shape that came with HTTP 200; anything else is no answer of the API.
+
+    `status` may be text or a whole number, `reason` must be there. The document knows no other HTTP status
+    than 200: portals and proxies answer too, and theirs is neither a success nor a refusal.
+    """
+    if http_status != 200:
+        raise NoAnswerError(f"HTTP {http_status} instead of an answer of the API")
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        raise NoAnswerError("HTTP 200, but the body is not JSON") from None
+    status = body.get("status") if isinstance(body, dict) else None
+    if isinstance(status, int) and not isinstance(status, bool):
+        status = str(status)
+    if not isinstance(status, str) or not re.fullmatch(r"0|-?[1-9][0-9]{0,8}", status) or "reason" not in body:
+        raise NoAnswerError("HTTP 200, but the body has not the API's shape")
+    reason = body["reason"]
+    words = _plain_words(reason) if isinstance(reason, str) else ""
+    return Answer(status, words or _REASONS.get(status, "no reason given"), body.get("data"))
+
+
+def _plain_words(text: str) -> str:
+    """Keep a server's text to one short line without control or direction characters."""
+    printable = "".join(character if character.isprintable() else " " for character in text[: 10 * _MAX_REASON])
+    return " ".join(printable.split())[:_MAX_REASON]
