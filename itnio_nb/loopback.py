@@ -1,0 +1,124 @@
+"""A small HTTP/1.1 server on 127.0.0.1 that hands each request to one function: what the sandbox stands on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR, socket
+from typing import Any
+
+_MAX_BODY = 1 << 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came in."""
+
+    method: str
+    path: str
+    address: str  # of the client
+    header: Callable[[str], str]  # by name in any case, "" for one that is not there
+    body: bytes
+
+
+class LoopbackServer(ThreadingHTTPServer):
+    """Serves on 127.0.0.1; `answer` turns a request into an HTTP status and a JSON object, `now` is its clock."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(
+        self, port: int, answer: Callable[[Request], tuple[int, dict[str, Any]]], now: Callable[[], float]
+    ) -> None:
+        self.answer = answer
+        self.now = now
+        self._open: set[socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own, and remember it."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is not worth a traceback."""
+
+    def cut_connections(self) -> None:
+        """End the connections that clients keep open."""
+        for connection in list(self._open):
+            try:
+                connection.shutdown(SHUT_RDWR)
+            except OSError:
+                continue  # it has just gone by itself
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections are kept
+    wbufsize = -1  # the answer leaves in one piece
+    disable_nagle_algorithm = True
+    server: LoopbackServer
+
+    def _serve(self) -> None:
+        body = self._body()
+        if body is None:
+            self._send(413, {"error": "The body is longer than 1 MiB, or its length cannot be read."})
+            return
+        request = Request(
+            self.command, self.path, str(self.client_address[0]), lambda name: self.headers.get(name, ""), body
+        )
+        self._send(*self.server.answer(request))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - the library's names
+
+    def _body(self) -> bytes | None:
+        """Read the body, of a given length or in chunks; None for one that is too long or has no length."""
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self._chunks()
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit()) or len(length) > 9 or int(length) > _MAX_BODY:
+            self.close_connection = True
+            return None
+        return self.rfile.read(int(length))
+
+    def _chunks(self) -> bytes | None:
+        body = bytearray()
+        while True:
+            digits = self.rfile.readline(100).split(b";")[0].strip()
+            if not digits or not set(digits.lower()) <= set(b"0123456789abcdef"):
+                break
+            size = int(digits, 16)
+            if len(body) + size > _MAX_BODY:
+                break
+            if size == 0:
+                while self.rfile.readline(1000).strip():
+                    pass  # trailers say nothing here
+                return bytes(body)
+            body += self.rfile.read(size)
+            self.rfile.readline(10)
+        self.close_connection = True
+        return None
+
+    def _send(self, code: int, answer: dict[str, Any]) -> None:
+        content = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json;charset=UTF-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Date the answers by the server's own clock."""
+        return formatdate(timestamp or self.server.now(), usegmt=True)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Say nothing: the headers would show signatures."""

@@ -1,0 +1,263 @@
+"""A stand-in for the ITNIO Voice API on 127.0.0.1, for rehearsals, demonstrations and tests.
+
+It obeys the API document, not our client: its signature, limits and statuses are its own reading of it.
+It does not emulate: `sipReset`, a rate limit (none is published), TLS, keeping phones when it stops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import string
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
+
+from itnio_nb.loopback import LoopbackServer, Request
+from itnio_nb.signing import Account
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_REASONS = {
+    "0": "success",
+    "-1": "Authentication error",
+    "-2": "Restricted IP access",
+    "-16": "Timestamp expires",
+    "-18": "Port program unusual",
+    "-20": "Data existing",
+    "-22": "Parameter exception",
+    "-23": "Data caps",
+}
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class _Refusal(Exception):  # noqa: N818 - a status of the API, not an error of ours
+    """Answer with this status."""
+
+
+class Sandbox:
+    """The API on a free port of 127.0.0.1, with an account of its own; its phones live in memory.
+
+        with Sandbox() as sandbox:
+            client = Client(sandbox.account)
+            client.create_phones(PhoneGroup("sales", "desk", 30, "861000000", sandbox.app_id))
+            sandbox.phones          # the 30 phones, one row each
+
+    In a notebook, `Sandbox().start()` and `stop()`. Any language's client can use it: `base_url` ends in
+    `/voice`. What can be set, before or while it runs:
+
+    `latency`            seconds before each answer
+    `clock_offset`       seconds by which the server's clock is ahead (a timestamp may be 1,800 s off: -16)
+    `allowed_addresses`  client addresses that may ask, None for all (others: -2)
+    `cap`                phones that one application can hold, None for no cap (above: -23)
+    `broken`             True: every sipAdd and sipQuery answers -18 and does nothing
+    `app_ids`            application ids that exist, None for any (others: -22)
+    `lenient_names`      True: names of 1–32 characters, as the vendor's own samples send them
+
+    `served` counts the answers by (call, status), such as `served["sipAdd", "0"]`.
+    """
+
+    app_id = "4luaKsL2"
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        latency: float = 0.0,
+        clock_offset: float = 0.0,
+        allowed_addresses: Collection[str] | None = None,
+        cap: int | None = None,
+        app_ids: Collection[str] | None = None,
+        lenient_names: bool = False,
+        api_key: str | None = None,
+        api_secret: str | None = None,
+    ) -> None:
+        self.latency = latency
+        self.clock_offset = clock_offset
+        self.allowed_addresses = allowed_addresses
+        self.cap = cap
+        self.app_ids = app_ids
+        self.lenient_names = lenient_names
+        self.broken = False
+        self.served: Counter[tuple[str, str]] = Counter()
+        self._port = port
+        self._key = api_key or _random_text()
+        self._secret = api_secret or _random_text()
+        self._lock = threading.Lock()
+        self._made = 0
+        self._records: dict[str, list[dict[str, str]]] = {}
+        self._group_names: dict[str, set[str]] = {}
+        self._phone_names: dict[str, set[str]] = {}
+        self._server: LoopbackServer | None = None
+
+    def start(self) -> Self:
+        """Listen; the port stays the same when it is started again after `stop()`."""
+        if self._server is None:
+            self._server = LoopbackServer(self._port, self._answer, self._now)
+            self._port = self._server.server_address[1]
+            threading.Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and cut all connections; the phones stay until this object goes."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server.cut_connections()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        phones = sum(len(records) for records in self._records.values())
+        return f"Sandbox({'running' if self._server else 'stopped'}, {phones:,} phones)"
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens, such as `http://127.0.0.1:40123/voice`."""
+        if not self._port:
+            raise RuntimeError("The sandbox has no address yet: start() it, or use it in a with statement.")
+        return f"http://127.0.0.1:{self._port}/voice"
+
+    @property
+    def account(self) -> Account:
+        """The account that it accepts."""
+        return Account(self._key, self._secret, self.base_url)
+
+    @property
+    def phones(self) -> pd.DataFrame:
+        """Every phone that exists in it: `groupName phoneName account password displayNum appId`."""
+        import pandas as pd
+
+        columns = ["groupName", "phoneName", "account", "password", "displayNum", "appId"]
+        with self._lock:
+            rows = [{**record, "appId": app_id} for app_id, records in self._records.items() for record in records]
+        return pd.DataFrame(rows, columns=columns, dtype=object)
+
+    def _now(self) -> float:
+        return time.time() + self.clock_offset
+
+    def _answer(self, request: Request) -> tuple[int, dict[str, Any]]:
+        """Answer one request as the document says; object to what it does not know."""
+        calls: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "/voice/sipAdd": self._add,
+            "/voice/sipQuery": self._query,
+        }
+        if self.latency:
+            time.sleep(self.latency)
+        path = request.path.split("?")[0]
+        if path not in calls:
+            return 404, {"error": f"The sandbox knows {' and '.join(calls)}, not {path}."}
+        if request.method != "POST":
+            return 405, {"error": f"{path} is asked by POST, not {request.method}."}
+        data = None
+        try:
+            self._admit(request)
+            data = calls[path](_json_object(request.body))
+            status = "0"
+        except _Refusal as refusal:
+            status = str(refusal)
+        with self._lock:
+            self.served[path.removeprefix("/voice/"), status] += 1
+        return 200, {"status": status, "reason": _REASONS[status], "data": data}
+
+    def _admit(self, request: Request) -> None:
+        timestamp = request.header("Timestamp")
+        expected = hashlib.md5((self._key + self._secret + timestamp).encode()).hexdigest()  # noqa: S324 - the API's rule
+        if request.header("Api-Key") != self._key or request.header("Sign").lower() != expected:
+            raise _Refusal("-1")
+        if self.allowed_addresses is not None and request.address not in self.allowed_addresses:
+            raise _Refusal("-2")
+        if not _is_digits(timestamp, 1, 12) or abs(self._now() - int(timestamp)) > 1800:
+            raise _Refusal("-16")
+        if self.broken:
+            raise _Refusal("-18")
+
+    def _add(self, body: dict[str, Any]) -> None:
+        app_id = self._known_app(body.get("appId"))
+        group, phone = self._name(body.get("groupName")), self._name(body.get("phoneName"))
+        quantity = _whole_number(body.get("quantity"), 1, 50)
+        number = body.get("displayNum")
+        if not _is_digits(number, 7, 13):
+            raise _Refusal("-22")
+        with self._lock:
+            records = self._records.setdefault(app_id, [])
+            groups, phones = self._group_names.setdefault(app_id, set()), self._phone_names.setdefault(app_id, set())
+            if group in groups or phone in phones:
+                raise _Refusal("-20")
+            if self.cap is not None and len(records) + quantity > self.cap:
+                raise _Refusal("-23")
+            groups.add(group)
+            phones.add(phone)
+            for at in range(1, quantity + 1):
+                self._made += 1
+                records.append(
+                    {
+                        "groupName": group,
+                        "phoneName": f"{phone}-{at}",
+                        "account": f"test_{self._made:03d}",
+                        "password": _random_text(),
+                        "displayNum": number,
+                    }
+                )
+
+    def _query(self, body: dict[str, Any]) -> dict[str, Any]:
+        params = body.get("params")
+        app_id = self._known_app(params.get("appId") if isinstance(params, dict) else None)
+        current = _whole_number(body.get("current", 1), 1, 10**9)
+        size = _whole_number(body.get("size", 25), 1, 100)
+        with self._lock:
+            records = self._records.get(app_id, [])
+            total = len(records)
+            page = records[(current - 1) * size : current * size]
+        return {"total": total, "size": size, "current": current, "pages": -(-total // size), "records": page}
+
+    def _known_app(self, app_id: object) -> str:
+        if not isinstance(app_id, str) or not app_id or (self.app_ids is not None and app_id not in self.app_ids):
+            raise _Refusal("-22")
+        return app_id
+
+    def _name(self, name: object) -> str:
+        shortest = 1 if self.lenient_names else 4
+        if not isinstance(name, str) or not shortest <= len(name) <= 32 or any(map(_is_control, name)):
+            raise _Refusal("-22")
+        return name
+
+
+def _random_text() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _Refusal("-22") from None
+    if not isinstance(value, dict):
+        raise _Refusal("-22")
+    return value
+
+
+def _whole_number(value: object, least: int, most: int) -> int:
+    """Accept an integer or, as the PHP sample sends it, a text of decimal digits."""
+    if isinstance(value, str) and _is_digits(value, 1, 10):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise _Refusal("-22")
+    return value
+
+
+def _is_digits(text: object, least: int, most: int) -> TypeGuard[str]:
+    return isinstance(text, str) and least <= len(text) <= most and text.isascii() and text.isdigit()
+
+
+def _is_control(character: str) -> bool:
+    return character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029"
