@@ -1,0 +1,116 @@
+"""The ledger's tables, their version, and how its SQLite file is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from itnio_nb.errors import LedgerError
+
+SCHEMA = 1
+
+metadata = sa.MetaData()
+info = sa.Table("itnio_ledger", metadata, sa.Column("schema", sa.Integer, nullable=False))
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("base_url", sa.Text, nullable=False),
+    sa.Column("api_key", sa.Text, nullable=False),
+    sa.UniqueConstraint("base_url", "api_key"),
+)
+groups = sa.Table(  # the ledger's key: account, application, group name
+    "groups",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
+    sa.Column("app_id", sa.Text, nullable=False),
+    sa.Column("group_name", sa.Text, nullable=False),
+    sa.UniqueConstraint("account_id", "app_id", "group_name"),
+)
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("started", sa.Text, nullable=False),
+    sa.Column("finished", sa.Text),  # empty while a group is left to be sent
+    sa.Column("note", sa.Text, nullable=False, default=""),  # why it stopped, what could not be verified
+    sa.Column("verified", sa.Integer),  # phones of its created groups that were seen in the account
+    sa.Column("orders", sa.Text, nullable=False),  # JSON: the orders, their source and findings
+)
+run_groups = sa.Table(
+    "run_groups",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False, index=True),
+    sa.Column("phone_name", sa.Text, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("display_num", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False),
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("advice", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["run_id", "position"], ["run_groups.run_id", "run_groups.position"]),
+    sa.Index("receipts_by_group", "group_id", "id"),
+    sa.Index("receipts_by_run", "run_id", "position", "id"),
+)
+
+
+def open_engine(path: Path) -> sa.Engine:
+    """Return an engine for a SQLite file whose transactions take the write lock first where they ask for it.
+
+    A transaction asks with the execution option `itnio_write=True`.
+    """
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
+    sa.event.listen(engine, "connect", _set_up)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def open_schema(connection: sa.Connection, path: Path) -> None:
+    """Make the tables in an empty file; refuse a file that holds something else, or a newer version's ledger."""
+    tables = sa.inspect(connection).get_table_names()
+    if not tables:
+        metadata.create_all(connection)
+        connection.execute(info.insert().values(schema=SCHEMA))
+        return
+    if info.name not in tables:
+        raise LedgerError(
+            f"{path} is a database, but not a ledger: choose another file with Ledger(path) or ITNIO_LEDGER."
+        )
+    version = connection.execute(sa.select(info.c.schema)).scalar_one()
+    if version > SCHEMA:
+        raise LedgerError(f"The ledger {path} was made by a newer itnio-nb (schema {version}): upgrade this one.")
+
+
+def _set_up(connection: Any, _: object) -> None:
+    """Prepare a new connection. Python's own transaction handling is switched off: `_begin` does it."""
+    connection.isolation_level = None
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables or info.name in tables:  # the mode is kept in the file: never change one that is not ours
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("itnio_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
