@@ -1,0 +1,45 @@
+"""The progress bar of a run: a widget in a notebook, text elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from itnio_nb.model import State
+
+_TOLD = (State.CREATED, State.EXISTS, State.REFUSED, State.UNKNOWN)
+
+
+@contextmanager
+def progress_bar(total: int) -> Iterator[Any]:
+    """Show a tqdm bar over `total` groups while the context lasts.
+
+    `ITNIO_PROGRESS` in the environment decides otherwise: `text` for text in a notebook too, `off` for none.
+    """
+    from tqdm.auto import tqdm as auto_tqdm
+    from tqdm.notebook import tqdm_notebook
+    from tqdm.std import tqdm as text_tqdm
+
+    wanted = os.environ.get("ITNIO_PROGRESS", "")
+    options: dict[str, Any] = {"total": total, "unit": " groups", "desc": "Submit", "disable": wanted == "off"}
+    if wanted or not issubclass(auto_tqdm, tqdm_notebook):
+        with text_tqdm(**options) as bar:
+            yield bar
+        return
+    from IPython.display import publish_display_data
+
+    widget_bar: Any = auto_tqdm  # the class has a container in a notebook only
+    with widget_bar(**options, display=False) as bar:
+        # The view alone: tqdm's own display adds a text that a saved notebook would show for ever as 0 %.
+        view = {"version_major": 2, "version_minor": 0, "model_id": bar.container.model_id}
+        publish_display_data({"application/vnd.jupyter.widget-view+json": view})  # type: ignore[no-untyped-call] # IPython
+        yield bar
+
+
+def advance(bar: Any, counts: Counter[State]) -> None:
+    """Show how far a run is, with its counts by state."""
+    bar.n = counts.total() - counts[State.PLANNED] - counts[State.SENDING]
+    bar.set_postfix({str(state): counts[state] for state in _TOLD})

@@ -1,0 +1,185 @@
+"""Results for people: tables with outcome and advice, the summary line, the result files."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from itnio_nb.errors import InputError
+from itnio_nb.model import API_COLUMNS, SOURCE, Action, Source, State, count
+from itnio_nb.read import FORMULA_LIKE, RESULT_COLUMNS
+
+_SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
+_LOOK_FIRST = "Look at the application's phones before anything is sent again."
+_UNSETTLED = (State.SENDING, State.UNKNOWN)
+# The worst first: an order takes the worst state of its groups.
+_WORST = (State.UNKNOWN, State.PARTIAL, State.REFUSED, State.PLANNED, State.CREATED, State.EXISTS)
+_FILES = {
+    "created": (State.CREATED,),
+    "existed": (State.EXISTS,),
+    "refused": (State.REFUSED, State.PARTIAL),
+    "unknown": (State.UNKNOWN,),
+    "notsent": ("not sent",),
+    "invalid": ("invalid",),
+}
+
+
+def outcome_table(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return the groups of a run with what became of each: API columns, `state status reason advice row at`.
+
+    `groups` is what `Ledger.run_table` returns. A group that this run did not send takes its state from the
+    plan's action, or from what the ledger had learnt of it elsewhere.
+    """
+    state, action, before = groups["state"], groups["action"], groups["before"]
+    elsewhere = before + " in run " + groups["run"]
+    cases: list[tuple[pd.Series, str, str | pd.Series, str]] = [
+        (state != "", "", groups["reason"], ""),
+        (action == Action.EXISTS, State.EXISTS, groups["why"], "Nothing was sent: the group is there."),
+        (action == Action.IN_DOUBT, State.UNKNOWN, groups["why"], f"Nothing was sent. {_LOOK_FIRST}"),
+        (before.isin(_UNSETTLED), State.UNKNOWN, elsewhere, f"Nothing was sent. {_LOOK_FIRST}"),
+        (
+            ~before.isin(["", State.PLANNED, State.REFUSED]),
+            State.EXISTS,
+            elsewhere,
+            "Nothing was sent: the group is there.",
+        ),
+    ]
+    table = groups[[*API_COLUMNS, "state", "status", "reason", "advice", "row", "at"]].copy()
+    left = np.ones(len(groups), dtype=bool)
+    for where, becomes, reason, advice in cases:
+        hit = left & where.to_numpy(dtype=bool)
+        left &= ~hit
+        if becomes:
+            table.loc[hit, "state"] = str(becomes)
+            table.loc[hit, "reason"] = reason if isinstance(reason, str) else reason[hit]
+            table.loc[hit, "advice"] = advice
+    table.loc[left, ["state", "reason", "advice"]] = [
+        str(State.PLANNED),
+        "not sent",
+        "Submit the plan again: it goes on here.",
+    ]
+    return table
+
+
+def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: bool) -> str:
+    """Return the one line that says what became of a run.
+
+    `Done. Groups: 11 created (310 phones), 3 existed, 0 refused, 1 unknown, 0 not sent. Verified: 310 of 310
+    phones.` It begins with `Running.` until the run is over, and with `Stopped.` where a group was not sent.
+    """
+    states = Counter(table["state"])
+    phones = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
+    word = "Running." if not over else "Stopped." if states[State.PLANNED] else "Done."
+    unsettled = states[State.UNKNOWN] + (states[State.SENDING] if over else 0)
+    parts = [
+        f"{states[State.CREATED]:,} created ({count(phones, 'phone')})",
+        f"{states[State.EXISTS]:,} existed",
+        *([f"{states[State.PARTIAL]:,} partial"] if states[State.PARTIAL] else []),
+        f"{states[State.REFUSED]:,} refused",
+        f"{unsettled:,} unknown",
+        f"{states[State.PLANNED]:,} not sent" if over else f"{states[State.PLANNED] + states[State.SENDING]:,} to go",
+    ]
+    seen = f" Verified: {verified:,} of {count(phones, 'phone')}." if verified is not None else ""
+    return f"{word} Groups: {', '.join(parts)}.{seen}{' ' + note if note else ''}"
+
+
+def show_text(summary: str, table: pd.DataFrame) -> str:
+    """Return a summary line and a table as text."""
+    if table.empty:
+        return summary
+    with pd.option_context("display.unicode.east_asian_width", True):
+        return f"{summary}\n\n{table.to_string(index=False, max_rows=_shown(table))}"
+
+
+def show_html(summary: str, table: pd.DataFrame) -> str:
+    """Return a summary line and a table as HTML, every text in them escaped."""
+    if table.empty:
+        return f"<p><b>{escape(summary)}</b></p>"
+    with pd.option_context("display.max_colwidth", None):
+        cells = table.to_html(index=False, max_rows=_shown(table), notebook=True, show_dimensions=len(table) > _SHOWN)
+    return f"<p><b>{escape(summary)}</b></p>\n{cells}"
+
+
+def _shown(table: pd.DataFrame) -> int | None:
+    return None if len(table) <= _SHOWN else 20
+
+
+def order_outcomes(orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return what became of each order, indexed by row: the result columns `itnio_row` … `itnio_sent_at`.
+
+    An order takes the worst state of its groups; one with an error is `invalid`; one that had no group in
+    the run is `not sent`.
+    """
+    outcomes = pd.DataFrame(index=orders.index, columns=list(RESULT_COLUMNS[1:]), dtype=object)
+    outcomes[:] = ""
+    outcomes["itnio_state"], outcomes["itnio_reason"] = "not sent", "not part of this run"
+    worst = _worst_groups(table)
+    rows = worst.index.intersection(orders.index)
+    for column, source in zip(RESULT_COLUMNS[1:], ("state", "status", "reason", "advice", "at"), strict=True):
+        outcomes.loc[rows, column] = worst.loc[rows, source]
+    errors = findings[findings["severity"] == "error"]
+    told = errors["column"] + " " + errors["problem"]
+    for column, texts in (("itnio_reason", told), ("itnio_advice", errors["advice"])):
+        joined = texts.groupby(errors["row"]).agg(lambda several: "; ".join(dict.fromkeys(several)))
+        outcomes.loc[joined.index, column] = joined
+    outcomes.loc[errors["row"].unique(), "itnio_state"] = "invalid"
+    outcomes.insert(0, "itnio_row", outcomes.index)
+    return outcomes
+
+
+def _worst_groups(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one line for each row of the orders: its worst group, and how many groups share that state."""
+    state = table["state"].replace(str(State.SENDING), str(State.UNKNOWN))
+    rank = state.map({str(state): at for at, state in enumerate(_WORST)})
+    ranked = table.assign(state=state, rank=rank).sort_values(["row", "rank"], kind="stable")
+    size = ranked.groupby("row")["state"].transform("size")
+    same = ranked.groupby(["row", "rank"])["state"].transform("size")
+    some = size > 1
+    ranked.loc[some, "reason"] = (same.astype(str) + " of " + size.astype(str) + " groups: " + ranked["reason"])[some]
+    ranked["state"] = ranked["state"].replace(str(State.PLANNED), "not sent")
+    return ranked.drop_duplicates("row").set_index("row")
+
+
+def write_results(
+    orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataFrame, folder: str | os.PathLike[str], run: str
+) -> dict[str, Path]:
+    """Write the six result files of a run and return their paths by kind (`created` … `invalid`).
+
+    Every order is in exactly one of them, with all its original columns in their order and ours behind. UTF-8
+    with a byte order mark, every field quoted, cells that a spreadsheet would run as a formula behind an
+    apostrophe (`read_orders` takes it away again). Raises `InputError` where the folder cannot be written.
+    """
+    outcomes = order_outcomes(orders, findings, table)
+    source = orders.attrs[SOURCE]
+    headers = list(source.headers) if isinstance(source, Source) else list(orders.columns)
+    columns = list(source.columns) if isinstance(source, Source) else list(orders.columns)
+    full = pd.concat([orders[columns], outcomes], axis=1).astype(object).astype(str)
+    full = full.apply(lambda cells: cells.str.replace(FORMULA_LIKE, r"'\1", regex=True))
+    full.columns = pd.Index(
+        [*pd.Series(headers, dtype=object).str.replace(FORMULA_LIKE, r"'\1", regex=True), *RESULT_COLUMNS]
+    )
+    folder = Path(folder)
+    paths = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, states in _FILES.items():
+            paths[kind] = folder / f"{run}-{kind}.csv"
+            _write_csv(full[outcomes["itnio_state"].isin(states)], paths[kind])
+    except OSError as error:
+        raise InputError(
+            f"The result files cannot be written to {folder} ({error.strerror}): choose another folder."
+        ) from None
+    return paths
+
+
+def _write_csv(rows: pd.DataFrame, path: Path) -> None:
+    """Write beside the file, then put it in its place: a reader never meets half of it."""
+    unfinished = path.with_suffix(".tmp")
+    rows.to_csv(unfinished, index=False, quoting=csv.QUOTE_ALL, encoding="utf-8-sig")
+    unfinished.replace(path)

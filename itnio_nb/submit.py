@@ -1,0 +1,268 @@
+"""Walk a plan through client and ledger, in the background: what is sent, what came back, what was left."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from itnio_nb.answers import STATUSES, stops
+from itnio_nb.client import Client
+from itnio_nb.errors import InputError, ItnioError, StalePlanError
+from itnio_nb.ledger import Ledger
+from itnio_nb.model import Action, Receipt, State, phone_groups
+from itnio_nb.plan import Plan, fingerprint, pack_orders, unpack_orders
+from itnio_nb.progress import advance, progress_bar
+from itnio_nb.review import outcome_table, run_summary, show_html, show_text, write_results
+from itnio_nb.settle import TAKEN, Listing, look, phones_seen, settle_taken
+
+_TICK = 0.2  # seconds between two looks at the progress
+_SHOWN = ["row", "groupName", "phoneName", "quantity", "displayNum", "appId", "state", "status", "reason", "advice"]
+
+_live: dict[tuple[Path, int], Run] = {}  # runs that work in this process
+_starting = threading.RLock()
+
+
+def submit_plan(plan: Plan, client: Client, ledger: Ledger, *, workers: int = 8, rate: float | None = None) -> Run:
+    """Send what a plan has to create, and return at once with the `Run` that works in the background.
+
+        run = submit_plan(plan, client, ledger).wait()
+        run.summary
+
+    `workers` requests are under way at once, `rate` is the most requests in one second (None: no limit). A
+    group that the ledger knows as made, being sent or in doubt is never sent. Submitting a plan whose run is
+    unfinished goes on with that run; one that is still working here is returned as it is: a double click
+    sends nothing twice. Raises `StalePlanError` for a plan that was made for another account, `LedgerError`
+    where the intent cannot be written.
+    """
+    if workers < 1 or (rate is not None and rate <= 0):
+        raise InputError("A run needs at least 1 worker and, where a rate is given, more than 0 requests a second.")
+    account = client.account
+    if plan.made_for not in (None, (account.base_url, account.api_key)):
+        raise StalePlanError("This plan was made for another account or address: make it again with this client.")
+    wanted = fingerprint(plan.table, account)
+    with _starting:
+        run_id = ledger.unfinished_run(account, wanted)
+        if run_id is None:
+            run_id = ledger.open_run(account, wanted, _to_keep(plan), pack_orders(plan))
+        working = _live.get((ledger.path, run_id))
+        if working is None:
+            client.widen(workers)
+            working = _live[ledger.path, run_id] = Run(run_id, client, ledger, workers, rate)
+        return working
+
+
+def _to_keep(plan: Plan) -> pd.DataFrame:
+    """Return the plan's groups as the ledger keeps them: those to be made again are marked."""
+    again = [key in plan.again for key in zip(plan.table["appId"], plan.table["groupName"], strict=True)]
+    return plan.table.assign(action=plan.table["action"].mask(pd.Series(again, dtype=bool), str(Action.RECREATE)))
+
+
+class Run:
+    """One execution of a plan, at work in background threads. It shows itself in a cell; it never prints."""
+
+    def __init__(self, run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> None:
+        self._id, self._client, self._ledger = run_id, client, ledger
+        self.name = str(ledger.run_info(run_id)["name"])
+        table = self.table
+        self._groups = list(phone_groups(table))
+        self._states = [State(state) for state in table["state"]]
+        self._queue = deque(at for at, status in enumerate(table["status"]) if _unsent(self._states[at], status))
+        self._statuses = table["status"].tolist()
+        self._pace = _Pace(rate)
+        self._workers = min(workers, len(self._queue))
+        self._stopping, self._over = threading.Event(), threading.Event()
+        self._full: set[str] = set()  # applications that can hold no more
+        self._notes: list[str] = []
+        self._error: BaseException | None = None
+        threading.Thread(target=self._conduct, name=f"run-{self.name}", daemon=True).start()
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is over: everything sent and looked at, or stopped."""
+        return self._over.is_set()
+
+    @property
+    def counts(self) -> Counter[State]:
+        """Number of groups by state, over the whole plan, whoever sent them; a state without groups counts 0."""
+        return Counter(self._states)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each group, as the ledger has it: API columns, `state status reason advice row at`."""
+        return outcome_table(self._ledger.run_table(self._id))
+
+    @property
+    def summary(self) -> str:
+        """What became of the run, in one line."""
+        info = self._ledger.run_info(self._id)
+        return run_summary(self.table, info["verified"], info["note"], over=self.done)
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait until the run is over, showing a progress bar, and return the run.
+
+        Raises `TimeoutError` after `timeout` seconds (the run goes on) and the error that ended the run, if
+        one did. Interrupting the cell stops the run.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            if not self.done:
+                with progress_bar(len(self._groups)) as bar:
+                    while not self._over.wait(
+                        _TICK if deadline is None else max(0, min(_TICK, deadline - time.monotonic()))
+                    ):
+                        advance(bar, self.counts)
+                        if deadline is not None and time.monotonic() >= deadline:
+                            raise TimeoutError(f"The run is not over after {timeout} s; it goes on. {self.summary}")
+                    advance(bar, self.counts)
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+        if self._error is not None:
+            raise self._error
+        return self
+
+    def stop(self) -> None:
+        """Finish what is under way, leave the rest "not sent", and return when that is done.
+
+        It takes as long as the answers that are awaited, at most the client's timeout.
+        """
+        self._stopping.set()
+        self._over.wait()
+
+    def write_results(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
+        """Write `<run>-created.csv`, `-existed`, `-refused`, `-unknown`, `-notsent`, `-invalid`; return their paths.
+
+        Every row of the orders is in exactly one of them.
+        """
+        orders, findings = unpack_orders(self._ledger.run_info(self._id)["orders"])
+        return write_results(orders, findings, self.table, folder, self.name)
+
+    def __repr__(self) -> str:
+        return show_text(self.summary, self.table[_SHOWN[:-1]])
+
+    def _repr_html_(self) -> str:
+        return show_html(self.summary, self.table[_SHOWN])
+
+    def _conduct(self) -> None:
+        """Send, look, close the run: the life of the background thread."""
+        verified = None
+        try:
+            workers = [
+                threading.Thread(target=self._work, name=f"worker-{at}", daemon=True) for at in range(self._workers)
+            ]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+            if not self._stopping.is_set():
+                verified = self._look()
+            self._states = [State(state) for state in self.table["state"]]
+            if not self._workers:
+                self._notes.append(self._why_nothing())
+            finished = State.PLANNED not in self._states
+            self._ledger.close_run(self._id, finished=finished, note=" ".join(self._notes), verified=verified)
+        except BaseException as error:  # noqa: BLE001 - kept for wait(), which raises it
+            self._error = self._error or error
+        finally:
+            with _starting:
+                _live.pop((self._ledger.path, self._id), None)
+            self._over.set()
+
+    def _work(self) -> None:
+        """Send one group after the other until there is none, or the run stops."""
+        try:
+            while not self._stopping.is_set():
+                try:
+                    at = self._queue.popleft()
+                except IndexError:
+                    return
+                if self._groups[at].app_id not in self._full and self._pace.wait(self._stopping):
+                    self._send(at)
+        except BaseException as error:  # noqa: BLE001 - kept for wait(), which raises it
+            self._error = self._error or error
+            self._stopping.set()
+
+    def _send(self, at: int) -> None:
+        """Claim, send, record, tell: in this order."""
+        group = self._groups[at]
+        if not self._ledger.claim(self._id, at):
+            return  # another run or process has it; its state is read from the ledger at the end
+        self._states[at] = State.SENDING
+        receipt = self._client.create_phones(group)
+        if receipt.status == TAKEN:  # it does not say which name: not known until it was looked up
+            receipt = replace(receipt, state=State.UNKNOWN)
+        self._tell(at, receipt)
+        if stops(receipt) == "run" and not self._stopping.is_set():
+            self._stopping.set()
+            self._notes.append(f"It stopped itself ({receipt.reason}): {receipt.advice}")
+        elif stops(receipt) == "application" and group.app_id not in self._full:
+            self._full.add(group.app_id)
+            self._notes.append(f"Application {group.app_id} is full: nothing more was sent to it.")
+
+    def _tell(self, at: int, receipt: Receipt) -> None:
+        self._ledger.record(self._id, at, receipt)
+        self._states[at], self._statuses[at] = receipt.state, receipt.status
+
+    def _look(self) -> int | None:
+        """Settle each name that was taken, and count the phones of the created groups that are really there."""
+        listings: dict[str, Listing] = {}
+        seen = None
+        for at, group in enumerate(self._groups):
+            taken = self._states[at] is State.UNKNOWN and self._statuses[at] == TAKEN
+            if not taken and self._states[at] is not State.CREATED:
+                continue
+            try:
+                if group.app_id not in listings:
+                    listings[group.app_id] = look(self._client, group.app_id)
+            except ItnioError as error:
+                self._notes.append(f"Not verified: {error}")
+                return None
+            if taken:
+                self._tell(at, settle_taken(group, listings[group.app_id]))
+            else:
+                seen = (seen or 0) + phones_seen(group, listings[group.app_id])
+        return seen
+
+    def _why_nothing(self) -> str:
+        if not self._groups:
+            return "Nothing was sent: the plan has no valid group."
+        if all(state is State.EXISTS for state in self._states):
+            return f"Nothing was sent: all {len(self._groups):,} groups exist already."
+        return "Nothing was sent: no group was left to create."
+
+
+def _unsent(state: State, status: str) -> bool:
+    """Whether a group is to be sent: planned, or refused for what the operator has mended since."""
+    return state is State.PLANNED or (state is State.REFUSED and status in STATUSES and bool(STATUSES[status].stops))
+
+
+class _Pace:
+    """Lets at most `rate` requests pass in a second, evenly; None lets all pass."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._gap = 1 / rate if rate else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self, stopping: threading.Event) -> bool:
+        """Wait for a turn; False if the run stops meanwhile."""
+        with self._lock:
+            turn = max(self._next, time.monotonic())
+            self._next = turn + self._gap
+        return not stopping.wait(max(0.0, turn - time.monotonic()))
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Let what is under way finish when Python ends, so that nothing is left in doubt."""
+    with _starting:
+        working = list(_live.values())
+    for run in working:
+        run.stop()
