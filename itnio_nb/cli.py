@@ -1,0 +1,124 @@
+"""The console command `itnio-nb`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from itnio_nb import __version__
+from itnio_nb.errors import InputError, ItnioError
+
+_NOTEBOOK = "01-first-phones.ipynb"
+_DATA = "data/phones.xlsx"
+
+
+class _Commands(click.Group):
+    """Turns what a user can cause into one line, and never into a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ItnioError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="itnio-nb")
+def main() -> None:
+    """Create SIP phones on an ITNIO Voice account from a spreadsheet, and know what became of each."""
+
+
+@main.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("itnio-demo"),
+    show_default=True,
+    help="Where the executed notebook and the result files go, in a folder of their own for each time.",
+)
+def demo(folder: Path) -> None:
+    """Watch a real spreadsheet become phones: run the first notebook on the embedded sandbox, on this machine alone."""
+    from itnio_nb.narrate import execute
+
+    target = _new_folder(folder)
+    notebooks = _notebooks()
+    (target / _DATA).parent.mkdir()
+    shutil.copyfile(notebooks / _DATA, target / _DATA)
+    shutil.copyfile(notebooks / _NOTEBOOK, target / _NOTEBOOK)
+    problem = execute(target / _NOTEBOOK, click.echo)
+    if problem:
+        raise click.ClickException(f"{problem}\nThe notebook as far as it came: {target / _NOTEBOOK}")
+    click.echo(f"\nExecuted notebook: {target / _NOTEBOOK}")
+    click.echo(f"Ledger:            {target / 'results' / 'ledger.sqlite'}")
+    click.echo("Result files:")
+    for path in sorted((target / "results").glob("*.csv")):
+        click.echo(f"  {path}")
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1; a free one without it.")
+@click.option("--latency", type=click.FloatRange(0, 600), default=0.0, help="Seconds before each answer.")
+@click.option("--cap", type=click.IntRange(0), help="Phones that one application can hold; above: status -23.")
+@click.option(
+    "--app-id", "app_ids", multiple=True, help="An application id that exists, several times; any without it."
+)
+@click.option("--allow", multiple=True, help="A client address that may ask, several times; others: status -2.")
+@click.option("--clock-offset", type=float, default=0.0, help="Seconds by which the server's clock is ahead.")
+@click.option("--lenient-names", is_flag=True, help="Accept names of 1 to 32 characters, as the vendor's samples send.")
+@click.option("--broken", is_flag=True, help="Answer status -18 to everything.")
+@click.option("--api-key", help="The key that it accepts; a random one without it.")
+@click.option("--api-secret", help="The secret that it accepts; a random one without it.")
+def sandbox(broken: bool, allow: tuple[str, ...], app_ids: tuple[str, ...], **options: Any) -> None:
+    """Serve a stand-in for the API on 127.0.0.1 until stopped, for any client in any language."""
+    from itnio_nb.sandbox import Sandbox
+
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    server = Sandbox(allowed_addresses=allow or None, app_ids=app_ids or None, **options)
+    server.broken = broken
+    try:
+        server.start()
+    except OSError as error:
+        raise InputError(f"Port {options['port']} cannot be used ({error.strerror}): choose another --port.") from None
+    account = server.account
+    click.echo("The sandbox is running; its phones live until it is stopped (Ctrl-C).")
+    click.echo(f"ITNIO_BASE_URL={account.base_url}")
+    click.echo(f"ITNIO_API_KEY={account.api_key}")
+    click.echo(f"ITNIO_API_SECRET={account.api_secret.reveal()}")  # its own: it opens nothing else
+    stopped.wait()
+    server.stop()
+    click.echo(f"Stopped. {sum(server.served.values()):,} requests answered.")
+
+
+def _notebooks() -> Path:
+    """Return the folder of the notebooks: the repository's, or the one inside the installed package."""
+    here = Path(__file__).resolve().parent
+    for folder in (here.parent / "notebooks", here / "notebooks"):
+        if (folder / _NOTEBOOK).exists() and (folder / _DATA).exists():
+            return folder
+    raise InputError("The notebooks are not beside the package: install itnio-nb again.")
+
+
+def _new_folder(parent: Path) -> Path:
+    """Make a folder that is not there yet, named after the time."""
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    number = 1
+    while True:
+        folder = parent / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            why = error.strerror or os.strerror(error.errno or 0)
+            raise InputError(f"The folder {folder} cannot be made ({why}): choose another --folder.") from None
+        else:
+            return folder
