@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,17 +18,17 @@ from typing import Any, Self
 import pandas as pd
 import sqlalchemy as sa
 
-from itnio_nb import schema
 from itnio_nb.errors import LedgerError
 from itnio_nb.model import Action, Receipt, State, now
+from itnio_nb.schema import accounts, groups, open_engine, open_schema, receipts, run_groups, runs
 from itnio_nb.signing import Account
 
 _WIRE = [
-    schema.groups.c.group_name.label("groupName"),
-    schema.run_groups.c.phone_name.label("phoneName"),
-    schema.run_groups.c.quantity,
-    schema.run_groups.c.display_num.label("displayNum"),
-    schema.groups.c.app_id.label("appId"),
+    groups.c.group_name.label("groupName"),
+    run_groups.c.phone_name.label("phoneName"),
+    run_groups.c.quantity,
+    run_groups.c.display_num.label("displayNum"),
+    groups.c.app_id.label("appId"),
 ]
 # A group in one of these states is not sent, whoever asks.
 _SETTLED = {State.SENDING, State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN}
@@ -65,10 +65,10 @@ class Ledger:
             self.path.touch(mode=0o600)
         except OSError as error:
             raise self._error(error.strerror or str(error)) from None
-        self._engine = schema.open_engine(self.path)
+        self._engine = open_engine(self.path)
         try:
             with self._transaction(write=True) as connection:
-                schema.open_schema(connection, self.path)
+                open_schema(connection, self.path)
         except LedgerError:
             self.close()
             raise
@@ -92,130 +92,72 @@ class Ledger:
 
         `made` is when it was created (UTC), `run` the run that sent it.
         """
-        made = sa.case((schema.receipts.c.state == State.CREATED, schema.receipts.c.at), else_="").label("made")
-        columns = [
-            *_WIRE,
-            schema.receipts.c.state,
-            schema.receipts.c.status,
-            schema.receipts.c.reason,
-            made,
-            schema.runs.c.name.label("run"),
-        ]
-        newest = sa.select(sa.func.max(schema.receipts.c.id)).group_by(schema.receipts.c.group_id)
-        return self._frame(_receipt_rows(columns).where(schema.receipts.c.id.in_(newest)).order_by(schema.groups.c.id))
+        made = sa.case((receipts.c.state == State.CREATED, receipts.c.at), else_="").label("made")
+        columns = [*_WIRE, receipts.c.state, receipts.c.status, receipts.c.reason, made, runs.c.name.label("run")]
+        return self._frame(_receipt_rows(columns).where(receipts.c.id.in_(_newest())).order_by(groups.c.id))
 
     @property
     def history(self) -> pd.DataFrame:
         """Every receipt in the order in which it was written: `at run appId groupName state status reason advice`."""
-        receipt = [
-            schema.receipts.c.state,
-            schema.receipts.c.status,
-            schema.receipts.c.reason,
-            schema.receipts.c.advice,
-        ]
-        columns = [schema.receipts.c.at, schema.runs.c.name.label("run"), schema.groups.c.app_id.label("appId")]
-        columns += [schema.groups.c.group_name.label("groupName"), *receipt]
-        return self._frame(_receipt_rows(columns).order_by(schema.receipts.c.id))
+        receipt = [receipts.c.state, receipts.c.status, receipts.c.reason, receipts.c.advice]
+        columns = [receipts.c.at, runs.c.name.label("run"), groups.c.app_id.label("appId")]
+        columns += [groups.c.group_name.label("groupName"), *receipt]
+        return self._frame(_receipt_rows(columns).order_by(receipts.c.id))
 
     @property
     def runs(self) -> pd.DataFrame:
         """Every run: `run started finished groups phones account note`; not `finished` while something is unsent."""
-        finished = sa.func.coalesce(schema.runs.c.finished, "").label("finished")
-        groups = sa.func.count(schema.run_groups.c.position).label("groups")
-        phones = sa.func.coalesce(sa.func.sum(schema.run_groups.c.quantity), 0).label("phones")
-        account = (schema.accounts.c.base_url + " " + schema.accounts.c.api_key).label("account")
-        columns = [
-            schema.runs.c.name.label("run"),
-            schema.runs.c.started,
-            finished,
-            groups,
-            phones,
-            account,
-            schema.runs.c.note,
-        ]
-        joined = schema.runs.join(schema.accounts).outerjoin(
-            schema.run_groups, schema.run_groups.c.run_id == schema.runs.c.id
-        )
-        return self._frame(
-            sa.select(*columns).select_from(joined).group_by(schema.runs.c.id).order_by(schema.runs.c.id)
-        )
+        finished = sa.func.coalesce(runs.c.finished, "").label("finished")
+        size = sa.func.count(run_groups.c.position).label("groups")
+        phones = sa.func.coalesce(sa.func.sum(run_groups.c.quantity), 0).label("phones")
+        account = (accounts.c.base_url + " " + accounts.c.api_key).label("account")
+        columns = [runs.c.name.label("run"), runs.c.started, finished, size, phones, account, runs.c.note]
+        joined = runs.join(accounts).outerjoin(run_groups, run_groups.c.run_id == runs.c.id)
+        return self._frame(sa.select(*columns).select_from(joined).group_by(runs.c.id).order_by(runs.c.id))
 
     def entries(self, account: Account) -> dict[tuple[str, str], Entry]:
         """Return what is known of each group of an account, by (appId, groupName)."""
-        newest = sa.select(sa.func.max(schema.receipts.c.id)).group_by(schema.receipts.c.group_id)
-        columns = [
-            schema.groups.c.app_id,
-            schema.groups.c.group_name,
-            schema.receipts.c.state,
-            schema.receipts.c.at,
-            schema.runs.c.name,
-        ]
-        query = _receipt_rows(columns).join(schema.accounts, schema.accounts.c.id == schema.groups.c.account_id)
-        query = query.where(schema.receipts.c.id.in_(newest), *_is_account(account))
+        columns = [groups.c.app_id, groups.c.group_name, receipts.c.state, receipts.c.at, runs.c.name]
+        query = _receipt_rows(columns).join(accounts, accounts.c.id == groups.c.account_id)
+        query = query.where(receipts.c.id.in_(_newest()), *_is_account(account))
         with self._transaction() as connection:
             rows = connection.execute(query).all()
         return {(app, name): Entry(State(state), at, run) for app, name, state, at, run in rows}
 
-    def open_run(self, account: Account, fingerprint: str, groups: pd.DataFrame, orders: str) -> int:
+    def open_run(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> int:
         """Write a new run with all its groups (API columns, `action row why`) and return its number."""
         started = now()
         with self._transaction(write=True) as connection:
             account_id = _account_id(connection, account)
-            run_id = connection.execute(
-                schema.runs.insert()
-                .values(
-                    name=_free_name(connection, started),
-                    account_id=account_id,
-                    fingerprint=fingerprint,
-                    started=_text(started),
-                    note="",
-                    orders=orders,
-                )
-                .returning(schema.runs.c.id)
-            ).scalar_one()
-            ids = _group_ids(connection, account_id, groups)
+            values = {"name": _free_name(connection, started), "account_id": account_id, "fingerprint": fingerprint}
+            values |= {"started": _text(started), "note": "", "orders": orders}
+            run_id = connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one()
+            ids = _group_ids(connection, account_id, planned)
+            columns = ("phoneName", "quantity", "displayNum", "action", "row", "why")
+            cells = zip(planned["appId"], planned["groupName"], *(planned[column] for column in columns), strict=True)
             rows = [
-                {
-                    "run_id": run_id,
-                    "position": position,
-                    "group_id": ids[row["appId"], row["groupName"]],
-                    "phone_name": row["phoneName"],
-                    "quantity": row["quantity"],
-                    "display_num": row["displayNum"],
-                    "action": str(row["action"]),
-                    "row": row["row"],
-                    "why": row["why"],
-                }
-                for position, row in enumerate(groups.to_dict("records"))
+                {"run_id": run_id, "position": position, "group_id": ids[app_id, name]}
+                | {"phone_name": phone, "quantity": size, "display_num": number}
+                | {"action": str(action), "row": row, "why": why}
+                for position, (app_id, name, phone, size, number, action, row, why) in enumerate(cells)
             ]
             if rows:
-                connection.execute(schema.run_groups.insert(), rows)
+                connection.execute(run_groups.insert(), rows)
         return int(run_id)
 
     def unfinished_run(self, account: Account, fingerprint: str | None = None) -> int | None:
         """Return the newest run of an account (and of a fingerprint) that has groups left to be sent, or None."""
-        query = (
-            sa.select(schema.runs.c.id)
-            .join(schema.accounts)
-            .where(schema.runs.c.finished.is_(None), *_is_account(account))
-        )
+        query = sa.select(runs.c.id).join(accounts).where(runs.c.finished.is_(None), *_is_account(account))
         if fingerprint is not None:
-            query = query.where(schema.runs.c.fingerprint == fingerprint)
+            query = query.where(runs.c.fingerprint == fingerprint)
         with self._transaction() as connection:
-            return connection.execute(query.order_by(schema.runs.c.id.desc()).limit(1)).scalar()
+            return connection.execute(query.order_by(runs.c.id.desc()).limit(1)).scalar()
 
     def run_info(self, run_id: int) -> dict[str, Any]:
         """Return a run's `name started finished note verified orders`."""
-        columns = (
-            schema.runs.c.name,
-            schema.runs.c.started,
-            schema.runs.c.finished,
-            schema.runs.c.note,
-            schema.runs.c.verified,
-            schema.runs.c.orders,
-        )
+        columns = (runs.c.name, runs.c.started, runs.c.finished, runs.c.note, runs.c.verified, runs.c.orders)
         with self._transaction() as connection:
-            return dict(connection.execute(sa.select(*columns).where(schema.runs.c.id == run_id)).mappings().one())
+            return dict(connection.execute(sa.select(*columns).where(runs.c.id == run_id)).mappings().one())
 
     def run_table(self, run_id: int) -> pd.DataFrame:
         """Return the groups of a run in order: API columns, `state status reason advice row action why at before run`.
@@ -223,36 +165,24 @@ class Ledger:
         A group without a receipt in this run has an empty `state`; `before` is then the ledger's state of it
         and `run` the run that it comes from.
         """
-        mine = (
-            sa.select(sa.func.max(schema.receipts.c.id))
-            .where(schema.receipts.c.run_id == run_id)
-            .group_by(schema.receipts.c.position)
-        )
-        ours = sa.select(schema.receipts).where(schema.receipts.c.id.in_(mine)).subquery()
-        newest_ids = sa.select(sa.func.max(schema.receipts.c.id)).group_by(schema.receipts.c.group_id)
-        newest = sa.select(schema.receipts).where(schema.receipts.c.id.in_(newest_ids)).subquery()
+        mine = sa.select(sa.func.max(receipts.c.id)).where(receipts.c.run_id == run_id).group_by(receipts.c.position)
+        ours = sa.select(receipts).where(receipts.c.id.in_(mine)).subquery()
+        here = sa.select(run_groups.c.group_id).where(run_groups.c.run_id == run_id)
+        newest = sa.select(receipts).where(receipts.c.id.in_(_newest(receipts.c.group_id.in_(here)))).subquery()
         cells = [
             sa.func.coalesce(ours.c[name], "").label(name) for name in ("state", "status", "reason", "advice", "at")
         ]
         before = sa.func.coalesce(newest.c.state, "").label("before")
-        run = sa.func.coalesce(schema.runs.c.name, "").label("run")
+        run = sa.func.coalesce(runs.c.name, "").label("run")
         joined = (
-            schema.run_groups.join(schema.groups)
-            .outerjoin(ours, ours.c.position == schema.run_groups.c.position)
-            .outerjoin(newest, newest.c.group_id == schema.run_groups.c.group_id)
-            .outerjoin(schema.runs, schema.runs.c.id == newest.c.run_id)
+            run_groups.join(groups)
+            .outerjoin(ours, ours.c.position == run_groups.c.position)
+            .outerjoin(newest, newest.c.group_id == run_groups.c.group_id)
+            .outerjoin(runs, runs.c.id == newest.c.run_id)
         )
-        columns = [
-            *_WIRE,
-            *cells,
-            schema.run_groups.c.row,
-            schema.run_groups.c.action,
-            schema.run_groups.c.why,
-            before,
-            run,
-        ]
-        query = sa.select(*columns).select_from(joined).where(schema.run_groups.c.run_id == run_id)
-        return self._frame(query.order_by(schema.run_groups.c.position))
+        columns = [*_WIRE, *cells, run_groups.c.row, run_groups.c.action, run_groups.c.why, before, run]
+        query = sa.select(*columns).select_from(joined).where(run_groups.c.run_id == run_id)
+        return self._frame(query.order_by(run_groups.c.position))
 
     def claim(self, run_id: int, position: int) -> bool:
         """Write the intent to send a group and return True, or False if it must not be sent.
@@ -261,15 +191,15 @@ class Ledger:
         that the ledger holds as created, existing, partial, unknown or being sent is never sent again,
         unless the run was asked to make it again.
         """
-        place = sa.and_(schema.run_groups.c.run_id == run_id, schema.run_groups.c.position == position)
+        place = sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position)
         with self._transaction(write=True) as connection:
             group_id, action = connection.execute(
-                sa.select(schema.run_groups.c.group_id, schema.run_groups.c.action).where(place)
+                sa.select(run_groups.c.group_id, run_groups.c.action).where(place)
             ).one()
             known = connection.execute(
-                sa.select(schema.receipts.c.state, schema.receipts.c.run_id)
-                .where(schema.receipts.c.group_id == group_id)
-                .order_by(schema.receipts.c.id.desc())
+                sa.select(receipts.c.state, receipts.c.run_id)
+                .where(receipts.c.group_id == group_id)
+                .order_by(receipts.c.id.desc())
                 .limit(1)
             ).one_or_none()
             again = known and action == Action.RECREATE and known.run_id != run_id and known.state in _RECREATABLE
@@ -280,16 +210,16 @@ class Ledger:
 
     def record(self, run_id: int, position: int, receipt: Receipt) -> None:
         """Write what was learnt of a group of a run; it is on disk when this returns."""
-        place = sa.and_(schema.run_groups.c.run_id == run_id, schema.run_groups.c.position == position)
+        place = sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position)
         with self._transaction(write=True) as connection:
-            group_id = connection.execute(sa.select(schema.run_groups.c.group_id).where(place)).scalar_one()
+            group_id = connection.execute(sa.select(run_groups.c.group_id).where(place)).scalar_one()
             _add_receipt(connection, group_id, run_id, position, receipt)
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
         """Write how a run ended; one that has groups left to be sent stays unfinished."""
         values = {"finished": _text(now()) if finished else None, "note": note, "verified": verified}
         with self._transaction(write=True) as connection:
-            connection.execute(schema.runs.update().where(schema.runs.c.id == run_id).values(**values))
+            connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
 
     def _frame(self, query: sa.Select[Any]) -> pd.DataFrame:
         with self._transaction() as connection:
@@ -299,18 +229,9 @@ class Ledger:
     @contextmanager
     def _transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
         """Open a transaction; one that writes takes SQLite's write lock before it reads."""
-        if write:
-            with self._writing, self._connect(write=True) as connection:
-                yield connection
-        else:
-            with self._connect(write=False) as connection:
-                yield connection
-
-    @contextmanager
-    def _connect(self, *, write: bool) -> Iterator[sa.Connection]:
+        engine = self._engine.execution_options(itnio_write=write)
         try:
-            engine = self._engine.execution_options(itnio_write=write)
-            with engine.begin() as connection:
+            with self._writing if write else nullcontext(), engine.begin() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             raise self._error(str(getattr(error, "orig", None) or error)) from None
@@ -335,46 +256,44 @@ def _ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
     return Path(text.removeprefix("sqlite:///")).absolute()
 
 
+def _newest(*where: Any) -> sa.Select[Any]:
+    """Select the newest receipt of each group: the group's state."""
+    return sa.select(sa.func.max(receipts.c.id)).where(*where).group_by(receipts.c.group_id)
+
+
 def _receipt_rows(columns: list[Any]) -> sa.Select[Any]:
-    place = sa.and_(
-        schema.run_groups.c.run_id == schema.receipts.c.run_id,
-        schema.run_groups.c.position == schema.receipts.c.position,
-    )
-    joined = (
-        schema.receipts.join(schema.groups)
-        .join(schema.run_groups, place)
-        .join(schema.runs, schema.runs.c.id == schema.receipts.c.run_id)
-    )
+    place = sa.and_(run_groups.c.run_id == receipts.c.run_id, run_groups.c.position == receipts.c.position)
+    joined = receipts.join(groups).join(run_groups, place).join(runs, runs.c.id == receipts.c.run_id)
     return sa.select(*columns).select_from(joined)
 
 
 def _is_account(account: Account) -> tuple[Any, ...]:
-    return schema.accounts.c.base_url == account.base_url, schema.accounts.c.api_key == account.api_key
+    return accounts.c.base_url == account.base_url, accounts.c.api_key == account.api_key
 
 
 def _account_id(connection: sa.Connection, account: Account) -> int:
-    found = connection.execute(sa.select(schema.accounts.c.id).where(*_is_account(account))).scalar()
+    found = connection.execute(sa.select(accounts.c.id).where(*_is_account(account))).scalar()
     if found is None:
-        new = schema.accounts.insert().values(base_url=account.base_url, api_key=account.api_key)
-        found = connection.execute(new.returning(schema.accounts.c.id)).scalar_one()
+        new = accounts.insert().values(base_url=account.base_url, api_key=account.api_key)
+        found = connection.execute(new.returning(accounts.c.id)).scalar_one()
     return int(found)
 
 
-def _group_ids(connection: sa.Connection, account_id: int, groups: pd.DataFrame) -> dict[tuple[str, str], int]:
+def _group_ids(connection: sa.Connection, account_id: int, planned: pd.DataFrame) -> dict[tuple[str, str], int]:
     """Return the number of each group, giving new ones a number."""
-    keys = list(zip(groups["appId"], groups["groupName"], strict=True))
+    keys = list(zip(planned["appId"], planned["groupName"], strict=True))
     if keys:
         rows = [{"account_id": account_id, "app_id": app, "group_name": name} for app, name in keys]
-        connection.execute(schema.groups.insert().prefix_with("OR IGNORE"), rows)
-    columns = (schema.groups.c.app_id, schema.groups.c.group_name, schema.groups.c.id)
-    known = connection.execute(sa.select(*columns).where(schema.groups.c.account_id == account_id))
+        connection.execute(groups.insert().prefix_with("OR IGNORE"), rows)
+    columns = (groups.c.app_id, groups.c.group_name, groups.c.id)
+    known = connection.execute(sa.select(*columns).where(groups.c.account_id == account_id))
     return {(app, name): number for app, name, number in known}
 
 
 def _free_name(connection: sa.Connection, started: datetime) -> str:
     """Name a run by its start, in UTC, as in 20261123T203119Z; -2, -3, … follow where one second has several."""
     stem = f"{started:%Y%m%dT%H%M%SZ}"
-    taken = set(connection.execute(sa.select(schema.runs.c.name).where(schema.runs.c.name.startswith(stem))).scalars())
+    taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
     number = next(
         number for number in range(1, len(taken) + 2) if (stem if number == 1 else f"{stem}-{number}") not in taken
     )
@@ -383,7 +302,7 @@ def _free_name(connection: sa.Connection, started: datetime) -> str:
 
 def _add_receipt(connection: sa.Connection, group_id: int, run_id: int, position: int, receipt: Receipt) -> None:
     connection.execute(
-        schema.receipts.insert().values(
+        receipts.insert().values(
             group_id=group_id,
             run_id=run_id,
             position=position,

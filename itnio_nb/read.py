@@ -230,10 +230,7 @@ def _orders(body: pd.DataFrame, headers: list[str], source: Source) -> pd.DataFr
     )
     orders.index.name = "row"
     orders.attrs[SOURCE] = replace(
-        source,
-        headers=tuple(headers[at] for at in kept),
-        columns=tuple(columns),
-        repairs=(*source.repairs, *repairs),
+        source, headers=tuple(headers[at] for at in kept), columns=tuple(columns), repairs=(*source.repairs, *repairs)
     )
     return orders
 

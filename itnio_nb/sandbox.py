@@ -147,10 +147,7 @@ class Sandbox:
 
     def _answer(self, request: Request) -> tuple[int, dict[str, Any]]:
         """Answer one request as the document says; object to what it does not know."""
-        calls: dict[str, Callable[[dict[str, Any]], Any]] = {
-            "/voice/sipAdd": self._add,
-            "/voice/sipQuery": self._query,
-        }
+        calls: dict[str, Callable[[dict[str, Any]], Any]] = {"/voice/sipAdd": self._add, "/voice/sipQuery": self._query}
         if self.latency:
             time.sleep(self.latency)
         path = request.path.split("?")[0]

@@ -81,13 +81,13 @@ class Account:
     def __init__(self, api_key: str, api_secret: str | Secret, base_url: str = DEFAULT_BASE_URL) -> None:
         secret = api_secret if isinstance(api_secret, Secret) else Secret(api_secret)
         del api_secret  # from here on, a traceback that shows variables shows the mask
+        for name, value in (("api_key", api_key), ("api_secret", secret), ("base_url", "")):
+            object.__setattr__(self, name, value)  # at once: a traceback may show this object half made
         _require_header_text("API key", api_key)
         if not secret.reveal():
             raise AccountError("The API secret is empty: set ITNIO_API_SECRET, or give it to Account(...).")
         if secret.reveal() != secret.reveal().strip() or not secret.reveal().isprintable():
             raise AccountError("The API secret has blanks around it or characters that no secret has: copy it again.")
-        object.__setattr__(self, "api_key", api_key)
-        object.__setattr__(self, "api_secret", secret)
         object.__setattr__(self, "base_url", _normal_base_url(base_url))
 
     @classmethod

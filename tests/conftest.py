@@ -1,0 +1,84 @@
+"""What all tests share: a sandbox, a client, a ledger, and a network that is shut except for loopback."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from itnio_nb import Client, Ledger, PhoneGroup, Sandbox
+
+APP = "4luaKsL2"
+COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId"]
+
+
+def group(name: str = "sales", phone: str = "desk", quantity: int = 3, app_id: str = APP) -> PhoneGroup:
+    return PhoneGroup(name, phone, quantity, "861000000", app_id)
+
+
+def orders_frame(*rows: tuple[object, ...]) -> pd.DataFrame:
+    """Orders from tuples; what a tuple lacks at its end is filled with a good value."""
+    good = ("sales", "desk", "3", "861000000", APP)
+    return pd.DataFrame([(*row, *good[len(row) :]) for row in rows], columns=COLUMNS, dtype=object)
+
+
+def many_orders(number: int, quantity: int = 3, app_id: str = APP) -> pd.DataFrame:
+    return orders_frame(*((f"group-{at}", f"phone-{at}", str(quantity), "861000000", app_id) for at in range(number)))
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any name but localhost is unknown, any address but loopback is refused."""
+    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
+
+    def is_loopback(host: object) -> bool:
+        try:
+            return host == "localhost" or ip_address(str(host)).is_loopback
+        except ValueError:
+            return False
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(address[0]):
+            raise ConnectionRefusedError(f"the tests' network is shut: {address}")
+        connect(self, address)
+
+    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host is not None and not is_loopback(host):
+            raise socket.gaierror(socket.EAI_NONAME, "the tests' network is shut")
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees, or writes to, what belongs to the person who runs it."""
+    for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ITNIO_LEDGER", str(tmp_path / "default-ledger.sqlite"))
+    monkeypatch.setenv("ITNIO_PROGRESS", "off")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    with Client(sandbox.account, timeout=(2, 5)) as made:
+        yield made
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(tmp_path / "ledger.sqlite") as made:
+        yield made

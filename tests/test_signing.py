@@ -1,0 +1,156 @@
+"""The account and the signature."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import logging
+import pickle
+import re
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from itnio_nb import Account, AccountError, Secret, sign, signed_headers
+
+CANARY = "s3cr3t-canary"
+printable = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1)
+
+
+def test_published_vector() -> None:
+    """The signature of the document's own sample."""
+    assert sign("bDqJFiq9", "7bz1lzh9", 1630468800) == "05d7a50893e22a5c4bb3216ae3396c7c"
+    assert sign("bDqJFiq9", Secret("7bz1lzh9"), "1630468800") == "05d7a50893e22a5c4bb3216ae3396c7c"
+
+
+@given(printable, printable, st.integers(0, 10**11))
+def test_sign_is_md5_of_the_three_in_order(key: str, secret: str, timestamp: int) -> None:
+    """MD5 of key + secret + time, UTF-8, 32 lower-case hexadecimal digits, for any text."""
+    assert sign(key, secret, timestamp) == hashlib.md5(f"{key}{secret}{timestamp}".encode()).hexdigest()
+
+
+def test_headers_are_the_four_of_the_document() -> None:
+    """Names, order and values of the sample request."""
+    assert signed_headers(Account("bDqJFiq9", "7bz1lzh9"), 1630468800) == {
+        "Content-Type": "application/json;charset=UTF-8",
+        "Api-Key": "bDqJFiq9",
+        "Timestamp": "1630468800",
+        "Sign": "05d7a50893e22a5c4bb3216ae3396c7c",
+    }
+
+
+def test_secret_never_shows(caplog: pytest.LogCaptureFixture) -> None:
+    """repr, str, format, %, logs, nested structures: the mask everywhere."""
+    account = Account("key", CANARY)
+    secret = account.api_secret
+    logging.getLogger("test").warning("%s %r %s", secret, account, [secret])
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>20}", "%s" % secret, repr(account), str({"a": secret})]  # noqa: UP031 - it is what is tested
+    assert not [text for text in [*shown, caplog.text] if CANARY in text]
+    assert f"{secret:>10}" == "  ********"
+    assert secret.reveal() == CANARY
+
+
+def test_secret_is_not_in_tracebacks_with_variables() -> None:
+    """A traceback that captures local variables shows the mask."""
+    with pytest.raises(AccountError) as refused:
+        Account("key", CANARY, "ftp://nowhere")
+    shown = "".join(traceback.TracebackException.from_exception(refused.value, capture_locals=True).format())
+    assert "api_secret=********" in shown
+    assert CANARY not in shown
+
+
+def test_secret_is_not_pickled_but_copied() -> None:
+    """Pickling is refused, for the account too; a copy is the secret itself."""
+    account = Account("key", CANARY)
+    for thing in (account.api_secret, account):
+        with pytest.raises(TypeError, match="never pickled"):
+            pickle.dumps(thing)
+    assert copy.deepcopy(account) == account
+    assert copy.copy(account.api_secret) is account.api_secret
+
+
+def test_secrets_compare_by_their_text() -> None:
+    """Two secrets are equal if their texts are, and never equal to a text."""
+    assert Secret("a") == Secret("a")
+    assert hash(Secret("a")) == hash(Secret("a"))
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+
+
+@pytest.mark.parametrize(
+    ("given_url", "normal"),
+    [
+        ("https://api.itniotech.com/voice/", "https://api.itniotech.com/voice"),
+        (" HTTPS://API.ITNIOTECH.COM:443/voice ", "https://api.itniotech.com/voice"),
+        ("https://api.onbuka.com/v3/voice", "https://api.onbuka.com/v3/voice"),
+        ("http://127.0.0.1:8080/voice", "http://127.0.0.1:8080/voice"),
+        ("http://[::1]:8080/voice", "http://[::1]:8080/voice"),
+    ],
+)
+def test_one_account_is_written_in_one_way(given_url: str, normal: str) -> None:
+    """The ledger knows a group by its base address: spelling must not make a second one."""
+    assert Account("key", "secret", given_url).base_url == normal
+
+
+@pytest.mark.parametrize(
+    "url", ["", "api.itniotech.com/voice", "ftp://host/voice", "https://", "https://host:port/", "https://host/?a=b"]
+)
+def test_bad_addresses_are_refused_with_an_example(url: str) -> None:
+    """The message shows what an address looks like."""
+    with pytest.raises(AccountError, match=re.escape("https://api.itniotech.com/voice")):
+        Account("key", "secret", url)
+
+
+def test_a_password_in_the_address_is_not_echoed() -> None:
+    """User name and password in an address are refused, and not shown."""
+    with pytest.raises(AccountError) as refused:
+        Account("key", "secret", f"https://user:{CANARY}@host/voice")
+    assert CANARY not in str(refused.value)
+
+
+@pytest.mark.parametrize(("key", "secret"), [("", "s"), ("k", ""), (" k", "s"), ("k\n", "s"), ("k", "s "), ("ké", "s")])
+def test_unusable_credentials_are_refused(key: str, secret: str) -> None:
+    """Blanks, line breaks and empty texts are found before the server says -1."""
+    with pytest.raises(AccountError):
+        Account(key, secret)
+
+
+def test_from_env_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Key and secret from the environment, the address where it is set."""
+    monkeypatch.setenv("ITNIO_API_KEY", "key")
+    monkeypatch.setenv("ITNIO_API_SECRET", "secret")
+    assert Account.from_env() == Account("key", "secret")
+    monkeypatch.setenv("ITNIO_BASE_URL", "http://127.0.0.1:1/voice")
+    assert Account.from_env().base_url == "http://127.0.0.1:1/voice"
+
+
+def test_from_env_reads_a_dotenv_file_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment lacks comes from the nearest .env; the environment goes first."""
+    (tmp_path / ".env").write_text("ITNIO_API_KEY=from-file\nITNIO_API_SECRET='file secret'\n", encoding="utf-8")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    monkeypatch.setenv("ITNIO_API_KEY", "from-environment")
+    assert Account.from_env() == Account("from-environment", "file secret")
+
+
+@pytest.mark.parametrize(
+    ("have", "missing", "present"),
+    [
+        ({}, ["ITNIO_API_KEY", "ITNIO_API_SECRET", "are not set"], []),
+        ({"ITNIO_API_KEY": "k"}, ["ITNIO_API_SECRET", "is not set"], ["ITNIO_API_KEY"]),
+        ({"ITNIO_API_SECRET": CANARY, "ITNIO_API_KEY": ""}, ["ITNIO_API_KEY"], ["ITNIO_API_SECRET", CANARY]),
+    ],
+)
+def test_from_env_names_exactly_what_is_missing(
+    have: dict[str, str], missing: list[str], present: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the missing variables and no other; empty is missing."""
+    for name, value in have.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AccountError) as refused:
+        Account.from_env()
+    assert all(word in str(refused.value) for word in missing)
+    assert not any(word in str(refused.value) for word in present)
