@@ -29,7 +29,7 @@ _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 @dataclass(frozen=True)
 class _Grid:
-    """Cells as they stand: row i, counted from 0, is row i + 1 of the spreadsheet."""
+    """Cells as they stand; the index counts the spreadsheet's rows from 0."""
 
     cells: pd.DataFrame
     kind: str
@@ -71,8 +71,9 @@ def read_orders(
     header_at = int(filled.argmax())
     headers = [_cell_text(cell) for cell in grid.cells.iloc[header_at]]
     body = grid.cells.iloc[header_at + 1 :][filled[header_at + 1 :]]
+    header_row = int(grid.cells.index[header_at]) + 1
     body.index = body.index + 1
-    return _orders(body, headers, Source(name, grid.kind, len(body), header_at + 1, (), (), details=grid.details))
+    return _orders(body, headers, Source(name, grid.kind, len(body), header_row, (), (), details=grid.details))
 
 
 def _from_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -150,10 +151,11 @@ def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | Non
         ) from None
     if "\0" in text:
         raise InputError(f"{name} is neither a spreadsheet nor CSV text: save it as XLSX or as CSV UTF-8.")
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = delimiter or max(",;\t", key=first.count)
-    if not text.strip():
+    lines = text.split("\n")
+    blank = next((at for at, line in enumerate(lines) if line.strip(' ,;\t\r"')), len(lines))
+    if blank == len(lines):
         return _Grid(pd.DataFrame(), "CSV", "")
+    delimiter = delimiter or max(",;\t", key=lines[blank].count)
     try:
         cells = pd.read_csv(
             io.StringIO(text),
@@ -163,9 +165,11 @@ def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | Non
             keep_default_na=False,
             na_filter=False,
             skip_blank_lines=False,
+            skiprows=blank,  # the first row decides how many columns there are
         )
     except ValueError as error:  # pandas' own parser errors are ValueErrors
         raise InputError(_csv_problem(name, text, delimiter) or f"{name} cannot be read as CSV ({error}).") from None
+    cells.index = cells.index + blank
     words = {",": "comma", ";": "semicolon", "\t": "tab"}
     return _Grid(cells.astype(object).fillna(""), "CSV", f"{encoding}, {words.get(delimiter, delimiter)}")
 
@@ -175,8 +179,8 @@ def _csv_problem(name: str, text: str, delimiter: str) -> str:
     try:
         width = 0
         for row, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 1):
-            width = width or len(cells)
-            if len(cells) > width:
+            width = width or (len(cells) if any(cell.strip() for cell in cells) else 0)
+            if 0 < width < len(cells):
                 return (
                     f"{name}: row {row} has {len(cells)} cells, the header has {width}: "
                     "put quotes around a cell that holds the delimiter, or name the missing columns."
@@ -254,10 +258,9 @@ def _column_names(body: pd.DataFrame, headers: list[str], name: str) -> list[str
             names.append(None)
             continue
         label = column if column.strip() else f"column {at + 1}"
-        seen[label] += 1
         while label in names:
-            seen[label] += 1
-            label = f"{column} ({seen[label]})"
+            seen[column] += 1
+            label = f"{column} ({seen[column] + 1})"
         names.append(label)
     return names
 
