@@ -19,7 +19,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.errors import LedgerError
-from itnio_nb.model import Action, Receipt, State, now
+from itnio_nb.model import Receipt, State, now
 from itnio_nb.schema import accounts, groups, open_engine, open_schema, receipts, run_groups, runs
 from itnio_nb.signing import Account
 
@@ -32,7 +32,6 @@ _WIRE = [
 ]
 # A group in one of these states is not sent, whoever asks.
 _SETTLED = {State.SENDING, State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN}
-_RECREATABLE = {State.CREATED, State.PARTIAL, State.EXISTS}
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ class Entry:
     state: State
     at: str
     run: str
+    receipt: int  # its number
 
 
 class Ledger:
@@ -117,15 +117,15 @@ class Ledger:
 
     def entries(self, account: Account) -> dict[tuple[str, str], Entry]:
         """Return what is known of each group of an account, by (appId, groupName)."""
-        columns = [groups.c.app_id, groups.c.group_name, receipts.c.state, receipts.c.at, runs.c.name]
+        columns = [groups.c.app_id, groups.c.group_name, receipts.c.state, receipts.c.at, runs.c.name, receipts.c.id]
         query = _receipt_rows(columns).join(accounts, accounts.c.id == groups.c.account_id)
         query = query.where(receipts.c.id.in_(_newest()), *_is_account(account))
         with self._transaction() as connection:
             rows = connection.execute(query).all()
-        return {(app, name): Entry(State(state), at, run) for app, name, state, at, run in rows}
+        return {(app_id, name): Entry(State(state), *rest) for app_id, name, state, *rest in rows}
 
     def open_run(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> int:
-        """Write a new run with all its groups (API columns, `action row why`) and return its number."""
+        """Write a new run with all its groups (API columns, `action row why again_after`) and return its number."""
         started = now()
         with self._transaction(write=True) as connection:
             account_id = _account_id(connection, account)
@@ -133,13 +133,13 @@ class Ledger:
             values |= {"started": _text(started), "note": "", "orders": orders}
             run_id = connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one()
             ids = _group_ids(connection, account_id, planned)
-            columns = ("phoneName", "quantity", "displayNum", "action", "row", "why")
+            columns = ("phoneName", "quantity", "displayNum", "action", "row", "why", "again_after")
             cells = zip(planned["appId"], planned["groupName"], *(planned[column] for column in columns), strict=True)
             rows = [
                 {"run_id": run_id, "position": position, "group_id": ids[app_id, name]}
                 | {"phone_name": phone, "quantity": size, "display_num": number}
-                | {"action": str(action), "row": row, "why": why}
-                for position, (app_id, name, phone, size, number, action, row, why) in enumerate(cells)
+                | {"action": str(action), "row": row, "why": why, "again_after": again_after}
+                for position, (app_id, name, phone, size, number, action, row, why, again_after) in enumerate(cells)
             ]
             if rows:
                 connection.execute(run_groups.insert(), rows)
@@ -162,8 +162,8 @@ class Ledger:
     def run_table(self, run_id: int) -> pd.DataFrame:
         """Return the groups of a run in order: API columns, `state status reason advice row action why at before run`.
 
-        A group without a receipt in this run has an empty `state`; `before` is then the ledger's state of it
-        and `run` the run that it comes from.
+        A group without a receipt in this run has an empty `state`. `before` is the ledger's state of a group,
+        `run` the run that it comes from; both are empty for one that is planned to be made again.
         """
         mine = sa.select(sa.func.max(receipts.c.id)).where(receipts.c.run_id == run_id).group_by(receipts.c.position)
         ours = sa.select(receipts).where(receipts.c.id.in_(mine)).subquery()
@@ -177,7 +177,13 @@ class Ledger:
         joined = (
             run_groups.join(groups)
             .outerjoin(ours, ours.c.position == run_groups.c.position)
-            .outerjoin(newest, newest.c.group_id == run_groups.c.group_id)
+            .outerjoin(
+                newest,
+                sa.and_(
+                    newest.c.group_id == run_groups.c.group_id,
+                    newest.c.id != sa.func.coalesce(run_groups.c.again_after, -1),
+                ),
+            )
             .outerjoin(runs, runs.c.id == newest.c.run_id)
         )
         columns = [*_WIRE, *cells, run_groups.c.row, run_groups.c.action, run_groups.c.why, before, run]
@@ -189,21 +195,20 @@ class Ledger:
 
         One transaction looks and writes, so that of all threads and processes one alone gets True. A group
         that the ledger holds as created, existing, partial, unknown or being sent is never sent again,
-        unless the run was asked to make it again.
+        unless it was planned to be made again and nothing was learnt of it since.
         """
         place = sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position)
         with self._transaction(write=True) as connection:
-            group_id, action = connection.execute(
-                sa.select(run_groups.c.group_id, run_groups.c.action).where(place)
+            group_id, again_after = connection.execute(
+                sa.select(run_groups.c.group_id, run_groups.c.again_after).where(place)
             ).one()
             known = connection.execute(
-                sa.select(receipts.c.state, receipts.c.run_id)
+                sa.select(receipts.c.state, receipts.c.id)
                 .where(receipts.c.group_id == group_id)
                 .order_by(receipts.c.id.desc())
                 .limit(1)
             ).one_or_none()
-            again = known and action == Action.RECREATE and known.run_id != run_id and known.state in _RECREATABLE
-            if known and known.state in _SETTLED and not again:
+            if known and known.state in _SETTLED and known.id != again_after:
                 return False
             _add_receipt(connection, group_id, run_id, position, Receipt(State.SENDING, "", "", "", now()))
             return True

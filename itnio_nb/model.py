@@ -60,7 +60,6 @@ class Action(StrEnum):
     """What a plan says that a group needs."""
 
     CREATE = "create"
-    RECREATE = "recreate"  # made once, gone now, wanted again: only where a person asked for it
     EXISTS = "exists"
     IN_DOUBT = "in doubt"
 

@@ -32,6 +32,7 @@ from itnio_nb.settle import Held, Listing, look
 from itnio_nb.signing import Account
 
 _NOTHING_HELD = Listing({}, {})
+_SENT_AGAIN = (State.PLANNED, State.REFUSED)  # nothing was created: nothing stands in the way
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class Plan:
     table: pd.DataFrame  # one row for each group: API columns, `action row why`
     fingerprint: str  # SHA-256 of the wire fields in order and of the account
     made_for: tuple[str, str] | None  # base address and API key; None for a plan made without a client
-    again: frozenset[tuple[str, str]]  # (appId, groupName) to be made again, though the ledger made them once
+    again: dict[tuple[str, str], int]  # (appId, groupName) to be made again -> the receipt of its first making
 
     @property
     def summary(self) -> str:
@@ -102,15 +103,15 @@ def make_plan(
         for group in asked
     ]
     table = groups[list(API_COLUMNS)].assign(
-        action=[str(Action.CREATE if action is Action.RECREATE else action) for action, _ in decided],
-        row=groups["row"],
-        why=[why for _, why in decided],
+        action=[str(action) for action, _ in decided], row=groups["row"], why=[why for _, why in decided]
     )
-    again = frozenset(
-        (group.app_id, group.group_name)
+    again = {
+        (group.app_id, group.group_name): entry.receipt
         for group, (action, _) in zip(asked, decided, strict=True)
-        if action is Action.RECREATE
-    )
+        if action is Action.CREATE
+        and (entry := entries.get((group.app_id, group.group_name)))
+        and entry.state not in _SENT_AGAIN
+    }
     account = client.account if client is not None else None
     made_for = (account.base_url, account.api_key) if account is not None else None
     findings = _with(findings, _gone(table, entries))
@@ -143,14 +144,14 @@ def _decide(group: PhoneGroup, listing: Listing, entry: Entry | None, recreate: 
     held = listing.groups.get(group.group_name)
     if held:
         return Action.EXISTS, _why_exists(group, held, entry)
-    if entry is None or entry.state in (State.PLANNED, State.REFUSED):
+    if entry is None or entry.state in _SENT_AGAIN:
         owner = listing.phone_names.get(group.phone_name)
         return Action.CREATE, f"likely to be refused: group {owner} of the account has this phone name" if owner else ""
     when = f"in run {entry.run}"
     if entry.state in (State.UNKNOWN, State.SENDING):
         return Action.IN_DOUBT, f"sent {when}, and what became of it is not known"
     if recreate:
-        return Action.RECREATE, f"{entry.state} {when}, gone since; made again"
+        return Action.CREATE, f"{entry.state} {when}, gone since; made again"
     return Action.IN_DOUBT, f"{entry.state} {when}, but no longer in the account"
 
 

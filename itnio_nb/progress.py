@@ -39,7 +39,7 @@ def progress_bar(total: int) -> Iterator[Any]:
         yield bar
 
 
-def advance(bar: Any, counts: Counter[State]) -> None:
+def advance(bar: Any, counts: Counter[str]) -> None:
     """Show how far a run is, with its counts by state."""
     bar.n = counts.total() - counts[State.PLANNED] - counts[State.SENDING]
     bar.set_postfix({str(state): counts[state] for state in _TOLD})

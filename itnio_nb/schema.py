@@ -55,6 +55,8 @@ run_groups = sa.Table(
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("row", sa.Integer, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
+    # A group to be made again, though it was made once: the receipt that was its newest when this was planned.
+    sa.Column("again_after", sa.Integer),
 )
 receipts = sa.Table(
     "receipts",

@@ -16,7 +16,7 @@ from itnio_nb.answers import STATUSES, stops
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError, ItnioError, StalePlanError
 from itnio_nb.ledger import Ledger
-from itnio_nb.model import Action, Receipt, State, phone_groups
+from itnio_nb.model import Receipt, State, phone_groups
 from itnio_nb.plan import Plan, fingerprint, pack_orders, unpack_orders
 from itnio_nb.progress import advance, progress_bar
 from itnio_nb.review import outcome_table, run_summary, show_html, show_text, write_results
@@ -59,9 +59,9 @@ def submit_plan(plan: Plan, client: Client, ledger: Ledger, *, workers: int = 8,
 
 
 def _to_keep(plan: Plan) -> pd.DataFrame:
-    """Return the plan's groups as the ledger keeps them: those to be made again are marked."""
-    again = [key in plan.again for key in zip(plan.table["appId"], plan.table["groupName"], strict=True)]
-    return plan.table.assign(action=plan.table["action"].mask(pd.Series(again, dtype=bool), str(Action.RECREATE)))
+    """Return the plan's groups as the ledger keeps them."""
+    keys = zip(plan.table["appId"], plan.table["groupName"], strict=True)
+    return plan.table.assign(again_after=pd.Series([plan.again.get(key) for key in keys], dtype=object))
 
 
 class Run:
@@ -89,7 +89,7 @@ class Run:
         return self._over.is_set()
 
     @property
-    def counts(self) -> Counter[State]:
+    def counts(self) -> Counter[str]:
         """Number of groups by state, over the whole plan, whoever sent them; a state without groups counts 0."""
         return Counter(self._states)
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -269,9 +270,8 @@ def test_one_tls_context_and_one_connection_for_each_worker(
     """Root certificates are parsed once; 20 requests of 4 threads use at most 4 connections."""
     url, bundle = secure
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    made = []
-    create = ssl.create_default_context
-    monkeypatch.setattr(ssl, "create_default_context", lambda **how: made.append(how) or create(**how))
+    create = Mock(wraps=ssl.create_default_context)
+    monkeypatch.setattr(ssl, "create_default_context", create)
     _Secure.connections.clear()
     with Client(Account("key", "secret", url), workers=4) as client:
 
@@ -284,7 +284,7 @@ def test_one_tls_context_and_one_connection_for_each_worker(
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(made) == 1
+    assert create.call_count == 1
     assert _Secure.connections.total() == 20
     assert len(_Secure.connections) <= 4
 

@@ -48,7 +48,7 @@ def test_csv_cells_are_text_as_they_stand() -> None:
     """Leading zeros, NA, long numbers: as they were typed."""
     orders = read_orders(csv("NA00,null,030,0861000000,007"))
     assert orders.columns.tolist() == COLUMNS
-    assert orders.loc[2].tolist() == ["NA00", "null", "030", "0861000000", "007"]
+    assert list(orders.loc[2]) == ["NA00", "null", "030", "0861000000", "007"]
     assert about(orders).repairs == ()
 
 
@@ -56,7 +56,7 @@ def test_rows_are_numbered_as_the_spreadsheet_shows() -> None:
     """Blank rows count, and are left out; a cell with a line break is one row."""
     blank = ("", ",,,,", ' , ,"","  ",')
     orders = read_orders(csv("aaaa,aaaa,1,1234567,x", *blank, 'bbbb,"b\nb b",1,1234567,x', "cccc,,,,"))
-    assert orders.index.tolist() == [2, 6, 7]
+    assert orders.index.to_list() == [2, 6, 7]
     below = read_orders(b"\n ,,\n" + csv("aaaa,aaaa,1,1234567,x"))
     assert (about(below).header_row, below.index.tolist()) == (3, [4])
     assert orders.loc[6, "phoneName"] == "b\nb b"
@@ -82,7 +82,7 @@ def test_extra_columns_follow_in_their_order() -> None:
     headers = ("Site", "appId", "groupName", "quantity", "Note", "displayNum", "phoneName", "Note")
     orders = read_orders(csv(" Hall 2,x,aaaa,1, y ,1234567,bbbb,z", header=",".join(headers)))
     assert orders.columns.tolist() == [*COLUMNS, "Site", "Note", "Note (2)"]
-    assert orders.loc[2, ["Site", "Note", "Note (2)"]].tolist() == [" Hall 2", " y ", "z"]
+    assert list(orders.loc[2, ["Site", "Note", "Note (2)"]]) == [" Hall 2", " y ", "z"]
     assert about(orders).headers == headers
     assert about(orders).columns == (*headers[:-1], "Note (2)")
 
@@ -118,7 +118,7 @@ def test_excel_cells() -> None:
     """Numbers keep all their digits; what was a number where text belongs is told."""
     as_number, as_text = ("sales", 2024, 30, 861000000, "x"), ("support", "desk", "30", "0861000000", "x")
     orders = read_orders(workbook(tuple(COLUMNS), as_number, as_text))
-    assert orders.loc[2].tolist() == ["sales", "2024", "30", "861000000", "x"]
+    assert list(orders.loc[2]) == ["sales", "2024", "30", "861000000", "x"]
     assert orders.loc[3, "displayNum"] == "0861000000"
     assert [(repair.row, repair.column, repair.after) for repair in about(orders).repairs] == [
         (2, "phoneName", "2024"),
@@ -129,7 +129,7 @@ def test_excel_cells() -> None:
 def test_excel_rows_and_sheets() -> None:
     """Rows above the header count; the first sheet is read unless another is named."""
     data = workbook(tuple(COLUMNS), ("aaaa", "bbbb", 1, "1234567", "x"), first_row=3)
-    assert read_orders(data).index.tolist() == [5]
+    assert read_orders(data).index.to_list() == [5]
     two = workbook(tuple(COLUMNS), ("aaaa", "bbbb", 1, "1234567", "x"), second_sheet=True)
     for sheet in ("Orders", 1):
         assert len(read_orders(two, sheet=sheet)) == 1
@@ -144,13 +144,13 @@ def test_excel_rows_and_sheets() -> None:
 def test_excel_formulas_dates_and_booleans_are_text() -> None:
     """Whatever a cell holds, it arrives as text, and the checks have the say."""
     orders = read_orders(workbook(tuple(COLUMNS), (True, datetime(2025, 3, 5), 1.5, 8.61e12, "=1+1")))
-    assert orders.loc[2].tolist() == ["TRUE", "2025-03-05", "1.5", "8610000000000", "=1+1"]
+    assert list(orders.loc[2]) == ["TRUE", "2025-03-05", "1.5", "8610000000000", "=1+1"]
 
 
 def test_repairs_are_lossless_and_listed() -> None:
     """Outer blanks and the + before a number: before, after, how."""
     orders = read_orders(csv(" aaaa\u3000,bb bb, 30 ,+8613800001, x"))
-    assert orders.loc[2].tolist() == ["aaaa", "bb bb", "30", "8613800001", "x"]
+    assert list(orders.loc[2]) == ["aaaa", "bb bb", "30", "8613800001", "x"]
     repairs = {repair.column: repair for repair in about(orders).repairs}
     assert set(repairs) == {"groupName", "quantity", "displayNum", "appId"}
     assert (repairs["groupName"].before, repairs["groupName"].after) == (" aaaa\u3000", "aaaa")
@@ -175,17 +175,17 @@ def test_frames_of_any_kind() -> None:
         }
     )
     orders = read_orders(frame)
-    assert orders.index.tolist() == [2, 3]
-    assert orders.loc[2].tolist() == ["aaaa", "bbbb", "30", "861000000", "x"]
-    assert orders.loc[3].tolist() == ["", "", "51", "", ""]
+    assert orders.index.to_list() == [2, 3]
+    assert list(orders.loc[2]) == ["aaaa", "bbbb", "30", "861000000", "x"]
+    assert list(orders.loc[3]) == ["", "", "51", "", ""]
 
 
 def test_frames_keep_their_own_row_numbers() -> None:
     """A selection of orders still speaks of the spreadsheet's rows; duplicate or odd indexes are numbered anew."""
     orders = read_orders(csv("aaaa,a1aa,1,1234567,x", "bbbb,b1bb,1,1234567,x", "cccc,c1cc,1,1234567,x"))
-    assert read_orders(orders[orders["groupName"] != "bbbb"]).index.tolist() == [2, 4]
-    assert read_orders(pd.concat([orders, orders])).index.tolist() == [2, 3, 4, 5, 6, 7]
-    assert read_orders(orders.set_axis(["i", "j", "k"])).index.tolist() == [2, 3, 4]
+    assert read_orders(orders[orders["groupName"] != "bbbb"]).index.to_list() == [2, 4]
+    assert read_orders(pd.concat([orders, orders])).index.to_list() == [2, 3, 4, 5, 6, 7]
+    assert read_orders(orders.set_axis(["i", "j", "k"])).index.to_list() == [2, 3, 4]
 
 
 def test_reading_orders_again_changes_nothing() -> None:

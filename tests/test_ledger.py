@@ -1,0 +1,243 @@
+"""The ledger: intent before sending, receipts only added, one sender for each group."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import APP, many_orders
+
+from itnio_nb import Account, Ledger, LedgerError, State
+from itnio_nb.model import Receipt, now
+from itnio_nb.plan import make_plan, pack_orders
+
+ACCOUNT = Account("key", "secret", "http://127.0.0.1:1/voice")
+TABLE = "groupName phoneName quantity displayNum appId state status reason made run"
+
+
+def open_run(ledger: Ledger, number: int = 3, account: Account = ACCOUNT, again_after: int | None = None) -> int:
+    plan = make_plan(many_orders(number))
+    groups = plan.table.assign(again_after=pd.Series([again_after] * number, dtype=object))
+    return ledger.open_run(account, plan.fingerprint, groups, pack_orders(plan))
+
+
+def receipt(state: State, status: str = "", reason: str = "", advice: str = "") -> Receipt:
+    return Receipt(state, status, reason, advice, now())
+
+
+def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
+    """Tables without rows are tables."""
+    assert " ".join(ledger.table.columns) == TABLE
+    assert " ".join(ledger.history.columns) == "at run appId groupName state status reason advice"
+    assert " ".join(ledger.runs.columns) == "run started finished groups phones account note"
+    assert ledger.table.empty
+    assert ledger.entries(ACCOUNT) == {}
+
+
+def test_what_was_learnt_is_there_after_reopening(ledger: Ledger) -> None:
+    """Each receipt in order; the state is the newest; a group that was never sent is not in the table."""
+    run_id = open_run(ledger)
+    assert ledger.claim(run_id, 0)
+    ledger.record(run_id, 0, receipt(State.CREATED, "0", "success", "Nothing to do."))
+    assert ledger.claim(run_id, 1)
+    ledger.close()
+    with Ledger(ledger.path) as again:
+        assert again.history["state"].tolist() == ["sending", "created", "sending"]
+        table = again.table
+        assert table["groupName"].tolist() == ["group-0", "group-1"]
+        assert table["state"].tolist() == ["created", "sending"]
+        assert table["made"].iloc[0] == again.history["at"].iloc[1]
+        assert table["made"].iloc[1] == ""
+        assert set(table["run"]) == {again.run_info(run_id)["name"]}
+        assert again.entries(ACCOUNT)[APP, "group-0"].state is State.CREATED
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN])
+def test_a_group_that_may_exist_is_not_claimed(ledger: Ledger, state: State) -> None:
+    """By no run, this or a later one."""
+    run_id = open_run(ledger)
+    ledger.record(run_id, 0, receipt(state))
+    assert not ledger.claim(run_id, 0)
+    assert not ledger.claim(open_run(ledger), 0)
+
+
+@pytest.mark.parametrize("state", [State.PLANNED, State.REFUSED])
+def test_a_group_that_certainly_does_not_exist_is_claimed_again(ledger: Ledger, state: State) -> None:
+    """Refused, or never left: it may be sent again."""
+    run_id = open_run(ledger)
+    assert ledger.claim(run_id, 0)
+    ledger.record(run_id, 0, receipt(state))
+    assert ledger.claim(run_id, 0)
+
+
+def test_making_again_is_possible_once(ledger: Ledger) -> None:
+    """Only while the receipt that was known when it was planned is still the newest."""
+    ledger.record(open_run(ledger), 0, receipt(State.CREATED))
+    known = ledger.entries(ACCOUNT)[APP, "group-0"].receipt
+    assert not ledger.claim(open_run(ledger, again_after=known - 1), 0)
+    again, colleague = open_run(ledger, again_after=known), open_run(ledger, again_after=known)
+    assert ledger.run_table(again)["before"].tolist() == ["", "", ""]
+    assert ledger.claim(again, 0)
+    ledger.record(again, 0, receipt(State.CREATED))
+    assert not ledger.claim(again, 0)
+    assert not ledger.claim(colleague, 0)
+    assert ledger.run_table(colleague)["before"].tolist() == ["created", "", ""]
+
+
+def test_another_account_is_another_world(ledger: Ledger) -> None:
+    """The key of a group is base address, API key, application, group name."""
+    ledger.record(open_run(ledger), 0, receipt(State.CREATED))
+    for other in (Account("other", "secret", ACCOUNT.base_url), Account("key", "secret", "http://127.0.0.1:2/voice")):
+        assert ledger.entries(other) == {}
+        assert ledger.claim(open_run(ledger, account=other), 0)
+    assert len(ledger.table) == 3
+
+
+def test_of_many_threads_one_claims(ledger: Ledger) -> None:
+    """16 threads, one group: one True."""
+    run_id = open_run(ledger)
+    start = threading.Barrier(16)
+    claimed = []
+
+    def claim() -> None:
+        start.wait()
+        claimed.append(ledger.claim(run_id, 0))
+
+    threads = [threading.Thread(target=claim) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == [False] * 15 + [True]
+
+
+def _claim_all(path: Path, run_id: int, number: int, results: multiprocessing.Queue[list[int]]) -> None:
+    with Ledger(path) as ledger:
+        results.put([position for position in range(number) if ledger.claim(run_id, position)])
+
+
+def test_of_many_processes_one_claims(ledger: Ledger) -> None:
+    """Three processes over one file: each group is claimed exactly once."""
+    run_id = open_run(ledger, 60)
+    spawning = multiprocessing.get_context("spawn")
+    results: multiprocessing.Queue[list[int]] = spawning.Queue()
+    processes = [spawning.Process(target=_claim_all, args=(ledger.path, run_id, 60, results)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    claimed = [position for _ in processes for position in results.get(timeout=60)]
+    for process in processes:
+        process.join()
+    assert sorted(claimed) == list(range(60))
+
+
+def test_runs_of_one_second_have_names_of_their_own(ledger: Ledger) -> None:
+    """The name begins the names of files."""
+    ids = [open_run(ledger) for _ in range(4)]
+    names = [ledger.run_info(run_id)["name"] for run_id in ids]
+    assert len(set(names)) == 4
+    assert all(name.replace("-", "").isalnum() for name in names)
+    assert ledger.runs["groups"].tolist() == [3] * 4
+    assert ledger.runs["phones"].tolist() == [9] * 4
+
+
+def test_unfinished_runs_are_found_by_plan_and_account(ledger: Ledger) -> None:
+    """The newest that has something left; a finished one is not found."""
+    plan = make_plan(many_orders(3))
+    older, newer = open_run(ledger), open_run(ledger)
+    assert ledger.unfinished_run(ACCOUNT) == ledger.unfinished_run(ACCOUNT, plan.fingerprint) == newer
+    assert ledger.unfinished_run(ACCOUNT, "another plan") is None
+    assert ledger.unfinished_run(Account("other", "secret")) is None
+    ledger.close_run(newer, finished=True, note="", verified=9)
+    assert ledger.unfinished_run(ACCOUNT) == older
+    ledger.close_run(older, finished=False, note="stopped", verified=None)
+    assert ledger.unfinished_run(ACCOUNT) == older
+    assert ledger.run_info(older)["note"] == "stopped"
+
+
+def test_the_default_ledger_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ITNIO_LEDGER, or the user's data folder; the file is for its owner alone."""
+    monkeypatch.setenv("ITNIO_LEDGER", str(tmp_path / "new" / "folder" / "book.sqlite"))
+    with Ledger() as named:
+        assert named.path == tmp_path / "new" / "folder" / "book.sqlite"
+        assert stat.S_IMODE(named.path.stat().st_mode) == 0o600
+    monkeypatch.delenv("ITNIO_LEDGER")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Ledger() as default:
+        assert default.path.name == "ledger.sqlite"
+        assert default.path.is_relative_to(tmp_path)
+    with Ledger(f"sqlite:///{tmp_path / 'by # url %20.sqlite'}") as by_url:
+        assert by_url.path.exists()
+
+
+def test_what_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """Not a database, another program's database, a newer ledger: a clear error, the bytes untouched."""
+    text = tmp_path / "notes.txt"
+    text.write_text("my notes " * 100)
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+    connection.close()
+    newer = tmp_path / "newer.sqlite"
+    Ledger(newer).close()
+    with sqlite3.connect(newer) as connection:
+        connection.execute("UPDATE itnio_ledger SET schema = 99")
+    connection.close()
+    for path, words in ((text, "not a database"), (other, "not a ledger"), (newer, "newer itnio-nb")):
+        before = path.read_bytes()
+        with pytest.raises(LedgerError, match=words):
+            Ledger(path)
+        assert path.read_bytes() == before
+
+
+def test_places_where_no_ledger_can_be(tmp_path: Path) -> None:
+    """A folder, a file as a folder, another database server: what to do is said."""
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path, tmp_path / "file" / "ledger.sqlite", "postgresql://host/book"):
+        with pytest.raises(LedgerError, match=r"Ledger\(path\)|give a path"):
+            Ledger(place)
+
+
+def test_a_ledger_that_fails_says_so(ledger: Ledger) -> None:
+    """A database error is a LedgerError with the file's name."""
+    ledger.close()
+    os.truncate(ledger.path, 100)
+    with pytest.raises(LedgerError, match=ledger.path.name):
+        _ = ledger.table
+
+
+def test_no_secret_is_in_the_file(ledger: Ledger) -> None:
+    """The key is, since it tells accounts apart; the secret is nowhere in any of its files."""
+    open_run(ledger, account=Account("the-key", "s3cr3t-canary", ACCOUNT.base_url))
+    content = b"".join(path.read_bytes() for path in ledger.path.parent.glob(ledger.path.name + "*"))
+    assert b"the-key" in content
+    assert b"s3cr3t-canary" not in content
+
+
+def test_the_intent_is_on_disk_before_claim_returns(ledger: Ledger) -> None:
+    """Another connection sees it at once; the file is written through (synchronous=FULL, WAL)."""
+    run_id = open_run(ledger)
+    ledger.claim(run_id, 0)
+    with sqlite3.connect(ledger.path) as other:
+        assert other.execute("SELECT state FROM receipts").fetchall() == [("sending",)]
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+    with ledger._transaction() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+def test_run_table_keeps_the_order_of_the_plan(ledger: Ledger) -> None:
+    """With the newest receipt of this run, and what was known elsewhere."""
+    first, second = open_run(ledger), open_run(ledger)
+    ledger.record(first, 1, receipt(State.CREATED, "0", "success"))
+    table = ledger.run_table(second)
+    assert table["groupName"].tolist() == ["group-0", "group-1", "group-2"]
+    assert table["state"].tolist() == ["", "", ""]
+    assert table["before"].tolist() == ["", "created", ""]
+    assert isinstance(table, pd.DataFrame)
