@@ -95,7 +95,8 @@ def sandbox(broken: bool, allow: tuple[str, ...], app_ids: tuple[str, ...], **op
     click.echo(f"ITNIO_API_SECRET={account.api_secret.reveal()}")  # its own: it opens nothing else
     stopped.wait()
     server.stop()
-    click.echo(f"Stopped. {sum(server.served.values()):,} requests answered.")
+    answered = server.served.total()
+    click.echo(f"Stopped. {answered:,} request{'s' * (answered != 1)} answered.")
 
 
 def _notebooks() -> Path:

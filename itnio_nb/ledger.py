@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -174,16 +175,11 @@ class Ledger:
         ]
         before = sa.func.coalesce(newest.c.state, "").label("before")
         run = sa.func.coalesce(runs.c.name, "").label("run")
+        unforeseen = newest.c.id != sa.func.coalesce(run_groups.c.again_after, -1)
         joined = (
             run_groups.join(groups)
             .outerjoin(ours, ours.c.position == run_groups.c.position)
-            .outerjoin(
-                newest,
-                sa.and_(
-                    newest.c.group_id == run_groups.c.group_id,
-                    newest.c.id != sa.func.coalesce(run_groups.c.again_after, -1),
-                ),
-            )
+            .outerjoin(newest, (newest.c.group_id == run_groups.c.group_id) & unforeseen)
             .outerjoin(runs, runs.c.id == newest.c.run_id)
         )
         columns = [*_WIRE, *cells, run_groups.c.row, run_groups.c.action, run_groups.c.why, before, run]
@@ -299,10 +295,8 @@ def _free_name(connection: sa.Connection, started: datetime) -> str:
     """Name a run by its start, in UTC, as in 20261123T203119Z; -2, -3, … follow where one second has several."""
     stem = f"{started:%Y%m%dT%H%M%SZ}"
     taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
-    number = next(
-        number for number in range(1, len(taken) + 2) if (stem if number == 1 else f"{stem}-{number}") not in taken
-    )
-    return stem if number == 1 else f"{stem}-{number}"
+    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _add_receipt(connection: sa.Connection, group_id: int, run_id: int, position: int, receipt: Receipt) -> None:

@@ -401,6 +401,7 @@ def start(sandbox: Sandbox, ledger: Ledger) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_leaving_python_finishes_what_is_under_way(sandbox: Sandbox, ledger: Ledger) -> None:
     """A script that ends without waiting leaves nothing in doubt: sent is recorded, the rest is not sent."""
     sandbox.latency = 0.05
@@ -412,6 +413,7 @@ def test_leaving_python_finishes_what_is_under_way(sandbox: Sandbox, ledger: Led
     assert 0 < states["created"] < 300
 
 
+@pytest.mark.slow
 def test_interrupting_stops_the_run(sandbox: Sandbox, ledger: Ledger) -> None:
     """Ctrl-C while waiting: the run stops cleanly, then Python does."""
     sandbox.latency = 0.05
@@ -428,6 +430,7 @@ def test_interrupting_stops_the_run(sandbox: Sandbox, ledger: Ledger) -> None:
     assert states["created"] < 300
 
 
+@pytest.mark.slow
 def test_a_killed_run_sends_nothing_twice(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """SIGKILL in the middle: what was under way is in doubt and told so; the rest is sent, each group once."""
     sandbox.latency = 0.05

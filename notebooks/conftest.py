@@ -1,0 +1,24 @@
+"""Make `pytest --nbval` strict: what nbval would pass silently is an error here.
+
+A notebook whose cells were never run is compared with nothing, which nbval passes. Text on stderr and SVG
+pictures differ by nature and are not compared.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+_NOT_COMPARED = ("stderr", "image/svg+xml")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Compare no more and no less than what is stored, and refuse a notebook that was never run."""
+    if not config.getoption("nbval", default=False):
+        return
+    for item in items:
+        if type(item).__name__ != "IPyNbCell":
+            continue
+        notebook, cell = item.parent, item.cell  # type: ignore[attr-defined] # nbval's own attributes
+        notebook.skip_compare = (*notebook.skip_compare, *_NOT_COMPARED)
+        if cell.source.strip() and cell.execution_count is None:
+            raise pytest.UsageError(f"{notebook.path.name} has a cell that was never run: `make notebooks` runs it.")

@@ -1,0 +1,153 @@
+"""The console command, run as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import group
+
+from itnio_nb import Account, Client, State
+
+COMMAND = [str(Path(sys.executable).with_name("itnio-nb"))]
+
+
+def run(*words: str, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, run("demo", cwd=folder)
+
+
+@pytest.mark.slow
+def test_demo_shows_plan_progress_and_result(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Exit 0; plan line, bar and done line; every number adds up."""
+    _, done = demo
+    assert done.returncode == 0, done.stderr
+    numbers = r"(\d+)"
+    plan = re.search(f"Plan: {numbers} groups to create .{numbers} phones.*, {numbers} already", done.stdout)
+    line = re.search(f"Groups: {numbers} created .{numbers} phones., {numbers} existed, {numbers} refused", done.stdout)
+    assert plan
+    assert line
+    to_create, planned_phones, exist = map(int, plan.groups())
+    created, phones, existed, refused = map(int, line.groups())
+    assert (created + refused, existed) == (to_create, exist)
+    assert phones == planned_phones - 2  # the refused group has two
+    assert f"Verified: {phones} of {phones} phones." in done.stdout
+    assert f"{to_create + exist}/{to_create + exist}" in done.stderr
+    assert "Nothing was sent: all" in done.stdout
+    kinds = "created|existed|refused|unknown|notsent|invalid|together"
+    orders = dict(re.findall(rf"^({kinds}) +(\d+)$", done.stdout, re.MULTILINE))
+    assert int(orders.pop("together")) == sum(map(int, orders.values())) == 44
+    assert f", {orders['invalid']} rows invalid, 0 in doubt." in done.stdout
+
+
+@pytest.mark.slow
+def test_demo_leaves_notebook_ledger_and_results(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """All where it says, the notebook executed, the files with every order once."""
+    folder, done = demo
+    notebook = folder / str(re.search(r"Executed notebook: (.*)", done.stdout)[1])  # type: ignore[index] # it is there
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    assert all(cell["execution_count"] for cell in cells if cell["cell_type"] == "code")
+    files = [folder / name for name in re.findall(r"^  (.*\.csv)$", done.stdout, re.MULTILINE)]
+    assert len(files) == 6
+    rows = [row for path in files for row in pd.read_csv(path)["itnio_row"]]
+    assert sorted(rows) == list(range(2, 46))
+    assert (notebook.parent / "results" / "ledger.sqlite").exists()
+
+
+@pytest.mark.slow
+def test_demo_can_be_run_again(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """In a folder of its own: the first result stays."""
+    folder, _ = demo
+    again = run("demo", "--folder", "itnio-demo", cwd=folder)
+    assert again.returncode == 0
+    assert len(list((folder / "itnio-demo").iterdir())) == 2
+
+
+def test_demo_says_where_it_cannot_write(tmp_path: Path) -> None:
+    """One line, no traceback."""
+    (tmp_path / "file").write_text("")
+    failed = run("demo", "--folder", "file/below", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Error: The folder file/below")
+    assert "choose another --folder" in failed.stderr
+
+
+@contextmanager
+def serving(*words: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """The sandbox command, and the settings that it printed."""
+    process = subprocess.Popen([*COMMAND, "sandbox", *words], cwd=cwd, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    lines = [process.stdout.readline() for _ in range(4)]
+    settings = dict(line.strip().split("=", 1) for line in lines[1:])
+    try:
+        yield process, settings
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def client_of(settings: dict[str, str]) -> Client:
+    return Client(Account(settings["ITNIO_API_KEY"], settings["ITNIO_API_SECRET"], settings["ITNIO_BASE_URL"]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_sandbox_serves_until_stopped(number: signal.Signals, tmp_path: Path) -> None:
+    """It prints lines that fit into a .env file, serves, and ends with exit 0."""
+    with serving(cwd=tmp_path) as (process, settings):
+        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        with Client(Account.from_env()) as client:
+            assert client.create_phones(group()).state is State.CREATED
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=10)
+        assert out == "Stopped. 1 request answered.\n"
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["--cap", "2"], "-23"),
+        (["--app-id", "other"], "-22"),
+        (["--allow", "192.0.2.1"], "-2"),
+        (["--clock-offset", "1900"], "-16"),
+        (["--broken"], "-18"),
+        (["--api-key", "my-key", "--api-secret", "my-secret", "--latency", "0.01"], "0"),
+    ],
+)
+def test_sandbox_options_provoke_each_status(words: list[str], status: str, tmp_path: Path) -> None:
+    """What a rehearsal needs."""
+    with serving(*words, cwd=tmp_path) as (_, settings), client_of(settings) as client:
+        assert client.create_phones(group()).status == status
+
+
+def test_sandbox_on_a_port_that_is_taken(tmp_path: Path) -> None:
+    """The port is named, and the option to choose another."""
+    with serving(cwd=tmp_path) as (_, settings):
+        port = settings["ITNIO_BASE_URL"].split(":")[2].split("/")[0]
+        failed = run("sandbox", "--port", port, cwd=tmp_path)
+        assert (failed.returncode, failed.stdout) == (1, "")
+        assert failed.stderr == f"Error: Port {port} cannot be used (Address already in use): choose another --port.\n"
+
+
+def test_help_names_the_commands(tmp_path: Path) -> None:
+    """And each command explains itself."""
+    shown = run("--help", cwd=tmp_path)
+    assert all(command in shown.stdout for command in ("demo", "sandbox"))
+    for command in ("demo", "sandbox"):
+        assert run(command, "-h", cwd=tmp_path).returncode == 0
+    assert run("--version", cwd=tmp_path).stdout.startswith("itnio-nb, version ")
+    assert os.environ["ITNIO_PROGRESS"] == "off"
