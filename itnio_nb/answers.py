@@ -24,7 +24,7 @@ class Meaning:
 
 # Every status of the API document. The advice says: meaning, whether anything was created, next step.
 STATUSES = {
-    "0": Meaning("created", State.CREATED, "Nothing to do: all phones of the group were created."),
+    "0": Meaning("created", State.CREATED, "Created. Nothing to do."),
     "-1": Meaning(
         "authentication failed",
         State.REFUSED,

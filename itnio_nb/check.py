@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.errors import InputError
-from itnio_nb.model import API_COLUMNS, FINDING_COLUMNS, LIMITS, SOURCE, Limits, Repair, Source, count, split_orders
+from itnio_nb.model import (
+    API_COLUMNS,
+    FINDING_COLUMNS,
+    LIMITS,
+    SOURCE,
+    Limits,
+    Repair,
+    Source,
+    as_text,
+    count,
+    split_orders,
+)
 
 _NAMES = {"groupName": "group name", "phoneName": "phone name"}
 _CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
@@ -35,7 +46,7 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     missing = [column for column in API_COLUMNS if column not in orders.columns]
     if missing:
         raise InputError(f"The orders have no column {', '.join(missing)}: read them with read_orders(...).")
-    text = orders[list(API_COLUMNS)].fillna("").astype(str).astype(object)
+    text = as_text(orders[list(API_COLUMNS)])
     rules = (_name_findings, _quantity_findings, _number_findings, _split_findings, _duplicate_findings)
     found = [*_application_findings(text), *(finding for rule in rules for finding in rule(text, limits))]
     return _table(text, found, _repaired(orders, text))

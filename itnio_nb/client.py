@@ -29,7 +29,7 @@ from itnio_nb.answers import (
     read_answer,
 )
 from itnio_nb.errors import AccountError, InputError, ServiceError
-from itnio_nb.model import PhoneGroup, Receipt, now
+from itnio_nb.model import PhoneGroup, Receipt, as_text, now
 from itnio_nb.signing import MASK, Account, signed_headers
 
 PAGE_SIZE = 100  # records; the most that sipQuery gives in one page
@@ -140,8 +140,7 @@ class Client:
             if not found or len(records) >= total:
                 break
             page += 1
-        phones = pd.DataFrame(records, columns=list(LISTING_COLUMNS[:-1]), dtype=object)
-        phones = phones.where(phones.notna(), "").astype(str).astype(object).assign(appId=app_id)
+        phones = as_text(pd.DataFrame(records, columns=list(LISTING_COLUMNS[:-1]), dtype=object)).assign(appId=app_id)
         return phones if reveal else phones.assign(password=MASK)
 
     def _page(self, app_id: str, page: int) -> tuple[list[dict[str, object]], int]:

@@ -158,6 +158,12 @@ def part_name(name: str, part: int) -> str:
     return name if part == 1 else f"{name}_{part}"
 
 
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with every cell as Python text, holes as ""."""
+    columns = {name: np.where(cells.isna(), "", cells.astype(str)) for name, cells in frame.items()}
+    return pd.DataFrame(columns, index=frame.index, columns=frame.columns, dtype=object)
+
+
 def split_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     """Return one row for each group: the API columns (`quantity` as int), the `row` it came from, its `part`.
 

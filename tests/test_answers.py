@@ -19,7 +19,7 @@ def test_every_status_of_the_document_has_its_own_words() -> None:
     meanings = [*STATUSES.values(), UNDOCUMENTED, NO_ANSWER, NEVER_SENT]
     assert len({meaning.name for meaning in meanings}) == len({meaning.advice for meaning in meanings}) == len(meanings)
     for meaning in meanings:
-        creation = {State.CREATED: "were created", State.UNKNOWN: "not known whether the phones were created"}.get(
+        creation = {State.CREATED: "Created.", State.UNKNOWN: "not known whether the phones were created"}.get(
             meaning.state, "created nothing" if meaning.state is State.EXISTS else "Nothing was created"
         )
         assert creation in meaning.advice

@@ -56,7 +56,7 @@ def php_request(sandbox: Sandbox, *, secret: str, offset: int = 0) -> bytes:
     account = sandbox.account
     stamp = int(time.time()) + offset
     signature = hashlib.md5(f"{account.api_key}{secret}{stamp}".encode()).hexdigest()
-    body = '{"appId":"4luaKsL2","groupName":"sipGroup","phoneName":"sipPhone","quantity":"30","displayNum":"861000000"}'
+    body = '{"groupName":"sipGroup","phoneName":"sipPhone","quantity":"30","displayNum":"861000000","appId":"4luaKsL2"}'
     return (
         f"POST /voice/sipAdd HTTP/1.1\r\nHost: {account.base_url.split('/')[2]}\r\nAccept: */*\r\n"
         f"Content-Type:application/json;charset=UTF-8\r\nSign:{signature}\r\nTimestamp:{stamp}\r\n"
