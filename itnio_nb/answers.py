@@ -50,13 +50,13 @@ STATUSES = {
         "server fault",
         State.UNKNOWN,
         "Server fault: the server failed inside. It is not known whether the phones were created. "
-        "Look at the application's phones before anything is sent again.",
+        "Look with client.list_phones(appId) before anything is sent again.",
     ),
     "-20": Meaning(
         "name taken",
         State.EXISTS,
         "Name taken: the group name or the phone name is in use in this application. This request created nothing. "
-        "Look at the application's phones: the group may be there already; otherwise choose another phone name.",
+        "Look with client.list_phones(appId): the group may be there already; otherwise choose another phone name.",
     ),
     "-22": Meaning(
         "field refused",
@@ -86,13 +86,13 @@ UNDOCUMENTED = Meaning(
     "status not documented",
     State.UNKNOWN,
     "Status not documented: the API document does not list it. It is not known whether the phones were created. "
-    "Look at the application's phones before anything is sent again.",
+    "Look with client.list_phones(appId) before anything is sent again.",
 )
 NO_ANSWER = Meaning(
     "no answer of the API",
     State.UNKNOWN,
     "No answer of the API: the request left, and what came back does not tell. It is not known whether the phones "
-    "were created. Look at the application's phones before anything is sent again.",
+    "were created. Look with client.list_phones(appId) before anything is sent again.",
 )
 NEVER_SENT = Meaning(
     "not sent",

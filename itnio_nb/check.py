@@ -66,7 +66,7 @@ def _table(text: pd.DataFrame, found: list[_Found], repaired: list[tuple[int, Re
             np.array([repair.column for _, repair in repaired], dtype=object),
             np.array([repair.before for _, repair in repaired], dtype=object),
             np.array([repair.how for _, repair in repaired], dtype=object),
-            np.array([f"Nothing to do: it is read as {repair.after}." for _, repair in repaired], dtype=object),
+            np.array([repair.advice for _, repair in repaired], dtype=object),
             np.full(len(repaired), "repaired", dtype=object),
         )
     )

@@ -63,18 +63,27 @@ def demo(folder: Path) -> None:
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1; a free one without it.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1. Default: a free one.")
 @click.option("--latency", type=click.FloatRange(0, 600), default=0.0, help="Seconds before each answer.")
-@click.option("--cap", type=click.IntRange(0), help="Phones that one application can hold; above: status -23.")
 @click.option(
-    "--app-id", "app_ids", multiple=True, help="An application id that exists, several times; any without it."
+    "--cap",
+    type=click.IntRange(0),
+    help="Phones that one application can hold; more get status -23. Default: any number.",
 )
-@click.option("--allow", multiple=True, help="A client address that may ask, several times; others: status -2.")
+@click.option(
+    "--app-id",
+    "app_ids",
+    multiple=True,
+    help="Application id that exists; others get status -22. May be repeated. Default: any.",
+)
+@click.option(
+    "--allow", multiple=True, help="Client address that may ask; others get status -2. May be repeated. Default: any."
+)
 @click.option("--clock-offset", type=float, default=0.0, help="Seconds by which the server's clock is ahead.")
 @click.option("--lenient-names", is_flag=True, help="Accept names of 1 to 32 characters, as the vendor's samples send.")
-@click.option("--broken", is_flag=True, help="Answer status -18 to everything.")
-@click.option("--api-key", help="The key that it accepts; a random one without it.")
-@click.option("--api-secret", help="The secret that it accepts; a random one without it.")
+@click.option("--broken", is_flag=True, help="Answer status -18 to every request, listings included.")
+@click.option("--api-key", help="The key that it accepts. Default: a new one each time.")
+@click.option("--api-secret", help="The secret that it accepts. Default: a new one each time.")
 def sandbox(broken: bool, allow: tuple[str, ...], app_ids: tuple[str, ...], **options: Any) -> None:
     """Serve a stand-in for the API on 127.0.0.1 until stopped, for any client in any language."""
     from itnio_nb.sandbox import Sandbox
@@ -89,14 +98,14 @@ def sandbox(broken: bool, allow: tuple[str, ...], app_ids: tuple[str, ...], **op
     except OSError as error:
         raise InputError(f"Port {options['port']} cannot be used ({error.strerror}): choose another --port.") from None
     account = server.account
-    click.echo("The sandbox is running; its phones live until it is stopped (Ctrl-C).")
+    click.echo("# The sandbox is running until it is stopped (Ctrl-C). These lines fit into a .env file:")
     click.echo(f"ITNIO_BASE_URL={account.base_url}")
     click.echo(f"ITNIO_API_KEY={account.api_key}")
     click.echo(f"ITNIO_API_SECRET={account.api_secret.reveal()}")  # its own: it opens nothing else
     stopped.wait()
     server.stop()
     answered = server.served.total()
-    click.echo(f"Stopped. {answered:,} request{'s' * (answered != 1)} answered.")
+    click.echo(f"# Stopped. {answered:,} request{'s' * (answered != 1)} answered.")
 
 
 def _notebooks() -> Path:

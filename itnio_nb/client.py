@@ -148,8 +148,12 @@ class Client:
         body = {"current": page, "size": PAGE_SIZE, "params": {"appId": app_id}}
         try:
             answer = self._ask("sipQuery", body)
-        except (NeverSentError, NoAnswerError) as why:
-            raise ServiceError(f"The phones of application {app_id} could not be listed: {why}. Try again.") from None
+        except NeverSentError as why:
+            advice = "Check the network and ITNIO_BASE_URL, then try again."
+            raise ServiceError(f"{_not_listed(app_id)} at {self.account.base_url}: {why}. {advice}") from None
+        except NoAnswerError as why:
+            advice = "Check that ITNIO_BASE_URL is the API's address without /sipAdd; if it is, try again."
+            raise ServiceError(f"{_not_listed(app_id)} at {self.account.base_url}: {why}. {advice}") from None
         if answer.status != "0":
             raise _listing_error(app_id, answer)
         data = answer.data if isinstance(answer.data, dict) else {}
@@ -158,9 +162,7 @@ class Client:
             total = int(total)
         if isinstance(records, list) and isinstance(total, int) and all(isinstance(one, dict) for one in records):
             return records, total
-        raise ServiceError(
-            f"The phones of application {app_id} could not be listed: page {page} has not the API's shape. Try again."
-        )
+        raise ServiceError(f"{_not_listed(app_id)}: page {page} has not the API's shape. Try again.")
 
     def _ask(self, call: str, body: dict[str, Any]) -> Answer:
         """Send one signed request and return the API's answer to it."""
@@ -232,9 +234,13 @@ def _content(response: requests.Response) -> bytes:
 
 def _listing_error(app_id: str, answer: Answer) -> AccountError | InputError | ServiceError:
     meaning = STATUSES.get(answer.status, UNDOCUMENTED)
-    what = f"The phones of application {app_id} could not be listed (status {answer.status}, {answer.reason})."
+    what = f"{_not_listed(app_id)} (status {answer.status}, {answer.reason})."
     if meaning.stops == "run":
-        return AccountError(f"{what} {meaning.advice}", status=answer.status)
+        return AccountError(f"{what} {meaning.advice.replace('submit', 'try')}", status=answer.status)
     if answer.status == "-22":
         return InputError(f"{what} Check the application id.", status=answer.status)
     return ServiceError(f"{what} Nothing was changed. Try again.", status=answer.status)
+
+
+def _not_listed(app_id: str) -> str:
+    return f"The phones of application {app_id} could not be listed"

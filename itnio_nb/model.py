@@ -103,6 +103,7 @@ class Repair:
     before: str
     after: str
     how: str
+    advice: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,10 @@ _SENT_AGAIN = (State.PLANNED, State.REFUSED)  # nothing was created: nothing sta
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The groups in order, each with the action it needs. Nothing was sent; it shows itself in a cell."""
+    """The groups in order, each with the action it needs. Nothing was sent.
+
+    It shows itself in a cell: its summary line, its groups, and the findings that keep rows out of it.
+    """
 
     orders: pd.DataFrame  # as `read_orders` gave them
     findings: pd.DataFrame  # as `check_orders` gave them, and what the account and the ledger add
@@ -63,10 +66,14 @@ class Plan:
         )
 
     def __repr__(self) -> str:
-        return show_text(self.summary, self.table)
+        return show_text(self.summary, self.table, self._doubtful())
 
     def _repr_html_(self) -> str:
-        return show_html(self.summary, self.table)
+        return show_html(self.summary, self.table, self._doubtful())
+
+    def _doubtful(self) -> pd.DataFrame:
+        """Return the findings that keep a row out of the plan, or make it doubtful."""
+        return self.findings[self.findings["severity"] != "repaired"]
 
 
 def make_plan(

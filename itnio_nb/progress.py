@@ -14,8 +14,8 @@ _TOLD = (State.CREATED, State.EXISTS, State.REFUSED, State.UNKNOWN)
 
 
 @contextmanager
-def progress_bar(total: int) -> Iterator[Any]:
-    """Show a tqdm bar over `total` groups while the context lasts.
+def progress_bar(total: int, done: int) -> Iterator[Any]:
+    """Show a tqdm bar over `total` groups, of which `done` are done already, while the context lasts.
 
     `ITNIO_PROGRESS` in the environment decides otherwise: `text` for text in a notebook too, `off` for none.
     """
@@ -24,7 +24,7 @@ def progress_bar(total: int) -> Iterator[Any]:
     from tqdm.std import tqdm as text_tqdm
 
     wanted = os.environ.get("ITNIO_PROGRESS", "")
-    options: dict[str, Any] = {"total": total, "unit": " groups", "desc": "Submit", "disable": wanted == "off"}
+    options: dict[str, Any] = {"total": total, "initial": done, "unit": " groups", "disable": wanted == "off"}
     if wanted or not issubclass(auto_tqdm, tqdm_notebook):
         with text_tqdm(**options) as bar:
             yield bar
@@ -39,7 +39,13 @@ def progress_bar(total: int) -> Iterator[Any]:
         yield bar
 
 
-def advance(bar: Any, counts: Counter[str]) -> None:
-    """Show how far a run is, with its counts by state."""
-    bar.n = counts.total() - counts[State.PLANNED] - counts[State.SENDING]
+def groups_done(counts: Counter[str]) -> int:
+    """Return how many groups need no more sending."""
+    return counts.total() - counts[State.PLANNED] - counts[State.SENDING]
+
+
+def advance(bar: Any, counts: Counter[str], activity: str) -> None:
+    """Show how far a run is and what it is doing, with its counts by state."""
+    bar.n = groups_done(counts)
+    bar.set_description(activity, refresh=False)
     bar.set_postfix({str(state): counts[state] for state in _TOLD})

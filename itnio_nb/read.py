@@ -294,11 +294,16 @@ def _mend(column: str, cells: list[object], text: np.ndarray, rows: pd.Index, re
         is_number = [isinstance(cell, int | float | np.number) and not isinstance(cell, bool) for cell in cells]
         numeric = np.array(is_number, dtype=bool) & (text != "")
     hows = (
-        (numeric, "a number where text belongs: if it began with 0, that 0 was lost before the file was read"),
-        (stripped != text, "blanks around it were removed"),
-        (mended != stripped, "the + before the number was removed"),
+        (numeric, "is a number where text belongs: a 0 at its beginning would be lost"),
+        (stripped != text, "had blanks around it"),
+        (mended != stripped, "had a + before it"),
     )
     for at in np.flatnonzero(numeric | (mended != text)).tolist():
         how = "; ".join(words for changed, words in hows if changed[at])
-        repairs.append(Repair(int(rows[at]), column, text[at], mended[at], how))
+        advice = (
+            f"Compare {mended[at]} with the true value."
+            if numeric[at]
+            else f"Nothing to do: it is read as {mended[at]}."
+        )
+        repairs.append(Repair(int(rows[at]), column, text[at], mended[at], how, advice))
     return mended

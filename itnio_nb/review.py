@@ -16,7 +16,7 @@ from itnio_nb.model import API_COLUMNS, SOURCE, Action, Source, State, count
 from itnio_nb.read import FORMULA_LIKE, RESULT_COLUMNS
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
-_LOOK_FIRST = "Look at the application's phones before anything is sent again."
+_LOOK_FIRST = "Look with client.list_phones(appId); the next plan takes what is there as existing."
 _UNSETTLED = (State.SENDING, State.UNKNOWN)
 # The worst first: an order takes the worst state of its groups.
 _WORST = (State.UNKNOWN, State.PARTIAL, State.REFUSED, State.PLANNED, State.CREATED, State.EXISTS)
@@ -89,21 +89,22 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
     return f"{word} Groups: {', '.join(parts)}.{seen}{' ' + note if note else ''}"
 
 
-def show_text(summary: str, table: pd.DataFrame) -> str:
-    """Return a summary line and a table as text."""
-    if table.empty:
-        return summary
+def show_text(summary: str, *tables: pd.DataFrame) -> str:
+    """Return a summary line and tables as text; an empty table is left out."""
     with pd.option_context("display.unicode.east_asian_width", True):
-        return f"{summary}\n\n{table.to_string(index=False, max_rows=_shown(table))}"
+        shown = [table.to_string(index=False, max_rows=_shown(table)) for table in tables if len(table)]
+    return "\n\n".join([summary, *shown])
 
 
-def show_html(summary: str, table: pd.DataFrame) -> str:
-    """Return a summary line and a table as HTML, every text in them escaped."""
-    if table.empty:
-        return f"<p><b>{escape(summary)}</b></p>"
+def show_html(summary: str, *tables: pd.DataFrame) -> str:
+    """Return a summary line and tables as HTML, every text in them escaped; an empty table is left out."""
     with pd.option_context("display.max_colwidth", None):
-        cells = table.to_html(index=False, max_rows=_shown(table), notebook=True, show_dimensions=len(table) > _SHOWN)
-    return f"<p><b>{escape(summary)}</b></p>\n{cells}"
+        shown = [
+            table.to_html(index=False, max_rows=_shown(table), notebook=True, show_dimensions=len(table) > _SHOWN)
+            for table in tables
+            if len(table)
+        ]
+    return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown])
 
 
 def _shown(table: pd.DataFrame) -> int | None:
@@ -125,8 +126,8 @@ def order_outcomes(orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataF
         outcomes.loc[rows, column] = worst.loc[rows, source]
     errors = findings[findings["severity"] == "error"]
     told = errors["column"] + " " + errors["problem"]
-    for column, texts in (("itnio_reason", told), ("itnio_advice", errors["advice"])):
-        joined = texts.groupby(errors["row"]).agg(lambda several: "; ".join(dict.fromkeys(several)))
+    for column, texts, joint in (("itnio_reason", told, "; "), ("itnio_advice", errors["advice"], " ")):
+        joined = texts.groupby(errors["row"]).agg(lambda several: list(dict.fromkeys(several))).str.join(joint)
         outcomes.loc[joined.index, column] = joined
     outcomes.loc[errors["row"].unique(), "itnio_state"] = "invalid"
     outcomes.insert(0, "itnio_row", outcomes.index)

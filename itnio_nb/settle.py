@@ -79,7 +79,7 @@ def settle_taken(group: PhoneGroup, listing: Listing) -> Receipt:
         reason = f"the phone name is taken by group {owner}"
         return Receipt(State.REFUSED, TAKEN, reason, "Nothing was created. Choose another phone name.", now())
     reason = "the server says that the name is taken, but the application shows neither the group nor the phone name"
-    advice = "Nothing was created by this request. Look at the application again, then choose other names."
+    advice = "Nothing was created by this request. Look with client.list_phones(appId), then choose other names."
     return Receipt(State.UNKNOWN, TAKEN, reason, advice, now())
 
 

@@ -108,10 +108,10 @@ class Account:
         missing = [name for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET") if not value(name)]
         if missing:
             where = f"nor in {dotenv_path}" if dotenv_path else f"and there is no .env file in {Path.cwd()} or above"
-            are = "is" if len(missing) == 1 else "are"
+            are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
             raise AccountError(
                 f"{' and '.join(missing)} {are} not set: not in the environment, {where}. "
-                "Set it there, or write a line NAME=value for it into a .env file."
+                f"Set {them} there, or write a line NAME=value for each into a file named .env."
             )
         return cls(value("ITNIO_API_KEY"), value("ITNIO_API_SECRET"), value("ITNIO_BASE_URL") or DEFAULT_BASE_URL)
 

@@ -16,9 +16,9 @@ from itnio_nb.answers import STATUSES, stops
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError, ItnioError, StalePlanError
 from itnio_nb.ledger import Ledger
-from itnio_nb.model import Receipt, State, phone_groups
+from itnio_nb.model import Receipt, State, count, phone_groups
 from itnio_nb.plan import Plan, fingerprint, pack_orders, unpack_orders
-from itnio_nb.progress import advance, progress_bar
+from itnio_nb.progress import advance, groups_done, progress_bar
 from itnio_nb.review import outcome_table, run_summary, show_html, show_text, write_results
 from itnio_nb.settle import TAKEN, Listing, look, phones_seen, settle_taken
 
@@ -41,6 +41,8 @@ def submit_plan(plan: Plan, client: Client, ledger: Ledger, *, workers: int = 8,
     sends nothing twice. Raises `StalePlanError` for a plan that was made for another account, `LedgerError`
     where the intent cannot be written.
     """
+    if not isinstance(plan, Plan):
+        raise InputError("submit_plan sends a plan: submit_plan(make_plan(orders, client, ledger), client, ledger).")
     if workers < 1 or (rate is not None and rate <= 0):
         raise InputError("A run needs at least 1 worker and, where a rate is given, more than 0 requests a second.")
     account = client.account
@@ -80,6 +82,10 @@ class Run:
         self._stopping, self._over = threading.Event(), threading.Event()
         self._full: set[str] = set()  # applications that can hold no more
         self._notes: list[str] = []
+        self._activity = "Submit"
+        before = sum(at != "" for at in table["at"][table["state"] == State.CREATED])
+        if before:
+            self._notes.append(f"It went on where it had stopped: {count(before, 'group')} had been created then.")
         self._error: BaseException | None = None
         threading.Thread(target=self._conduct, name=f"run-{self.name}", daemon=True).start()
 
@@ -113,17 +119,17 @@ class Run:
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             if not self.done:
-                with progress_bar(len(self._groups)) as bar:
+                with progress_bar(len(self._groups), groups_done(self.counts)) as bar:
                     while not self._over.wait(
                         _TICK if deadline is None else max(0, min(_TICK, deadline - time.monotonic()))
                     ):
-                        advance(bar, self.counts)
+                        advance(bar, self.counts, self._activity)
                         if deadline is not None and time.monotonic() >= deadline:
                             raise TimeoutError(f"The run is not over after {timeout} s; it goes on. {self.summary}")
-                    advance(bar, self.counts)
+                    advance(bar, self.counts, self._activity)
         except KeyboardInterrupt:
             self.stop()
-            raise
+            raise KeyboardInterrupt(f"{self.summary} Submit the plan again to go on.") from None
         if self._error is not None:
             raise self._error
         return self
@@ -169,7 +175,7 @@ class Run:
             finished = State.PLANNED not in self._states
             self._ledger.close_run(self._id, finished=finished, note=" ".join(self._notes), verified=verified)
         except BaseException as error:  # noqa: BLE001 - kept for wait(), which raises it
-            self._error = self._error or error
+            self._fail(error)
         finally:
             with _starting:
                 _live.pop((self._ledger.path, self._id), None)
@@ -186,8 +192,12 @@ class Run:
                 if self._groups[at].app_id not in self._full and self._pace.wait(self._stopping):
                     self._send(at)
         except BaseException as error:  # noqa: BLE001 - kept for wait(), which raises it
-            self._error = self._error or error
-            self._stopping.set()
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first error, and send nothing more."""
+        self._error = self._error or error
+        self._stopping.set()
 
     def _send(self, at: int) -> None:
         """Claim, send, record, tell: in this order."""
@@ -212,8 +222,9 @@ class Run:
 
     def _look(self) -> int | None:
         """Settle each name that was taken, and count the phones of the created groups that are really there."""
+        self._activity = "Verify"
         listings: dict[str, Listing] = {}
-        seen = None
+        seen, short = None, []
         for at, group in enumerate(self._groups):
             taken = self._states[at] is State.UNKNOWN and self._statuses[at] == TAKEN
             if not taken and self._states[at] is not State.CREATED:
@@ -227,7 +238,13 @@ class Run:
             if taken:
                 self._tell(at, settle_taken(group, listings[group.app_id]))
             else:
-                seen = (seen or 0) + phones_seen(group, listings[group.app_id])
+                there = phones_seen(group, listings[group.app_id])
+                seen = (seen or 0) + there
+                short += [f"{group.group_name} ({there} of {group.quantity})"] if there < group.quantity else []
+        if short:
+            named = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
+            lack = "lacks" if len(short) == 1 else "lack"
+            self._notes.append(f"{count(len(short), 'group')} {lack} phones that were created: {named}.")
         return seen
 
     def _why_nothing(self) -> str:

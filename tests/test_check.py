@@ -134,7 +134,11 @@ def test_repairs_are_findings_too() -> None:
     findings = check_orders(orders)
     assert findings["severity"].tolist() == ["repaired"] * 3
     assert findings["value"].tolist() == [" sales", "861000000", "+8610000"]
-    assert findings["advice"].tolist()[0] == "Nothing to do: it is read as sales."
+    assert findings["advice"].tolist() == [
+        "Nothing to do: it is read as sales.",
+        "Compare 861000000 with the true value.",
+        "Nothing to do: it is read as 8610000.",
+    ]
     orders.loc[3, "displayNum"] = "8620000"
     assert check_orders(orders)["row"].tolist() == [2, 2]
     assert check_orders(orders[orders.index == 3]).empty

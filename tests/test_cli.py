@@ -113,7 +113,7 @@ def test_sandbox_serves_until_stopped(number: signal.Signals, tmp_path: Path) ->
             assert client.create_phones(group()).state is State.CREATED
         process.send_signal(number)
         out, _ = process.communicate(timeout=10)
-        assert out == "Stopped. 1 request answered.\n"
+        assert out == "# Stopped. 1 request answered.\n"
         assert process.returncode == 0
 
 

@@ -15,10 +15,11 @@ HALF = Counter({"created": 3, "unknown": 1, "planned": 4, "sending": 2})
 def test_text_outside_a_notebook(how: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Groups done of all, and the counts by state; it goes to stderr, results stay alone on stdout."""
     monkeypatch.setenv("ITNIO_PROGRESS", how)
-    with progress_bar(10) as bar:
-        advance(bar, HALF)
+    with progress_bar(10, 2) as bar:
+        advance(bar, HALF, "Verify")
     out, shown = capfd.readouterr()
     assert out == ""
+    assert "Verify:  40%" in shown
     assert "4/10" in shown
     assert "created=3, exists=0, refused=0, unknown=1" in shown
 
@@ -26,8 +27,8 @@ def test_text_outside_a_notebook(how: str, monkeypatch: pytest.MonkeyPatch, capf
 def test_off_shows_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """For what is kept: a stored bar would differ each time."""
     monkeypatch.setenv("ITNIO_PROGRESS", "off")
-    with progress_bar(10) as bar:
-        advance(bar, HALF)
+    with progress_bar(10, 2) as bar:
+        advance(bar, HALF, "Verify")
     assert capfd.readouterr() == ("", "")
 
 
@@ -40,8 +41,8 @@ def test_a_widget_alone_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITNIO_PROGRESS", "")
     monkeypatch.setattr(tqdm.auto, "tqdm", tqdm_notebook)
     monkeypatch.setattr("IPython.display.publish_display_data", shown.append)
-    with progress_bar(10) as bar:
-        advance(bar, HALF)
+    with progress_bar(10, 2) as bar:
+        advance(bar, HALF, "Verify")
         assert bar.container.children[1].value == 4
         assert "created=3" in bar.container.children[2].value
     assert [list(data) for data in shown] == [["application/vnd.jupyter.widget-view+json"]]

@@ -154,7 +154,7 @@ def test_repairs_are_lossless_and_listed() -> None:
     repairs = {repair.column: repair for repair in about(orders).repairs}
     assert set(repairs) == {"groupName", "quantity", "displayNum", "appId"}
     assert (repairs["groupName"].before, repairs["groupName"].after) == (" aaaa\u3000", "aaaa")
-    assert repairs["displayNum"].how == "the + before the number was removed"
+    assert repairs["displayNum"].how == "had a + before it"
     assert "4 cells repaired" in str(about(orders))
 
 

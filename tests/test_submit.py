@@ -152,10 +152,11 @@ def test_a_stopped_run_goes_on_where_it_was(sandbox: Sandbox, client: Client, le
     first = submit_plan(plan, client, ledger, workers=2)
     until(lambda: sent(sandbox) >= 5)
     first.stop()
+    before = first.counts["created"]
     second = submit_plan(make_plan(many_orders(60), client, ledger), client, ledger).wait()
     assert second.name == first.name
     assert second.counts == {"created": 60}
-    assert second.summary.endswith("Verified: 180 of 180 phones.")
+    assert f"Verified: 180 of 180 phones. It went on where it had stopped: {before} group" in second.summary
     assert sandbox.served["sipAdd", "0"] == sent(sandbox) == 60
     assert len(ledger.runs) == 1
 
@@ -231,7 +232,7 @@ def test_what_is_not_known_is_said_to_be_unknown(sandbox: Sandbox, client: Clien
     before = sent(sandbox)
     again = submit_plan(make_plan(many_orders(5), client, ledger), client, ledger).wait()
     assert again.counts == {"unknown": 5}
-    assert "Look at the application's phones" in again.table["advice"].iloc[0]
+    assert "client.list_phones(appId)" in again.table["advice"].iloc[0]
     assert sent(sandbox) == before
 
 
@@ -282,7 +283,7 @@ def test_phones_that_are_missing_are_counted(
     monkeypatch.setattr(client, "create_phones", one_lost)
     run = submit_plan(plan, client, ledger, workers=1).wait()
     assert "3 created (9 phones)" in run.summary
-    assert "Verified: 8 of 9 phones." in run.summary
+    assert run.summary.endswith("Verified: 8 of 9 phones. 1 group lacks phones that were created: group-1 (2 of 3).")
 
 
 def test_an_empty_plan_is_a_finished_run(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
@@ -424,7 +425,8 @@ def test_interrupting_stops_the_run(sandbox: Sandbox, ledger: Ledger) -> None:
     until(lambda: sent(sandbox) >= 8, 30)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert "KeyboardInterrupt" in errors
+    assert "KeyboardInterrupt: Stopped. Groups: " in errors
+    assert "Submit the plan again to go on." in errors
     states = ledger.table["state"].value_counts().to_dict()
     assert states == {"created": len(sandbox.phones) // 3}
     assert states["created"] < 300
