@@ -16,87 +16,77 @@ _MAX_REASON = 300  # characters of a server's text that are kept
 class Meaning:
     """What one status of the API means for the group that was asked for, in words."""
 
-    name: str  # the outcome, in two or three words
     state: State
+    reason: str  # the document's own words
     advice: str  # what it means, whether anything was created, what to do next
     stops: str = ""  # what else it dooms: "run", "application", or nothing
 
 
 # Every status of the API document. The advice says: meaning, whether anything was created, next step.
 STATUSES = {
-    "0": Meaning("created", State.CREATED, "Created. Nothing to do."),
+    "0": Meaning(State.CREATED, "success", "Created. Nothing to do."),
     "-1": Meaning(
-        "authentication failed",
         State.REFUSED,
+        "Authentication error",
         "Authentication failed: the API key, the secret or the signature is wrong. Nothing was created. "
         "Check ITNIO_API_KEY and ITNIO_API_SECRET, then submit again.",
         stops="run",
     ),
     "-2": Meaning(
-        "address not allowed",
         State.REFUSED,
+        "Restricted IP access",
         "Address not allowed: this machine's IP address is not on the account's allow-list. Nothing was created. "
         "Add the address in the ITNIO console, then submit again.",
         stops="run",
     ),
     "-16": Meaning(
-        "timestamp expired",
         State.REFUSED,
+        "Timestamp expires",
         "Timestamp expired: the clocks of this machine and of the server differ by more than half an hour. "
         "Nothing was created. Set this machine's clock, then submit again.",
         stops="run",
     ),
     "-18": Meaning(
-        "server fault",
         State.UNKNOWN,
+        "Port program unusual",
         "Server fault: the server failed inside. It is not known whether the phones were created. "
         "Look with client.list_phones(appId) before anything is sent again.",
     ),
     "-20": Meaning(
-        "name taken",
         State.EXISTS,
+        "Data existing",
         "Name taken: the group name or the phone name is in use in this application. This request created nothing. "
         "Look with client.list_phones(appId): the group may be there already; otherwise choose another phone name.",
     ),
     "-22": Meaning(
-        "field refused",
         State.REFUSED,
+        "Parameter exception",
         "Field refused: a field breaks a rule of the API, or the application id is wrong. Nothing was created. "
         "Mend the order, then submit it again.",
     ),
     "-23": Meaning(
-        "application full",
         State.REFUSED,
+        "Data caps",
         "Application full: it can hold no more phones. Nothing was created. "
         "Have the limit raised or use another application, then submit again.",
         stops="application",
     ),
 }
-_REASONS = {
-    "0": "success",
-    "-1": "Authentication error",
-    "-2": "Restricted IP access",
-    "-16": "Timestamp expires",
-    "-18": "Port program unusual",
-    "-20": "Data existing",
-    "-22": "Parameter exception",
-    "-23": "Data caps",
-}
 UNDOCUMENTED = Meaning(
-    "status not documented",
     State.UNKNOWN,
+    "no reason given",
     "Status not documented: the API document does not list it. It is not known whether the phones were created. "
     "Look with client.list_phones(appId) before anything is sent again.",
 )
 NO_ANSWER = Meaning(
-    "no answer of the API",
     State.UNKNOWN,
+    "no reason given",
     "No answer of the API: the request left, and what came back does not tell. It is not known whether the phones "
     "were created. Look with client.list_phones(appId) before anything is sent again.",
 )
 NEVER_SENT = Meaning(
-    "not sent",
     State.PLANNED,
+    "no reason given",
     "Not sent: no connection to the server. Nothing was created. "
     "Check the network and ITNIO_BASE_URL, then submit again: the group is still planned.",
     stops="run",
@@ -146,7 +136,7 @@ def read_answer(http_status: int, content: bytes) -> Answer:
         raise NoAnswerError("HTTP 200, but the body has not the API's shape")
     reason = body["reason"]
     words = _plain_words(reason) if isinstance(reason, str) else ""
-    return Answer(status, words or _REASONS.get(status, "no reason given"), body.get("data"))
+    return Answer(status, words or STATUSES.get(status, UNDOCUMENTED).reason, body.get("data"))
 
 
 def _plain_words(text: str) -> str:

@@ -22,7 +22,7 @@ from itnio_nb.model import (
 )
 
 _NAMES = {"groupName": "group name", "phoneName": "phone name"}
-_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 # Whole numbers that fit where orders are split; leading zeros are harmless.
 _WHOLE = r"0*[0-9]{1,9}"
 
@@ -46,6 +46,9 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     missing = [column for column in API_COLUMNS if column not in orders.columns]
     if missing:
         raise InputError(f"The orders have no column {', '.join(missing)}: read them with read_orders(...).")
+    twice = [column for column in API_COLUMNS if isinstance(orders[column], pd.DataFrame)]
+    if twice:
+        raise InputError(f"The orders have more than one column {', '.join(twice)}: drop all but one.")
     text = as_text(orders[list(API_COLUMNS)])
     rules = (_name_findings, _quantity_findings, _number_findings, _split_findings, _duplicate_findings)
     found = [*_application_findings(text), *(finding for rule in rules for finding in rule(text, limits))]

@@ -38,7 +38,7 @@ class Limits:
     display_min: int = 7  # displayNum, digits
     display_max: int = 13
     display_required: bool = True
-    order_max: int = 1_000_000  # ours: a larger order is a display number in the wrong column
+    order_max: int = 100_000  # ours: a larger order is a display number in the wrong column
 
 
 LIMITS = Limits()
@@ -159,9 +159,25 @@ def part_name(name: str, part: int) -> str:
     return name if part == 1 else f"{name}_{part}"
 
 
+def cell_text(cell: object) -> str:
+    """Return a cell as text. A whole number keeps all its digits and gains no `.0`; a hole is ""."""
+    if isinstance(cell, str):
+        return str(cell)
+    if cell is None or cell is pd.NaT or cell is pd.NA:
+        return ""
+    if isinstance(cell, bool | np.bool_):
+        return str(cell).upper()
+    if isinstance(cell, float | np.floating):
+        number = float(cell)
+        if np.isnan(number):
+            return ""
+        return f"{number:.0f}" if number.is_integer() and abs(number) < 2**53 else repr(number)
+    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
+
+
 def as_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with every cell as Python text, holes as ""."""
-    columns = {name: np.where(cells.isna(), "", cells.astype(str)) for name, cells in frame.items()}
+    columns = {name: [cell_text(cell) for cell in frame[name].astype(object)] for name in frame.columns}
     return pd.DataFrame(columns, index=frame.index, columns=frame.columns, dtype=object)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 from collections import Counter
 from dataclasses import dataclass, replace
+from numbers import Number
 from os import PathLike
 from pathlib import Path
 from typing import IO
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.errors import InputError
-from itnio_nb.model import API_COLUMNS, SOURCE, WIRE, Repair, Source
+from itnio_nb.model import API_COLUMNS, SOURCE, WIRE, Repair, Source, cell_text
 
 # The columns that result files add. They are dropped when such a file is read again.
 RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "itnio_advice", "itnio_sent_at")
@@ -69,7 +70,7 @@ def read_orders(
     if not filled.any():
         raise InputError(f"{name} is empty: it needs a row of headers ({', '.join(API_COLUMNS)}) and orders below it.")
     header_at = int(filled.argmax())
-    headers = [_cell_text(cell) for cell in grid.cells.iloc[header_at]]
+    headers = [cell_text(cell) for cell in grid.cells.iloc[header_at]]
     body = grid.cells.iloc[header_at + 1 :][filled[header_at + 1 :]]
     header_row = int(grid.cells.index[header_at]) + 1
     body.index = body.index + 1
@@ -85,13 +86,17 @@ def _from_frame(frame: pd.DataFrame) -> pd.DataFrame:
     )
     rows = frame.index if own_rows else pd.RangeIndex(2, len(frame) + 2)
     body = frame.set_axis(rows, axis=0)
-    headers = [str(column) for column in frame.columns]
-    if isinstance(known, Source) and headers == [*API_COLUMNS, *_extra(known.columns)]:
-        read = _orders(body, headers, known)
-        again: Source = read.attrs[SOURCE]
-        read.attrs[SOURCE] = replace(again, headers=known.headers, columns=known.columns, rows=len(frame))
-        return read
-    return _orders(body, headers, Source("table", "DataFrame", len(frame), 0, (), ()))
+    if not isinstance(known, Source) or not frame.columns.is_unique:
+        headers = [str(column) for column in frame.columns]
+        return _orders(body, headers, Source("table", "DataFrame", len(frame), 0, (), ()))
+    # Orders that were read before: columns may have been added or dropped since.
+    original = dict(zip(known.columns, known.headers, strict=True))
+    kept = [column for column in known.columns if column in frame.columns]
+    columns = [*kept, *(column for column in frame.columns if column not in original)]
+    orders = _orders(body[columns], [str(column) for column in columns], replace(known, rows=len(frame)))
+    again: Source = orders.attrs[SOURCE]
+    orders.attrs[SOURCE] = replace(again, headers=tuple(original.get(column, column) for column in again.columns))
+    return orders
 
 
 def _load(source: str | PathLike[str] | bytes | IO[bytes]) -> tuple[str, bytes]:
@@ -139,16 +144,14 @@ def _sheet_name(name: str, names: list[str], sheet: str | int | None) -> str:
 
 def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | None) -> _Grid:
     encoding = encoding or "utf-8"
+    if delimiter is not None and len(delimiter) != 1:
+        raise InputError(f"A delimiter is one character, not {delimiter!r}: ',', ';' or '\\t'.")
     try:
         text = data.decode("utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding)
-    except LookupError:
+    except (LookupError, UnicodeError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise InputError(_not_decoded(name, data, encoding, error)) from None
         raise InputError(f"There is no encoding {encoding!r}: try 'utf-8', 'gb18030' or 'cp1252'.") from None
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{name} is not {encoding} text (row {row}, byte {error.start}): save it as CSV UTF-8, "
-            "or say what it is, as in encoding='gb18030'."
-        ) from None
     if "\0" in text:
         raise InputError(f"{name} is neither a spreadsheet nor CSV text: save it as XLSX or as CSV UTF-8.")
     lines = text.split("\n")
@@ -172,6 +175,14 @@ def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | Non
     cells.index = cells.index + blank
     words = {",": "comma", ";": "semicolon", "\t": "tab"}
     return _Grid(cells.astype(object).fillna(""), "CSV", f"{encoding}, {words.get(delimiter, delimiter)}")
+
+
+def _not_decoded(name: str, data: bytes, encoding: str, error: UnicodeDecodeError) -> str:
+    row = data.count(b"\n", 0, error.start) + 1
+    return (
+        f"{name} is not {encoding} text (row {row}, byte {error.start}): save it as CSV UTF-8, "
+        "or say what it is, as in encoding='gb18030'."
+    )
 
 
 def _csv_problem(name: str, text: str, delimiter: str) -> str:
@@ -223,7 +234,7 @@ def _orders(body: pd.DataFrame, headers: list[str], source: Source) -> pd.DataFr
     texts: dict[str, object] = {}
     for at, column in zip(kept, columns, strict=True):
         cells = body.iloc[:, at].tolist()
-        text = np.array([_cell_text(cell) for cell in cells], dtype=object)
+        text = np.array([cell_text(cell) for cell in cells], dtype=object)
         if guarded:
             text = pd.Series(text, dtype=object).str.replace(FORMULA_GUARDED, r"\1", regex=True).to_numpy(dtype=object)
         if column in API_COLUMNS:
@@ -265,22 +276,6 @@ def _column_names(body: pd.DataFrame, headers: list[str], name: str) -> list[str
     return names
 
 
-def _cell_text(cell: object) -> str:
-    """Return a cell as text. A whole number keeps all its digits and gains no `.0`."""
-    if isinstance(cell, str):
-        return str(cell)
-    if cell is None or cell is pd.NaT or cell is pd.NA:
-        return ""
-    if isinstance(cell, bool | np.bool_):
-        return str(cell).upper()
-    if isinstance(cell, float | np.floating):
-        number = float(cell)
-        if np.isnan(number):
-            return ""
-        return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
-    return str(cell)
-
-
 def _mend(column: str, cells: list[object], text: np.ndarray, rows: pd.Index, repairs: list[Repair]) -> np.ndarray:
     """Mend without loss, and list each cell that changed: before, after, how."""
     stripped = np.array([value.strip() for value in text], dtype=object)
@@ -289,21 +284,19 @@ def _mend(column: str, cells: list[object], text: np.ndarray, rows: pd.Index, re
         mended = np.array(
             [value[1:] if value[:1] == "+" and value[1:].isdecimal() else value for value in stripped], dtype=object
         )
-    numeric = np.zeros(len(cells), dtype=bool)
+    number, other = (np.zeros(len(cells), dtype=bool) for _ in range(2))
     if column != "quantity":  # a quantity is a number: nothing to tell
-        is_number = [isinstance(cell, int | float | np.number) and not isinstance(cell, bool) for cell in cells]
-        numeric = np.array(is_number, dtype=bool) & (text != "")
+        number = np.array([isinstance(cell, Number) and not isinstance(cell, bool) for cell in cells], dtype=bool)
+        other = ~number & np.array([not isinstance(cell, str) for cell in cells], dtype=bool)
     hows = (
-        (numeric, "is a number where text belongs: a 0 at its beginning would be lost"),
+        (number, "is a number where text belongs: a 0 at its beginning would be lost"),
+        (other, "is a date or a truth value where text belongs"),
         (stripped != text, "had blanks around it"),
         (mended != stripped, "had a + before it"),
     )
-    for at in np.flatnonzero(numeric | (mended != text)).tolist():
+    for at in np.flatnonzero((number | other | (mended != text)) & (text != "")).tolist():
         how = "; ".join(words for changed, words in hows if changed[at])
-        advice = (
-            f"Compare {mended[at]} with the true value."
-            if numeric[at]
-            else f"Nothing to do: it is read as {mended[at]}."
-        )
+        doubtful = number[at] or other[at]
+        advice = f"Compare {mended[at]} with the true value." if doubtful else f"Nothing to do: read as {mended[at]}."
         repairs.append(Repair(int(rows[at]), column, text[at], mended[at], how, advice))
     return mended

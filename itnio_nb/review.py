@@ -182,5 +182,5 @@ def write_results(
 def _write_csv(rows: pd.DataFrame, path: Path) -> None:
     """Write beside the file, then put it in its place: a reader never meets half of it."""
     unfinished = path.with_suffix(".tmp")
-    rows.to_csv(unfinished, index=False, quoting=csv.QUOTE_ALL, encoding="utf-8-sig")
+    rows.to_csv(unfinished, index=False, quoting=csv.QUOTE_ALL, encoding="utf-8-sig", errors="backslashreplace")
     unfinished.replace(path)

@@ -110,8 +110,11 @@ def test_an_encoding_can_be_named() -> None:
     with pytest.raises(InputError, match=r"row 2.*encoding='gb18030'"):
         read_orders(data)
     assert read_orders(data, encoding="gb18030").loc[2, "groupName"] == "北京客服"
-    with pytest.raises(InputError, match="no encoding 'klingon'"):
-        read_orders(data, encoding="klingon")
+    for encoding in ("klingon", "undefined"):
+        with pytest.raises(InputError, match=f"no encoding '{encoding}'"):
+            read_orders(data, encoding=encoding)
+    with pytest.raises(InputError, match="one character"):
+        read_orders(data, delimiter="||")
 
 
 def test_excel_cells() -> None:
@@ -145,6 +148,11 @@ def test_excel_formulas_dates_and_booleans_are_text() -> None:
     """Whatever a cell holds, it arrives as text, and the checks have the say."""
     orders = read_orders(workbook(tuple(COLUMNS), (True, datetime(2025, 3, 5), 1.5, 8.61e12, "=1+1")))
     assert list(orders.loc[2]) == ["TRUE", "2025-03-05", "1.5", "8610000000000", "=1+1"]
+    assert [repair.how.split(":")[0] for repair in about(orders).repairs] == [
+        "is a date or a truth value where text belongs",
+        "is a date or a truth value where text belongs",
+        "is a number where text belongs",
+    ]
 
 
 def test_repairs_are_lossless_and_listed() -> None:
@@ -198,6 +206,35 @@ def test_reading_orders_again_changes_nothing() -> None:
     assert about(again).repairs == about(orders).repairs
     orders.loc[2, "quantity"] = 7
     assert read_orders(orders).loc[2, "quantity"] == "7"
+
+
+def test_orders_that_were_changed_keep_where_they_came_from() -> None:
+    """A column added, one dropped: repairs, name and the other original headers stay."""
+    header = "Group Name,phoneName,quantity,displayNum,appId,Site"
+    orders = read_orders(csv(" aaaa,bbbb,1,+1234567,x,note", header=header))
+    changed = read_orders(orders.drop(columns="Site").assign(owner="me"))
+    assert changed.columns.tolist() == [*COLUMNS, "owner"]
+    assert about(changed).headers == ("Group Name", *COLUMNS[1:], "owner")
+    assert about(changed).repairs == about(orders).repairs
+    assert about(changed).name == "upload"
+    with pytest.raises(InputError, match="more than one column for appId"):
+        read_orders(pd.concat([orders, orders[["appId"]]], axis=1))
+
+
+def test_frames_of_any_type_of_cell() -> None:
+    """Categories, nullable integers, bytes, huge numbers: text, and holes are empty."""
+    frame = pd.DataFrame(
+        {
+            "groupName": pd.Categorical(["aaaa", None]),
+            "phoneName": [b"bbbb", "cccc"],
+            "quantity": pd.array([30, None], dtype="Int64"),
+            "displayNum": [8610000000000, 8.0e15],
+            "appId": ["x", pd.NaT],
+        }
+    )
+    orders = read_orders(frame)
+    assert list(orders.loc[2]) == ["aaaa", "bbbb", "30", "8610000000000", "x"]
+    assert list(orders.loc[3]) == ["", "cccc", "", "8000000000000000", ""]
 
 
 def test_headers_without_orders_are_no_orders() -> None:
