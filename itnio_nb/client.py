@@ -8,14 +8,15 @@ import ssl
 import time
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Self
+from threading import Event
+from typing import Any, Self, TypeGuard
 from urllib.parse import urlsplit
 
 import pandas as pd
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
 from urllib3.util.retry import Retry
 
 from itnio_nb.answers import (
@@ -75,6 +76,8 @@ class Client:
     """
 
     def __init__(self, account: Account, *, workers: int = 8, timeout: tuple[float, float] = (5, 30)) -> None:
+        if workers < 1 or min(timeout) <= 0:
+            raise InputError("A client needs at least 1 worker, and two timeouts above 0: timeout=(5, 30), in seconds.")
         parts = urlsplit(account.base_url)
         loopback = _is_loopback(parts.hostname or "")
         if parts.scheme != "https" and not loopback:
@@ -125,26 +128,53 @@ class Client:
         meaning = STATUSES.get(answer.status, UNDOCUMENTED)
         return Receipt(meaning.state, answer.status, answer.reason, meaning.advice, now())
 
-    def list_phones(self, app_id: str, reveal: bool = False) -> pd.DataFrame:
+    def list_phones(self, app_id: str, reveal: bool = False, *, stopping: Event | None = None) -> pd.DataFrame:
         """Return every phone of an application (all pages of `sipQuery`), one row each.
 
         Columns, all text: `groupName phoneName account password displayNum appId`. Passwords are shown as
-        `********` unless `reveal`. Raises `AccountError` for what dooms every request, `InputError` for an
-        application id that is refused, `ServiceError` where the server cannot be asked.
+        `********` unless `reveal`. A listing that changes while it is read is read again, twice at most; one
+        that never adds up is never believed. Raises `AccountError` for what dooms every request, `InputError`
+        for an application id that is refused, `ServiceError` where the server cannot be asked or `stopping`
+        is set between two pages.
         """
-        records: list[dict[str, object]] = []
-        page = 1
-        while True:
-            found, total = self._page(app_id, page)
-            records += found
-            if not found or len(records) >= total:
-                break
-            page += 1
-        phones = as_text(pd.DataFrame(records, columns=list(LISTING_COLUMNS[:-1]), dtype=object)).assign(appId=app_id)
-        return phones if reveal else phones.assign(password=MASK)
+        for _ in range(3):
+            records = self._all_pages(app_id, reveal, stopping)
+            if records is not None:
+                return as_text(pd.DataFrame(records, columns=list(LISTING_COLUMNS[:-1]), dtype=object)).assign(
+                    appId=app_id
+                )
+        raise ServiceError(
+            f"{_not_listed(app_id)}: the listing changes while it is read. Try again when nobody adds phones."
+        )
 
-    def _page(self, app_id: str, page: int) -> tuple[list[dict[str, object]], int]:
+    def _all_pages(self, app_id: str, reveal: bool, stopping: Event | None) -> list[dict[str, object]] | None:
+        """Return the records of all pages, None if they do not make one whole."""
+        records, whole = self._page(app_id, 1, reveal)
+        for page in range(2, -(-whole // PAGE_SIZE) + 1):
+            if stopping is not None and stopping.is_set():
+                raise ServiceError(f"{_not_listed(app_id)}: stopped before its last page.")
+            found, total = self._page(app_id, page, reveal)
+            records += found
+            if total != whole or not found:
+                return None
+        each = {tuple(map(str, record.values())) for record in records}
+        return records if len(records) == len(each) == whole else None
+
+    def _page(self, app_id: str, page: int, reveal: bool) -> tuple[list[dict[str, object]], int]:
         """Return the records of one page, and how many there are in all."""
+        answer = self._listing_answer(app_id, page)
+        data = answer.data if isinstance(answer.data, dict) else {}
+        records, total = data.get("records"), data.get("total")
+        if isinstance(total, str) and total.isdecimal():
+            total = int(total)
+        if not isinstance(total, int) or isinstance(total, bool) or total < 0 or not _is_records(records):
+            raise ServiceError(f"{_not_listed(app_id)}: page {page} has not the API's shape. Try again.")
+        if not reveal:  # at once: whatever goes wrong later shows none
+            for record in records:
+                record["password"] = MASK
+        return records, total
+
+    def _listing_answer(self, app_id: str, page: int) -> Answer:
         body = {"current": page, "size": PAGE_SIZE, "params": {"appId": app_id}}
         try:
             answer = self._ask("sipQuery", body)
@@ -156,13 +186,7 @@ class Client:
             raise ServiceError(f"{_not_listed(app_id)} at {self.account.base_url}: {why}. {advice}") from None
         if answer.status != "0":
             raise _listing_error(app_id, answer)
-        data = answer.data if isinstance(answer.data, dict) else {}
-        records, total = data.get("records"), data.get("total")
-        if isinstance(total, str) and total.isdecimal():
-            total = int(total)
-        if isinstance(records, list) and isinstance(total, int) and all(isinstance(one, dict) for one in records):
-            return records, total
-        raise ServiceError(f"{_not_listed(app_id)}: page {page} has not the API's shape. Try again.")
+        return answer
 
     def _ask(self, call: str, body: dict[str, Any]) -> Answer:
         """Send one signed request and return the API's answer to it."""
@@ -175,9 +199,10 @@ class Client:
             finally:
                 response.close()
         except requests.RequestException as error:
-            # `from None`: the original carries the signed headers.
-            raise _classify(error) from None
-        return read_answer(response.status_code, content)
+            failure = _classify(error)
+        else:
+            return read_answer(response.status_code, content)
+        raise failure  # outside of `except`: the original, which carries the signed headers, is not its context
 
 
 def _is_loopback(host: str) -> bool:
@@ -203,12 +228,18 @@ def _tls_context() -> ssl.SSLContext:
 
 def _classify(error: requests.RequestException) -> NeverSentError | NoAnswerError:
     """Tell what certainly never left from what may have arrived. In doubt, it may have."""
-    if isinstance(error, requests.exceptions.ProxyError):
-        return NeverSentError("the proxy did not connect")
     if isinstance(error, requests.ConnectTimeout):
         return NeverSentError("no connection in time")
     cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    if isinstance(reason, ProxyError):
+        # urllib3 says this of a request that was lost behind the proxy, too.
+        met = reason.original_error
+        unmet = isinstance(met, NewConnectionError | ConnectTimeoutError) or str(met).startswith(
+            "Tunnel connection failed"
+        )
+        if unmet:
+            return NeverSentError("the proxy did not connect")
     if isinstance(reason, NewConnectionError):  # refused, no route, and its subclass for an unknown host
         unknown_host = type(reason).__name__ == "NameResolutionError"
         return NeverSentError("unknown host" if unknown_host else "connection refused")
@@ -240,6 +271,10 @@ def _listing_error(app_id: str, answer: Answer) -> AccountError | InputError | S
     if answer.status == "-22":
         return InputError(f"{what} Check the application id.", status=answer.status)
     return ServiceError(f"{what} Nothing was changed. Try again.", status=answer.status)
+
+
+def _is_records(records: object) -> TypeGuard[list[dict[str, object]]]:
+    return isinstance(records, list) and all(isinstance(record, dict) for record in records)
 
 
 def _not_listed(app_id: str) -> str:

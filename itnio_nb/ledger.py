@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from itertools import count
-from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
@@ -21,7 +21,17 @@ import sqlalchemy as sa
 
 from itnio_nb.errors import LedgerError
 from itnio_nb.model import Receipt, State, now
-from itnio_nb.schema import accounts, groups, open_engine, open_schema, receipts, run_groups, runs
+from itnio_nb.schema import (
+    accounts,
+    file_identity,
+    groups,
+    ledger_path,
+    open_engine,
+    open_schema,
+    receipts,
+    run_groups,
+    runs,
+)
 from itnio_nb.signing import Account
 
 _WIRE = [
@@ -40,7 +50,6 @@ class Entry:
     """What the ledger knows of one group: its newest receipt."""
 
     state: State
-    at: str
     run: str
     receipt: int  # its number
 
@@ -59,13 +68,14 @@ class Ledger:
     """
 
     def __init__(self, path_or_url: str | os.PathLike[str] | None = None) -> None:
-        self.path = _ledger_path(path_or_url)
+        self.path = ledger_path(path_or_url)
         self._writing = threading.Lock()  # SQLite has one writer: waiting here is fairer than polling there
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.path.touch(mode=0o600)
         except OSError as error:
             raise self._error(error.strerror or str(error)) from None
+        self._file = file_identity(self.path)
         self._engine = open_engine(self.path)
         try:
             with self._transaction(write=True) as connection:
@@ -118,7 +128,7 @@ class Ledger:
 
     def entries(self, account: Account) -> dict[tuple[str, str], Entry]:
         """Return what is known of each group of an account, by (appId, groupName)."""
-        columns = [groups.c.app_id, groups.c.group_name, receipts.c.state, receipts.c.at, runs.c.name, receipts.c.id]
+        columns = [groups.c.app_id, groups.c.group_name, receipts.c.state, runs.c.name, receipts.c.id]
         query = _receipt_rows(columns).join(accounts, accounts.c.id == groups.c.account_id)
         query = query.where(receipts.c.id.in_(_newest()), *_is_account(account))
         with self._transaction() as connection:
@@ -126,11 +136,25 @@ class Ledger:
         return {(app_id, name): Entry(State(state), *rest) for app_id, name, state, *rest in rows}
 
     def open_run(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> int:
-        """Write a new run with all its groups (API columns, `action row why again_after`) and return its number."""
+        """Return the unfinished run that was asked for exactly this, or write a new one; its number.
+
+        `planned` has the API columns and `action row why again_after`. An unfinished run of the same groups
+        that was asked for something else ends here: the new one takes its place. One transaction looks and
+        writes, so that a double click, or two processes, get one run.
+        """
+        actions = planned[["action", "again_after"]].to_numpy().tolist()
+        contents = sha256(f"{fingerprint}{actions}{orders}".encode()).hexdigest()
         started = now()
         with self._transaction(write=True) as connection:
             account_id = _account_id(connection, account)
-            values = {"name": _free_name(connection, started), "account_id": account_id, "fingerprint": fingerprint}
+            same = (runs.c.account_id == account_id, runs.c.fingerprint == fingerprint, runs.c.finished.is_(None))
+            found = connection.execute(sa.select(runs.c.id).where(*same, runs.c.contents == contents)).scalar()
+            if found is not None:
+                return int(found)
+            name = _free_name(connection, started)
+            ended = {"finished": _text(started), "note": f"Run {name} took its place."}
+            connection.execute(runs.update().where(*same).values(**ended))
+            values = {"name": name, "account_id": account_id, "fingerprint": fingerprint, "contents": contents}
             values |= {"started": _text(started), "note": "", "orders": orders}
             run_id = connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one()
             ids = _group_ids(connection, account_id, planned)
@@ -146,67 +170,62 @@ class Ledger:
                 connection.execute(run_groups.insert(), rows)
         return int(run_id)
 
-    def unfinished_run(self, account: Account, fingerprint: str | None = None) -> int | None:
-        """Return the newest run of an account (and of a fingerprint) that has groups left to be sent, or None."""
-        query = sa.select(runs.c.id).join(accounts).where(runs.c.finished.is_(None), *_is_account(account))
-        if fingerprint is not None:
-            query = query.where(runs.c.fingerprint == fingerprint)
-        with self._transaction() as connection:
-            return connection.execute(query.order_by(runs.c.id.desc()).limit(1)).scalar()
-
     def run_info(self, run_id: int) -> dict[str, Any]:
-        """Return a run's `name started finished note verified orders`."""
-        columns = (runs.c.name, runs.c.started, runs.c.finished, runs.c.note, runs.c.verified, runs.c.orders)
+        """Return what the ledger holds of a run itself: `name started finished note verified orders`, …."""
         with self._transaction() as connection:
-            return dict(connection.execute(sa.select(*columns).where(runs.c.id == run_id)).mappings().one())
+            return dict(connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one())
 
     def run_table(self, run_id: int) -> pd.DataFrame:
-        """Return the groups of a run in order: API columns, `state status reason advice row action why at before run`.
+        """Return the groups of a run in order.
 
-        A group without a receipt in this run has an empty `state`. `before` is the ledger's state of a group,
-        `run` the run that it comes from; both are empty for one that is planned to be made again.
+        Columns: the API's, `state status reason advice at row action why before run newest`. A group without a
+        receipt in this run has an empty `state`. `before` is the ledger's state of it, `run` the run that it
+        comes from (both empty for one planned to be made again), `newest` the number of its newest receipt,
+        0 where it has none.
         """
-        mine = sa.select(sa.func.max(receipts.c.id)).where(receipts.c.run_id == run_id).group_by(receipts.c.position)
-        ours = sa.select(receipts).where(receipts.c.id.in_(mine)).subquery()
-        here = sa.select(run_groups.c.group_id).where(run_groups.c.run_id == run_id)
-        newest = sa.select(receipts).where(receipts.c.id.in_(_newest(receipts.c.group_id.in_(here)))).subquery()
+        highest = sa.select(sa.func.max(receipts.c.id)).correlate(run_groups)
+        here = highest.where(receipts.c.run_id == run_id, receipts.c.position == run_groups.c.position)
+        anywhere = highest.where(receipts.c.group_id == run_groups.c.group_id)
+        ours, newest = receipts.alias(), receipts.alias()
+        joined = (
+            run_groups.join(groups)
+            .outerjoin(ours, ours.c.id == here.scalar_subquery())
+            .outerjoin(newest, newest.c.id == anywhere.scalar_subquery())
+            .outerjoin(runs, runs.c.id == newest.c.run_id)
+        )
         cells = [
             sa.func.coalesce(ours.c[name], "").label(name) for name in ("state", "status", "reason", "advice", "at")
         ]
-        before = sa.func.coalesce(newest.c.state, "").label("before")
-        run = sa.func.coalesce(runs.c.name, "").label("run")
-        unforeseen = newest.c.id != sa.func.coalesce(run_groups.c.again_after, -1)
-        joined = (
-            run_groups.join(groups)
-            .outerjoin(ours, ours.c.position == run_groups.c.position)
-            .outerjoin(newest, (newest.c.group_id == run_groups.c.group_id) & unforeseen)
-            .outerjoin(runs, runs.c.id == newest.c.run_id)
-        )
+        number = sa.func.coalesce(newest.c.id, 0)
+        foreseen = number == run_groups.c.again_after
+        before = sa.case((foreseen, ""), else_=sa.func.coalesce(newest.c.state, "")).label("before")
+        run = sa.case((foreseen, ""), else_=sa.func.coalesce(runs.c.name, "")).label("run")
         columns = [*_WIRE, *cells, run_groups.c.row, run_groups.c.action, run_groups.c.why, before, run]
-        query = sa.select(*columns).select_from(joined).where(run_groups.c.run_id == run_id)
+        query = sa.select(*columns, number.label("newest")).select_from(joined).where(run_groups.c.run_id == run_id)
         return self._frame(query.order_by(run_groups.c.position))
 
-    def claim(self, run_id: int, position: int) -> bool:
+    def claim(self, run_id: int, position: int, newest: int) -> bool:
         """Write the intent to send a group and return True, or False if it must not be sent.
 
-        One transaction looks and writes, so that of all threads and processes one alone gets True. A group
-        that the ledger holds as created, existing, partial, unknown or being sent is never sent again,
-        unless it was planned to be made again and nothing was learnt of it since.
+        `newest` is the group's newest receipt that the caller has seen, 0 for none. One transaction looks and
+        writes: if anything was learnt of the group since, the answer is False, so that of all threads and
+        processes one alone gets True. A group that the ledger holds as created, existing, partial, unknown or
+        being sent is never sent again, unless it was planned to be made again after that very receipt.
         """
         place = sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position)
         with self._transaction(write=True) as connection:
-            group_id, again_after = connection.execute(
-                sa.select(run_groups.c.group_id, run_groups.c.again_after).where(place)
-            ).one()
+            group = connection.execute(sa.select(run_groups.c.group_id, run_groups.c.again_after).where(place)).one()
             known = connection.execute(
                 sa.select(receipts.c.state, receipts.c.id)
-                .where(receipts.c.group_id == group_id)
+                .where(receipts.c.group_id == group.group_id)
                 .order_by(receipts.c.id.desc())
                 .limit(1)
             ).one_or_none()
-            if known and known.state in _SETTLED and known.id != again_after:
+            if newest != (known.id if known else 0):
                 return False
-            _add_receipt(connection, group_id, run_id, position, Receipt(State.SENDING, "", "", "", now()))
+            if known and known.state in _SETTLED and known.id != group.again_after:
+                return False
+            _add_receipt(connection, group.group_id, run_id, position, Receipt(State.SENDING, "", "", "", now()))
             return True
 
     def record(self, run_id: int, position: int, receipt: Receipt) -> None:
@@ -230,6 +249,8 @@ class Ledger:
     @contextmanager
     def _transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
         """Open a transaction; one that writes takes SQLite's write lock before it reads."""
+        if file_identity(self.path) != self._file:  # an open database goes on, in a file that nobody will find
+            raise self._error("the file was deleted or replaced")
         engine = self._engine.execution_options(itnio_write=write)
         try:
             with self._writing if write else nullcontext(), engine.begin() as connection:
@@ -244,22 +265,9 @@ class Ledger:
         )
 
 
-def _ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
-    if path_or_url is None:
-        path_or_url = os.environ.get("ITNIO_LEDGER") or None
-    if path_or_url is None:
-        from platformdirs import user_data_path
-
-        return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
-    text = os.fspath(path_or_url)
-    if "://" in text and not text.startswith("sqlite:///"):
-        raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
-    return Path(text.removeprefix("sqlite:///")).absolute()
-
-
-def _newest(*where: Any) -> sa.Select[Any]:
+def _newest() -> sa.Select[Any]:
     """Select the newest receipt of each group: the group's state."""
-    return sa.select(sa.func.max(receipts.c.id)).where(*where).group_by(receipts.c.group_id)
+    return sa.select(sa.func.max(receipts.c.id)).group_by(receipts.c.group_id)
 
 
 def _receipt_rows(columns: list[Any]) -> sa.Select[Any]:
@@ -273,11 +281,9 @@ def _is_account(account: Account) -> tuple[Any, ...]:
 
 
 def _account_id(connection: sa.Connection, account: Account) -> int:
-    found = connection.execute(sa.select(accounts.c.id).where(*_is_account(account))).scalar()
-    if found is None:
-        new = accounts.insert().values(base_url=account.base_url, api_key=account.api_key)
-        found = connection.execute(new.returning(accounts.c.id)).scalar_one()
-    return int(found)
+    values = {"base_url": account.base_url, "api_key": account.api_key}
+    connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**values))
+    return int(connection.execute(sa.select(accounts.c.id).where(*_is_account(account))).scalar_one())
 
 
 def _group_ids(connection: sa.Connection, account_id: int, planned: pd.DataFrame) -> dict[tuple[str, str], int]:
@@ -300,18 +306,9 @@ def _free_name(connection: sa.Connection, started: datetime) -> str:
 
 
 def _add_receipt(connection: sa.Connection, group_id: int, run_id: int, position: int, receipt: Receipt) -> None:
-    connection.execute(
-        receipts.insert().values(
-            group_id=group_id,
-            run_id=run_id,
-            position=position,
-            state=str(receipt.state),
-            status=receipt.status,
-            reason=receipt.reason,
-            advice=receipt.advice,
-            at=_text(receipt.at),
-        )
-    )
+    place = {"group_id": group_id, "run_id": run_id, "position": position}
+    words = {"status": receipt.status, "reason": receipt.reason, "advice": receipt.advice}
+    connection.execute(receipts.insert().values(**place, state=str(receipt.state), **words, at=_text(receipt.at)))
 
 
 def _text(at: datetime) -> str:

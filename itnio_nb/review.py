@@ -30,15 +30,18 @@ _FILES = {
 }
 
 
-def outcome_table(groups: pd.DataFrame) -> pd.DataFrame:
+def outcome_table(groups: pd.DataFrame, *, over: bool = True) -> pd.DataFrame:
     """Return the groups of a run with what became of each: API columns, `state status reason advice row at`.
 
     `groups` is what `Ledger.run_table` returns. A group that this run did not send takes its state from the
-    plan's action, or from what the ledger had learnt of it elsewhere.
+    plan's action, or from what the ledger had learnt of it elsewhere. Once the run is `over`, one that is
+    still being sent is unknown: whoever sent it left no outcome.
     """
     state, action, before = groups["state"], groups["action"], groups["before"]
     elsewhere = before + " in run " + groups["run"]
+    lost = (state == State.SENDING) & over
     cases: list[tuple[pd.Series, str, str | pd.Series, str]] = [
+        (lost, State.UNKNOWN, "sent, and what became of it was not recorded", f"It is not known. {_LOOK_FIRST}"),
         (state != "", "", groups["reason"], ""),
         (action == Action.EXISTS, State.EXISTS, groups["why"], "Nothing was sent: the group is there."),
         (action == Action.IN_DOUBT, State.UNKNOWN, groups["why"], f"Nothing was sent. {_LOOK_FIRST}"),
@@ -76,13 +79,12 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
     states = Counter(table["state"])
     phones = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
     word = "Running." if not over else "Stopped." if states[State.PLANNED] else "Done."
-    unsettled = states[State.UNKNOWN] + (states[State.SENDING] if over else 0)
     parts = [
         f"{states[State.CREATED]:,} created ({count(phones, 'phone')})",
         f"{states[State.EXISTS]:,} existed",
         *([f"{states[State.PARTIAL]:,} partial"] if states[State.PARTIAL] else []),
         f"{states[State.REFUSED]:,} refused",
-        f"{unsettled:,} unknown",
+        f"{states[State.UNKNOWN]:,} unknown",
         f"{states[State.PLANNED]:,} not sent" if over else f"{states[State.PLANNED] + states[State.SENDING]:,} to go",
     ]
     seen = f" Verified: {verified:,} of {count(phones, 'phone')}." if verified is not None else ""

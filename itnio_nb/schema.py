@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ runs = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
-    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),  # of the groups, see plan.py
+    sa.Column("contents", sa.Text, nullable=False),  # SHA-256 of all that was asked: groups, actions, orders
     sa.Column("started", sa.Text, nullable=False),
     sa.Column("finished", sa.Text),  # empty while a group is left to be sent
     sa.Column("note", sa.Text, nullable=False, default=""),  # why it stopped, what could not be verified
@@ -74,6 +76,29 @@ receipts = sa.Table(
     sa.Index("receipts_by_group", "group_id", "id"),
     sa.Index("receipts_by_run", "run_id", "position", "id"),
 )
+
+
+def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
+    """Return the ledger's file: what is given, ITNIO_LEDGER, or a file in the user's data folder."""
+    if path_or_url is None:
+        path_or_url = os.environ.get("ITNIO_LEDGER") or None
+    if path_or_url is None:
+        from platformdirs import user_data_path
+
+        return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
+    text = os.fspath(path_or_url)
+    if "://" in text and not text.startswith("sqlite:///"):
+        raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
+    return Path(text.removeprefix("sqlite:///")).resolve()
+
+
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells this file from another of the same name, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def open_engine(path: Path) -> sa.Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 from itnio_nb.client import Client
 from itnio_nb.model import PhoneGroup, Receipt, State, count, now
@@ -48,9 +49,9 @@ def phone_order_name(phone_name: str) -> str:
     return name if dash and number.isdecimal() else phone_name
 
 
-def look(client: Client, app_id: str) -> Listing:
+def look(client: Client, app_id: str, stopping: Event | None = None) -> Listing:
     """Read all phones of an application once, and return them by group. Raises what `list_phones` raises."""
-    phones = client.list_phones(app_id)
+    phones = client.list_phones(app_id, stopping=stopping)
     sizes = phones.groupby("groupName", sort=False).size()
     numbers: dict[str, set[str]] = {}
     names: dict[str, str] = {}

@@ -7,25 +7,27 @@ import os
 import threading
 import time
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from itnio_nb.answers import STATUSES, stops
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError, ItnioError, StalePlanError
 from itnio_nb.ledger import Ledger
-from itnio_nb.model import Receipt, State, count, phone_groups
+from itnio_nb.model import PhoneGroup, State, count, phone_groups
 from itnio_nb.plan import Plan, fingerprint, pack_orders, unpack_orders
 from itnio_nb.progress import advance, groups_done, progress_bar
 from itnio_nb.review import outcome_table, run_summary, show_html, show_text, write_results
-from itnio_nb.settle import TAKEN, Listing, look, phones_seen, settle_taken
+from itnio_nb.settle import TAKEN, look, phones_seen, settle_taken
 
 _TICK = 0.2  # seconds between two looks at the progress
 _SHOWN = ["row", "groupName", "phoneName", "quantity", "displayNum", "appId", "state", "status", "reason", "advice"]
 
-_live: dict[tuple[Path, int], Run] = {}  # runs that work in this process
+_live: dict[tuple[str, ...], Run] = {}  # runs that work in this process, by ledger, account and fingerprint
 _starting = threading.RLock()
 
 
@@ -36,9 +38,9 @@ def submit_plan(plan: Plan, client: Client, ledger: Ledger, *, workers: int = 8,
         run.summary
 
     `workers` requests are under way at once, `rate` is the most requests in one second (None: no limit). A
-    group that the ledger knows as made, being sent or in doubt is never sent. Submitting a plan whose run is
-    unfinished goes on with that run; one that is still working here is returned as it is: a double click
-    sends nothing twice. Raises `StalePlanError` for a plan that was made for another account, `LedgerError`
+    group that the ledger knows as made, being sent or in doubt is never sent. Submitting a plan whose run was
+    stopped goes on with that run; while one of the same groups is at work here, that run is returned: a double
+    click sends nothing twice. Raises `StalePlanError` for a plan that was made for another account, `LedgerError`
     where the intent cannot be written.
     """
     if not isinstance(plan, Plan):
@@ -49,14 +51,13 @@ def submit_plan(plan: Plan, client: Client, ledger: Ledger, *, workers: int = 8,
     if plan.made_for not in (None, (account.base_url, account.api_key)):
         raise StalePlanError("This plan was made for another account or address: make it again with this client.")
     wanted = fingerprint(plan.table, account)
+    key = (str(ledger.path), account.base_url, account.api_key, wanted)
     with _starting:
-        run_id = ledger.unfinished_run(account, wanted)
-        if run_id is None:
-            run_id = ledger.open_run(account, wanted, _to_keep(plan), pack_orders(plan))
-        working = _live.get((ledger.path, run_id))
+        working = _live.get(key)
         if working is None:
+            run_id = ledger.open_run(account, wanted, _to_keep(plan), pack_orders(plan))
             client.widen(workers)
-            working = _live[ledger.path, run_id] = Run(run_id, client, ledger, workers, rate)
+            working = _live[key] = Run(run_id, client, ledger, workers, rate, key)
         return working
 
 
@@ -69,21 +70,30 @@ def _to_keep(plan: Plan) -> pd.DataFrame:
 class Run:
     """One execution of a plan, at work in background threads. It shows itself in a cell; it never prints."""
 
-    def __init__(self, run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> None:
-        self._id, self._client, self._ledger = run_id, client, ledger
+    def __init__(
+        self, run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None, key: tuple[str, ...]
+    ) -> None:
+        self._id, self._client, self._ledger, self._key = run_id, client, ledger, key
         self.name = str(ledger.run_info(run_id)["name"])
-        table = self.table
-        self._groups = list(phone_groups(table))
-        self._states = [State(state) for state in table["state"]]
-        self._queue = deque(at for at, status in enumerate(table["status"]) if _unsent(self._states[at], status))
-        self._statuses = table["status"].tolist()
+        kept = ledger.run_table(run_id)
+        table = outcome_table(kept)
+        self._groups = list(phone_groups(kept))
+        self._queue = deque(
+            (at, int(newest), State(state))
+            for at, (newest, state, status) in enumerate(
+                zip(kept["newest"], table["state"], table["status"], strict=True)
+            )
+            if _unsent(state, status)
+        )
+        self._so_far = Counter(table["state"])  # for the bar; the truth is the ledger's
+        self._counting = threading.Lock()
         self._pace = _Pace(rate)
         self._workers = min(workers, len(self._queue))
         self._stopping, self._over = threading.Event(), threading.Event()
         self._full: set[str] = set()  # applications that can hold no more
         self._notes: list[str] = []
         self._activity = "Submit"
-        before = sum(at != "" for at in table["at"][table["state"] == State.CREATED])
+        before = int((table["at"][table["state"] == State.CREATED] != "").sum())
         if before:
             self._notes.append(f"It went on where it had stopped: {count(before, 'group')} had been created then.")
         self._error: BaseException | None = None
@@ -97,12 +107,15 @@ class Run:
     @property
     def counts(self) -> Counter[str]:
         """Number of groups by state, over the whole plan, whoever sent them; a state without groups counts 0."""
-        return Counter(self._states)
+        if self.done:
+            return Counter(self.table["state"])
+        with self._counting:
+            return +self._so_far
 
     @property
     def table(self) -> pd.DataFrame:
         """One row for each group, as the ledger has it: API columns, `state status reason advice row at`."""
-        return outcome_table(self._ledger.run_table(self._id))
+        return outcome_table(self._ledger.run_table(self._id), over=self.done)
 
     @property
     def summary(self) -> str:
@@ -137,7 +150,7 @@ class Run:
     def stop(self) -> None:
         """Finish what is under way, leave the rest "not sent", and return when that is done.
 
-        It takes as long as the answers that are awaited, at most the client's timeout.
+        It takes as long as the answers that are awaited: those under way, or one page of a listing.
         """
         self._stopping.set()
         self._over.wait()
@@ -158,57 +171,64 @@ class Run:
 
     def _conduct(self) -> None:
         """Send, look, close the run: the life of the background thread."""
-        verified = None
         try:
-            workers = [
-                threading.Thread(target=self._work, name=f"worker-{at}", daemon=True) for at in range(self._workers)
-            ]
-            for worker in workers:
-                worker.start()
-            for worker in workers:
-                worker.join()
-            if not self._stopping.is_set():
-                verified = self._look()
-            self._states = [State(state) for state in self.table["state"]]
-            if not self._workers:
-                self._notes.append(self._why_nothing())
-            finished = State.PLANNED not in self._states
-            self._ledger.close_run(self._id, finished=finished, note=" ".join(self._notes), verified=verified)
+            verified = self._send_and_look()
+            self._close(verified)
         except BaseException as error:  # noqa: BLE001 - kept for wait(), which raises it
             self._fail(error)
+            with suppress(ItnioError):  # the ledger itself may be what failed
+                self._close(None)
         finally:
             with _starting:
-                _live.pop((self._ledger.path, self._id), None)
+                _live.pop(self._key, None)
             self._over.set()
+
+    def _send_and_look(self) -> int | None:
+        workers = [threading.Thread(target=self._work, name=f"worker-{at}", daemon=True) for at in range(self._workers)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return None if self._stopping.is_set() else self._look()
+
+    def _close(self, verified: int | None) -> None:
+        states = self.table["state"]
+        if not self._workers:
+            self._notes.append(_why_nothing(states))
+        finished = not states.eq(State.PLANNED).any()
+        self._ledger.close_run(self._id, finished=finished, note=" ".join(self._notes), verified=verified)
 
     def _work(self) -> None:
         """Send one group after the other until there is none, or the run stops."""
         try:
             while not self._stopping.is_set():
                 try:
-                    at = self._queue.popleft()
+                    at, newest, state = self._queue.popleft()
                 except IndexError:
                     return
                 if self._groups[at].app_id not in self._full and self._pace.wait(self._stopping):
-                    self._send(at)
+                    self._send(at, newest, state)
         except BaseException as error:  # noqa: BLE001 - kept for wait(), which raises it
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         """Keep the first error, and send nothing more."""
-        self._error = self._error or error
+        if self._error is None:
+            self._error = error
+            self._notes.append(f"It failed: {error}")
         self._stopping.set()
 
-    def _send(self, at: int) -> None:
+    def _send(self, at: int, newest: int, state: State) -> None:
         """Claim, send, record, tell: in this order."""
         group = self._groups[at]
-        if not self._ledger.claim(self._id, at):
-            return  # another run or process has it; its state is read from the ledger at the end
-        self._states[at] = State.SENDING
+        if not self._ledger.claim(self._id, at, newest):
+            return  # another run or process has it; what became of it is in the ledger
+        self._count(state, State.SENDING)
         receipt = self._client.create_phones(group)
         if receipt.status == TAKEN:  # it does not say which name: not known until it was looked up
             receipt = replace(receipt, state=State.UNKNOWN)
-        self._tell(at, receipt)
+        self._ledger.record(self._id, at, receipt)
+        self._count(State.SENDING, receipt.state)
         if stops(receipt) == "run" and not self._stopping.is_set():
             self._stopping.set()
             self._notes.append(f"It stopped itself ({receipt.reason}): {receipt.advice}")
@@ -216,48 +236,60 @@ class Run:
             self._full.add(group.app_id)
             self._notes.append(f"Application {group.app_id} is full: nothing more was sent to it.")
 
-    def _tell(self, at: int, receipt: Receipt) -> None:
-        self._ledger.record(self._id, at, receipt)
-        self._states[at], self._statuses[at] = receipt.state, receipt.status
+    def _count(self, before: str, after: str) -> None:
+        with self._counting:
+            self._so_far[before] -= 1
+            self._so_far[after] += 1
 
     def _look(self) -> int | None:
-        """Settle each name that was taken, and count the phones of the created groups that are really there."""
+        """Settle each name that was taken, and return how many phones of the created groups are really there."""
         self._activity = "Verify"
-        listings: dict[str, Listing] = {}
-        seen, short = None, []
-        for at, group in enumerate(self._groups):
-            taken = self._states[at] is State.UNKNOWN and self._statuses[at] == TAKEN
-            if not taken and self._states[at] is not State.CREATED:
-                continue
-            try:
-                if group.app_id not in listings:
-                    listings[group.app_id] = look(self._client, group.app_id)
-            except ItnioError as error:
-                self._notes.append(f"Not verified: {error}")
-                return None
-            if taken:
-                self._tell(at, settle_taken(group, listings[group.app_id]))
-            else:
-                there = phones_seen(group, listings[group.app_id])
-                seen = (seen or 0) + there
-                short += [f"{group.group_name} ({there} of {group.quantity})"] if there < group.quantity else []
-        if short:
-            named = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
-            lack = "lacks" if len(short) == 1 else "lack"
-            self._notes.append(f"{count(len(short), 'group')} {lack} phones that were created: {named}.")
-        return seen
-
-    def _why_nothing(self) -> str:
-        if not self._groups:
-            return "Nothing was sent: the plan has no valid group."
-        if all(state is State.EXISTS for state in self._states):
-            return f"Nothing was sent: all {len(self._groups):,} groups exist already."
-        return "Nothing was sent: no group was left to create."
+        table = self.table
+        taken = (table["state"] == State.UNKNOWN) & (table["status"] == TAKEN)
+        created = table["state"] == State.CREATED
+        try:
+            applications = table["appId"][taken | created].unique()
+            listings = {app_id: look(self._client, app_id, self._stopping) for app_id in applications}
+        except ItnioError as error:
+            self._notes.append(f"Not verified: {error}")
+            return None
+        for at in np.flatnonzero(taken).tolist():
+            group = self._groups[at]
+            receipt = settle_taken(group, listings[group.app_id])
+            self._ledger.record(self._id, at, receipt)
+            self._count(State.UNKNOWN, receipt.state)
+        if not created.any() or table["state"].eq(State.SENDING).any():  # being sent: by another process
+            return None
+        made = [self._groups[at] for at in np.flatnonzero(created).tolist()]
+        seen = [phones_seen(group, listings[group.app_id]) for group in made]
+        self._notes += _lacking(made, seen)
+        return sum(seen)
 
 
-def _unsent(state: State, status: str) -> bool:
+def _lacking(made: list[PhoneGroup], seen: list[int]) -> list[str]:
+    """Return a sentence that names created groups whose phones are not all there, none if all are."""
+    short = [
+        f"{group.group_name} ({there} of {group.quantity})"
+        for group, there in zip(made, seen, strict=True)
+        if there < group.quantity
+    ]
+    if not short:
+        return []
+    named = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
+    return [f"{count(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'} phones that were created: {named}."]
+
+
+def _why_nothing(states: pd.Series) -> str:
+    if states.empty:
+        return "Nothing was sent: the plan has no valid group."
+    if states.eq(State.EXISTS).all():
+        return f"Nothing was sent: all {len(states):,} groups exist already."
+    return "Nothing was sent: no group was left to create."
+
+
+def _unsent(state: str, status: str) -> bool:
     """Whether a group is to be sent: planned, or refused for what the operator has mended since."""
-    return state is State.PLANNED or (state is State.REFUSED and status in STATUSES and bool(STATUSES[status].stops))
+    return state == State.PLANNED or (state == State.REFUSED and status in STATUSES and bool(STATUSES[status].stops))
 
 
 class _Pace:

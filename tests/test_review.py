@@ -39,11 +39,11 @@ def test_the_summary_line() -> None:
 
 
 def test_the_summary_of_every_ending() -> None:
-    """Stopped, running, partial, one phone, a note; being sent counts as unknown once the run is over."""
+    """Stopped, running, partial, one phone, a note."""
     assert run_summary(groups("created", "planned", quantity=1), None, "", over=True) == (
         "Stopped. Groups: 1 created (1 phone), 0 existed, 0 refused, 0 unknown, 1 not sent."
     )
-    assert run_summary(groups("partial", "sending"), None, "Why.", over=True) == (
+    assert run_summary(groups("partial", "unknown"), None, "Why.", over=True) == (
         "Done. Groups: 0 created (0 phones), 0 existed, 1 partial, 0 refused, 1 unknown, 0 not sent. Why."
     )
     assert run_summary(groups("created", "planned", "sending"), None, "", over=False) == (
@@ -95,6 +95,16 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
     assert table["reason"].tolist() == reasons
     assert table["advice"].ne("").all()
     assert outcome_table(raw.iloc[:0]).empty
+
+
+def test_what_is_being_sent_is_unknown_once_the_run_is_over() -> None:
+    """Nobody is left who could tell."""
+    raw = groups("sending").assign(action="create", before="sending", why="", run="R", reason="")
+    assert outcome_table(raw, over=False)["state"].tolist() == ["sending"]
+    over = outcome_table(raw)
+    assert over["state"].tolist() == ["unknown"]
+    assert over["reason"].tolist() == ["sent, and what became of it was not recorded"]
+    assert "client.list_phones(appId)" in over["advice"].iloc[0]
 
 
 def written(folder: Path, frame: pd.DataFrame, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
