@@ -77,6 +77,7 @@ class Ledger:
             raise self._error(error.strerror or str(error)) from None
         self._file = file_identity(self.path)
         self._engine = open_engine(self.path)
+        self._writer = self._engine.execution_options(itnio_write=True)
         try:
             with self._transaction(write=True) as connection:
                 open_schema(connection, self.path)
@@ -251,7 +252,7 @@ class Ledger:
         """Open a transaction; one that writes takes SQLite's write lock before it reads."""
         if file_identity(self.path) != self._file:  # an open database goes on, in a file that nobody will find
             raise self._error("the file was deleted or replaced")
-        engine = self._engine.execution_options(itnio_write=write)
+        engine = self._writer if write else self._engine
         try:
             with self._writing if write else nullcontext(), engine.begin() as connection:
                 yield connection

@@ -8,10 +8,11 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest.mock import Mock
 
 import pytest
@@ -377,6 +378,127 @@ def test_proxies_are_read_once_and_never_used_for_loopback(sandbox: Sandbox, mon
     assert (receipt.state, receipt.reason) == (State.PLANNED, "the proxy did not connect")
 
 
+class _Tunnel:
+    """A CONNECT proxy that leads every host to one loopback port, or refuses."""
+
+    def __init__(self, port: int, answer: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> None:
+        self.port, self.answer = port, answer
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        try:
+            near, _ = self.socket.accept()
+        except OSError:
+            return
+        with near, socket.create_connection(("127.0.0.1", self.port)) as far:
+            near.recv(65536)
+            near.sendall(self.answer)
+            back = threading.Thread(target=self._copy, args=(far, near))
+            back.start()
+            self._copy(near, far)
+            back.join()
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.socket.close()
+        self.thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", State.UNKNOWN, "the connection was lost before the whole answer was here"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", State.PLANNED, "the proxy did not connect"),
+    ],
+)
+def test_what_is_lost_behind_a_proxy_is_unknown(
+    answer: bytes, state: State, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server got the request through the tunnel and dropped the connection: it may have made the phones."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("voice.example").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    got: list[bytes] = []
+
+    def take_and_drop(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+            got.append(secure.recv(65536))
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=take_and_drop, args=(server,))
+        thread.start()
+        tunnel = _Tunnel(server.getsockname()[1], answer)
+        monkeypatch.setenv("HTTPS_PROXY", tunnel.url)
+        with Client(Account("key", "secret", "https://voice.example/voice"), timeout=(2, 2)) as client:
+            receipt = client.create_phones(group())
+        tunnel.close()
+        thread.join()
+    assert (receipt.state, receipt.reason) == (state, reason)
+    assert bool(got) == (state is State.UNKNOWN)
+
+
+def pages(*bodies: tuple[int, list[int]]) -> None:
+    """Answer sipQuery with these totals and phones, page after page."""
+    for total, phones in bodies:
+        records = [{"groupName": "g", "phoneName": f"p-{at}", "account": str(at), "displayNum": "1"} for at in phones]
+        responses.post(
+            f"{URL}/sipQuery", json={"status": "0", "reason": "", "data": {"total": total, "records": records}}
+        )
+
+
+def test_a_listing_that_changes_is_read_again(live: Client) -> None:
+    """A phone was added between two pages: the second reading is whole."""
+    pages((101, list(range(100))), (102, [100, 101]), (102, list(range(100))), (102, [100, 101]))
+    assert len(live.list_phones(APP)) == 102
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [(250, list(range(100))), (250, [])],
+        [(200, list(range(100))), (200, list(range(100)))],
+        [(5, [1, 2, 3])],
+        [(2, [1, 2, 3])],
+        [(0, [1])],
+        [(101, list(range(100))), (300, [100])],
+    ],
+)
+def test_a_listing_that_never_adds_up_is_not_believed(live: Client, bodies: list[tuple[int, list[int]]]) -> None:
+    """Short, repeated or shifting pages: what it lacks would look absent and be sent."""
+    pages(*bodies * 3)
+    with pytest.raises(ServiceError, match="changes while it is read"):
+        live.list_phones(APP)
+
+
+@pytest.mark.parametrize("total", [-1, True, 1.5, None])
+def test_a_total_that_is_no_number_of_phones(live: Client, total: object) -> None:
+    """Not the API's shape."""
+    responses.post(f"{URL}/sipQuery", json={"status": "0", "reason": "", "data": {"total": total, "records": []}})
+    with pytest.raises(ServiceError, match="not the API's shape"):
+        live.list_phones(APP)
+
+
+@pytest.mark.parametrize("how", [{"workers": 0}, {"timeout": (0, 5)}, {"timeout": (5, -1)}])
+def test_impossible_clients_are_refused(how: dict[str, Any]) -> None:
+    """Timeouts always, and somebody to work."""
+    with pytest.raises(InputError, match="at least 1 worker"):
+        Client(Account("key", "secret"), **how)
+
+
 def test_repr_shows_no_secret() -> None:
     """The account's own mask."""
     assert (
@@ -393,4 +515,4 @@ def test_errors_do_not_carry_the_signed_headers(sandbox: Sandbox, client: Client
     chain: BaseException | None = refused.value
     while chain is not None:
         assert not isinstance(chain, requests.RequestException)
-        chain = chain.__cause__ or (None if chain.__suppress_context__ else chain.__context__)
+        chain = chain.__cause__ or chain.__context__
