@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any, Self, TypeGuard
 from urllib.parse import urlsplit
 
+import numpy as np
 import pandas as pd
 import requests
 from requests.adapters import HTTPAdapter
@@ -191,7 +192,8 @@ class Client:
     def _ask(self, call: str, body: dict[str, Any]) -> Answer:
         """Send one signed request and return the API's answer to it."""
         headers = signed_headers(self.account, int(time.time()))
-        request = requests.Request("POST", self._urls[call], data=json.dumps(body).encode("ascii"), headers=headers)
+        content = json.dumps(body, default=_plain).encode("ascii")
+        request = requests.Request("POST", self._urls[call], data=content, headers=headers)
         try:
             response = self._adapter.send(request.prepare(), stream=True, timeout=self.timeout, proxies=self._proxies)
             try:
@@ -203,6 +205,11 @@ class Client:
         else:
             return read_answer(response.status_code, content)
         raise failure  # outside of `except`: the original, which carries the signed headers, is not its context
+
+
+def _plain(value: object) -> object:
+    """Return a number of numpy as Python's own, and anything else as text: the server has the say."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _is_loopback(host: str) -> bool:

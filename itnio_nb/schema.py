@@ -87,7 +87,7 @@ def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
 
         return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
     text = os.fspath(path_or_url)
-    if "://" in text and not text.startswith("sqlite:///"):
+    if text == ":memory:" or ("://" in text and not text.startswith("sqlite:///")):
         raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
     return Path(text.removeprefix("sqlite:///")).resolve()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import Mock
 
+import pandas as pd
 import pytest
 import requests
 import responses
@@ -80,6 +81,13 @@ def test_what_is_sent_is_what_the_document_says(live: Client) -> None:
     assert request.headers["Timestamp"].isdecimal()
     assert isinstance(request.body, bytes)
     assert json.loads(request.body) == group("北京", "desk", 30).to_wire()
+
+
+def test_values_of_numpy_are_sent_as_numbers(sandbox: Sandbox, client: Client) -> None:
+    """A group made from a row of a frame is a group."""
+    row = pd.DataFrame({"quantity": [3]}).iloc[0]
+    assert client.create_phones(group("sales", "desk", row["quantity"])).state is State.CREATED
+    assert client.create_phones(group("other", "line", None)).status == "-22"  # type: ignore[arg-type] # on purpose
 
 
 @pytest.mark.parametrize(
