@@ -159,7 +159,7 @@ def _decide(group: PhoneGroup, listing: Listing, entry: Entry | None, recreate: 
         return Action.IN_DOUBT, f"sent {when}, and what became of it is not known"
     if recreate:
         return Action.CREATE, f"{entry.state} {when}, gone since; made again"
-    return Action.IN_DOUBT, f"{entry.state} {when}, but no longer in the account"
+    return Action.IN_DOUBT, f"{entry.state} {when}, but no longer in the account (recreate=True makes it again)"
 
 
 def _why_exists(group: PhoneGroup, held: Held, entry: Entry | None) -> str:
