@@ -459,6 +459,7 @@ def test_leaving_python_finishes_what_is_under_way(sandbox: Sandbox, ledger: Led
     """A script that ends without waiting leaves nothing in doubt: sent is recorded, the rest is not sent."""
     sandbox.latency = 0.05
     process = start(sandbox, ledger)
+    until(lambda: sent(sandbox) >= 4, 30)
     _, errors = process.communicate("leave\n", timeout=60)
     assert (process.returncode, errors) == (0, "")
     states = ledger.table["state"].value_counts().to_dict()
