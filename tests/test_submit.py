@@ -106,7 +106,7 @@ def test_it_returns_at_once_and_works_with_the_asked_pace(
     sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never more requests under way than workers, and no fewer while there is work."""
-    sandbox.latency = 0.1
+    sandbox.latency = 0.3
     under_way, most, lock = 0, 0, threading.Lock()
     create = client.create_phones
 
@@ -362,9 +362,9 @@ def test_a_stop_ends_the_read_back(sandbox: Sandbox, client: Client, ledger: Led
     """Thousands of pages do not keep anybody waiting: after the page under way it is over, not verified."""
     for at in range(20):
         client.create_phones(group(f"old-{at}", f"old-{at}", 50))
+    sandbox.latency = 0.1
     run = submit_plan(make_plan(many_orders(1)), client, ledger)
     until(lambda: run.counts["created"] == 1)
-    sandbox.latency = 0.3
     run.stop()
     assert sandbox.served["sipQuery", "0"] < 11
     assert "Not verified: " in run.summary
