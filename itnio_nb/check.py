@@ -50,8 +50,11 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     if twice:
         raise InputError(f"The orders have more than one column {', '.join(twice)}: drop all but one.")
     text = as_text(orders[list(API_COLUMNS)])
-    rules = (_name_findings, _quantity_findings, _number_findings, _split_findings, _duplicate_findings)
-    found = [*_application_findings(text), *(finding for rule in rules for finding in rule(text, limits))]
+    number = _whole_numbers(text["quantity"])
+    phones = np.where((number < 1) | (number > limits.order_max), 1, number)  # an unusable quantity splits nothing
+    found = [*_name_findings(text, limits), *_quantity_findings(text, number, limits), *_number_findings(text, limits)]
+    found += [*_application_findings(text), *_split_findings(text, phones, limits)]
+    found += _duplicate_findings(text, phones, limits)
     return _table(text, found, _repaired(orders, text))
 
 
@@ -113,13 +116,13 @@ def _name_findings(text: pd.DataFrame, limits: Limits) -> Iterator[_Found]:
         length = names.str.len().to_numpy()
         short, long = (length > 0) & (length < limits.name_min), length > limits.name_max
         yield length == 0, column, "is empty", f"Fill in the {noun}: {allowed}."
-        yield short, column, _lengths(length[short], allowed), f"Lengthen the {noun}."
-        yield long, column, _lengths(length[long], allowed), f"Shorten the {noun}."
+        yield short, column, _lengths(length[short], "character", allowed), f"Lengthen the {noun}."
+        yield long, column, _lengths(length[long], "character", allowed), f"Shorten the {noun}."
         yield from _control_findings(text, column, noun)
 
 
-def _lengths(length: np.ndarray, allowed: str) -> list[str]:
-    return [f"has {count(int(number), 'character')}; {allowed}" for number in length]
+def _lengths(length: np.ndarray, unit: str, allowed: str) -> list[str]:
+    return [f"has {count(int(number), unit)}; {allowed}" for number in length]
 
 
 def _control_findings(text: pd.DataFrame, column: str, noun: str) -> Iterator[_Found]:
@@ -127,10 +130,8 @@ def _control_findings(text: pd.DataFrame, column: str, noun: str) -> Iterator[_F
     yield broken, column, "contains a line break or another control character", f"Type the {noun} again on one line."
 
 
-def _quantity_findings(text: pd.DataFrame, limits: Limits) -> Iterator[_Found]:
-    quantity = text["quantity"]
-    empty = quantity.eq("").to_numpy()
-    number = _whole_numbers(quantity)
+def _quantity_findings(text: pd.DataFrame, number: np.ndarray, limits: Limits) -> Iterator[_Found]:
+    empty = text["quantity"].eq("").to_numpy()
     yield empty, "quantity", "is empty", "Fill in how many phones: a whole number from 1."
     yield ~empty & (number < 0), "quantity", "is not a whole number", "Write how many phones in digits, such as 30."
     yield number == 0, "quantity", "asks for no phone", "Write a whole number from 1, or delete the row."
@@ -159,7 +160,7 @@ def _number_findings(text: pd.DataFrame, limits: Limits) -> Iterator[_Found]:
     if limits.display_required:
         yield empty, "displayNum", "is empty", f"Fill in the display number: {allowed}."
     yield ~empty & ~digits, "displayNum", "holds more than the digits 0 to 9", f"Write digits only: {allowed}."
-    problem = [f"has {count(int(size), 'digit')}; {allowed}" for size in length[wrong]]
+    problem = _lengths(length[wrong], "digit", allowed)
     yield wrong, "displayNum", problem, "Write the whole number with its area code, digits only."
 
 
@@ -168,17 +169,9 @@ def _application_findings(text: pd.DataFrame) -> Iterator[_Found]:
     yield from _control_findings(text, "appId", "application id")
 
 
-def _splittable(text: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the orders ready to be split (one phone where the quantity is unusable), and the quantities."""
-    number = _whole_numbers(text["quantity"])
-    quantity = np.where((number < 1) | (number > limits.order_max), 1, number)
-    return text.assign(quantity=quantity).set_axis(pd.RangeIndex(len(text)), axis=0), quantity
-
-
-def _split_findings(text: pd.DataFrame, limits: Limits) -> Iterator[_Found]:
+def _split_findings(text: pd.DataFrame, phones: np.ndarray, limits: Limits) -> Iterator[_Found]:
     """A name that splitting would make too long is a finding, never cut."""
-    _, quantity = _splittable(text, limits)
-    parts = -(-quantity // limits.group_max)
+    parts = -(-phones // limits.group_max)
     suffix = np.char.str_len(parts.astype(str)) + 1
     for column, noun in _NAMES.items():
         length = text[column].str.len().to_numpy()
@@ -191,8 +184,8 @@ def _split_findings(text: pd.DataFrame, limits: Limits) -> Iterator[_Found]:
         yield long, column, problem, advice
 
 
-def _duplicate_findings(text: pd.DataFrame, limits: Limits) -> Iterator[_Found]:
-    groups = split_orders(_splittable(text, limits)[0], limits)
+def _duplicate_findings(text: pd.DataFrame, phones: np.ndarray, limits: Limits) -> Iterator[_Found]:
+    groups = split_orders(text.assign(quantity=phones).reset_index(drop=True), limits)
     rows = text.index.to_numpy()
     for column, noun in _NAMES.items():
         key = ["appId", column]

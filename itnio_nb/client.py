@@ -192,8 +192,8 @@ class Client:
     def _ask(self, call: str, body: dict[str, Any]) -> Answer:
         """Send one signed request and return the API's answer to it."""
         headers = signed_headers(self.account, int(time.time()))
-        content = json.dumps(body, default=_plain).encode("ascii")
-        request = requests.Request("POST", self._urls[call], data=content, headers=headers)
+        data = json.dumps(body, default=_plain).encode("ascii")
+        request = requests.Request("POST", self._urls[call], data=data, headers=headers)
         try:
             response = self._adapter.send(request.prepare(), stream=True, timeout=self.timeout, proxies=self._proxies)
             try:

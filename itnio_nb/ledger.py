@@ -171,10 +171,11 @@ class Ledger:
                 connection.execute(run_groups.insert(), rows)
         return int(run_id)
 
-    def run_info(self, run_id: int) -> dict[str, Any]:
-        """Return what the ledger holds of a run itself: `name started finished note verified orders`, …."""
+    def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
+        """Return what a run's own row holds under `names`, such as `name`, `note`, `verified` or `orders`."""
+        query = sa.select(*(runs.c[name] for name in names)).where(runs.c.id == run_id)
         with self._transaction() as connection:
-            return dict(connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one())
+            return dict(connection.execute(query).mappings().one())
 
     def run_table(self, run_id: int) -> pd.DataFrame:
         """Return the groups of a run in order.
@@ -213,9 +214,8 @@ class Ledger:
         processes one alone gets True. A group that the ledger holds as created, existing, partial, unknown or
         being sent is never sent again, unless it was planned to be made again after that very receipt.
         """
-        place = sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position)
         with self._transaction(write=True) as connection:
-            group = connection.execute(sa.select(run_groups.c.group_id, run_groups.c.again_after).where(place)).one()
+            group = _run_group(connection, run_id, position)
             known = connection.execute(
                 sa.select(receipts.c.state, receipts.c.id)
                 .where(receipts.c.group_id == group.group_id)
@@ -231,10 +231,8 @@ class Ledger:
 
     def record(self, run_id: int, position: int, receipt: Receipt) -> None:
         """Write what was learnt of a group of a run; it is on disk when this returns."""
-        place = sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position)
         with self._transaction(write=True) as connection:
-            group_id = connection.execute(sa.select(run_groups.c.group_id).where(place)).scalar_one()
-            _add_receipt(connection, group_id, run_id, position, receipt)
+            _add_receipt(connection, _run_group(connection, run_id, position).group_id, run_id, position, receipt)
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
         """Write how a run ended; one that has groups left to be sent stays unfinished."""
@@ -304,6 +302,11 @@ def _free_name(connection: sa.Connection, started: datetime) -> str:
     taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
     names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
     return next(name for name in names if name not in taken)
+
+
+def _run_group(connection: sa.Connection, run_id: int, position: int) -> Any:
+    place = (run_groups.c.run_id == run_id, run_groups.c.position == position)
+    return connection.execute(sa.select(run_groups.c.group_id, run_groups.c.again_after).where(*place)).one()
 
 
 def _add_receipt(connection: sa.Connection, group_id: int, run_id: int, position: int, receipt: Receipt) -> None:

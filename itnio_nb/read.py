@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from numbers import Number
@@ -22,8 +23,8 @@ RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "i
 
 # A cell that a spreadsheet would run as a formula. Result files put an apostrophe before it (and one more
 # before a cell that already looks like that), so that reading them again gives the very same text.
-FORMULA_LIKE = r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])"
-FORMULA_GUARDED = r"^'('*[=+\-@\t\r])"
+_FORMULA_LIKE = re.compile(r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])")
+_FORMULA_GUARDED = re.compile(r"^'('*[=+\-@\t\r])")
 
 _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
@@ -75,6 +76,16 @@ def read_orders(
     header_row = int(grid.cells.index[header_at]) + 1
     body.index = body.index + 1
     return _orders(body, headers, Source(name, grid.kind, len(body), header_row, (), (), details=grid.details))
+
+
+def guard_formula(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula; a plain number stays."""
+    return _FORMULA_LIKE.sub(r"'\1", text)
+
+
+def unguard_formula(text: str) -> str:
+    """Take away the apostrophe that `guard_formula` put there."""
+    return _FORMULA_GUARDED.sub(r"\1", text)
 
 
 def _from_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -226,7 +237,7 @@ def _orders(body: pd.DataFrame, headers: list[str], source: Source) -> pd.DataFr
     """Name the columns, put the API's first, turn every cell into text, mend what can be mended."""
     guarded = any(header in RESULT_COLUMNS for header in headers)
     if guarded:
-        headers = [pd.Series([header]).str.replace(FORMULA_GUARDED, r"\1", regex=True).iloc[0] for header in headers]
+        headers = [unguard_formula(header) for header in headers]
     names = _column_names(body, headers, source.name)
     kept = [at for at, name in enumerate(names) if name is not None]
     columns = [str(names[at]) for at in kept]
@@ -234,9 +245,8 @@ def _orders(body: pd.DataFrame, headers: list[str], source: Source) -> pd.DataFr
     texts: dict[str, object] = {}
     for at, column in zip(kept, columns, strict=True):
         cells = body.iloc[:, at].tolist()
-        text = np.array([cell_text(cell) for cell in cells], dtype=object)
-        if guarded:
-            text = pd.Series(text, dtype=object).str.replace(FORMULA_GUARDED, r"\1", regex=True).to_numpy(dtype=object)
+        as_it_stood = map(unguard_formula, map(cell_text, cells)) if guarded else map(cell_text, cells)
+        text = np.array(list(as_it_stood), dtype=object)
         if column in API_COLUMNS:
             text = _mend(column, cells, text, body.index, repairs)
         texts[column] = text

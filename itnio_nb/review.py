@@ -8,12 +8,11 @@ from collections import Counter
 from html import escape
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from itnio_nb.errors import InputError
-from itnio_nb.model import API_COLUMNS, SOURCE, Action, Source, State, count
-from itnio_nb.read import FORMULA_LIKE, RESULT_COLUMNS
+from itnio_nb.model import API_COLUMNS, SOURCE, Action, PhoneGroup, Source, State, as_text, count
+from itnio_nb.read import RESULT_COLUMNS, guard_formula
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
 _LOOK_FIRST = "Look with client.list_phones(appId); the next plan takes what is there as existing."
@@ -40,33 +39,23 @@ def outcome_table(groups: pd.DataFrame, *, over: bool = True) -> pd.DataFrame:
     state, action, before = groups["state"], groups["action"], groups["before"]
     elsewhere = before + " in run " + groups["run"]
     lost = (state == State.SENDING) & over
-    cases: list[tuple[pd.Series, str, str | pd.Series, str]] = [
+    there = "Nothing was sent: the group is there."
+    cases: list[tuple[pd.Series, State, str | pd.Series, str]] = [
         (lost, State.UNKNOWN, "sent, and what became of it was not recorded", f"It is not known. {_LOOK_FIRST}"),
-        (state != "", "", groups["reason"], ""),
-        (action == Action.EXISTS, State.EXISTS, groups["why"], "Nothing was sent: the group is there."),
+        (action == Action.EXISTS, State.EXISTS, groups["why"], there),
         (action == Action.IN_DOUBT, State.UNKNOWN, groups["why"], f"Nothing was sent. {_LOOK_FIRST}"),
         (before.isin(_UNSETTLED), State.UNKNOWN, elsewhere, f"Nothing was sent. {_LOOK_FIRST}"),
-        (
-            ~before.isin(["", State.PLANNED, State.REFUSED]),
-            State.EXISTS,
-            elsewhere,
-            "Nothing was sent: the group is there.",
-        ),
+        (~before.isin(["", State.PLANNED, State.REFUSED]), State.EXISTS, elsewhere, there),
+        (pd.Series(True, index=groups.index), State.PLANNED, "not sent", "Submit the plan again: it goes on here."),
     ]
     table = groups[[*API_COLUMNS, "state", "status", "reason", "advice", "row", "at"]].copy()
-    left = np.ones(len(groups), dtype=bool)
+    left = ((state == "") | lost).to_numpy(dtype=bool)
     for where, becomes, reason, advice in cases:
         hit = left & where.to_numpy(dtype=bool)
-        left &= ~hit
-        if becomes:
-            table.loc[hit, "state"] = str(becomes)
-            table.loc[hit, "reason"] = reason if isinstance(reason, str) else reason[hit]
-            table.loc[hit, "advice"] = advice
-    table.loc[left, ["state", "reason", "advice"]] = [
-        str(State.PLANNED),
-        "not sent",
-        "Submit the plan again: it goes on here.",
-    ]
+        left = left & ~hit
+        table.loc[hit, "state"] = str(becomes)
+        table.loc[hit, "reason"] = reason if isinstance(reason, str) else reason[hit]
+        table.loc[hit, "advice"] = advice
     return table
 
 
@@ -89,6 +78,28 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
     ]
     seen = f" Verified: {verified:,} of {count(phones, 'phone')}." if verified is not None else ""
     return f"{word} Groups: {', '.join(parts)}.{seen}{' ' + note if note else ''}"
+
+
+def lacking_phones(made: list[PhoneGroup], seen: list[int]) -> list[str]:
+    """Return a sentence that names created groups whose phones are not all there, none if all are."""
+    short = [
+        f"{group.group_name} ({there} of {group.quantity})"
+        for group, there in zip(made, seen, strict=True)
+        if there < group.quantity
+    ]
+    if not short:
+        return []
+    named = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
+    return [f"{count(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'} phones that were created: {named}."]
+
+
+def why_nothing(states: pd.Series) -> str:
+    """Return the sentence that says why a run sent nothing, from the states of its groups."""
+    if states.empty:
+        return "Nothing was sent: the plan has no valid group."
+    if states.eq(State.EXISTS).all():
+        return f"Nothing was sent: all {len(states):,} groups exist already."
+    return "Nothing was sent: no group was left to create."
 
 
 def show_text(summary: str, *tables: pd.DataFrame) -> str:
@@ -159,14 +170,9 @@ def write_results(
     apostrophe (`read_orders` takes it away again). Raises `InputError` where the folder cannot be written.
     """
     outcomes = order_outcomes(orders, findings, table)
-    source = orders.attrs[SOURCE]
-    headers = list(source.headers) if isinstance(source, Source) else list(orders.columns)
-    columns = list(source.columns) if isinstance(source, Source) else list(orders.columns)
-    full = pd.concat([orders[columns], outcomes], axis=1).astype(object).astype(str)
-    full = full.apply(lambda cells: cells.str.replace(FORMULA_LIKE, r"'\1", regex=True))
-    full.columns = pd.Index(
-        [*pd.Series(headers, dtype=object).str.replace(FORMULA_LIKE, r"'\1", regex=True), *RESULT_COLUMNS]
-    )
+    source: Source = orders.attrs[SOURCE]
+    full = as_text(pd.concat([orders[list(source.columns)], outcomes], axis=1)).map(guard_formula)
+    full.columns = pd.Index([*map(guard_formula, source.headers), *RESULT_COLUMNS])
     folder = Path(folder)
     paths = {}
     try:

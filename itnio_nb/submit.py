@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,10 @@ from itnio_nb.answers import STATUSES, stops
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError, ItnioError, StalePlanError
 from itnio_nb.ledger import Ledger
-from itnio_nb.model import PhoneGroup, State, count, phone_groups
+from itnio_nb.model import State, count, phone_groups
 from itnio_nb.plan import Plan, fingerprint, pack_orders, unpack_orders
 from itnio_nb.progress import advance, groups_done, progress_bar
-from itnio_nb.review import outcome_table, run_summary, show_html, show_text, write_results
+from itnio_nb.review import lacking_phones, outcome_table, run_summary, show_html, show_text, why_nothing, write_results
 from itnio_nb.settle import TAKEN, look, phones_seen, settle_taken
 
 _TICK = 0.2  # seconds between two looks at the progress
@@ -74,7 +75,7 @@ class Run:
         self, run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None, key: tuple[str, ...]
     ) -> None:
         self._id, self._client, self._ledger, self._key = run_id, client, ledger, key
-        self.name = str(ledger.run_info(run_id)["name"])
+        self.name = str(ledger.run_info(run_id, "name")["name"])
         kept = ledger.run_table(run_id)
         table = outcome_table(kept)
         self._groups = list(phone_groups(kept))
@@ -120,8 +121,12 @@ class Run:
     @property
     def summary(self) -> str:
         """What became of the run, in one line."""
-        info = self._ledger.run_info(self._id)
-        return run_summary(self.table, info["verified"], info["note"], over=self.done)
+        return self._told()[0]
+
+    def _told(self) -> tuple[str, pd.DataFrame]:
+        """Return the summary and the table that it speaks of, read once."""
+        table, info = self.table, self._ledger.run_info(self._id, "note", "verified")
+        return run_summary(table, info["verified"], info["note"], over=self.done), table
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until the run is over, showing a progress bar, and return the run.
@@ -129,15 +134,13 @@ class Run:
         Raises `TimeoutError` after `timeout` seconds (the run goes on) and the error that ended the run, if
         one did. Interrupting the cell stops the run.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = inf if timeout is None else time.monotonic() + timeout
         try:
             if not self.done:
                 with progress_bar(len(self._groups), groups_done(self.counts)) as bar:
-                    while not self._over.wait(
-                        _TICK if deadline is None else max(0, min(_TICK, deadline - time.monotonic()))
-                    ):
+                    while not self._over.wait(max(0, min(_TICK, deadline - time.monotonic()))):
                         advance(bar, self.counts, self._activity)
-                        if deadline is not None and time.monotonic() >= deadline:
+                        if time.monotonic() >= deadline:
                             raise TimeoutError(f"The run is not over after {timeout} s; it goes on. {self.summary}")
                     advance(bar, self.counts, self._activity)
         except KeyboardInterrupt:
@@ -160,14 +163,16 @@ class Run:
 
         Every row of the orders is in exactly one of them.
         """
-        orders, findings = unpack_orders(self._ledger.run_info(self._id)["orders"])
+        orders, findings = unpack_orders(self._ledger.run_info(self._id, "orders")["orders"])
         return write_results(orders, findings, self.table, folder, self.name)
 
     def __repr__(self) -> str:
-        return show_text(self.summary, self.table[_SHOWN[:-1]])
+        summary, table = self._told()
+        return show_text(summary, table[_SHOWN[:-1]])
 
     def _repr_html_(self) -> str:
-        return show_html(self.summary, self.table[_SHOWN])
+        summary, table = self._told()
+        return show_html(summary, table[_SHOWN])
 
     def _conduct(self) -> None:
         """Send, look, close the run: the life of the background thread."""
@@ -194,7 +199,7 @@ class Run:
     def _close(self, verified: int | None) -> None:
         states = self.table["state"]
         if not self._workers:
-            self._notes.append(_why_nothing(states))
+            self._notes.append(why_nothing(states))
         finished = not states.eq(State.PLANNED).any()
         self._ledger.close_run(self._id, finished=finished, note=" ".join(self._notes), verified=verified)
 
@@ -262,29 +267,8 @@ class Run:
             return None
         made = [self._groups[at] for at in np.flatnonzero(created).tolist()]
         seen = [phones_seen(group, listings[group.app_id]) for group in made]
-        self._notes += _lacking(made, seen)
+        self._notes += lacking_phones(made, seen)
         return sum(seen)
-
-
-def _lacking(made: list[PhoneGroup], seen: list[int]) -> list[str]:
-    """Return a sentence that names created groups whose phones are not all there, none if all are."""
-    short = [
-        f"{group.group_name} ({there} of {group.quantity})"
-        for group, there in zip(made, seen, strict=True)
-        if there < group.quantity
-    ]
-    if not short:
-        return []
-    named = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
-    return [f"{count(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'} phones that were created: {named}."]
-
-
-def _why_nothing(states: pd.Series) -> str:
-    if states.empty:
-        return "Nothing was sent: the plan has no valid group."
-    if states.eq(State.EXISTS).all():
-        return f"Nothing was sent: all {len(states):,} groups exist already."
-    return "Nothing was sent: no group was left to create."
 
 
 def _unsent(state: str, status: str) -> bool:

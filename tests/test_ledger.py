@@ -61,7 +61,7 @@ def test_what_was_learnt_is_there_after_reopening(ledger: Ledger) -> None:
         assert table["state"].tolist() == ["created", "sending"]
         assert table["made"].iloc[0] == again.history["at"].iloc[1]
         assert table["made"].iloc[1] == ""
-        assert set(table["run"]) == {again.run_info(run_id)["name"]}
+        assert set(table["run"]) == {again.run_info(run_id, "name")["name"]}
         assert again.entries(ACCOUNT)[APP, "group-0"].state is State.CREATED
 
 
@@ -147,7 +147,7 @@ def test_of_many_processes_one_claims(ledger: Ledger) -> None:
 def test_runs_of_one_second_have_names_of_their_own(ledger: Ledger) -> None:
     """The name begins the names of files."""
     ids = [open_run(ledger, account=Account(f"key{at}", "secret")) for at in range(4)]
-    names = [ledger.run_info(run_id)["name"] for run_id in ids]
+    names = [ledger.run_info(run_id, "name")["name"] for run_id in ids]
     assert len(set(names)) == 4
     assert all(name.replace("-", "").isalnum() for name in names)
     assert ledger.runs["groups"].tolist() == [3] * 4
@@ -161,7 +161,7 @@ def test_an_unfinished_run_is_joined(ledger: Ledger) -> None:
     assert open_run(ledger, account=Account("other", "secret")) != run_id
     ledger.close_run(run_id, finished=False, note="stopped", verified=None)
     assert open_run(ledger) == run_id
-    assert ledger.run_info(run_id)["note"] == "stopped"
+    assert ledger.run_info(run_id, "note")["note"] == "stopped"
     ledger.close_run(run_id, finished=True, note="", verified=9)
     assert open_run(ledger) != run_id
 
