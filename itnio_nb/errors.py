@@ -12,6 +12,11 @@ Each message says where, what, and what to do next; none carries a secret.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class ItnioError(Exception):
     """The root of all errors that this package raises on purpose.
@@ -41,4 +46,11 @@ class ServiceError(ItnioError):
 
 
 class StalePlanError(ItnioError):
-    """The plan no longer fits the account or the ledger: make it again and confirm it again."""
+    """The plan no longer fits the account or the ledger: make it again and confirm it again.
+
+    `differences` is a table of the groups that need another action now, None where the whole plan does not fit.
+    """
+
+    def __init__(self, message: str, *, status: str = "", differences: pd.DataFrame | None = None) -> None:
+        super().__init__(message, status=status)
+        self.differences = differences

@@ -13,7 +13,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from itertools import count
 from typing import Any, Self
 
 import pandas as pd
@@ -24,7 +23,11 @@ from itnio_nb.model import Receipt, State, now
 from itnio_nb.schema import (
     accounts,
     file_identity,
+    find_account,
+    find_groups,
+    free_name,
     groups,
+    is_account,
     ledger_path,
     open_engine,
     open_schema,
@@ -131,10 +134,18 @@ class Ledger:
         """Return what is known of each group of an account, by (appId, groupName)."""
         columns = [groups.c.app_id, groups.c.group_name, receipts.c.state, runs.c.name, receipts.c.id]
         query = _receipt_rows(columns).join(accounts, accounts.c.id == groups.c.account_id)
-        query = query.where(receipts.c.id.in_(_newest()), *_is_account(account))
+        query = query.where(receipts.c.id.in_(_newest()), *is_account(account))
         with self._transaction() as connection:
             rows = connection.execute(query).all()
         return {(app_id, name): Entry(State(state), *rest) for app_id, name, state, *rest in rows}
+
+    def has_unfinished(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> bool:
+        """Tell whether `open_run` with these values would go on with a run."""
+        contents = _contents(fingerprint, planned, orders)
+        same = (runs.c.contents == contents, runs.c.fingerprint == fingerprint, runs.c.finished.is_(None))
+        query = sa.select(runs.c.id).join(accounts).where(*is_account(account), *same)
+        with self._transaction() as connection:
+            return connection.execute(query).first() is not None
 
     def open_run(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> int:
         """Return the unfinished run that was asked for exactly this, or write a new one; its number.
@@ -143,22 +154,20 @@ class Ledger:
         that was asked for something else ends here: the new one takes its place. One transaction looks and
         writes, so that a double click, or two processes, get one run.
         """
-        actions = planned[["action", "again_after"]].to_numpy().tolist()
-        contents = sha256(f"{fingerprint}{actions}{orders}".encode()).hexdigest()
-        started = now()
+        contents, started = _contents(fingerprint, planned, orders), now()
         with self._transaction(write=True) as connection:
-            account_id = _account_id(connection, account)
+            account_id = find_account(connection, account)
             same = (runs.c.account_id == account_id, runs.c.fingerprint == fingerprint, runs.c.finished.is_(None))
             found = connection.execute(sa.select(runs.c.id).where(*same, runs.c.contents == contents)).scalar()
             if found is not None:
                 return int(found)
-            name = _free_name(connection, started)
+            name = free_name(connection, started)
             ended = {"finished": _text(started), "note": f"Run {name} took its place."}
             connection.execute(runs.update().where(*same).values(**ended))
             values = {"name": name, "account_id": account_id, "fingerprint": fingerprint, "contents": contents}
             values |= {"started": _text(started), "note": "", "orders": orders}
             run_id = connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one()
-            ids = _group_ids(connection, account_id, planned)
+            ids = find_groups(connection, account_id, planned)
             columns = ("phoneName", "quantity", "displayNum", "action", "row", "why", "again_after")
             cells = zip(planned["appId"], planned["groupName"], *(planned[column] for column in columns), strict=True)
             rows = [
@@ -264,6 +273,12 @@ class Ledger:
         )
 
 
+def _contents(fingerprint: str, planned: pd.DataFrame, orders: str) -> str:
+    """Return the SHA-256 of all that was asked for: groups, actions, orders."""
+    actions = planned[["action", "again_after"]].to_numpy().tolist()
+    return sha256(f"{fingerprint}{actions}{orders}".encode()).hexdigest()
+
+
 def _newest() -> sa.Select[Any]:
     """Select the newest receipt of each group: the group's state."""
     return sa.select(sa.func.max(receipts.c.id)).group_by(receipts.c.group_id)
@@ -273,35 +288,6 @@ def _receipt_rows(columns: list[Any]) -> sa.Select[Any]:
     place = sa.and_(run_groups.c.run_id == receipts.c.run_id, run_groups.c.position == receipts.c.position)
     joined = receipts.join(groups).join(run_groups, place).join(runs, runs.c.id == receipts.c.run_id)
     return sa.select(*columns).select_from(joined)
-
-
-def _is_account(account: Account) -> tuple[Any, ...]:
-    return accounts.c.base_url == account.base_url, accounts.c.api_key == account.api_key
-
-
-def _account_id(connection: sa.Connection, account: Account) -> int:
-    values = {"base_url": account.base_url, "api_key": account.api_key}
-    connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**values))
-    return int(connection.execute(sa.select(accounts.c.id).where(*_is_account(account))).scalar_one())
-
-
-def _group_ids(connection: sa.Connection, account_id: int, planned: pd.DataFrame) -> dict[tuple[str, str], int]:
-    """Return the number of each group, giving new ones a number."""
-    keys = list(zip(planned["appId"], planned["groupName"], strict=True))
-    if keys:
-        rows = [{"account_id": account_id, "app_id": app, "group_name": name} for app, name in keys]
-        connection.execute(groups.insert().prefix_with("OR IGNORE"), rows)
-    columns = (groups.c.app_id, groups.c.group_name, groups.c.id)
-    known = connection.execute(sa.select(*columns).where(groups.c.account_id == account_id))
-    return {(app, name): number for app, name, number in known}
-
-
-def _free_name(connection: sa.Connection, started: datetime) -> str:
-    """Name a run by its start, in UTC, as in 20261123T203119Z; -2, -3, … follow where one second has several."""
-    stem = f"{started:%Y%m%dT%H%M%SZ}"
-    taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
-    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-    return next(name for name in names if name not in taken)
 
 
 def _run_group(connection: sa.Connection, run_id: int, position: int) -> Any:

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
+from pathlib import Path
 from typing import IO
 
 import pandas as pd
 
 from itnio_nb.check import check_orders, invalid_rows
 from itnio_nb.client import Client
-from itnio_nb.errors import InputError
+from itnio_nb.errors import InputError, StalePlanError
 from itnio_nb.ledger import Entry, Ledger
-from itnio_nb.model import (
-    API_COLUMNS,
-    SOURCE,
-    Action,
-    PhoneGroup,
-    Repair,
-    Source,
-    State,
-    count,
-    phone_groups,
-    split_orders,
-)
+from itnio_nb.model import API_COLUMNS, Action, PhoneGroup, State, count, phone_groups, split_orders
+from itnio_nb.pack import damaged, pack_orders, read_plan_file, unpack_orders, write_plan_file
 from itnio_nb.read import read_orders
 from itnio_nb.review import show_html, show_text
 from itnio_nb.settle import Held, Listing, look
@@ -48,6 +39,7 @@ class Plan:
     fingerprint: str  # SHA-256 of the wire fields in order and of the account
     made_for: tuple[str, str] | None  # base address and API key; None for a plan made without a client
     again: dict[tuple[str, str], int]  # (appId, groupName) to be made again -> the receipt of its first making
+    loaded: bool = False  # from a file: compared with account and ledger anew before it is submitted
 
     @property
     def summary(self) -> str:
@@ -56,14 +48,63 @@ class Plan:
         `Plan: 12 groups to create (340 phones), 3 already exist, 2 rows invalid, 1 in doubt.`
         """
         action = self.table["action"]
-        create = self.table[action == Action.CREATE]
+        create = int((action == Action.CREATE).sum())
         exist, doubt = int((action == Action.EXISTS).sum()), int((action == Action.IN_DOUBT).sum())
         invalid = len(invalid_rows(self.findings))
-        phones = count(int(create["quantity"].sum()), "phone")
         return (
-            f"Plan: {count(len(create), 'group')} to create ({phones}), {exist:,} already exist{'s' * (exist == 1)}, "
-            f"{count(invalid, 'row')} invalid, {doubt:,} in doubt."
+            f"Plan: {count(create, 'group')} to create ({count(self.phones, 'phone')}), "
+            f"{exist:,} already exist{'s' * (exist == 1)}, {count(invalid, 'row')} invalid, {doubt:,} in doubt."
         )
+
+    @property
+    def phones(self) -> int:
+        """How many phones it creates: the number to be confirmed."""
+        return int(self.table["quantity"][self.table["action"] == Action.CREATE].sum())
+
+    def first(self, n: int) -> Plan:
+        """Return a plan of the first `n` groups that are to be created: a trial, before the rest.
+
+            submit_plan(plan.first(3), client, ledger).wait()
+
+        All of them, where there are fewer. The orders stay whole: results list the others as not sent.
+        """
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise InputError(f"A trial has a whole number of groups from 1, as in plan.first(3), not {n!r}.")
+        table = self.table[self.table["action"] == Action.CREATE].head(n).reset_index(drop=True)
+        return replace(self, table=table, fingerprint=fingerprint(table, self.made_for))
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the plan to a file, to be reviewed or submitted by somebody else; return its path.
+
+            plan.save("plan.json")
+            submit_plan(Plan.load("plan.json"), client, ledger)     # in another process, on another day
+
+        JSON, without any secret; an earlier plan of that name is replaced, any other file is not (`InputError`).
+        """
+        again = [[*key, receipt] for key, receipt in self.again.items()]
+        groups = self.table.to_dict("split", index=False)
+        contents = {"account": self.made_for, "fingerprint": self.fingerprint, "groups": groups, "again": again}
+        return write_plan_file(path, {**contents, "orders": pack_orders(self.orders, self.findings)})
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Plan:
+        """Read a plan that `save` wrote. `submit_plan` refuses it if it has become stale since.
+
+        Raises `InputError` for a file that is no saved plan, or was changed or damaged.
+        """
+        contents = read_plan_file(path)
+        try:
+            table = pd.DataFrame(**contents["groups"])
+            made_for = tuple(contents["account"]) if contents["account"] else None
+            again = {(app_id, name): int(receipt) for app_id, name, receipt in contents["again"]}
+            orders, findings = unpack_orders(contents["orders"])
+            plan = cls(orders, findings, table, fingerprint(table, made_for), made_for, again, loaded=True)
+            whole = plan.fingerprint == contents["fingerprint"] and set(table["action"]) <= set(Action)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise damaged(path) from None
+        if not whole:
+            raise damaged(path)
+        return plan
 
     def __repr__(self) -> str:
         return show_text(self.summary, self.table, self._doubtful())
@@ -119,15 +160,19 @@ def make_plan(
         and (entry := entries.get((group.app_id, group.group_name)))
         and entry.state not in _SENT_AGAIN
     }
-    account = client.account if client is not None else None
-    made_for = (account.base_url, account.api_key) if account is not None else None
+    made_for = identity(client.account) if client is not None else None
     findings = _with(findings, _gone(table, entries))
-    return Plan(orders, findings, table, fingerprint(table, account), made_for, again)
+    return Plan(orders, findings, table, fingerprint(table, made_for), made_for, again)
 
 
-def fingerprint(table: pd.DataFrame, account: Account | None) -> str:
+def identity(account: Account) -> tuple[str, str]:
+    """Return what tells an account from another: base address and API key."""
+    return account.base_url, account.api_key
+
+
+def fingerprint(table: pd.DataFrame, made_for: tuple[str, str] | None) -> str:
     """Return the SHA-256 of the groups' wire fields in order and of the account: no actions, no time."""
-    digest = hashlib.sha256(json.dumps([account.base_url, account.api_key] if account else []).encode())
+    digest = hashlib.sha256(json.dumps(made_for or []).encode())
     for group in phone_groups(table):
         digest.update(json.dumps(group.to_wire()).encode())
     return digest.hexdigest()
@@ -192,27 +237,32 @@ def _with(findings: pd.DataFrame, more: list[tuple[object, ...]]) -> pd.DataFram
     return added.sort_values("row", kind="stable", ignore_index=True)
 
 
-def pack_orders(plan: Plan) -> str:
-    """Return a plan's orders and findings as JSON: what a run keeps, so that any later process can review it."""
-    source: Source = plan.orders.attrs[SOURCE]
-    return json.dumps(
-        {
-            "source": asdict(source),
-            "rows": plan.orders.index.tolist(),
-            "columns": plan.orders.columns.tolist(),
-            "cells": plan.orders.to_numpy().tolist(),
-            "findings": plan.findings.to_dict("split", index=False),
-        }
+def refuse_stale(plan: Plan, client: Client, ledger: Ledger) -> None:
+    """Raise `StalePlanError` if a group of the plan needs another action now than it did then.
+
+    Account and ledger are asked anew; nothing is sent. The error's `differences` has a row for each such group.
+    """
+    changed = differences(plan, make_plan(plan.orders, client, ledger, recreate=bool(plan.again)))
+    if changed.empty:
+        return
+    told = [
+        f"{name}: {then} → {now}{f' ({why})' if why else ''}"
+        for name, then, now, why in changed[["groupName", "planned", "now", "why"]].head(3).to_numpy().tolist()
+    ]
+    more = f"; and {len(changed) - 3:,} more (the error's .differences has all)" if len(changed) > 3 else ""
+    groups = f"{len(changed):,} of its {count(len(plan.table), 'group')} need{'s' * (len(changed) == 1)}"
+    raise StalePlanError(
+        f"The saved plan is stale: {groups} something else now. {'; '.join(told)}{more}. Nothing was sent. "
+        "Plan again with make_plan(plan.orders, client, ledger), and confirm what it shows.",
+        differences=changed,
     )
 
 
-def unpack_orders(packed: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the orders and findings that `pack_orders` packed."""
-    kept = json.loads(packed)
-    orders = pd.DataFrame(kept["cells"], index=kept["rows"], columns=kept["columns"], dtype=object)
-    source = kept["source"]
-    for name in ("headers", "columns"):
-        source[name] = tuple(source[name])
-    source["repairs"] = tuple(Repair(**repair) for repair in source["repairs"])
-    orders.attrs[SOURCE] = Source(**source)
-    return orders, pd.DataFrame(**kept["findings"])
+def differences(plan: Plan, fresh: Plan) -> pd.DataFrame:
+    """Return the groups of a plan whose action in a fresh plan differs: `row appId groupName planned now why`."""
+    both = plan.table.merge(fresh.table, how="left", on=list(API_COLUMNS), suffixes=("", "_now"))
+    both["now"] = both["action_now"].astype(object).fillna("invalid")
+    both["why"] = both["why_now"].astype(object).fillna("its row has an error now: see the findings of a new plan")
+    columns = ["row", "appId", "groupName", "action", "now", "why"]
+    changed = both.loc[both["action"] != both["now"], columns].rename(columns={"action": "planned"})
+    return changed.reset_index(drop=True)

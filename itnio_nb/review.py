@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb.errors import InputError
-from itnio_nb.model import API_COLUMNS, SOURCE, Action, PhoneGroup, Source, State, as_text, count
+from itnio_nb.model import API_COLUMNS, LIMITS, SOURCE, Action, PhoneGroup, Source, State, as_text, count
 from itnio_nb.read import RESULT_COLUMNS, guard_formula
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
@@ -133,7 +133,7 @@ def order_outcomes(orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataF
     outcomes = pd.DataFrame(index=orders.index, columns=list(RESULT_COLUMNS[1:]), dtype=object)
     outcomes[:] = ""
     outcomes["itnio_state"], outcomes["itnio_reason"] = "not sent", "not part of this run"
-    worst = _worst_groups(table)
+    worst = _worst_groups(_with_the_rest(orders, table))
     rows = worst.index.intersection(orders.index)
     for column, source in zip(RESULT_COLUMNS[1:], ("state", "status", "reason", "advice", "at"), strict=True):
         outcomes.loc[rows, column] = worst.loc[rows, source]
@@ -145,6 +145,16 @@ def order_outcomes(orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataF
     outcomes.loc[errors["row"].unique(), "itnio_state"] = "invalid"
     outcomes.insert(0, "itnio_row", outcomes.index)
     return outcomes
+
+
+def _with_the_rest(orders: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Add the groups that the run's orders have and the run had not: a trial may end inside an order."""
+    here = table.groupby("row").size()
+    here = here[here.index.isin(orders.index)]
+    lacking = -(-orders["quantity"][here.index].astype("int64") // LIMITS.group_max) - here
+    rest = pd.DataFrame({"row": lacking.index.repeat(lacking.clip(lower=0))})
+    words = {"status": "", "reason": "not part of this run", "advice": "Submit the whole plan.", "at": ""}
+    return pd.concat([table, rest.assign(state=str(State.PLANNED), **words)], ignore_index=True)
 
 
 def _worst_groups(table: pd.DataFrame) -> pd.DataFrame:

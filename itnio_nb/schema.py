@@ -1,14 +1,18 @@
-"""The ledger's tables, their version, and how its SQLite file is opened."""
+"""The ledger's tables, their version, how its SQLite file is opened, and the rows that other rows point to."""
 
 from __future__ import annotations
 
 import os
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.errors import LedgerError
+from itnio_nb.signing import Account
 
 SCHEMA = 1
 
@@ -126,6 +130,37 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
     version = connection.execute(sa.select(info.c.schema)).scalar_one()
     if version > SCHEMA:
         raise LedgerError(f"The ledger {path} was made by a newer itnio-nb (schema {version}): upgrade this one.")
+
+
+def is_account(account: Account) -> tuple[Any, ...]:
+    """Return the conditions that one account alone meets."""
+    return accounts.c.base_url == account.base_url, accounts.c.api_key == account.api_key
+
+
+def find_account(connection: sa.Connection, account: Account) -> int:
+    """Return the number of an account, giving a new one a number."""
+    values = {"base_url": account.base_url, "api_key": account.api_key}
+    connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**values))
+    return int(connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one())
+
+
+def find_groups(connection: sa.Connection, account_id: int, planned: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Return the number of each group, giving new ones a number."""
+    keys = list(zip(planned["appId"], planned["groupName"], strict=True))
+    if keys:
+        rows = [{"account_id": account_id, "app_id": app, "group_name": name} for app, name in keys]
+        connection.execute(groups.insert().prefix_with("OR IGNORE"), rows)
+    columns = (groups.c.app_id, groups.c.group_name, groups.c.id)
+    known = connection.execute(sa.select(*columns).where(groups.c.account_id == account_id))
+    return {(app, name): number for app, name, number in known}
+
+
+def free_name(connection: sa.Connection, started: datetime) -> str:
+    """Name a run by its start, in UTC, as in 20261123T203119Z; -2, -3, … follow where one second has several."""
+    stem = f"{started:%Y%m%dT%H%M%SZ}"
+    taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
+    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _set_up(connection: Any, _: object) -> None:

@@ -20,7 +20,9 @@ from itnio_nb.client import Client
 from itnio_nb.errors import InputError, ItnioError, StalePlanError
 from itnio_nb.ledger import Ledger
 from itnio_nb.model import State, count, phone_groups
-from itnio_nb.plan import Plan, fingerprint, pack_orders, unpack_orders
+from itnio_nb.pace import Pace
+from itnio_nb.pack import pack_orders, unpack_orders
+from itnio_nb.plan import Plan, fingerprint, identity, refuse_stale
 from itnio_nb.progress import advance, groups_done, progress_bar
 from itnio_nb.review import lacking_phones, outcome_table, run_summary, show_html, show_text, why_nothing, write_results
 from itnio_nb.settle import TAKEN, look, phones_seen, settle_taken
@@ -32,7 +34,15 @@ _live: dict[tuple[str, ...], Run] = {}  # runs that work in this process, by led
 _starting = threading.RLock()
 
 
-def submit_plan(plan: Plan, client: Client, ledger: Ledger, *, workers: int = 8, rate: float | None = None) -> Run:
+def submit_plan(
+    plan: Plan,
+    client: Client,
+    ledger: Ledger,
+    *,
+    workers: int = 8,
+    rate: float | None = None,
+    confirm: int | None = None,
+) -> Run:
     """Send what a plan has to create, and return at once with the `Run` that works in the background.
 
         run = submit_plan(plan, client, ledger).wait()
@@ -41,22 +51,33 @@ def submit_plan(plan: Plan, client: Client, ledger: Ledger, *, workers: int = 8,
     `workers` requests are under way at once, `rate` is the most requests in one second (None: no limit). A
     group that the ledger knows as made, being sent or in doubt is never sent. Submitting a plan whose run was
     stopped goes on with that run; while one of the same groups is at work here, that run is returned: a double
-    click sends nothing twice. Raises `StalePlanError` for a plan that was made for another account, `LedgerError`
-    where the intent cannot be written.
+    click sends nothing twice. `confirm` is the number of phones that the plan was seen to create: where given,
+    a plan that creates another number is not sent (`InputError`).
+
+    Raises `StalePlanError` for a plan that was made for another account, or was saved and no longer fits;
+    `LedgerError` where the intent cannot be written.
     """
     if not isinstance(plan, Plan):
         raise InputError("submit_plan sends a plan: submit_plan(make_plan(orders, client, ledger), client, ledger).")
     if workers < 1 or (rate is not None and rate <= 0):
         raise InputError("A run needs at least 1 worker and, where a rate is given, more than 0 requests a second.")
+    if confirm is not None and plan.phones not in (0, confirm):
+        raise InputError(
+            f"Nothing was sent: the plan creates {count(plan.phones, 'phone')}, and {confirm:,} were confirmed. "
+            f"Look at the plan; if it is right, confirm={plan.phones}."
+        )
     account = client.account
-    if plan.made_for not in (None, (account.base_url, account.api_key)):
+    if plan.made_for not in (None, identity(account)):
         raise StalePlanError("This plan was made for another account or address: make it again with this client.")
-    wanted = fingerprint(plan.table, account)
-    key = (str(ledger.path), account.base_url, account.api_key, wanted)
+    wanted = fingerprint(plan.table, identity(account))
+    key = (str(ledger.path), *identity(account), wanted)
+    to_keep = (account, wanted, _to_keep(plan), pack_orders(plan.orders, plan.findings))
+    if plan.loaded and not ledger.has_unfinished(*to_keep):
+        refuse_stale(plan, client, ledger)
     with _starting:
         working = _live.get(key)
         if working is None:
-            run_id = ledger.open_run(account, wanted, _to_keep(plan), pack_orders(plan))
+            run_id = ledger.open_run(*to_keep)
             client.widen(workers)
             working = _live[key] = Run(run_id, client, ledger, workers, rate, key)
         return working
@@ -88,7 +109,7 @@ class Run:
         )
         self._so_far = Counter(table["state"])  # for the bar; the truth is the ledger's
         self._counting = threading.Lock()
-        self._pace = _Pace(rate)
+        self._pace = Pace(rate)
         self._workers = min(workers, len(self._queue))
         self._stopping, self._over = threading.Event(), threading.Event()
         self._full: set[str] = set()  # applications that can hold no more
@@ -274,22 +295,6 @@ class Run:
 def _unsent(state: str, status: str) -> bool:
     """Whether a group is to be sent: planned, or refused for what the operator has mended since."""
     return state == State.PLANNED or (state == State.REFUSED and status in STATUSES and bool(STATUSES[status].stops))
-
-
-class _Pace:
-    """Lets at most `rate` requests pass in a second, evenly; None lets all pass."""
-
-    def __init__(self, rate: float | None) -> None:
-        self._gap = 1 / rate if rate else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self, stopping: threading.Event) -> bool:
-        """Wait for a turn; False if the run stops meanwhile."""
-        with self._lock:
-            turn = max(self._next, time.monotonic())
-            self._next = turn + self._gap
-        return not stopping.wait(max(0.0, turn - time.monotonic()))
 
 
 @atexit.register

@@ -17,10 +17,10 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # A file imports only from rows above its own, imports inside functions included.
 LADDER = (
     {"errors", "model"},
-    {"signing", "read", "check", "answers", "progress"},
+    {"signing", "read", "check", "answers", "pace", "progress"},
     {"client", "schema"},
     {"ledger"},
-    {"settle", "review"},
+    {"pack", "settle", "review"},
     {"plan"},
     {"submit"},
     {"narrate"},

@@ -17,7 +17,8 @@ from conftest import APP, many_orders
 
 from itnio_nb import Account, Ledger, LedgerError, State
 from itnio_nb.model import Receipt, now
-from itnio_nb.plan import make_plan, pack_orders
+from itnio_nb.pack import pack_orders
+from itnio_nb.plan import make_plan
 
 ACCOUNT = Account("key", "secret", "http://127.0.0.1:1/voice")
 TABLE = "groupName phoneName quantity displayNum appId state status reason made run"
@@ -26,7 +27,7 @@ TABLE = "groupName phoneName quantity displayNum appId state status reason made 
 def open_run(ledger: Ledger, number: int = 3, account: Account = ACCOUNT, again_after: int | None = None) -> int:
     plan = make_plan(many_orders(number))
     groups = plan.table.assign(again_after=pd.Series([again_after] * number, dtype=object))
-    return ledger.open_run(account, plan.fingerprint, groups, pack_orders(plan))
+    return ledger.open_run(account, plan.fingerprint, groups, pack_orders(plan.orders, plan.findings))
 
 
 def claim(ledger: Ledger, run_id: int, position: int) -> bool:
@@ -171,8 +172,12 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
     plan = make_plan(many_orders(3))
     groups = plan.table.assign(again_after=None)
     old = open_run(ledger)
-    other_actions = ledger.open_run(ACCOUNT, plan.fingerprint, groups.assign(action="exists"), pack_orders(plan))
-    other_orders = ledger.open_run(ACCOUNT, plan.fingerprint, groups, pack_orders(plan).replace("table", "file"))
+    other_actions = ledger.open_run(
+        ACCOUNT, plan.fingerprint, groups.assign(action="exists"), pack_orders(plan.orders, plan.findings)
+    )
+    other_orders = ledger.open_run(
+        ACCOUNT, plan.fingerprint, groups, pack_orders(plan.orders, plan.findings).replace("table", "file")
+    )
     assert len({old, other_actions, other_orders}) == 3
     assert ledger.runs["finished"].ne("").tolist() == [True, True, False]
     assert ledger.runs["note"].iloc[0] == f"Run {ledger.runs['run'].iloc[1]} took its place."

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from conftest import APP, COLUMNS, group, many_orders, orders_frame
 
-from itnio_nb import Account, Client, InputError, Ledger, Sandbox, ServiceError, make_plan, read_orders, submit_plan
-from itnio_nb.plan import fingerprint, pack_orders, unpack_orders
+from itnio_nb import Client, InputError, Ledger, Sandbox, ServiceError, make_plan, submit_plan
+from itnio_nb.plan import fingerprint, identity
 from itnio_nb.settle import look
 
 
@@ -122,13 +122,13 @@ def test_an_account_that_cannot_be_asked_is_an_error(client: Client, sandbox: Sa
 def test_fingerprints(client: Client) -> None:
     """The groups in order and the account decide, not the actions, the rows or the time."""
     table = make_plan(many_orders(3)).table
-    account = client.account
+    account = identity(client.account)
     client.create_phones(group("group-0", "phone-0"))
     planned = make_plan(many_orders(3), client)
     assert planned.fingerprint == fingerprint(table, account) == fingerprint(table.assign(row=7), account)
     different = [
         fingerprint(table, None),
-        fingerprint(table, Account("other", "secret", account.base_url)),
+        fingerprint(table, ("other", account[1])),
         fingerprint(table[::-1], account),
         fingerprint(table.assign(quantity=4), account),
         fingerprint(table.iloc[:2], account),
@@ -155,20 +155,34 @@ def test_a_plan_can_be_made_from_a_file(tmp_path: Path) -> None:
         make_plan(tmp_path / "none.csv")
 
 
-def test_orders_are_packed_without_loss() -> None:
-    """Cells, rows, extra columns, repairs and findings come back as they were."""
-    frame = orders_frame((" sales", "desk", "120"), ("abc", "ü\ud800"), ("北京客服", "line"))
-    frame["Site"] = pd.Series(['"a"', "\n", None], dtype=object)
-    plan = make_plan(read_orders(frame))
-    orders, findings = unpack_orders(pack_orders(plan))
-    pd.testing.assert_frame_equal(orders, plan.orders, check_names=False)
-    pd.testing.assert_frame_equal(findings, plan.findings)
-    assert vars(orders.attrs["itnio"]) == vars(plan.orders.attrs["itnio"])
-
-
 def test_look_is_not_repeated_for_each_group(client: Client, sandbox: Sandbox) -> None:
     """2,000 orders of one application: one listing."""
     look(client, APP)
     before = sandbox.served["sipQuery", "0"]
     make_plan(many_orders(2000), client)
     assert sandbox.served["sipQuery", "0"] == before + 1
+
+
+def test_a_trial_is_the_first_groups_to_create(client: Client) -> None:
+    """What exists already is no trial; the rest of the orders is not part of it."""
+    client.create_phones(group("group-0", "phone-0"))
+    plan = make_plan(many_orders(5), client)
+    trial = plan.first(3)
+    assert trial.table["groupName"].tolist() == ["group-1", "group-2", "group-3"]
+    assert trial.summary == "Plan: 3 groups to create (9 phones), 0 already exist, 0 rows invalid, 0 in doubt."
+    assert (trial.phones, plan.phones) == (9, 12)
+    assert trial.fingerprint != plan.fingerprint
+    assert len(plan.first(100).table) == 4
+    assert plan.first(3).first(2).table["groupName"].tolist() == ["group-1", "group-2"]
+
+
+@pytest.mark.parametrize("number", [0, -1, True, 1.5, "3"])
+def test_a_trial_has_a_whole_number_of_groups(number: int) -> None:
+    """Anything else is said in words."""
+    with pytest.raises(InputError, match=r"as in plan.first\(3\)"):
+        make_plan(many_orders(5)).first(number)
+
+
+def test_a_trial_of_nothing_is_empty(client: Client) -> None:
+    """A plan without groups to create has a trial without groups."""
+    assert make_plan(orders_frame(), client).first(3).table.empty

@@ -23,6 +23,7 @@ from itnio_nb import (
     InputError,
     Ledger,
     LedgerError,
+    Plan,
     Run,
     Sandbox,
     StalePlanError,
@@ -32,7 +33,6 @@ from itnio_nb import (
     submit_plan,
 )
 from itnio_nb.model import PhoneGroup, Receipt
-from itnio_nb.submit import _Pace
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -386,20 +386,6 @@ def test_impossible_paces_are_refused(client: Client, ledger: Ledger, how: dict[
     assert ledger.runs.empty
 
 
-def test_a_rate_spaces_the_requests() -> None:
-    """50 turns at 200 a second end no sooner than 49 gaps after the first, whoever takes them."""
-    pace, stopping = _Pace(200), threading.Event()
-    begun = time.monotonic()
-    threads = [threading.Thread(target=lambda: [pace.wait(stopping) for _ in range(10)]) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert time.monotonic() - begun >= 49 / 200
-    stopping.set()
-    assert not pace.wait(stopping)
-
-
 def test_results_are_written_from_the_ledger(client: Client, ledger: Ledger, tmp_path: Path) -> None:
     """Every order is in exactly one file, under the run's name, with its own headers."""
     client.create_phones(group("there", "desk"))
@@ -502,3 +488,131 @@ def test_a_killed_run_sends_nothing_twice(sandbox: Sandbox, client: Client, ledg
     assert f"{in_doubt} unknown" in run.summary
     assert not sandbox.phones.duplicated(["groupName", "phoneName"]).any()
     assert sandbox.served["sipAdd", "-20"] == 0
+
+
+SUBMIT_SAVED = """
+import sys
+from itnio_nb import Account, Client, ItnioError, Ledger, Plan, submit_plan
+try:
+    print(submit_plan(Plan.load("plan.json"), Client(Account.from_env()), Ledger("ledger.sqlite")).wait().summary)
+except ItnioError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+
+
+def submit_saved(client: Client) -> subprocess.CompletedProcess[str]:
+    """Submit the plan in plan.json from a process of its own."""
+    account = client.account
+    names = {"KEY": account.api_key, "SECRET": account.api_secret.reveal()}
+    settings = {f"ITNIO_API_{name}": value for name, value in names.items()} | {"ITNIO_BASE_URL": account.base_url}
+    command = [sys.executable, "-c", SUBMIT_SAVED]
+    return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
+
+
+def test_a_saved_plan_is_submitted_by_another_process(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """What was planned there is created here; a second time it is stale, and nothing is sent."""
+    make_plan(many_orders(5), client, ledger).save("plan.json")
+    done = submit_saved(client)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Done. Groups: 5 created (15 phones), 0 existed")
+    assert ledger.table["state"].tolist() == ["created"] * 5
+    again = submit_saved(client)
+    assert again.stderr.startswith("StalePlanError: The saved plan is stale: 5 of its 5 groups need something else now")
+    assert sent(sandbox) == 5
+
+
+@pytest.mark.parametrize("own_ledger", [True, False])
+def test_a_plan_that_a_colleague_made_stale_is_refused(
+    own_ledger: bool, sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path
+) -> None:
+    """The differences are told, group by group; nothing is sent, nothing is opened in the ledger."""
+    make_plan(many_orders(5), client, ledger).save("plan.json")
+    with Ledger(tmp_path / "colleague.sqlite") as other:
+        theirs = ledger if own_ledger else other
+        submit_plan(make_plan(many_orders(5)[1:3], client, theirs), client, theirs).wait()
+    runs = len(ledger.runs)
+    with pytest.raises(StalePlanError) as refused:
+        submit_plan(Plan.load("plan.json"), client, ledger)
+    words = str(refused.value)
+    assert words.startswith("The saved plan is stale: 2 of its 5 groups need something else now. ")
+    assert "group-1: create → exists (the account has it: 3 phones" in words
+    assert "Plan again with make_plan(plan.orders, client, ledger), and confirm what it shows." in words
+    told = refused.value.differences
+    assert told is not None
+    assert told[["row", "groupName", "planned", "now"]].to_numpy().tolist() == [
+        [3, "group-1", "create", "exists"],
+        [4, "group-2", "create", "exists"],
+    ]
+    assert (sent(sandbox), len(ledger.runs)) == (2, runs)
+    fresh = make_plan(Plan.load("plan.json").orders, client, ledger)
+    assert submit_plan(fresh, client, ledger).wait().counts == {"created": 3, "exists": 2}
+
+
+def test_many_differences_are_told_shortly(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Three and a count; also where an application is refused meanwhile."""
+    make_plan(many_orders(50), client, ledger).save("plan.json")
+    sandbox.app_ids = []
+    with pytest.raises(StalePlanError, match="; and 47 more") as refused:
+        submit_plan(Plan.load("plan.json"), client, ledger)
+    assert "group-0: create → invalid (its row has an error now" in str(refused.value)
+    assert sent(sandbox) == 0
+
+
+def test_a_saved_plan_whose_run_was_stopped_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """It is that very run: what it has made itself does not make it stale."""
+    sandbox.latency = 0.05
+    make_plan(many_orders(30), client, ledger).save("plan.json")
+    first = submit_plan(Plan.load("plan.json"), client, ledger, workers=2)
+    until(lambda: sent(sandbox) > 3)
+    first.stop()
+    assert 0 < first.counts["planned"] < 30
+    second = submit_plan(Plan.load("plan.json"), client, ledger).wait()
+    assert (second.name, second.counts) == (first.name, {"created": 30})
+    assert sent(sandbox) == 30
+
+
+def test_a_saved_plan_for_another_account_is_refused(client: Client, ledger: Ledger) -> None:
+    """Nobody submits a rehearsal to the live account, or the other way round."""
+    make_plan(many_orders(1), client, ledger).save("plan.json")
+    with Sandbox() as other, Client(other.account) as theirs:
+        with pytest.raises(StalePlanError, match="another account or address"):
+            submit_plan(Plan.load("plan.json"), theirs, ledger)
+        assert not other.served
+
+
+def test_a_plan_saved_without_an_account_is_compared_when_submitted(client: Client, ledger: Ledger) -> None:
+    """It knew nothing of what exists."""
+    make_plan(many_orders(2)).save("plan.json")
+    client.create_phones(group("group-1", "phone-1"))
+    with pytest.raises(StalePlanError, match="1 of its 2 groups needs something else now"):
+        submit_plan(Plan.load("plan.json"), client, ledger)
+    make_plan(many_orders(2)[:1]).save("plan.json")
+    assert submit_plan(Plan.load("plan.json"), client, ledger).wait().counts == {"created": 1}
+
+
+def test_a_trial_then_the_rest(sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path) -> None:
+    """Three first; their orders alone are created, an order cut by the trial is not sent yet; then all."""
+    orders = orders_frame(("hotline", "hotln", "120"), ("sales", "desk", "3"), ("abc",))
+    plan = make_plan(orders, client, ledger)
+    trial = submit_plan(plan.first(2), client, ledger).wait()
+    assert trial.counts == {"created": 2}
+    files = trial.write_results(tmp_path / "results")
+    rows = {kind: read_orders(path).shape[0] for kind, path in files.items()}
+    assert rows == {"created": 0, "existed": 0, "refused": 0, "unknown": 0, "notsent": 2, "invalid": 1}
+    cut = pd.read_csv(files["notsent"])["itnio_reason"].tolist()
+    assert cut == ["1 of 3 groups: not part of this run", "not part of this run"]
+    rest = submit_plan(plan, client, ledger).wait()
+    assert rest.counts == {"created": 2, "exists": 2}
+    assert sent(sandbox) == 4
+
+
+def test_the_confirmed_number_must_be_the_plans(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Another number sends nothing and says which it is; a plan with nothing to create needs none."""
+    plan = make_plan(many_orders(4), client, ledger)
+    with pytest.raises(InputError, match=r"the plan creates 12 phones, and 867 were confirmed.* confirm=12\."):
+        submit_plan(plan, client, ledger, confirm=867)
+    assert sent(sandbox) == 0
+    assert submit_plan(plan, client, ledger, confirm=12).wait().counts == {"created": 4}
+    assert submit_plan(make_plan(many_orders(4), client, ledger), client, ledger, confirm=12).wait().counts == {
+        "exists": 4
+    }

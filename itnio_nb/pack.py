@@ -1,0 +1,85 @@
+"""A plan as text: the orders that a run keeps with it, and a whole plan in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from itnio_nb.errors import InputError
+from itnio_nb.model import SOURCE, Repair, Source
+
+_FORMAT = "itnio-nb plan"
+_VERSION = 1
+
+
+def pack_orders(orders: pd.DataFrame, findings: pd.DataFrame) -> str:
+    """Return orders and findings as JSON: what a run keeps, so that any later process can review it."""
+    source: Source = orders.attrs[SOURCE]
+    return json.dumps(
+        {
+            "source": asdict(source),
+            "rows": orders.index.tolist(),
+            "columns": orders.columns.tolist(),
+            "cells": orders.to_numpy().tolist(),
+            "findings": findings.to_dict("split", index=False),
+        }
+    )
+
+
+def unpack_orders(packed: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the orders and findings that `pack_orders` packed."""
+    kept = json.loads(packed)
+    rows = pd.Index(kept["rows"], name="row", dtype="int64")
+    orders = pd.DataFrame(kept["cells"], index=rows, columns=kept["columns"], dtype=object)
+    source = kept["source"]
+    for name in ("headers", "columns"):
+        source[name] = tuple(source[name])
+    source["repairs"] = tuple(Repair(**repair) for repair in source["repairs"])
+    orders.attrs[SOURCE] = Source(**source)
+    return orders, pd.DataFrame(**kept["findings"]).astype({"row": "int64"})
+
+
+def write_plan_file(path: str | os.PathLike[str], contents: dict[str, Any]) -> Path:
+    """Write a plan's contents beside the file, then put them in its place; nothing but a saved plan is replaced."""
+    path = Path(path)
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        if path.exists() and not _starts_as_plan(path.read_bytes()):
+            raise InputError(f"{path} exists and is not a saved plan: choose another name, such as plan.json.")
+        unfinished.write_text(json.dumps({"format": _FORMAT, "version": _VERSION, **contents}), encoding="ascii")
+        unfinished.replace(path)
+    except OSError as error:
+        raise InputError(f"The plan cannot be written to {path} ({error.strerror}): choose another path.") from None
+    return path
+
+
+def read_plan_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the contents that `write_plan_file` wrote."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"The plan {path} cannot be read ({error.strerror}): check the name and the folder.") from None
+    if not _starts_as_plan(data):
+        raise InputError(f"{path} is not a saved plan: give a file that plan.save(path) has written.")
+    try:
+        contents: dict[str, Any] = json.loads(data)
+    except (ValueError, RecursionError):
+        raise damaged(path) from None
+    version = contents.get("version")
+    if isinstance(version, int) and version > _VERSION:
+        raise InputError(f"{path} was saved by a newer itnio-nb (plan version {version}): upgrade this one.")
+    return contents
+
+
+def damaged(path: str | os.PathLike[str]) -> InputError:
+    """Return the error of a plan file that does not hold together."""
+    return InputError(f"{path} was changed or damaged after it was saved: make the plan again and save it.")
+
+
+def _starts_as_plan(data: bytes) -> bool:
+    return data.startswith(json.dumps({"format": _FORMAT})[:-1].encode())
