@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from itnio_nb.check import check_orders
     from itnio_nb.client import Client
     from itnio_nb.errors import AccountError, InputError, ItnioError, LedgerError, ServiceError, StalePlanError
+    from itnio_nb.handover import export_credentials
     from itnio_nb.ledger import Ledger
     from itnio_nb.model import LIMITS, Limits, PhoneGroup, Receipt, State
     from itnio_nb.plan import Plan, make_plan
@@ -46,6 +47,7 @@ __all__ = [
     "StalePlanError",
     "State",
     "check_orders",
+    "export_credentials",
     "make_plan",
     "read_orders",
     "sign",
@@ -57,6 +59,7 @@ _HOMES = {
     "check": ("check_orders",),
     "client": ("Client",),
     "errors": ("AccountError", "InputError", "ItnioError", "LedgerError", "ServiceError", "StalePlanError"),
+    "handover": ("export_credentials",),
     "ledger": ("Ledger",),
     "model": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
     "plan": ("Plan", "make_plan"),

@@ -84,24 +84,41 @@ def demo(folder: Path) -> None:
 @click.option("--broken", is_flag=True, help="Answer status -18 to every request, listings included.")
 @click.option("--api-key", help="The key that it accepts. Default: a new one each time.")
 @click.option("--api-secret", help="The secret that it accepts. Default: a new one each time.")
-def sandbox(broken: bool, allow: tuple[str, ...], app_ids: tuple[str, ...], **options: Any) -> None:
-    """Serve a stand-in for the API on 127.0.0.1 until stopped, for any client in any language."""
+@click.option("--accounts", type=click.IntRange(1, 100), default=1, help="How many accounts it has. Default: 1.")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep accounts and phones in this file; started again with it, they are all there. Default: in memory.",
+)
+def sandbox(broken: bool, allow: tuple[str, ...], app_ids: tuple[str, ...], accounts: int, **options: Any) -> None:
+    """Serve a stand-in for the API on 127.0.0.1 until stopped, for any client in any language.
+
+    A browser that opens its address (the one printed, without /voice) sees what exists in it.
+    """
     from itnio_nb.sandbox import Sandbox
 
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    server = Sandbox(allowed_addresses=allow or None, app_ids=app_ids or None, **options)
-    server.broken = broken
     try:
+        server = Sandbox(allowed_addresses=allow or None, app_ids=app_ids or None, **options)
+        server.broken = broken
         server.start()
+    except ValueError as error:
+        raise InputError(str(error)) from None
     except OSError as error:
         raise InputError(f"Port {options['port']} cannot be used ({error.strerror}): choose another --port.") from None
-    account = server.account
+    while len(server.accounts) < accounts:
+        server.add_account()
+    first, *others = server.accounts
     click.echo("# The sandbox is running until it is stopped (Ctrl-C). These lines fit into a .env file:")
-    click.echo(f"ITNIO_BASE_URL={account.base_url}")
-    click.echo(f"ITNIO_API_KEY={account.api_key}")
-    click.echo(f"ITNIO_API_SECRET={account.api_secret.reveal()}")  # its own: it opens nothing else
+    click.echo(f"ITNIO_BASE_URL={server.base_url}")
+    click.echo(f"ITNIO_API_KEY={first.api_key}")
+    click.echo(f"ITNIO_API_SECRET={first.api_secret.reveal()}")  # its own: it opens nothing else
+    for account in others:
+        secret = account.api_secret.reveal()
+        click.echo(f"# or, for another account: ITNIO_API_KEY={account.api_key} ITNIO_API_SECRET={secret}")
+    click.echo(f"# {server.page_url} shows what exists in it.")
     stopped.wait()
     server.stop()
     answered = server.served.total()

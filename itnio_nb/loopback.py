@@ -25,14 +25,17 @@ class Request:
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Serves on 127.0.0.1; `answer` turns a request into an HTTP status and a JSON object, `now` is its clock."""
+    """Serves on 127.0.0.1; `now` is its clock.
+
+    `answer` turns a request into an HTTP status and a JSON object, or a page of HTML that loads nothing.
+    """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
     def __init__(
-        self, port: int, answer: Callable[[Request], tuple[int, dict[str, Any]]], now: Callable[[], float]
+        self, port: int, answer: Callable[[Request], tuple[int, dict[str, Any] | str]], now: Callable[[], float]
     ) -> None:
         self.answer = answer
         self.now = now
@@ -107,10 +110,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return None
 
-    def _send(self, code: int, answer: dict[str, Any]) -> None:
-        content = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+    def _send(self, code: int, answer: dict[str, Any] | str) -> None:
+        page = isinstance(answer, str)
+        text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+        content = text.encode("utf-8", "replace")
         self.send_response(code)
-        self.send_header("Content-Type", "application/json;charset=UTF-8")
+        self.send_header("Content-Type", "text/html;charset=UTF-8" if page else "application/json;charset=UTF-8")
+        if page:
+            self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
         self.send_header("Content-Length", str(len(content)))
         if self.close_connection:
             self.send_header("Connection", "close")

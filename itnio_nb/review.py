@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import Counter
 from html import escape
 from pathlib import Path
@@ -102,22 +103,36 @@ def why_nothing(states: pd.Series) -> str:
     return "Nothing was sent: no group was left to create."
 
 
-def show_text(summary: str, *tables: pd.DataFrame) -> str:
-    """Return a summary line and tables as text; an empty table is left out."""
+def next_step(table: pd.DataFrame) -> str:
+    """Return what to do after a run, as lines of code: hand over what was created; "" where nothing was."""
+    applications = table["appId"][table["state"] == State.CREATED].unique().tolist()
+    if not applications:
+        return ""
+    lines = [
+        f"export_credentials(client, {app_id!r}, run.table, {re.sub(r'[^0-9A-Za-z-]', '_', app_id) + '-phones.xlsx'!r})"
+        for app_id in applications[:3]
+    ]
+    more = [f"… and {count(len(applications) - 3, 'more application')}"] if len(applications) > 3 else []
+    why = "Next: hand the phones over to those who configure the handsets; the file holds their passwords."
+    return "\n".join([why, *lines, *more])
+
+
+def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
+    """Return a summary line, tables and closing lines as text; what is empty is left out."""
     with pd.option_context("display.unicode.east_asian_width", True):
         shown = [table.to_string(index=False, max_rows=_shown(table)) for table in tables if len(table)]
-    return "\n\n".join([summary, *shown])
+    return "\n\n".join([summary, *shown, *([end] if end else [])])
 
 
-def show_html(summary: str, *tables: pd.DataFrame) -> str:
-    """Return a summary line and tables as HTML, every text in them escaped; an empty table is left out."""
+def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
+    """Return a summary line, tables and closing lines as HTML, all escaped; what is empty is left out."""
     with pd.option_context("display.max_colwidth", None):
         shown = [
             table.to_html(index=False, max_rows=_shown(table), notebook=True, show_dimensions=len(table) > _SHOWN)
             for table in tables
             if len(table)
         ]
-    return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown])
+    return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown, *([f"<pre>{escape(end)}</pre>"] if end else [])])
 
 
 def _shown(table: pd.DataFrame) -> int | None:

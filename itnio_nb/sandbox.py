@@ -1,13 +1,15 @@
 """A stand-in for the ITNIO Voice API on 127.0.0.1, for rehearsals, demonstrations and tests.
 
 It obeys the API document, not our client: its signature, limits and statuses are its own reading of it.
-It does not emulate: `sipReset`, a rate limit (none is published), TLS, keeping phones when it stops.
+It does not emulate: `sipReset`, a rate limit (none is published), TLS.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import secrets
 import string
 import threading
@@ -16,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
+from itnio_nb.books import Books
 from itnio_nb.loopback import LoopbackServer, Request
 from itnio_nb.signing import Account
 
@@ -32,6 +35,8 @@ _REASONS = {
     "-22": "Parameter exception",
     "-23": "Data caps",
 }
+# A page of another site may reach this port through a name of its own: it is not answered.
+_HOSTS = ("", "127.0.0.1", "localhost", "[::1]")
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -40,7 +45,7 @@ class _Refusal(Exception):  # noqa: N818 - a status of the API, not an error of 
 
 
 class Sandbox:
-    """The API on a free port of 127.0.0.1, with an account of its own; its phones live in memory.
+    """The API on a free port of 127.0.0.1, with an account of its own.
 
         with Sandbox() as sandbox:
             client = Client(sandbox.account)
@@ -48,7 +53,9 @@ class Sandbox:
             sandbox.phones          # the 30 phones, one row each
 
     In a notebook, `Sandbox().start()` and `stop()`. Any language's client can use it: `base_url` ends in
-    `/voice`. What can be set, before or while it runs:
+    `/voice`; a browser shows what exists at the same address without `/voice`. Its phones and accounts live
+    in memory, or in a `file` too: opened again with that file, they are all there. Raises `ValueError` for a
+    file that cannot be used. What can be set, before or while it runs:
 
     `latency`            seconds before each answer
     `clock_offset`       seconds by which the server's clock is ahead (a timestamp may be 1,800 s off: -16)
@@ -75,6 +82,7 @@ class Sandbox:
         lenient_names: bool = False,
         api_key: str | None = None,
         api_secret: str | None = None,
+        file: str | os.PathLike[str] | None = None,
     ) -> None:
         self.latency = latency
         self.clock_offset = clock_offset
@@ -85,30 +93,35 @@ class Sandbox:
         self.broken = False
         self.served: Counter[tuple[str, str]] = Counter()
         self._port = port
-        self._key = api_key or _random_text()
-        self._secret = api_secret or _random_text()
         self._lock = threading.Lock()
-        self._made = 0
-        self._records: dict[str, list[dict[str, str]]] = {}
-        self._group_names: dict[str, set[str]] = {}
-        self._phone_names: dict[str, set[str]] = {}
+        self._file = file
+        self._books = Books(file)
+        known = next(iter(self._books.secrets), None)
+        self._key = api_key or known or _random_text()
+        self._books.add_account(self._key, api_secret or self._books.secrets.get(self._key) or _random_text())
         self._server: LoopbackServer | None = None
+        self._stopped = False
 
     def start(self) -> Self:
         """Listen; the port stays the same when it is started again after `stop()`."""
         if self._server is None:
+            if self._stopped and self._file is not None:
+                self._books = Books(self._file)
             self._server = LoopbackServer(self._port, self._answer, self._now)
             self._port = self._server.server_address[1]
             threading.Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Stop listening and cut all connections; the phones stay until this object goes."""
+        """Stop listening, cut all connections, let go of the file; the phones stay until this object goes."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
             self._server.cut_connections()
             self._server = None
+            self._stopped = True
+            with self._lock:
+                self._books.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -117,7 +130,7 @@ class Sandbox:
         self.stop()
 
     def __repr__(self) -> str:
-        phones = sum(len(records) for records in self._records.values())
+        phones = sum(len(held.records) for held in self._books.applications.values())
         return f"Sandbox({'running' if self._server else 'stopped'}, {phones:,} phones)"
 
     @property
@@ -128,37 +141,62 @@ class Sandbox:
         return f"http://127.0.0.1:{self._port}/voice"
 
     @property
+    def page_url(self) -> str:
+        """Where a browser shows what exists in it, such as `http://127.0.0.1:40123/`."""
+        return self.base_url.removesuffix("voice")
+
+    @property
     def account(self) -> Account:
-        """The account that it accepts."""
-        return Account(self._key, self._secret, self.base_url)
+        """The account that it accepts; the first, where it has several."""
+        return Account(self._key, self._books.secrets[self._key], self.base_url)
+
+    @property
+    def accounts(self) -> list[Account]:
+        """Every account that it accepts."""
+        return [Account(key, secret, self.base_url) for key, secret in self._books.secrets.items()]
+
+    def add_account(self, api_key: str | None = None, api_secret: str | None = None) -> Account:
+        """Open another account, whose applications and phones are its own, and return it."""
+        key = api_key or _random_text()
+        with self._lock:
+            self._books.add_account(key, api_secret or self._books.secrets.get(key) or _random_text())
+        return Account(key, self._books.secrets[key], self.base_url)
 
     @property
     def phones(self) -> pd.DataFrame:
-        """Every phone that exists in it: `groupName phoneName account password displayNum appId`."""
+        """Every phone that exists in it, whoever's it is: `groupName phoneName account password displayNum appId`."""
         import pandas as pd
 
         columns = ["groupName", "phoneName", "account", "password", "displayNum", "appId"]
         with self._lock:
-            rows = [{**record, "appId": app_id} for app_id, records in self._records.items() for record in records]
+            held = [(app_id, held.records) for (_, app_id), held in self._books.applications.items()]
+            rows = [{**record, "appId": app_id} for app_id, records in held for record in records]
         return pd.DataFrame(rows, columns=columns, dtype=object)
 
     def _now(self) -> float:
         return time.time() + self.clock_offset
 
-    def _answer(self, request: Request) -> tuple[int, dict[str, Any]]:
+    def _answer(self, request: Request) -> tuple[int, dict[str, Any] | str]:
         """Answer one request as the document says; object to what it does not know."""
-        calls: dict[str, Callable[[dict[str, Any]], Any]] = {"/voice/sipAdd": self._add, "/voice/sipQuery": self._query}
+        calls: dict[str, Callable[[str, dict[str, Any]], Any]] = {
+            "/voice/sipAdd": self._add,
+            "/voice/sipQuery": self._query,
+        }
+        host = request.header("Host")
+        if re.sub(r":\d*$", "", host).lower() not in _HOSTS:
+            return 403, {"error": f"The sandbox answers to 127.0.0.1 and localhost, not to {host}."}
+        path = request.path.split("?")[0]
+        if path == "/" and request.method in ("GET", "HEAD"):
+            return 200, self._page()
         if self.latency:
             time.sleep(self.latency)
-        path = request.path.split("?")[0]
         if path not in calls:
             return 404, {"error": f"The sandbox knows {' and '.join(calls)}, not {path}."}
         if request.method != "POST":
             return 405, {"error": f"{path} is asked by POST, not {request.method}."}
         data = None
         try:
-            self._admit(request)
-            data = calls[path](_json_object(request.body))
+            data = calls[path](self._admit(request), _json_object(request.body))
             status = "0"
         except _Refusal as refusal:
             status = str(refusal)
@@ -166,10 +204,22 @@ class Sandbox:
             self.served[path.removeprefix("/voice/"), status] += 1
         return 200, {"status": status, "reason": _REASONS[status], "data": data}
 
-    def _admit(self, request: Request) -> None:
-        timestamp = request.header("Timestamp")
-        expected = hashlib.md5((self._key + self._secret + timestamp).encode()).hexdigest()  # noqa: S324 - the API's rule
-        if request.header("Api-Key") != self._key or request.header("Sign").lower() != expected:
+    def _page(self) -> str:
+        """Show a person what exists and what was answered."""
+        with self._lock:
+            answered = [f"{call} {status}: {times:,}" for (call, status), times in sorted(self.served.items())]
+            remarks = [
+                f"A stand-in for the ITNIO Voice API at {self.base_url}: nothing here is real. Reload for what is new.",
+                f"Answers by call and status: {', '.join(answered) or 'none yet'}.",
+            ]
+            return self._books.as_html("itnio-nb sandbox", remarks)
+
+    def _admit(self, request: Request) -> str:
+        """Return the API key of a request that may ask."""
+        key, timestamp = request.header("Api-Key"), request.header("Timestamp")
+        secret = self._books.secrets.get(key)
+        expected = hashlib.md5(f"{key}{secret}{timestamp}".encode()).hexdigest()  # noqa: S324 - the API's rule
+        if secret is None or request.header("Sign").lower() != expected:
             raise _Refusal("-1")
         if self.allowed_addresses is not None and request.address not in self.allowed_addresses:
             raise _Refusal("-2")
@@ -177,8 +227,9 @@ class Sandbox:
             raise _Refusal("-16")
         if self.broken:
             raise _Refusal("-18")
+        return key
 
-    def _add(self, body: dict[str, Any]) -> None:
+    def _add(self, key: str, body: dict[str, Any]) -> None:
         app_id = self._known_app(body.get("appId"))
         group, phone = self._name(body.get("groupName")), self._name(body.get("phoneName"))
         quantity = _whole_number(body.get("quantity"), 1, 50)
@@ -186,33 +237,20 @@ class Sandbox:
         if not _is_digits(number, 7, 13):
             raise _Refusal("-22")
         with self._lock:
-            records = self._records.setdefault(app_id, [])
-            groups, phones = self._group_names.setdefault(app_id, set()), self._phone_names.setdefault(app_id, set())
-            if group in groups or phone in phones:
+            held = self._books.application(key, app_id)
+            if group in held.groups or phone in held.phone_names:
                 raise _Refusal("-20")
-            if self.cap is not None and len(records) + quantity > self.cap:
+            if self.cap is not None and len(held.records) + quantity > self.cap:
                 raise _Refusal("-23")
-            groups.add(group)
-            phones.add(phone)
-            for at in range(1, quantity + 1):
-                self._made += 1
-                records.append(
-                    {
-                        "groupName": group,
-                        "phoneName": f"{phone}-{at}",
-                        "account": f"test_{self._made:03d}",
-                        "password": _random_text(),
-                        "displayNum": number,
-                    }
-                )
+            self._books.add_group(key, app_id, group, phone, [_random_text() for _ in range(quantity)], number)
 
-    def _query(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _query(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
         params = body.get("params")
         app_id = self._known_app(params.get("appId") if isinstance(params, dict) else None)
         current = _whole_number(body.get("current", 1), 1, 10**9)
         size = _whole_number(body.get("size", 25), 1, 100)
         with self._lock:
-            records = self._records.get(app_id, [])
+            records = self._books.application(key, app_id).records
             total = len(records)
             page = records[(current - 1) * size : current * size]
         return {"total": total, "size": size, "current": current, "pages": -(-total // size), "records": page}

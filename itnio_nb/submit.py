@@ -24,7 +24,16 @@ from itnio_nb.pace import Pace
 from itnio_nb.pack import pack_orders, unpack_orders
 from itnio_nb.plan import Plan, fingerprint, identity, refuse_stale
 from itnio_nb.progress import advance, groups_done, progress_bar
-from itnio_nb.review import lacking_phones, outcome_table, run_summary, show_html, show_text, why_nothing, write_results
+from itnio_nb.review import (
+    lacking_phones,
+    next_step,
+    outcome_table,
+    run_summary,
+    show_html,
+    show_text,
+    why_nothing,
+    write_results,
+)
 from itnio_nb.settle import TAKEN, look, phones_seen, settle_taken
 
 _TICK = 0.2  # seconds between two looks at the progress
@@ -189,11 +198,14 @@ class Run:
 
     def __repr__(self) -> str:
         summary, table = self._told()
-        return show_text(summary, table[_SHOWN[:-1]])
+        return show_text(summary, table[_SHOWN[:-1]], end=self._next(table))
 
     def _repr_html_(self) -> str:
         summary, table = self._told()
-        return show_html(summary, table[_SHOWN])
+        return show_html(summary, table[_SHOWN], end=self._next(table))
+
+    def _next(self, table: pd.DataFrame) -> str:
+        return next_step(table) if self.done else ""
 
     def _conduct(self) -> None:
         """Send, look, close the run: the life of the background thread."""

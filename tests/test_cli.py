@@ -92,7 +92,7 @@ def serving(*words: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], dic
     process = subprocess.Popen([*COMMAND, "sandbox", *words], cwd=cwd, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(4)]
-    settings = dict(line.strip().split("=", 1) for line in lines[1:])
+    settings = dict(line.strip().split("=", 1) for line in lines if line.startswith("ITNIO_"))
     try:
         yield process, settings
     finally:
@@ -113,7 +113,7 @@ def test_sandbox_serves_until_stopped(number: signal.Signals, tmp_path: Path) ->
             assert client.create_phones(group()).state is State.CREATED
         process.send_signal(number)
         out, _ = process.communicate(timeout=10)
-        assert out == "# Stopped. 1 request answered.\n"
+        assert out.endswith(" shows what exists in it.\n# Stopped. 1 request answered.\n")
         assert process.returncode == 0
 
 
@@ -132,6 +132,35 @@ def test_sandbox_options_provoke_each_status(words: list[str], status: str, tmp_
     """What a rehearsal needs."""
     with serving(*words, cwd=tmp_path) as (_, settings), client_of(settings) as client:
         assert client.create_phones(group()).status == status
+
+
+def test_sandbox_keeps_a_file(tmp_path: Path) -> None:
+    """Killed and started again, it has the same account and the same phones; two at once are refused."""
+    with serving("--file", "box.sqlite", cwd=tmp_path) as (process, settings), client_of(settings) as client:
+        assert client.create_phones(group()).state is State.CREATED
+        second = run("sandbox", "--file", "box.sqlite", cwd=tmp_path)
+        assert (second.returncode, second.stdout) == (1, "")
+        assert second.stderr == (
+            "Error: The sandbox's file box.sqlite cannot be used (another sandbox uses it): choose another.\n"
+        )
+        process.kill()
+        process.wait()
+    with serving("--file", "box.sqlite", cwd=tmp_path) as (_, again), client_of(again) as client:
+        assert again["ITNIO_API_SECRET"] == settings["ITNIO_API_SECRET"]
+        assert len(client.list_phones("4luaKsL2")) == 3
+
+
+def test_sandbox_with_several_accounts(tmp_path: Path) -> None:
+    """The first for the .env file, the others as remarks."""
+    with serving("--accounts", "3", cwd=tmp_path) as (process, settings):
+        assert set(settings) == {"ITNIO_BASE_URL", "ITNIO_API_KEY", "ITNIO_API_SECRET"}
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+    assert re.fullmatch(
+        r"(# or, for another account: ITNIO_API_KEY=\w+ ITNIO_API_SECRET=\w+\n){2}"
+        r"# http://127\.0\.0\.1:\d+/ shows what exists in it\.\n# Stopped\. 0 requests answered\.\n",
+        out,
+    )
 
 
 def test_sandbox_on_a_port_that_is_taken(tmp_path: Path) -> None:

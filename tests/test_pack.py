@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import group, many_orders, orders_frame
+from conftest import APP, group, many_orders, orders_frame
 
 from itnio_nb import Client, InputError, Ledger, Plan, Sandbox, make_plan, read_orders, submit_plan
 from itnio_nb.pack import pack_orders, unpack_orders
@@ -60,13 +60,14 @@ def test_what_is_made_again_is_saved_with_its_receipt(
 ) -> None:
     """A plan made with recreate=True keeps which receipts it overrules."""
     submit_plan(make_plan(many_orders(2), client, ledger), client, ledger).wait()
-    sandbox._records.clear()  # the API cannot delete, the vendor's console can
+    held = sandbox._books.applications[client.account.api_key, APP]
+    held.records.clear()  # the API cannot delete, the vendor's console can
     again = make_plan(many_orders(2), client, ledger, recreate=True)
     assert len(again.again) == 2
     loaded = Plan.load(again.save(tmp_path / "plan.json"))
     assert_same(loaded, again)
-    sandbox._group_names.clear()
-    sandbox._phone_names.clear()
+    held.groups.clear()
+    held.phone_names.clear()
     assert submit_plan(loaded, client, ledger).wait().counts == {"created": 2}
 
 

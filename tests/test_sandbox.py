@@ -293,3 +293,106 @@ def test_two_sandboxes_are_two_accounts() -> None:
         assert isinstance(one.account, Account)
         assert one.base_url.startswith("http://127.0.0.1:")
         assert one.base_url.endswith("/voice")
+
+
+def get(sandbox: Sandbox, path: str = "/", host: str | None = None, method: str = "GET") -> tuple[int, str, str]:
+    """Ask as a browser asks; return status, content type and text."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(sandbox.base_url.split(":")[2].split("/")[0]), timeout=5)
+    connection.request(method, path, headers={} if host is None else {"Host": host})
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response.status, response.getheader("Content-Type", ""), text
+
+
+def test_accounts_are_apart(sandbox: Sandbox) -> None:
+    """The same names in the same application of two accounts: each has its own phones, and its own secret."""
+    first, second = sandbox.account, sandbox.add_account()
+    assert [account.api_key for account in sandbox.accounts] == [first.api_key, second.api_key]
+    for account in (first, second):
+        with Client(account) as client:
+            assert ask_as(sandbox, account, SAMPLE)["status"] == "0"
+            assert ask_as(sandbox, account, SAMPLE)["status"] == "-20"
+            assert len(client.list_phones("4luaKsL2")) == 30
+    mixed = Account(first.api_key, second.api_secret, first.base_url)
+    assert ask_as(sandbox, mixed, SAMPLE)["status"] == "-1"
+    assert len(sandbox.phones) == 60
+    assert sandbox.phones["account"].is_unique
+
+
+def ask_as(sandbox: Sandbox, account: Account, body: dict[str, Any]) -> dict[str, Any]:
+    stamp = str(int(time.time()))
+    signature = hashlib.md5(f"{account.api_key}{account.api_secret.reveal()}{stamp}".encode()).hexdigest()
+    return ask(sandbox, body, headers={"Api-Key": account.api_key, "Sign": signature, "Timestamp": stamp})
+
+
+def test_an_account_can_be_given_and_its_secret_changed(sandbox: Sandbox) -> None:
+    """As the console of the vendor would."""
+    account = sandbox.add_account("my-key", "my-secret")
+    assert ask_as(sandbox, account, SAMPLE)["status"] == "0"
+    sandbox.add_account("my-key", "new-secret")
+    assert ask_as(sandbox, account, SAMPLE)["status"] == "-1"
+    assert ask_as(sandbox, Account("my-key", "new-secret", account.base_url), SAMPLE)["status"] == "-20"
+
+
+def test_the_page_shows_what_exists(sandbox: Sandbox) -> None:
+    """Accounts, applications, groups, numbers of phones; no secret, no password; nothing loaded from anywhere."""
+    status, kind, text = get(sandbox)
+    assert (status, kind) == (200, "text/html;charset=UTF-8")
+    assert "No phones yet." in text
+    ask(sandbox, SAMPLE)
+    _, _, text = get(sandbox)
+    assert f"<h2>Account {sandbox.account.api_key}</h2>" in text
+    assert "<h3>Application 4luaKsL2: 1 group, 30 phones</h3>" in text
+    cells = ["sipGroup", "30", "sip-phone-1 … sip-phone-30", "861000000"]
+    assert "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>" in text
+    assert "Answers by call and status: sipAdd 0: 1." in text
+    hidden = [sandbox.account.api_secret.reveal(), *sandbox.phones["password"]]
+    assert not [secret for secret in hidden if secret in text]
+    assert "http" not in text.replace(sandbox.base_url, "")
+
+
+def test_the_page_runs_nothing(sandbox: Sandbox) -> None:
+    """Hostile names are text on it, and its policy forbids all but its own style."""
+    hostile = "<script>alert(1)</script>"
+    ask(sandbox, SAMPLE | {"groupName": hostile, "phoneName": "\"'><img src=x>", "appId": "<b>app"})
+    connection = http.client.HTTPConnection(sandbox.base_url.split("/")[2], timeout=5)
+    connection.request("GET", "/")
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    assert response.getheader("Content-Security-Policy") == "default-src 'none'; style-src 'unsafe-inline'"
+    assert not [tag for tag in ("<script", "<img", "<b>") if tag in text]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_the_page_of_many_groups_is_short(sandbox: Sandbox) -> None:
+    """500 of an application, and how many more."""
+    for at in range(502):
+        ask(sandbox, SAMPLE | {"groupName": f"group-{at}", "phoneName": f"phone-{at}", "quantity": 1})
+    _, _, text = get(sandbox)
+    assert text.count("<td>group-") == 500
+    assert "and 2 more groups" in text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:80"])
+def test_its_own_names_are_answered(host: str, sandbox: Sandbox) -> None:
+    """Whatever port somebody forwards to it."""
+    assert get(sandbox, host=host)[0] == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil", "192.0.2.1", "::1"])
+def test_another_name_is_refused(host: str, sandbox: Sandbox) -> None:
+    """A page of another site that points its own name here learns nothing, and creates nothing."""
+    for path, method in (("/", "GET"), ("/voice/sipAdd", "POST")):
+        status, kind, text = get(sandbox, path, host, method)
+        assert (status, kind) == (403, "application/json;charset=UTF-8")
+        assert "answers to 127.0.0.1 and localhost" in text
+    assert not sandbox.served
+
+
+def test_the_page_has_one_address(sandbox: Sandbox) -> None:
+    """Other paths and methods say what there is."""
+    assert get(sandbox, method="HEAD")[::2] == (200, "")
+    assert get(sandbox, "/voice/")[0] == 404
+    assert get(sandbox, method="POST")[0] == 404

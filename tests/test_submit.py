@@ -296,7 +296,7 @@ def test_phones_that_are_missing_are_counted(
     def one_lost(one: PhoneGroup) -> Receipt:
         receipt = create(one)
         if one.group_name == "group-1":
-            sandbox._records[APP].pop()
+            sandbox._books.applications[client.account.api_key, APP].records.pop()
         return receipt
 
     monkeypatch.setattr(client, "create_phones", one_lost)
