@@ -100,6 +100,15 @@ def serving(*words: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], dic
         process.communicate()
 
 
+def stopped(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    """Stop the process, and return the rest of what it printed."""
+    process.send_signal(number)
+    assert process.stdout
+    out = process.stdout.read()  # not communicate(), which forgets what readline() has buffered
+    process.wait(timeout=10)
+    return out
+
+
 def client_of(settings: dict[str, str]) -> Client:
     return Client(Account(settings["ITNIO_API_KEY"], settings["ITNIO_API_SECRET"], settings["ITNIO_BASE_URL"]))
 
@@ -111,8 +120,7 @@ def test_sandbox_serves_until_stopped(number: signal.Signals, tmp_path: Path) ->
         (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         with Client(Account.from_env()) as client:
             assert client.create_phones(group()).state is State.CREATED
-        process.send_signal(number)
-        out, _ = process.communicate(timeout=10)
+        out = stopped(process, number)
         assert out.endswith(" shows what exists in it.\n# Stopped. 1 request answered.\n")
         assert process.returncode == 0
 
@@ -154,8 +162,7 @@ def test_sandbox_with_several_accounts(tmp_path: Path) -> None:
     """The first for the .env file, the others as remarks."""
     with serving("--accounts", "3", cwd=tmp_path) as (process, settings):
         assert set(settings) == {"ITNIO_BASE_URL", "ITNIO_API_KEY", "ITNIO_API_SECRET"}
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=10)
+        out = stopped(process, signal.SIGINT)
     assert re.fullmatch(
         r"(# or, for another account: ITNIO_API_KEY=\w+ ITNIO_API_SECRET=\w+\n){2}"
         r"# http://127\.0\.0\.1:\d+/ shows what exists in it\.\n# Stopped\. 0 requests answered\.\n",
