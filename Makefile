@@ -23,7 +23,7 @@ check: .venv/test
 
 # Run the notebooks anew and store them without what differs from run to run; look at `git diff` afterwards.
 notebooks: .venv/test
-	ITNIO_PROGRESS=off PYDEVD_DISABLE_FILE_VALIDATION=1 $(BIN)/jupyter-execute --inplace $(NOTEBOOKS)
+	ITNIO_SANDBOX=1 ITNIO_PROGRESS=off PYDEVD_DISABLE_FILE_VALIDATION=1 $(BIN)/jupyter-execute --inplace $(NOTEBOOKS)
 	$(BIN)/nbstripout $(TIDY) $(NOTEBOOKS)
 
 # Pin the newest versions of everything, for all platforms.

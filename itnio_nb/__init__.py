@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from itnio_nb.sandbox import Sandbox
     from itnio_nb.signing import Account, Secret, sign, signed_headers
     from itnio_nb.submit import Run, submit_plan
+    from itnio_nb.workplace import Workplace, open_workplace
 
 __version__ = "0.1.0"
 
@@ -46,9 +47,11 @@ __all__ = [
     "ServiceError",
     "StalePlanError",
     "State",
+    "Workplace",
     "check_orders",
     "export_credentials",
     "make_plan",
+    "open_workplace",
     "read_orders",
     "sign",
     "signed_headers",
@@ -67,6 +70,7 @@ _HOMES = {
     "sandbox": ("Sandbox",),
     "signing": ("Account", "Secret", "sign", "signed_headers"),
     "submit": ("Run", "submit_plan"),
+    "workplace": ("Workplace", "open_workplace"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

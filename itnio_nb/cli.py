@@ -14,6 +14,7 @@ import click
 
 from itnio_nb import __version__
 from itnio_nb.errors import InputError, ItnioError
+from itnio_nb.signing import Account
 
 _NOTEBOOK = "01-first-phones.ipynb"
 _DATA = "data/phones.xlsx"
@@ -52,7 +53,7 @@ def demo(folder: Path) -> None:
     (target / _DATA).parent.mkdir()
     shutil.copyfile(notebooks / _DATA, target / _DATA)
     shutil.copyfile(notebooks / _NOTEBOOK, target / _NOTEBOOK)
-    problem = execute(target / _NOTEBOOK, click.echo)
+    problem = execute(target / _NOTEBOOK, click.echo, {"ITNIO_SANDBOX": "1"})
     if problem:
         raise click.ClickException(f"{problem}\nThe notebook as far as it came: {target / _NOTEBOOK}")
     click.echo(f"\nExecuted notebook: {target / _NOTEBOOK}")
@@ -60,6 +61,52 @@ def demo(folder: Path) -> None:
     click.echo("Result files:")
     for path in sorted((target / "results").glob("*.csv")):
         click.echo(f"  {path}")
+    click.echo("Hand-over files, with the passwords of the phones:")
+    for path in sorted((target / "results").glob("*.xlsx")):
+        click.echo(f"  {path}")
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("itnio-notebooks"),
+    show_default=True,
+    help="Your folder: in it is a working copy of the notebooks for each version, which no upgrade overwrites.",
+)
+@click.option("--sandbox", "rehearse", is_flag=True, help="Work on the sandbox, whatever account is configured.")
+@click.argument("jupyter_options", nargs=-1, type=click.UNPROCESSED)
+def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
+    """Open the notebooks in JupyterLab: on the configured account or, where none is, on a sandbox.
+
+    Options that are not listed here are JupyterLab's, such as --no-browser or --port 9000.
+    """
+    from itnio_nb.lab import require_jupyterlab, serve, stamp, working_copy
+    from itnio_nb.sandbox import Sandbox
+    from itnio_nb.workplace import banner, banner_html
+
+    require_jupyterlab()
+    copy = folder / __version__
+    made = working_copy(_notebooks(), copy)
+    sandbox, environment = None, {}
+    if rehearse or not Account.is_configured(copy):
+        # One for all notebooks, outside of their kernels: a kernel that is started again finds its phones there.
+        sandbox = Sandbox(latency=0.1).start()
+        account = sandbox.account
+        environment = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
+        environment["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else
+    else:
+        account = Account.from_env(copy)
+    text = banner(account)
+    stamp(copy, text, banner_html(text, rehearsal=account.is_loopback))
+    click.echo(text)
+    click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
+    if sandbox is not None:
+        click.echo(f"{sandbox.page_url} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
+    code = serve(folder, f"{__version__}/{_NOTEBOOK}", environment, jupyter_options)
+    if sandbox is not None:
+        sandbox.stop()
+    raise SystemExit(code)
 
 
 @main.command()
@@ -128,7 +175,7 @@ def sandbox(broken: bool, allow: tuple[str, ...], app_ids: tuple[str, ...], acco
 def _notebooks() -> Path:
     """Return the folder of the notebooks: the repository's, or the one inside the installed package."""
     here = Path(__file__).resolve().parent
-    for folder in (here.parent / "notebooks", here / "notebooks"):
+    for folder in (here / "notebooks", here.parent / "notebooks"):
         if (folder / _NOTEBOOK).exists() and (folder / _DATA).exists():
             return folder
     raise InputError("The notebooks are not beside the package: install itnio-nb again.")

@@ -6,11 +6,9 @@ import json
 import os
 import ssl
 import time
-from ipaddress import ip_address
 from pathlib import Path
 from threading import Event
 from typing import Any, Self, TypeGuard
-from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -79,17 +77,16 @@ class Client:
     def __init__(self, account: Account, *, workers: int = 8, timeout: tuple[float, float] = (5, 30)) -> None:
         if workers < 1 or min(timeout) <= 0:
             raise InputError("A client needs at least 1 worker, and two timeouts above 0: timeout=(5, 30), in seconds.")
-        parts = urlsplit(account.base_url)
-        loopback = _is_loopback(parts.hostname or "")
-        if parts.scheme != "https" and not loopback:
+        encrypted = account.base_url.startswith("https:")
+        if not encrypted and not account.is_loopback:
             raise AccountError(
                 f"{account.base_url} is not encrypted, so whoever listens could send requests in this account's name: "
                 "use https (ITNIO_BASE_URL). Plain http is for loopback addresses only."
             )
         self.account = account
         self.timeout = timeout
-        self._proxies = {} if loopback else get_environ_proxies(account.base_url)
-        self._context = _tls_context() if parts.scheme == "https" else None
+        self._proxies = {} if account.is_loopback else get_environ_proxies(account.base_url)
+        self._context = _tls_context() if encrypted else None
         self._urls = {call: f"{account.base_url}/{call}" for call in _CALLS}
         self.workers = 0
         self.widen(workers)
@@ -210,15 +207,6 @@ class Client:
 def _plain(value: object) -> object:
     """Return a number of numpy as Python's own, and anything else as text: the server has the say."""
     return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _tls_context() -> ssl.SSLContext:

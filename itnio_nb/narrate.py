@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,11 @@ class _Narrator(NotebookClient):
         return super().output(outs, msg, display_id, cell_index)
 
 
-def execute(path: Path, tell: Callable[[str], object]) -> str:
+def execute(path: Path, tell: Callable[[str], object], settings: Mapping[str, str]) -> str:
     """Execute the notebook at `path` in its own folder and save it there, whatever happens.
 
-    `tell` gets the headings and what the cells show, as text; the progress bar goes to stderr. Returns ""
-    or, in one line, what went wrong.
+    `tell` gets the headings and what the cells show, as text; the progress bar goes to stderr. The kernel has
+    `settings` in its environment. Returns "" or, in one line, what went wrong.
     """
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # nbformat
     narrator = _Narrator(
@@ -51,7 +51,7 @@ def execute(path: Path, tell: Callable[[str], object]) -> str:
     narrator.tell = tell
     narrator.on_cell_start = partial(_tell_heading, tell)
     # The debugger's hint about frozen modules is not for the reader of a demonstration.
-    environment = {**os.environ, "ITNIO_PROGRESS": "text", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    environment = {**os.environ, "ITNIO_PROGRESS": "text", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **settings}
     try:
         narrator.execute(env=environment)
     except CellExecutionError as error:

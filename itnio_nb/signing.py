@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -90,30 +91,52 @@ class Account:
             raise AccountError("The API secret has blanks around it or characters that no secret has: copy it again.")
         object.__setattr__(self, "base_url", _normal_base_url(base_url))
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether its address is one of this machine: a sandbox, unless somebody forwards it."""
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
+
     @classmethod
-    def from_env(cls) -> Account:
+    def is_configured(cls, folder: Path | None = None) -> bool:
+        """Tell whether any of the variables that `from_env` reads is set."""
+        values, _ = _settings(folder)
+        return any(values.values())
+
+    @classmethod
+    def from_env(cls, folder: Path | None = None) -> Account:
         """Read `ITNIO_API_KEY`, `ITNIO_API_SECRET` and, where set, `ITNIO_BASE_URL`.
 
-        The environment goes first; what it lacks is read from the nearest `.env` file in this folder or
-        above it. Raises `AccountError` that names exactly the variables that are missing.
+        The environment goes first; what it lacks is read from the nearest `.env` file in this folder (or
+        another `folder`) or above it. Raises `AccountError` that names exactly the variables that are missing.
         """
-        from dotenv import dotenv_values, find_dotenv
-
-        dotenv_path = find_dotenv(usecwd=True)
-        in_file = dotenv_values(dotenv_path) if dotenv_path else {}
-
-        def value(name: str) -> str:
-            return os.environ.get(name) or in_file.get(name) or ""
-
-        missing = [name for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET") if not value(name)]
+        values, dotenv_path = _settings(folder)
+        missing = [name for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET") if not values[name]]
         if missing:
-            where = f"nor in {dotenv_path}" if dotenv_path else f"and there is no .env file in {Path.cwd()} or above"
+            here = folder or Path.cwd()
+            where = f"nor in {dotenv_path}" if dotenv_path else f"and there is no .env file in {here} or above"
             are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
             raise AccountError(
                 f"{' and '.join(missing)} {are} not set: not in the environment, {where}. "
                 f"Set {them} there, or write a line NAME=value for each into a file named .env."
             )
-        return cls(value("ITNIO_API_KEY"), value("ITNIO_API_SECRET"), value("ITNIO_BASE_URL") or DEFAULT_BASE_URL)
+        base_url = values["ITNIO_BASE_URL"] or DEFAULT_BASE_URL
+        return cls(values["ITNIO_API_KEY"], values["ITNIO_API_SECRET"], base_url)
+
+
+def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
+    """Return the account's variables, "" for what is not set, and the `.env` file that was found."""
+    from dotenv import dotenv_values
+
+    start = (folder or Path.cwd()).resolve()
+    found = (place / ".env" for place in (start, *start.parents))
+    dotenv_path = next((path for path in found if path.is_file()), None)
+    in_file = dotenv_values(dotenv_path) if dotenv_path else {}
+    names = ("ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL")
+    return {name: os.environ.get(name) or in_file.get(name) or "" for name in names}, dotenv_path
 
 
 def sign(api_key: str, api_secret: str | Secret, timestamp: int | str) -> str:

@@ -6,7 +6,11 @@ pictures differ by nature and are not compared.
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ["ITNIO_SANDBOX"] = "1"  # for the kernels: no test reaches an account, whatever is configured
 
 _NOT_COMPARED = ("stderr", "image/svg+xml")
 

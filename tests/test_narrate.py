@@ -38,7 +38,7 @@ def test_outputs_are_told_in_order_and_saved(tmp_path: Path, capfd: pytest.Captu
         "import sys, os; sys.stderr.write('bar'); os.environ['ITNIO_PROGRESS']",
     )
     told: list[str] = []
-    assert execute(path, told.append) == ""
+    assert execute(path, told.append, {}) == ""
     assert told == ["\nA heading", "from beside it", "42", "'text'"]
     assert capfd.readouterr().err == "bar"
     saved = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -49,7 +49,7 @@ def test_a_failing_cell_is_one_line_and_saved_as_far_as_it_came(tmp_path: Path) 
     """The cells before it keep their outputs, those behind it are not run."""
     path = notebook(tmp_path / "a.ipynb", "1 + 1", "1 / 0", "print('never')")
     told: list[str] = []
-    assert execute(path, told.append) == "A cell failed with ZeroDivisionError: division by zero"
+    assert execute(path, told.append, {}) == "A cell failed with ZeroDivisionError: division by zero"
     assert told == ["2"]
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     assert [cell["execution_count"] for cell in cells] == [1, 2, None]
@@ -58,4 +58,4 @@ def test_a_failing_cell_is_one_line_and_saved_as_far_as_it_came(tmp_path: Path) 
 def test_a_kernel_that_dies_is_one_line(tmp_path: Path) -> None:
     """Not a traceback."""
     path = notebook(tmp_path / "a.ipynb", "import os; os._exit(1)")
-    assert "did not finish" in execute(path, print)
+    assert "did not finish" in execute(path, print, {})

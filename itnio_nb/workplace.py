@@ -1,0 +1,81 @@
+"""Where a notebook works: on the configured account, or on a sandbox, and a banner that says which of the two."""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from pathlib import Path
+
+from itnio_nb.client import Client
+from itnio_nb.ledger import Ledger
+from itnio_nb.sandbox import Sandbox
+from itnio_nb.signing import Account
+
+_REHEARSAL_LEDGER = Path("results", "ledger.sqlite")
+_LATENCY = 0.1  # seconds before the embedded sandbox answers: one sees the progress
+
+
+class Workplace:
+    """A client and a ledger, and whether what is done with them is a rehearsal. It shows itself as a banner.
+
+    `client`     for the account
+    `ledger`     the user's own for a live account; `results/ledger.sqlite` in this folder for a rehearsal
+    `rehearsal`  True on a sandbox: nothing that is created exists anywhere else
+    """
+
+    def __init__(self, account: Account, ledger: Ledger, sandbox: Sandbox | None = None) -> None:
+        self.client = Client(account)
+        self.ledger = ledger
+        self.rehearsal = sandbox is not None or account.is_loopback
+        self._sandbox = sandbox
+        self._banner = banner(account if sandbox is None else None)
+
+    def close(self) -> None:
+        """Close client and ledger, and stop the sandbox if it is this workplace's own."""
+        self.client.close()
+        self.ledger.close()
+        if self._sandbox is not None:
+            self._sandbox.stop()
+
+    def __repr__(self) -> str:
+        return self._banner
+
+    def _repr_html_(self) -> str:
+        return banner_html(self._banner, rehearsal=self.rehearsal)
+
+
+def open_workplace() -> Workplace:
+    """Open the configured account or, where none is configured, a sandbox of its own.
+
+        here = open_workplace()
+        here                       # the banner: SANDBOX or LIVE ACCOUNT
+        plan = make_plan(orders, here.client, here.ledger)
+
+    An account is configured by `ITNIO_API_KEY` and `ITNIO_API_SECRET`, in the environment or in a `.env` file
+    (see `Account.from_env`, whose `AccountError` is raised for half of it). `ITNIO_SANDBOX=1` in the
+    environment asks for a sandbox whatever is configured.
+    """
+    if os.environ.get("ITNIO_SANDBOX", "0") in ("", "0") and Account.is_configured():
+        account = Account.from_env()
+        return Workplace(account, Ledger(_REHEARSAL_LEDGER if account.is_loopback else None))
+    sandbox = Sandbox(latency=_LATENCY).start()
+    return Workplace(sandbox.account, Ledger(_REHEARSAL_LEDGER), sandbox)
+
+
+def banner(account: Account | None) -> str:
+    """Return the line that says where one works: on an account, or on an embedded sandbox (None)."""
+    if account is None or account.is_loopback:
+        where = f" at {account.base_url}" if account is not None else ""
+        return f"SANDBOX{where}: a stand-in for the API on this machine. What is created here exists nowhere else."
+    return (
+        f"LIVE ACCOUNT …{account.api_key[-4:]} at {account.base_url}. "
+        "What is submitted here creates real phones, and the API cannot delete them."
+    )
+
+
+def banner_html(text: str, *, rehearsal: bool) -> str:
+    """Return the banner as a box: blue for a rehearsal, red for a live account, readable on light and dark pages."""
+    border, ground = ("#1565c0", "rgba(21,101,192,.12)") if rehearsal else ("#c62828", "rgba(198,40,40,.16)")
+    word, rest = text.split(" ", 1) if rehearsal else (text[:12], text[13:])
+    style = f"border-left:8px solid {border};background:{ground};padding:10px 14px;font-size:115%"
+    return f'<div style="{style}"><b>{escape(word)}</b> {escape(rest)}</div>'
