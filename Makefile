@@ -1,34 +1,48 @@
 # Two commands for everybody: `make demo` and `make test`. One before every commit: `make check`.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= auto
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo test check notebooks constraints clean
+.PHONY: demo test test-oldest check tidy quick notebooks picture constraints clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
 
 test: .venv/test
-	$(BIN)/pytest tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests
 	$(BIN)/pytest --nbval --nbval-current-env notebooks
 
 check: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(MAKE) --no-print-directory tidy quick
+
+tidy: .venv/test
 	$(BIN)/nbstripout --verify $(TIDY) $(NOTEBOOKS)
-	$(BIN)/pytest -q -m "not slow" tests
+
+quick: .venv/test
+	$(BIN)/pytest -q -n $(WORKERS) -m "not slow" tests
+
+# The other end of each dependency's range: pandas 2.3 and the oldest of everything else that is allowed.
+test-oldest: .venv/oldest
+	.venv-oldest/bin/pytest -q -n $(WORKERS) -m "not slow" tests
+	.venv-oldest/bin/pytest --nbval --nbval-current-env notebooks
 
 # Run the notebooks anew and store them without what differs from run to run; look at `git diff` afterwards.
 notebooks: .venv/test
 	ITNIO_SANDBOX=1 ITNIO_PROGRESS=off PYDEVD_DISABLE_FILE_VALIDATION=1 $(BIN)/jupyter-execute --inplace $(NOTEBOOKS)
 	$(BIN)/nbstripout $(TIDY) $(NOTEBOOKS)
 
+# The README's picture of the first notebook's result; needs Chromium.
+picture: .venv/test
+	$(BIN)/python docs/make_picture.py
+
 # Pin the newest versions of everything, for all platforms.
 constraints: .venv/test
-	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --universal --no-header --no-annotate --all-extras --python-version 3.11 --upgrade \
 		--quiet --output-file constraints.txt pyproject.toml
 
@@ -44,5 +58,11 @@ constraints: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
 	@touch $@
 
+.venv/oldest: .venv/test
+	rm -rf .venv-oldest
+	$(BIN)/uv venv --quiet --python $(BIN)/python .venv-oldest
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct --editable ".[test]"
+	@touch $@
+
 clean:
-	rm -rf .venv itnio-demo notebooks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest itnio-demo itnio-notebooks notebooks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -46,13 +46,13 @@ def main() -> None:
 )
 def demo(folder: Path) -> None:
     """Watch a real spreadsheet become phones: run the first notebook on the embedded sandbox, on this machine alone."""
-    from itnio_nb.narrate import execute
-
     target = _new_folder(folder)
     notebooks = _notebooks()
     (target / _DATA).parent.mkdir()
     shutil.copyfile(notebooks / _DATA, target / _DATA)
     shutil.copyfile(notebooks / _NOTEBOOK, target / _NOTEBOOK)
+    from itnio_nb.narrate import execute
+
     problem = execute(target / _NOTEBOOK, click.echo, {"ITNIO_SANDBOX": "1"})
     if problem:
         raise click.ClickException(f"{problem}\nThe notebook as far as it came: {target / _NOTEBOOK}")

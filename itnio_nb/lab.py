@@ -42,9 +42,9 @@ def working_copy(notebooks: Path, folder: Path) -> bool:
             for path in copy.rglob("*.ipynb"):
                 _clear(path)
             copy.rename(folder)
-    except FileExistsError:
-        return False  # somebody else was quicker
     except OSError as error:
+        if folder.is_dir():
+            return False  # somebody else was quicker
         why = error.strerror or os.strerror(error.errno or 0)
         raise InputError(f"The notebooks cannot be copied to {folder} ({why}): choose another --folder.") from None
     return True

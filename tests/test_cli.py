@@ -77,6 +77,7 @@ def test_demo_can_be_run_again(demo: tuple[Path, subprocess.CompletedProcess[str
     assert len(list((folder / "itnio-demo").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_demo_says_where_it_cannot_write(tmp_path: Path) -> None:
     """One line, no traceback."""
     (tmp_path / "file").write_text("")
@@ -125,6 +126,7 @@ def test_sandbox_serves_until_stopped(number: signal.Signals, tmp_path: Path) ->
         assert process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "status"),
     [
@@ -142,6 +144,7 @@ def test_sandbox_options_provoke_each_status(words: list[str], status: str, tmp_
         assert client.create_phones(group()).status == status
 
 
+@pytest.mark.slow
 def test_sandbox_keeps_a_file(tmp_path: Path) -> None:
     """Killed and started again, it has the same account and the same phones; two at once are refused."""
     with serving("--file", "box.sqlite", cwd=tmp_path) as (process, settings), client_of(settings) as client:
@@ -158,6 +161,7 @@ def test_sandbox_keeps_a_file(tmp_path: Path) -> None:
         assert len(client.list_phones("4luaKsL2")) == 3
 
 
+@pytest.mark.slow
 def test_sandbox_with_several_accounts(tmp_path: Path) -> None:
     """The first for the .env file, the others as remarks."""
     with serving("--accounts", "3", cwd=tmp_path) as (process, settings):
@@ -179,11 +183,13 @@ def test_sandbox_on_a_port_that_is_taken(tmp_path: Path) -> None:
         assert failed.stderr == f"Error: Port {port} cannot be used (Address already in use): choose another --port.\n"
 
 
+@pytest.mark.slow
 def test_help_names_the_commands(tmp_path: Path) -> None:
     """And each command explains itself."""
     shown = run("--help", cwd=tmp_path)
-    assert all(command in shown.stdout for command in ("demo", "sandbox"))
-    for command in ("demo", "sandbox"):
+    commands = ("demo", "lab", "sandbox")
+    assert all(command in shown.stdout for command in commands)
+    for command in commands:
         assert run(command, "-h", cwd=tmp_path).returncode == 0
     assert run("--version", cwd=tmp_path).stdout.startswith("itnio-nb, version ")
     assert os.environ["ITNIO_PROGRESS"] == "off"

@@ -108,6 +108,7 @@ def test_the_version_is_one() -> None:
     assert f'version = "{itnio_nb.__version__}"' in text
 
 
+@pytest.mark.slow
 def test_the_readmes_line_runs(tmp_path: Path) -> None:
     """The code that it shows, as it stands, on the notebook's spreadsheet."""
     root = PACKAGE.parent

@@ -131,6 +131,7 @@ def _claim_all(path: Path, run_id: int, number: int, results: multiprocessing.Qu
         results.put([position for position in range(number) if ledger.claim(run_id, position, 0)])
 
 
+@pytest.mark.slow
 def test_of_many_processes_one_claims(ledger: Ledger) -> None:
     """Three processes over one file: each group is claimed exactly once."""
     run_id = open_run(ledger, 60)

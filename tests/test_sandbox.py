@@ -366,6 +366,7 @@ def test_the_page_runs_nothing(sandbox: Sandbox) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 
+@pytest.mark.slow
 def test_the_page_of_many_groups_is_short(sandbox: Sandbox) -> None:
     """500 of an application, and how many more."""
     for at in range(502):

@@ -509,6 +509,7 @@ def submit_saved(client: Client) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_saved_plan_is_submitted_by_another_process(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """What was planned there is created here; a second time it is stale, and nothing is sent."""
     make_plan(many_orders(5), client, ledger).save("plan.json")

@@ -1,0 +1,101 @@
+"""A real browser for the tests, and a JupyterLab or another server to look at with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+_FLAGS += ["--disable-component-update", "--disable-sync"]
+_KERNEL_IS_READY = """() => {
+  const widget = window.jupyterapp?.shell?.currentWidget, kernel = widget?.sessionContext?.session?.kernel;
+  return !!widget?.context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+
+
+def chromium() -> str:
+    """Return the system's Chromium; without one skip the test, or fail it where everything is required."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        words = "no Chromium: on Debian and Ubuntu, apt install chromium"
+        if os.environ.get("ITNIO_TEST_EVERYTHING"):
+            pytest.fail(words)
+        pytest.skip(words)
+    return found
+
+
+@contextmanager
+def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[str]]]:
+    """A page, and the list of what went wrong in it: errors, and requests to any host but loopback."""
+    wrong: list[str] = []
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("request", lambda request: None if _is_here(request.url) else wrong.append(request.url))
+        try:
+            yield page, wrong
+        finally:
+            browser.close()
+
+
+def _is_here(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "data:", "blob:"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def a_lab(command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    """`itnio-nb lab` running; its address (with a token), and the file that its output goes to."""
+    port, token, log = free_port(), "a-token-of-the-tests", cwd / "lab.log"
+    places = {f"JUPYTER_{name}_DIR": str(cwd / f"jupyter-{name.lower()}") for name in ("CONFIG", "DATA", "RUNTIME")}
+    environment = {**os.environ, **places, "JUPYTER_TOKEN": token, **settings}
+    options = ["--no-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    options.append("--LabApp.expose_app_in_browser=True")
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*command, "lab", *options], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        )
+    try:
+        _await(f"http://127.0.0.1:{port}/api", process, log)
+        yield f"http://127.0.0.1:{port}/?token={token}", log
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0, log.read_text()
+
+
+def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server answers; fail with what it printed if it ends or never does."""
+    deadline = monotonic() + 60
+    while monotonic() < deadline:
+        with suppress(OSError):  # urllib's own error is one
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+            break
+    pytest.fail(f"the server did not start:\n{log.read_text()}")
+
+
+def run_all_from_the_menu(page: Page) -> None:
+    """Run all cells as a person does: clicked before the kernel is ready, the menu's command is lost."""
+    page.wait_for_function(_KERNEL_IS_READY, timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
