@@ -1,4 +1,4 @@
-# Two commands for everybody: `make demo` and `make test`. One before every commit: `make check`.
+# For everybody: `make demo`, `make lab` and `make test`. One before every commit: `make check`.
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
@@ -6,10 +6,13 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo test test-oldest check tidy quick notebooks picture constraints clean
+.PHONY: demo lab test test-oldest check tidy quick notebooks picture constraints clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
+
+lab: .venv/lab
+	$(BIN)/itnio-nb lab
 
 test: .venv/test
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests
@@ -52,6 +55,10 @@ constraints: .venv/test
 	@$(PYTHON) -m venv .venv || \
 		{ echo "Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/lab: .venv/core
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab]"
 	@touch $@
 
 .venv/test: .venv/core

@@ -114,7 +114,7 @@ def test_the_readmes_line_runs(tmp_path: Path) -> None:
     root = PACKAGE.parent
     code = (root / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
     (tmp_path / "phones.xlsx").write_bytes((root / "notebooks" / "data" / "phones.xlsx").read_bytes())
-    script = code + "print(run.summary)\nsandbox.stop()\n"
+    script = code + "print(run.summary)\n"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Done. Groups: 43 created (868 phones)")
