@@ -120,7 +120,8 @@ def _open_journal(path: Path) -> sqlite3.Connection:
         path.touch(mode=0o600)
         journal = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     except (OSError, sqlite3.Error) as error:
-        raise ValueError(f"The sandbox's file {path} cannot be used ({error}): choose another.") from None
+        why = getattr(error, "strerror", None) or str(error)
+        raise ValueError(f"The sandbox's file {path} cannot be used ({why}): choose another.") from None
     try:
         why = _take(journal)
     except sqlite3.Error as error:

@@ -64,6 +64,7 @@ def demo(folder: Path) -> None:
     click.echo("Hand-over files, with the passwords of the phones:")
     for path in sorted((target / "results").glob("*.xlsx")):
         click.echo(f"  {path}")
+    click.echo("Next: itnio-nb lab opens the notebooks in JupyterLab, for a file of your own.")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -135,6 +135,8 @@ class Client:
         for an application id that is refused, `ServiceError` where the server cannot be asked or `stopping`
         is set between two pages.
         """
+        if not app_id:
+            raise InputError('No application id was given: list_phones needs one, as in list_phones("4luaKsL2").')
         for _ in range(3):
             records = self._all_pages(app_id, reveal, stopping)
             if records is not None:
@@ -166,7 +168,9 @@ class Client:
         if isinstance(total, str) and total.isdecimal():
             total = int(total)
         if not isinstance(total, int) or isinstance(total, bool) or total < 0 or not _is_records(records):
-            raise ServiceError(f"{_not_listed(app_id)}: page {page} has not the API's shape. Try again.")
+            raise ServiceError(
+                f"{_not_listed(app_id)}: page {page} has not the API's shape. Try again, or check ITNIO_BASE_URL."
+            )
         if not reveal:  # at once: whatever goes wrong later shows none
             for record in records:
                 record["password"] = MASK
@@ -178,6 +182,8 @@ class Client:
             answer = self._ask("sipQuery", body)
         except NeverSentError as why:
             advice = "Check the network and ITNIO_BASE_URL, then try again."
+            if self.account.is_loopback:
+                advice = "Is the sandbox still running? One that a notebook or script has opened ends with it."
             raise ServiceError(f"{_not_listed(app_id)} at {self.account.base_url}: {why}. {advice}") from None
         except NoAnswerError as why:
             advice = "Check that ITNIO_BASE_URL is the API's address without /sipAdd; if it is, try again."
@@ -265,7 +271,7 @@ def _listing_error(app_id: str, answer: Answer) -> AccountError | InputError | S
         return AccountError(f"{what} {meaning.advice.replace('submit', 'try')}", status=answer.status)
     if answer.status == "-22":
         return InputError(f"{what} Check the application id.", status=answer.status)
-    return ServiceError(f"{what} Nothing was changed. Try again.", status=answer.status)
+    return ServiceError(f"{what} Nothing was changed. Try again in a minute.", status=answer.status)
 
 
 def _is_records(records: object) -> TypeGuard[list[dict[str, object]]]:

@@ -26,7 +26,8 @@ def export_credentials(
         export_credentials(client, "4luaKsL2", run.table, "4luaKsL2-phones.xlsx")
 
     `groups` is a table such as `run.table` or `ledger.table`, of which the groups `created` in this
-    application are taken (all of it where it has no `state`), or any number of group names. The phones are
+    application are taken, by this run or an earlier one of the same ledger (all of a table that has no
+    `state`), or any number of group names. The phones are
     read from the account; each is one row: `groupName phoneName account password displayNum appId`.
 
     The name decides: `.xlsx` (all cells as text, whatever opens it) or `.csv` (UTF-8). Only the file's owner
@@ -73,7 +74,8 @@ def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:
     if "appId" in table.columns:
         chosen = chosen[chosen["appId"] == app_id]
     if "state" in table.columns:
-        chosen = chosen[chosen["state"] == State.CREATED]
+        earlier = chosen["created_in"] != "" if "created_in" in chosen.columns else False
+        chosen = chosen[(chosen["state"] == State.CREATED) | earlier]
     if chosen.empty:
         raise InputError(
             f"No group of application {app_id} was created here, so there is nothing to hand over: "
@@ -87,14 +89,16 @@ def _require_all(app_id: str, wanted: dict[str, int], phones: pd.DataFrame) -> N
     """Refuse a hand-over that would lack a phone or a password."""
     there = phones.groupby("groupName").size()
     short = [
-        f"{name} ({there.get(name, 0):,} of {size:,})" for name, size in wanted.items() if there.get(name, 0) < size
+        f"{name} ({f'{there[name]:,} of {size:,}' if name in there else 'not there'})"
+        for name, size in wanted.items()
+        if there.get(name, 0) < size
     ]
     if short:
         more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
         raise InputError(
-            f"Nothing was written: application {app_id} lacks phones of {count(len(short), 'group')}: "
-            f"{', '.join(short[:5])}{more}. Look with client.list_phones; to hand over what is there, "
-            "give the names of the groups that are whole."
+            f"Nothing was written: in application {app_id} {count(len(short), 'group')} "
+            f"{'lacks' if len(short) == 1 else 'lack'} phones: {', '.join(short[:5])}{more}. Check the application id, "
+            "and look with client.list_phones; to hand over what is there, give the names of the groups that are whole."
         )
     empty = int((phones[list(_EXACT)] == "").any(axis=1).sum())
     if empty:

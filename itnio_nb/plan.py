@@ -66,7 +66,8 @@ class Plan:
 
             submit_plan(plan.first(3), client, ledger).wait()
 
-        All of them, where there are fewer. The orders stay whole: results list the others as not sent.
+        All of them, where there are fewer; an order of 130 phones is three groups. The orders stay whole: results
+        list the others as not sent. What it creates makes a saved plan of the whole stale: plan again.
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise InputError(f"A trial has a whole number of groups from 1, as in plan.first(3), not {n!r}.")
@@ -198,7 +199,10 @@ def _decide(group: PhoneGroup, listing: Listing, entry: Entry | None, recreate: 
         return Action.EXISTS, _why_exists(group, held, entry)
     if entry is None or entry.state in _SENT_AGAIN:
         owner = listing.phone_names.get(group.phone_name)
-        return Action.CREATE, f"likely to be refused: group {owner} of the account has this phone name" if owner else ""
+        return (
+            Action.CREATE,
+            f"likely to be refused: the phone name belongs to group {owner} of the account" if owner else "",
+        )
     when = f"in run {entry.run}"
     if entry.state in (State.UNKNOWN, State.SENDING):
         return Action.IN_DOUBT, f"sent {when}, and what became of it is not known"
@@ -235,6 +239,12 @@ def _with(findings: pd.DataFrame, more: list[tuple[object, ...]]) -> pd.DataFram
         return findings
     added = pd.DataFrame([*findings.itertuples(index=False, name=None), *more], columns=findings.columns)
     return added.sort_values("row", kind="stable", ignore_index=True)
+
+
+def groups_to_keep(plan: Plan) -> pd.DataFrame:
+    """Return the plan's groups as the ledger keeps them: its table, and `again_after`."""
+    keys = zip(plan.table["appId"], plan.table["groupName"], strict=True)
+    return plan.table.assign(again_after=pd.Series([plan.again.get(key) for key in keys], dtype=object))
 
 
 def refuse_stale(plan: Plan, client: Client, ledger: Ledger) -> None:

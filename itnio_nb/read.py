@@ -182,7 +182,10 @@ def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | Non
             skiprows=blank,  # the first row decides how many columns there are
         )
     except ValueError as error:  # pandas' own parser errors are ValueErrors
-        raise InputError(_csv_problem(name, text, delimiter) or f"{name} cannot be read as CSV ({error}).") from None
+        raise InputError(
+            _csv_problem(name, text, delimiter)
+            or f"{name} cannot be read as CSV ({error}): save it as XLSX or as CSV UTF-8."
+        ) from None
     cells.index = cells.index + blank
     words = {",": "comma", ";": "semicolon", "\t": "tab"}
     return _Grid(cells.astype(object).fillna(""), "CSV", f"{encoding}, {words.get(delimiter, delimiter)}")
@@ -192,7 +195,7 @@ def _not_decoded(name: str, data: bytes, encoding: str, error: UnicodeDecodeErro
     row = data.count(b"\n", 0, error.start) + 1
     return (
         f"{name} is not {encoding} text (row {row}, byte {error.start}): save it as CSV UTF-8, "
-        "or say what it is, as in encoding='gb18030'."
+        "or say what it is: encoding='cp1252' (western Excel) or 'gb18030' (Chinese Excel)."
     )
 
 

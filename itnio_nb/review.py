@@ -31,10 +31,11 @@ _FILES = {
 
 
 def outcome_table(groups: pd.DataFrame, *, over: bool = True) -> pd.DataFrame:
-    """Return the groups of a run with what became of each: API columns, `state status reason advice row at`.
+    """Return the groups of a run with what became of each: API columns, `state status reason advice row at created_in`.
 
     `groups` is what `Ledger.run_table` returns. A group that this run did not send takes its state from the
-    plan's action, or from what the ledger had learnt of it elsewhere. Once the run is `over`, one that is
+    plan's action, or from what the ledger had learnt of it elsewhere. `created_in` is the run that created it,
+    this one or an earlier one, "" where nobody with this ledger has. Once the run is `over`, one that is
     still being sent is unknown: whoever sent it left no outcome.
     """
     state, action, before = groups["state"], groups["action"], groups["before"]
@@ -50,6 +51,7 @@ def outcome_table(groups: pd.DataFrame, *, over: bool = True) -> pd.DataFrame:
         (pd.Series(True, index=groups.index), State.PLANNED, "not sent", "Submit the plan again: it goes on here."),
     ]
     table = groups[[*API_COLUMNS, "state", "status", "reason", "advice", "row", "at"]].copy()
+    table["created_in"] = groups["run"].where(before == State.CREATED, "")
     left = ((state == "") | lost).to_numpy(dtype=bool)
     for where, becomes, reason, advice in cases:
         hit = left & where.to_numpy(dtype=bool)

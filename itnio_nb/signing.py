@@ -118,10 +118,10 @@ class Account:
         if missing:
             here = folder or Path.cwd()
             where = f"nor in {dotenv_path}" if dotenv_path else f"and there is no .env file in {here} or above"
-            are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+            lines = " and ".join(f"{name}=…" for name in missing)
             raise AccountError(
-                f"{' and '.join(missing)} {are} not set: not in the environment, {where}. "
-                f"Set {them} there, or write a line NAME=value for each into a file named .env."
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: not in the environment, "
+                f"{where}. Set {'it' if len(missing) == 1 else 'them'}, or write {lines} into {dotenv_path or '.env'}."
             )
         base_url = values["ITNIO_BASE_URL"] or DEFAULT_BASE_URL
         return cls(values["ITNIO_API_KEY"], values["ITNIO_API_SECRET"], base_url)

@@ -22,7 +22,7 @@ from itnio_nb.ledger import Ledger
 from itnio_nb.model import State, count, phone_groups
 from itnio_nb.pace import Pace
 from itnio_nb.pack import pack_orders, unpack_orders
-from itnio_nb.plan import Plan, fingerprint, identity, refuse_stale
+from itnio_nb.plan import Plan, fingerprint, groups_to_keep, identity, refuse_stale
 from itnio_nb.progress import advance, groups_done, progress_bar
 from itnio_nb.review import (
     lacking_phones,
@@ -72,15 +72,19 @@ def submit_plan(
         raise InputError("A run needs at least 1 worker and, where a rate is given, more than 0 requests a second.")
     if confirm is not None and plan.phones not in (0, confirm):
         raise InputError(
-            f"Nothing was sent: the plan creates {count(plan.phones, 'phone')}, and {confirm:,} were confirmed. "
-            f"Look at the plan; if it is right, confirm={plan.phones}."
+            f"Nothing was sent: the plan creates {count(plan.phones, 'phone')}, and {confirm!r} were confirmed. "
+            f"Look at the plan; if it is right, submit it with confirm={plan.phones}."
         )
     account = client.account
-    if plan.made_for not in (None, identity(account)):
-        raise StalePlanError("This plan was made for another account or address: make it again with this client.")
+    if plan.made_for is not None and plan.made_for != identity(account):
+        raise StalePlanError(
+            f"Nothing was sent: the plan was made for another account or address ({plan.made_for[0]}, not "
+            f"{account.base_url}). Make it again with this client. A sandbox that a notebook or script has opened "
+            "ends with it; one for several is started by itnio-nb sandbox."
+        )
     wanted = fingerprint(plan.table, identity(account))
     key = (str(ledger.path), *identity(account), wanted)
-    to_keep = (account, wanted, _to_keep(plan), pack_orders(plan.orders, plan.findings))
+    to_keep = (account, wanted, groups_to_keep(plan), pack_orders(plan.orders, plan.findings))
     if plan.loaded and not ledger.has_unfinished(*to_keep):
         refuse_stale(plan, client, ledger)
     with _starting:
@@ -90,12 +94,6 @@ def submit_plan(
             client.widen(workers)
             working = _live[key] = Run(run_id, client, ledger, workers, rate, key)
         return working
-
-
-def _to_keep(plan: Plan) -> pd.DataFrame:
-    """Return the plan's groups as the ledger keeps them."""
-    keys = zip(plan.table["appId"], plan.table["groupName"], strict=True)
-    return plan.table.assign(again_after=pd.Series([plan.again.get(key) for key in keys], dtype=object))
 
 
 class Run:
@@ -145,7 +143,10 @@ class Run:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row for each group, as the ledger has it: API columns, `state status reason advice row at`."""
+        """One row for each group, as the ledger has it.
+
+        API columns, `state status reason advice row at created_in` (the run that created it, "" for none here).
+        """
         return outcome_table(self._ledger.run_table(self._id), over=self.done)
 
     @property

@@ -31,7 +31,7 @@ class Workplace:
         self._banner = banner(account if sandbox is None else None)
 
     def close(self) -> None:
-        """Close client and ledger, and stop the sandbox if it is this workplace's own."""
+        """Close client and ledger, and stop the sandbox if it is this workplace's own: wait for runs before."""
         self.client.close()
         self.ledger.close()
         if self._sandbox is not None:

@@ -119,9 +119,9 @@ def test_what_cannot_be_handed_over_is_said(run: Run, client: Client) -> None:
         ([], "a.csv", "No group was named"),
         (run, "a.csv", "give run.table"),
         (pd.DataFrame({"name": ["there"]}), "a.csv", "no column groupName"),
-        (["there", "nonsense"], "a.csv", r"lacks phones of 1 group: nonsense \(0 of 1\)"),
-        ([group("there", "phone", 4)], "a.csv", r"lacks phones of 1 group: there \(3 of 4\)"),
-        ([f"none-{at}" for at in range(7)], "a.csv", r"none-4 \(0 of 1\) and 2 more"),
+        (["there", "nonsense"], "a.csv", r"1 group lacks phones: nonsense \(not there\)"),
+        ([group("there", "phone", 4)], "a.csv", r"1 group lacks phones: there \(3 of 4\)"),
+        ([f"none-{at}" for at in range(7)], "a.csv", r"7 groups lack phones: .*none-4 \(not there\) and 2 more"),
         (["there"], "phones", "name it .xlsx or .csv"),
         (["there"], "phones.xls", "name it .xlsx or .csv"),
         (["there"], "no/folder.csv", "cannot be written to no/folder.csv .*choose another folder"),
@@ -207,3 +207,14 @@ def test_the_run_names_the_hand_over_as_the_next_step(run: Run, client: Client, 
     assert "Next" in repr(again.wait())
     nothing = submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
     assert "Next" not in repr(nothing) + nothing._repr_html_()
+
+
+def test_what_a_trial_has_created_is_handed_over_too(client: Client, ledger: Ledger) -> None:
+    """Three first, then the rest: the file of the whole run has all, but not what somebody else had made."""
+    client.create_phones(group("there", "phone"))
+    plan = make_plan(orders_frame(("there", "phone"), ("hotline", "hotln", "130"), ("sales", "desk")), client, ledger)
+    submit_plan(plan.first(2), client, ledger).wait()
+    rest = submit_plan(plan, client, ledger).wait()
+    assert rest.counts == {"exists": 3, "created": 2}
+    assert rest.table["created_in"].ne("").tolist() == [False, True, True, True, True]
+    assert len(handed_over(client, rest.table, Path("phones.csv"))) == 133

@@ -59,7 +59,7 @@ def test_a_phone_name_that_the_account_has_is_foretold(client: Client) -> None:
     client.create_phones(group("sales", "desk", 3))
     plan = make_plan(orders_frame(("other", "desk")), client)
     assert plan.table["action"].tolist() == ["create"]
-    assert plan.table["why"].tolist() == ["likely to be refused: group sales of the account has this phone name"]
+    assert plan.table["why"].tolist() == ["likely to be refused: the phone name belongs to group sales of the account"]
 
 
 def test_what_the_ledger_does_not_know_is_in_doubt(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:

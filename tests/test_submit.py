@@ -612,6 +612,8 @@ def test_the_confirmed_number_must_be_the_plans(sandbox: Sandbox, client: Client
     plan = make_plan(many_orders(4), client, ledger)
     with pytest.raises(InputError, match=r"the plan creates 12 phones, and 867 were confirmed.* confirm=12\."):
         submit_plan(plan, client, ledger, confirm=867)
+    with pytest.raises(InputError, match="and '12' were confirmed"):
+        submit_plan(plan, client, ledger, confirm="12")  # type: ignore[arg-type] # as a form would give it
     assert sent(sandbox) == 0
     assert submit_plan(plan, client, ledger, confirm=12).wait().counts == {"created": 4}
     assert submit_plan(make_plan(many_orders(4), client, ledger), client, ledger, confirm=12).wait().counts == {
