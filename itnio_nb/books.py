@@ -34,6 +34,7 @@ class Books:
         self.secrets: dict[str, str] = {}
         self.applications: dict[tuple[str, str], Application] = {}
         self._made = 0
+        self._closed = False
         self._journal = _open_journal(Path(file)) if file is not None else None
         if self._journal is not None:
             for (entry,) in self._journal.execute("SELECT entry FROM entries ORDER BY id"):
@@ -42,6 +43,7 @@ class Books:
     def close(self) -> None:
         """Let go of the file; what was in the books can still be read."""
         if self._journal is not None:
+            self._closed = True
             self._journal.close()
 
     def add_account(self, api_key: str, api_secret: str) -> None:
@@ -68,6 +70,8 @@ class Books:
         return self.applications.get((api_key, app_id)) or Application()
 
     def _enter(self, **entry: Any) -> None:
+        if self._closed:
+            raise ValueError("The sandbox is stopped and has let go of its file: start() it first.")
         if self._journal is not None:
             self._journal.execute("INSERT INTO entries (entry) VALUES (?)", (json.dumps(entry),))
         self._apply(**entry)

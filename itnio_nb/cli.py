@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,13 @@ class _Commands(click.Group):
             raise click.ClickException(str(error)) from None
 
 
+def _finite(_: click.Context, parameter: click.Parameter, value: float) -> float:
+    """Refuse `nan` and endless numbers, which click takes for numbers."""
+    if not isfinite(value):
+        raise click.BadParameter("a number of seconds is needed.", param=parameter)
+    return value
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="itnio-nb")
 def main() -> None:
@@ -48,9 +57,12 @@ def demo(folder: Path) -> None:
     """Watch a real spreadsheet become phones: run the first notebook on the embedded sandbox, on this machine alone."""
     target = _new_folder(folder)
     notebooks = _notebooks()
-    (target / _DATA).parent.mkdir()
-    shutil.copyfile(notebooks / _DATA, target / _DATA)
-    shutil.copyfile(notebooks / _NOTEBOOK, target / _NOTEBOOK)
+    try:
+        (target / _DATA).parent.mkdir()
+        shutil.copyfile(notebooks / _DATA, target / _DATA)
+        shutil.copyfile(notebooks / _NOTEBOOK, target / _NOTEBOOK)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror}): choose another --folder.") from None
     from itnio_nb.narrate import execute
 
     problem = execute(target / _NOTEBOOK, click.echo, {"ITNIO_SANDBOX": "1"})
@@ -84,23 +96,29 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
     """
     from itnio_nb.lab import require_jupyterlab, serve, stamp, working_copy
     from itnio_nb.sandbox import Sandbox
-    from itnio_nb.workplace import banner, banner_html
+    from itnio_nb.workplace import banner, banner_html, is_rehearsal, wants_sandbox
 
     require_jupyterlab()
     copy = folder / __version__
     made = working_copy(_notebooks(), copy)
     sandbox, environment = None, {}
-    if rehearse or not Account.is_configured(copy):
+    if rehearse or wants_sandbox(copy):
         # One for all notebooks, outside of their kernels: a kernel that is started again finds its phones there.
         sandbox = Sandbox(latency=0.1).start()
         account = sandbox.account
-        environment = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
+        environment = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_SANDBOX": ""}
         environment["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else
     else:
         account = Account.from_env(copy)
-    text = banner(account)
-    stamp(copy, text, banner_html(text, rehearsal=account.is_loopback))
-    click.echo(text)
+
+    def banner_of(place: Path) -> tuple[str, str]:
+        """Say where the notebooks of a folder work: each may have a `.env` file of its own."""
+        theirs = sandbox.account if sandbox is not None else Account.from_env(place)
+        text = banner(theirs)
+        return text, banner_html(text, rehearsal=is_rehearsal(theirs))
+
+    stamp(folder, banner_of)
+    click.echo(banner(account))
     click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
     if sandbox is not None:
         click.echo(f"{sandbox.page_url} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
@@ -112,7 +130,9 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
 
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1. Default: a free one.")
-@click.option("--latency", type=click.FloatRange(0, 600), default=0.0, help="Seconds before each answer.")
+@click.option(
+    "--latency", type=click.FloatRange(0, 600), callback=_finite, default=0.0, help="Seconds before each answer."
+)
 @click.option(
     "--cap",
     type=click.IntRange(0),
@@ -127,7 +147,9 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
 @click.option(
     "--allow", multiple=True, help="Client address that may ask; others get status -2. May be repeated. Default: any."
 )
-@click.option("--clock-offset", type=float, default=0.0, help="Seconds by which the server's clock is ahead.")
+@click.option(
+    "--clock-offset", type=float, callback=_finite, default=0.0, help="Seconds by which the server's clock is ahead."
+)
 @click.option("--lenient-names", is_flag=True, help="Accept names of 1 to 32 characters, as the vendor's samples send.")
 @click.option("--broken", is_flag=True, help="Answer status -18 to every request, listings included.")
 @click.option("--api-key", help="The key that it accepts. Default: a new one each time.")
@@ -185,15 +207,13 @@ def _notebooks() -> Path:
 def _new_folder(parent: Path) -> Path:
     """Make a folder that is not there yet, named after the time."""
     stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    number = 1
-    while True:
-        folder = parent / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-        except OSError as error:
-            why = error.strerror or os.strerror(error.errno or 0)
-            raise InputError(f"The folder {folder} cannot be made ({why}): choose another --folder.") from None
-        else:
-            return folder
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            folder = parent / (stem if number == 1 else f"{stem}-{number}")
+            with suppress(FileExistsError):
+                folder.mkdir()
+                break
+    except OSError as error:
+        raise InputError(f"The folder {parent} cannot be used ({error.strerror}): choose another --folder.") from None
+    return folder

@@ -151,11 +151,16 @@ class Client:
         """Return the records of all pages, None if they do not make one whole."""
         records, whole = self._page(app_id, 1, reveal)
         for page in range(2, -(-whole // PAGE_SIZE) + 1):
-            if stopping is not None and stopping.is_set():
-                raise ServiceError(f"{_not_listed(app_id)}: stopped before its last page.")
-            found, total = self._page(app_id, page, reveal)
+            before = len(records)
+            try:
+                _require_going(app_id, stopping)
+                found, total = self._page(app_id, page, reveal)
+            except BaseException:
+                records.clear()  # a traceback may show variables, and these may hold passwords
+                raise
             records += found
-            if total != whole or not found:
+            found.clear()
+            if total != whole or len(records) == before:
                 return None
         each = {tuple(map(str, record.values())) for record in records}
         return records if len(records) == len(each) == whole else None
@@ -168,6 +173,7 @@ class Client:
         if isinstance(total, str) and total.isdecimal():
             total = int(total)
         if not isinstance(total, int) or isinstance(total, bool) or total < 0 or not _is_records(records):
+            del answer, data, records  # a traceback may show variables, and these may hold passwords
             raise ServiceError(
                 f"{_not_listed(app_id)}: page {page} has not the API's shape. Try again, or check ITNIO_BASE_URL."
             )
@@ -276,6 +282,11 @@ def _listing_error(app_id: str, answer: Answer) -> AccountError | InputError | S
 
 def _is_records(records: object) -> TypeGuard[list[dict[str, object]]]:
     return isinstance(records, list) and all(isinstance(record, dict) for record in records)
+
+
+def _require_going(app_id: str, stopping: Event | None) -> None:
+    if stopping is not None and stopping.is_set():
+        raise ServiceError(f"{_not_listed(app_id)}: stopped before its last page.")
 
 
 def _not_listed(app_id: str) -> str:

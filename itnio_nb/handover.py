@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb.client import LISTING_COLUMNS, Client
-from itnio_nb.errors import InputError, ServiceError
+from itnio_nb.errors import InputError, ItnioError, ServiceError
+from itnio_nb.ledger import Ledger
 from itnio_nb.model import PhoneGroup, State, count
 from itnio_nb.read import guard_formula
 
@@ -19,37 +20,62 @@ _EXACT = ("account", "password")  # typed into a handset as they are: not one ch
 
 
 def export_credentials(
-    client: Client, app_id: str, groups: pd.DataFrame | Iterable[str | PhoneGroup], path: str | os.PathLike[str]
+    client: Client,
+    app_id: str,
+    groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup],
+    path: str | os.PathLike[str],
 ) -> Path:
     """Write account, password and display number of each phone of some groups to a new file; return its path.
 
         export_credentials(client, "4luaKsL2", run.table, "4luaKsL2-phones.xlsx")
 
-    `groups` is a table such as `run.table` or `ledger.table`, of which the groups `created` in this
-    application are taken, by this run or an earlier one of the same ledger (all of a table that has no
-    `state`), or any number of group names. The phones are
-    read from the account; each is one row: `groupName phoneName account password displayNum appId`.
+    `groups` is `run.table`, of which the groups of this application are taken that this run or an earlier one
+    has created; or a ledger, for all that it knows as created in this account; or any number of group names.
+    The phones are read from the account; each is one row: `groupName phoneName account password displayNum appId`.
 
     The name decides: `.xlsx` (all cells as text, whatever opens it) or `.csv` (UTF-8). Only the file's owner
     can read it (mode 0600), nothing is ever overwritten, and nothing is written unless every group is there
     with all its phones. Raises `InputError` otherwise, and what `list_phones` raises.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".csv", ".xlsx"):
-        raise InputError(f"The hand-over file is a table: name it .xlsx or .csv, not {path.name}.")
-    if path.exists() or path.is_symlink():
-        raise _taken(path)
-    wanted = _wanted(app_id, groups)
-    listed = client.list_phones(app_id, reveal=True)
-    phones = listed[listed["groupName"].isin(wanted)][list(LISTING_COLUMNS)]
-    _require_all(app_id, wanted, phones)
-    contents = _xlsx(phones) if path.suffix.lower() == ".xlsx" else _csv(phones)
-    _write_new(path, contents)
+    wanted = _wanted(client, app_id, groups)
+    path, handle = _new_file(path)
+    try:
+        problem = _fill(handle, path, client, app_id, wanted)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if problem is not None:  # raised here, where a traceback that shows variables shows no password
+        path.unlink(missing_ok=True)
+        raise problem
     return path
 
 
-def _wanted(app_id: str, groups: pd.DataFrame | Iterable[str | PhoneGroup]) -> dict[str, int]:
+def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str, int]) -> ItnioError | None:
+    """Write the phones of the wanted groups, or return why that cannot be done."""
+    with open(handle, "wb") as file:
+        listed = client.list_phones(app_id, reveal=True)
+        phones = listed[listed["groupName"].isin(wanted)][list(LISTING_COLUMNS)]
+        problem = _lacking(app_id, wanted, phones)
+        if problem is None and path.suffix.lower() == ".csv":
+            problem = _formulas(phones)
+        if problem is not None:
+            return problem
+        try:
+            file.write(_csv(phones) if path.suffix.lower() == ".csv" else _xlsx(phones))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            return _unwritable(path, error)
+    return None
+
+
+def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup]) -> dict[str, int]:
     """Return the groups by name, each with the phones that it must have at least."""
+    if isinstance(groups, Ledger):
+        known = groups.entries(client.account).items()
+        groups = pd.DataFrame(
+            [(app, name, str(entry.state)) for (app, name), entry in known], columns=["appId", "groupName", "state"]
+        )
     if isinstance(groups, pd.DataFrame):
         return _created(app_id, groups)
     if isinstance(groups, str | PhoneGroup):
@@ -81,41 +107,50 @@ def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:
             f"No group of application {app_id} was created here, so there is nothing to hand over: "
             "for groups that existed before, give their names."
         )
-    sizes = chosen["quantity"].astype("int64") if "quantity" in chosen.columns else pd.Series(1, index=chosen.index)
+    try:
+        sizes = chosen["quantity"].astype("int64") if "quantity" in chosen.columns else pd.Series(1, index=chosen.index)
+    except (TypeError, ValueError):
+        raise InputError("The table's quantity holds something that is no whole number: give run.table.") from None
     return dict(zip(chosen["groupName"].astype(str), sizes.tolist(), strict=True))
 
 
-def _require_all(app_id: str, wanted: dict[str, int], phones: pd.DataFrame) -> None:
-    """Refuse a hand-over that would lack a phone or a password."""
+def _lacking(app_id: str, wanted: dict[str, int], phones: pd.DataFrame) -> ItnioError | None:
+    """Return the error of a hand-over that would lack a phone or a password, None where none is lacking."""
     there = phones.groupby("groupName").size()
     short = [
-        f"{name} ({f'{there[name]:,} of {size:,}' if name in there else 'not there'})"
+        f"{name!r} ({f'{there[name]:,} of {size:,}' if name in there else 'not there'})"
         for name, size in wanted.items()
         if there.get(name, 0) < size
     ]
     if short:
         more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
-        raise InputError(
+        return InputError(
             f"Nothing was written: in application {app_id} {count(len(short), 'group')} "
             f"{'lacks' if len(short) == 1 else 'lack'} phones: {', '.join(short[:5])}{more}. Check the application id, "
             "and look with client.list_phones; to hand over what is there, give the names of the groups that are whole."
         )
     empty = int((phones[list(_EXACT)] == "").any(axis=1).sum())
     if empty:
-        raise ServiceError(
+        return ServiceError(
             f"Nothing was written: the server did not show account and password of {count(empty, 'phone')}. Try again."
         )
+    return None
+
+
+def _formulas(phones: pd.DataFrame) -> ItnioError | None:
+    """Return the error of a CSV file in which an account or password would run, None where none would."""
+    exact = phones[list(_EXACT)]
+    changed = int((exact.map(guard_formula) != exact).any(axis=1).sum())
+    if not changed:
+        return None
+    return InputError(
+        f"Nothing was written: account or password of {count(changed, 'phone')} begins like a formula, which a "
+        "spreadsheet would run. Choose a name that ends in .xlsx: there all cells are text."
+    )
 
 
 def _csv(phones: pd.DataFrame) -> bytes:
-    guarded = phones.map(guard_formula)
-    changed = int((guarded[list(_EXACT)] != phones[list(_EXACT)]).any(axis=1).sum())
-    if changed:
-        raise InputError(
-            f"Nothing was written: account or password of {count(changed, 'phone')} begins like a formula, which a "
-            "spreadsheet would run. Choose a name that ends in .xlsx: there all cells are text."
-        )
-    text = guarded.to_csv(index=False, quoting=csv.QUOTE_ALL)
+    text = phones.map(guard_formula).to_csv(index=False, quoting=csv.QUOTE_ALL)
     return text.encode("utf-8-sig", "backslashreplace")
 
 
@@ -139,27 +174,21 @@ def _xlsx(phones: pd.DataFrame) -> bytes:
     return whole.getvalue()
 
 
-def _write_new(path: Path, contents: bytes) -> None:
-    """Write a file that its owner alone can read and that was not there before; half a file does not stay."""
+def _new_file(path: str | os.PathLike[str]) -> tuple[Path, int]:
+    """Make an empty file that was not there before and that its owner alone can read; return it opened."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        path = Path(path)
+        if path.suffix.lower() not in (".csv", ".xlsx"):
+            raise InputError(f"The hand-over file is a table: name it .xlsx or .csv, not {path.name!r}.")
+        return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise _taken(path) from None
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor, for its mode
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
+        raise InputError(
+            f"{path} exists already, and a hand-over file is never overwritten: choose another name."
+        ) from None
+    except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
         raise _unwritable(path, error) from None
 
 
-def _taken(path: Path) -> InputError:
-    return InputError(f"{path} exists already, and a hand-over file is never overwritten: choose another name.")
-
-
-def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(f"The hand-over file cannot be written to {path} ({error.strerror}): choose another folder.")
+def _unwritable(path: object, error: Exception) -> InputError:
+    why = getattr(error, "strerror", None) or error
+    return InputError(f"The hand-over file cannot be written to {path} ({why}): choose another name or folder.")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from itnio_nb.errors import InputError
+from itnio_nb.files import replace_file
 
 BANNER_TAG = "banner"  # the cell that says where one works
 _LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")
@@ -38,32 +38,50 @@ def working_copy(notebooks: Path, folder: Path) -> bool:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as unfinished:
             copy = Path(unfinished, folder.name)
-            shutil.copytree(notebooks, copy, ignore=_LEFT_OUT)
+            shutil.copytree(notebooks, copy, ignore=_LEFT_OUT, copy_function=shutil.copyfile)
+            for place in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
+                place.chmod(0o755)  # the installed ones may be read-only
             for path in copy.rglob("*.ipynb"):
                 _clear(path)
             copy.rename(folder)
     except OSError as error:
         if folder.is_dir():
             return False  # somebody else was quicker
-        why = error.strerror or os.strerror(error.errno or 0)
+        why = error.strerror or (str(error.args[0]) if error.args else type(error).__name__)
         raise InputError(f"The notebooks cannot be copied to {folder} ({why}): choose another --folder.") from None
     return True
 
 
-def stamp(folder: Path, text: str, html: str) -> None:
-    """Write the present banner into the notebooks' banner cells: one that was stored yesterday may be wrong today."""
+def stamp(folder: Path, banner: Callable[[Path], tuple[str, str]]) -> None:
+    """Write the present banner into the notebooks' banner cells: one that was stored yesterday may be wrong today.
+
+    `banner` gives text and HTML for the folder of a notebook. What is no notebook stays as it is.
+    """
     for path in folder.rglob("*.ipynb"):
         try:
-            notebook = _read(path)
-        except (ValueError, OSError):
-            continue  # not a notebook that we know: it stays as it is
-        cells = [cell for cell in notebook.cells if BANNER_TAG in cell.metadata.get("tags", [])]
-        shown = {"text/plain": text, "text/html": html}
-        stale = [cell for cell in cells if [output.get("data") for output in cell.outputs] != [shown]]
-        for cell in stale:
-            cell.outputs = [nbformat.v4.new_output("display_data", shown)]  # type: ignore[no-untyped-call] # nbformat
-        if stale:
-            _write(notebook, path)
+            content = json.loads(path.read_bytes())
+            text, html = banner(path.parent)
+            shown = {"text/html": html.splitlines(keepends=True), "text/plain": text.splitlines(keepends=True)}
+            output = {"output_type": "display_data", "metadata": {}, "data": shown}
+            stale = [cell for cell in _banner_cells(content) if cell.get("outputs") != [output]]
+            for cell in stale:
+                cell["outputs"] = [output]
+            if stale:
+                replace_file(path, _as_json(content))
+        except (OSError, ValueError, RecursionError):
+            continue
+
+
+def _banner_cells(content: Any) -> list[dict[str, Any]]:
+    """Return the code cells that are tagged as banner, whatever else the file may hold."""
+    cells = content.get("cells") if isinstance(content, dict) else None
+    found = []
+    for cell in cells if isinstance(cells, list) else []:
+        metadata = cell.get("metadata") if isinstance(cell, dict) and cell.get("cell_type") == "code" else None
+        tags = metadata.get("tags") if isinstance(metadata, dict) else None
+        if isinstance(tags, list) and BANNER_TAG in tags:
+            found.append(cell)
+    return found
 
 
 def serve(folder: Path, notebook: str, environment: Mapping[str, str], options: Sequence[str]) -> int:
@@ -94,16 +112,13 @@ def serve(folder: Path, notebook: str, environment: Mapping[str, str], options: 
 
 def _clear(path: Path) -> None:
     """Take the outputs away: they tell of another run, on a sandbox."""
-    notebook = _read(path)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    _write(notebook, path)
+    content = json.loads(path.read_bytes())
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    path.write_bytes(_as_json(content))
 
 
-def _read(path: Path) -> Any:
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # nbformat
-
-
-def _write(notebook: Any, path: Path) -> None:
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call] # nbformat
+def _as_json(content: Any) -> bytes:
+    """Write a notebook as Jupyter does."""
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

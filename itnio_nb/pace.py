@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from math import inf
+
+
+def is_rate(number: object) -> bool:
+    """Tell whether a number can be a rate: above 0, and not endless."""
+    return isinstance(number, int | float) and 0 < number < inf
 
 
 class Pace:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from itnio_nb.errors import InputError
+from itnio_nb.files import replace_file
 from itnio_nb.model import SOURCE, Repair, Source
 
 _FORMAT = "itnio-nb plan"
@@ -46,15 +47,14 @@ def unpack_orders(packed: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def write_plan_file(path: str | os.PathLike[str], contents: dict[str, Any]) -> Path:
     """Write a plan's contents beside the file, then put them in its place; nothing but a saved plan is replaced."""
-    path = Path(path)
-    unfinished = path.with_name(f"{path.name}.unfinished")
     try:
+        path = Path(path)
         if path.exists() and not _starts_as_plan(path.read_bytes()):
             raise InputError(f"{path} exists and is not a saved plan: choose another name, such as plan.json.")
-        unfinished.write_text(json.dumps({"format": _FORMAT, "version": _VERSION, **contents}), encoding="ascii")
-        unfinished.replace(path)
-    except OSError as error:
-        raise InputError(f"The plan cannot be written to {path} ({error.strerror}): choose another path.") from None
+        replace_file(path, json.dumps({"format": _FORMAT, "version": _VERSION, **contents}).encode("ascii"))
+    except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"The plan cannot be written to {path!s} ({why}): choose another path.") from None
     return path
 
 
@@ -62,8 +62,9 @@ def read_plan_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the contents that `write_plan_file` wrote."""
     try:
         data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"The plan {path} cannot be read ({error.strerror}): check the name and the folder.") from None
+    except (OSError, TypeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"The plan {path!s} cannot be read ({why}): check the name and the folder.") from None
     if not _starts_as_plan(data):
         raise InputError(f"{path} is not a saved plan: give a file that plan.save(path) has written.")
     try:

@@ -15,7 +15,7 @@ from itnio_nb.check import check_orders, invalid_rows
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError, StalePlanError
 from itnio_nb.ledger import Entry, Ledger
-from itnio_nb.model import API_COLUMNS, Action, PhoneGroup, State, count, phone_groups, split_orders
+from itnio_nb.model import API_COLUMNS, FINDING_COLUMNS, Action, PhoneGroup, State, count, phone_groups, split_orders
 from itnio_nb.pack import damaged, pack_orders, read_plan_file, unpack_orders, write_plan_file
 from itnio_nb.read import read_orders
 from itnio_nb.review import show_html, show_text
@@ -100,8 +100,13 @@ class Plan:
             again = {(app_id, name): int(receipt) for app_id, name, receipt in contents["again"]}
             orders, findings = unpack_orders(contents["orders"])
             plan = cls(orders, findings, table, fingerprint(table, made_for), made_for, again, loaded=True)
-            whole = plan.fingerprint == contents["fingerprint"] and set(table["action"]) <= set(Action)
-        except (AttributeError, KeyError, TypeError, ValueError):
+            expected = [*API_COLUMNS, "action", "row", "why"], list(FINDING_COLUMNS)
+            whole = (
+                plan.fingerprint == contents["fingerprint"]
+                and (list(table.columns), list(findings.columns)) == expected
+                and set(table["action"]) <= set(Action)
+            )
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise damaged(path) from None
         if not whole:
             raise damaged(path)
@@ -273,6 +278,9 @@ def differences(plan: Plan, fresh: Plan) -> pd.DataFrame:
     both = plan.table.merge(fresh.table, how="left", on=list(API_COLUMNS), suffixes=("", "_now"))
     both["now"] = both["action_now"].astype(object).fillna("invalid")
     both["why"] = both["why_now"].astype(object).fillna("its row has an error now: see the findings of a new plan")
+    keys = list(zip(both["appId"], both["groupName"], strict=True))
+    sent_since = pd.Series([plan.again.get(key) != fresh.again.get(key) for key in keys], dtype=bool)
+    both.loc[sent_since & (both["action"] == both["now"]), ["now", "why"]] = ["create anew", "sent again since"]
     columns = ["row", "appId", "groupName", "action", "now", "why"]
     changed = both.loc[both["action"] != both["now"], columns].rename(columns={"action": "planned"})
     return changed.reset_index(drop=True)

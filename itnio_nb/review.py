@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb.errors import InputError
+from itnio_nb.files import replace_file
 from itnio_nb.model import API_COLUMNS, LIMITS, SOURCE, Action, PhoneGroup, Source, State, as_text, count
 from itnio_nb.read import RESULT_COLUMNS, guard_formula
 
@@ -107,12 +108,16 @@ def why_nothing(states: pd.Series) -> str:
 
 def next_step(table: pd.DataFrame) -> str:
     """Return what to do after a run, as lines of code: hand over what was created; "" where nothing was."""
-    applications = table["appId"][table["state"] == State.CREATED].unique().tolist()
-    if not applications:
+    if not table["state"].eq(State.CREATED).any():
         return ""
+    applications = table["appId"][table["created_in"] != ""].unique().tolist()
+    names: list[str] = []
+    for app_id in applications[:3]:
+        name = re.sub(r"[^0-9A-Za-z-]", "_", app_id)
+        names.append(name if name not in names else f"{name}-{len(names) + 1}")
     lines = [
-        f"export_credentials(client, {app_id!r}, run.table, {re.sub(r'[^0-9A-Za-z-]', '_', app_id) + '-phones.xlsx'!r})"
-        for app_id in applications[:3]
+        f"export_credentials(client, {app_id!r}, run.table, {f'{name}-phones.xlsx'!r})"
+        for app_id, name in zip(applications, names, strict=False)
     ]
     more = [f"… and {count(len(applications) - 3, 'more application')}"] if len(applications) > 3 else []
     why = "Next: hand the phones over to those who configure the handsets; the file holds their passwords."
@@ -123,7 +128,7 @@ def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     """Return a summary line, tables and closing lines as text; what is empty is left out."""
     with pd.option_context("display.unicode.east_asian_width", True):
         shown = [table.to_string(index=False, max_rows=_shown(table)) for table in tables if len(table)]
-    return "\n\n".join([summary, *shown, *([end] if end else [])])
+    return _printable("\n\n".join([summary, *shown, *([end] if end else [])]))
 
 
 def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
@@ -135,6 +140,11 @@ def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
             if len(table)
         ]
     return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown, *([f"<pre>{escape(end)}</pre>"] if end else [])])
+
+
+def _printable(text: str) -> str:
+    """Show what would steer a terminal as what it is: names come from other people's files."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def _shown(table: pd.DataFrame) -> int | None:
@@ -170,7 +180,7 @@ def _with_the_rest(orders: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     here = here[here.index.isin(orders.index)]
     lacking = -(-orders["quantity"][here.index].astype("int64") // LIMITS.group_max) - here
     rest = pd.DataFrame({"row": lacking.index.repeat(lacking.clip(lower=0))})
-    words = {"status": "", "reason": "not part of this run", "advice": "Submit the whole plan.", "at": ""}
+    words = {"status": "", "reason": "not part of this run", "advice": "Plan again, and submit it.", "at": ""}
     return pd.concat([table, rest.assign(state=str(State.PLANNED), **words)], ignore_index=True)
 
 
@@ -215,7 +225,5 @@ def write_results(
 
 
 def _write_csv(rows: pd.DataFrame, path: Path) -> None:
-    """Write beside the file, then put it in its place: a reader never meets half of it."""
-    unfinished = path.with_suffix(".tmp")
-    rows.to_csv(unfinished, index=False, quoting=csv.QUOTE_ALL, encoding="utf-8-sig", errors="backslashreplace")
-    unfinished.replace(path)
+    text = rows.to_csv(index=False, quoting=csv.QUOTE_ALL)
+    replace_file(path, text.encode("utf-8-sig", "backslashreplace"))

@@ -98,7 +98,11 @@ class Sandbox:
         self._books = Books(file)
         known = next(iter(self._books.secrets), None)
         self._key = api_key or known or _random_text()
-        self._books.add_account(self._key, api_secret or self._books.secrets.get(self._key) or _random_text())
+        try:
+            self._add_account(self._key, api_secret)
+        except Exception:
+            self._books.close()  # it holds the file
+            raise
         self._server: LoopbackServer | None = None
         self._stopped = False
 
@@ -119,9 +123,9 @@ class Sandbox:
             self._server.server_close()
             self._server.cut_connections()
             self._server = None
-            self._stopped = True
-            with self._lock:
-                self._books.close()
+        self._stopped = True
+        with self._lock:
+            self._books.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -159,8 +163,12 @@ class Sandbox:
         """Open another account, whose applications and phones are its own, and return it."""
         key = api_key or _random_text()
         with self._lock:
-            self._books.add_account(key, api_secret or self._books.secrets.get(key) or _random_text())
+            self._add_account(key, api_secret)
         return Account(key, self._books.secrets[key], self.base_url)
+
+    def _add_account(self, key: str, secret: str | None) -> None:
+        account = Account(key, secret or self._books.secrets.get(key) or _random_text())  # refuses what no key has
+        self._books.add_account(key, account.api_secret.reveal())
 
     @property
     def phones(self) -> pd.DataFrame:

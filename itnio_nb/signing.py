@@ -132,9 +132,17 @@ def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
     from dotenv import dotenv_values
 
     start = (folder or Path.cwd()).resolve()
-    found = (place / ".env" for place in (start, *start.parents))
-    dotenv_path = next((path for path in found if path.is_file()), None)
-    in_file = dotenv_values(dotenv_path) if dotenv_path else {}
+    problem, dotenv_path = "", None
+    in_file: dict[str, str | None] = {}
+    try:
+        dotenv_path = next((path for place in (start, *start.parents) if (path := place / ".env").is_file()), None)
+        in_file = dotenv_values(dotenv_path, interpolate=False, encoding="utf-8-sig") if dotenv_path else {}
+    except OSError as error:
+        problem = error.strerror or "it cannot be opened"
+    except ValueError:
+        problem = "it is not UTF-8 text"
+    if problem:  # outside of `except`: the original may hold the file's text
+        raise AccountError(f"The file {dotenv_path or start / '.env'} cannot be read ({problem}): mend or delete it.")
     names = ("ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL")
     return {name: os.environ.get(name) or in_file.get(name) or "" for name in names}, dotenv_path
 

@@ -20,7 +20,7 @@ from itnio_nb.client import Client
 from itnio_nb.errors import InputError, ItnioError, StalePlanError
 from itnio_nb.ledger import Ledger
 from itnio_nb.model import State, count, phone_groups
-from itnio_nb.pace import Pace
+from itnio_nb.pace import Pace, is_rate
 from itnio_nb.pack import pack_orders, unpack_orders
 from itnio_nb.plan import Plan, fingerprint, groups_to_keep, identity, refuse_stale
 from itnio_nb.progress import advance, groups_done, progress_bar
@@ -68,7 +68,9 @@ def submit_plan(
     """
     if not isinstance(plan, Plan):
         raise InputError("submit_plan sends a plan: submit_plan(make_plan(orders, client, ledger), client, ledger).")
-    if workers < 1 or (rate is not None and rate <= 0):
+    if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
+        raise InputError("A plan is submitted with a client and a ledger: submit_plan(plan, client, ledger).")
+    if not (isinstance(workers, int) and workers >= 1 and (rate is None or is_rate(rate))):
         raise InputError("A run needs at least 1 worker and, where a rate is given, more than 0 requests a second.")
     if confirm is not None and plan.phones not in (0, confirm):
         raise InputError(
@@ -143,10 +145,7 @@ class Run:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row for each group, as the ledger has it.
-
-        API columns, `state status reason advice row at created_in` (the run that created it, "" for none here).
-        """
+        """One row for each group, as in the ledger: API columns, `state status reason advice row at created_in`."""
         return outcome_table(self._ledger.run_table(self._id), over=self.done)
 
     @property

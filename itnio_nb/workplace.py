@@ -26,7 +26,7 @@ class Workplace:
     def __init__(self, account: Account, ledger: Ledger, sandbox: Sandbox | None = None) -> None:
         self.client = Client(account)
         self.ledger = ledger
-        self.rehearsal = sandbox is not None or account.is_loopback
+        self.rehearsal = sandbox is not None or is_rehearsal(account)
         self._sandbox = sandbox
         self._banner = banner(account if sandbox is None else None)
 
@@ -55,16 +55,26 @@ def open_workplace() -> Workplace:
     (see `Account.from_env`, whose `AccountError` is raised for half of it). `ITNIO_SANDBOX=1` in the
     environment asks for a sandbox whatever is configured.
     """
-    if os.environ.get("ITNIO_SANDBOX", "0") in ("", "0") and Account.is_configured():
+    if not wants_sandbox():
         account = Account.from_env()
-        return Workplace(account, Ledger(_REHEARSAL_LEDGER if account.is_loopback else None))
+        return Workplace(account, Ledger(_REHEARSAL_LEDGER if is_rehearsal(account) else None))
     sandbox = Sandbox(latency=_LATENCY).start()
     return Workplace(sandbox.account, Ledger(_REHEARSAL_LEDGER), sandbox)
 
 
+def wants_sandbox(folder: Path | None = None) -> bool:
+    """Tell whether one works on a sandbox: asked for by ITNIO_SANDBOX, or no account is configured for the folder."""
+    return os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0") or not Account.is_configured(folder)
+
+
+def is_rehearsal(account: Account) -> bool:
+    """Tell whether an account is a sandbox's: plain http on this machine. Encrypted, it may lead elsewhere."""
+    return account.is_loopback and account.base_url.startswith("http:")
+
+
 def banner(account: Account | None) -> str:
     """Return the line that says where one works: on an account, or on an embedded sandbox (None)."""
-    if account is None or account.is_loopback:
+    if account is None or is_rehearsal(account):
         where = f" at {account.base_url}" if account is not None else ""
         return f"SANDBOX{where}: a stand-in for the API on this machine. What is created here exists nowhere else."
     return (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import APP, group
 
-from itnio_nb import Client, Ledger, Sandbox, State
+from itnio_nb import AccountError, Client, Ledger, Sandbox, State
 
 FILE = Path("box.sqlite")
 
@@ -74,3 +74,23 @@ def test_files_of_something_else_are_left_alone(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "no" / "folder.sqlite"):
         with pytest.raises(ValueError, match=r"cannot be used"):
             Sandbox(file=path)
+
+
+def test_a_key_that_no_account_has_is_not_kept() -> None:
+    """It would be refused for ever."""
+    with pytest.raises(AccountError):
+        Sandbox(file=FILE, api_key="bad ")
+    with Sandbox(file=FILE) as box:
+        with pytest.raises(AccountError):
+            box.add_account("bad ")
+        assert len(box.accounts) == 1
+
+
+def test_a_sandbox_that_never_ran_lets_go_of_its_file() -> None:
+    """And one that is stopped says so."""
+    box = Sandbox(file=FILE, port=1)
+    box.stop()
+    with pytest.raises(ValueError, match=r"start\(\) it first"):
+        box.add_account()
+    with Sandbox(file=FILE):
+        pass

@@ -83,7 +83,7 @@ def test_demo_says_where_it_cannot_write(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     failed = run("demo", "--folder", "file/below", cwd=tmp_path)
     assert failed.returncode == 1
-    assert failed.stderr.startswith("Error: The folder file/below")
+    assert failed.stderr.startswith("Error: The folder file/below cannot be used")
     assert "choose another --folder" in failed.stderr
 
 
@@ -193,3 +193,20 @@ def test_help_names_the_commands(tmp_path: Path) -> None:
         assert run(command, "-h", cwd=tmp_path).returncode == 0
     assert run("--version", cwd=tmp_path).stdout.startswith("itnio-nb, version ")
     assert os.environ["ITNIO_PROGRESS"] == "off"
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_a_dangling_link_is_said(tmp_path: Path) -> None:
+    """It is there, and it is not: no endless search for a free name."""
+    (tmp_path / "link").symlink_to("nowhere/at/all")
+    failed = run("demo", "--folder", "link", cwd=tmp_path, timeout=20)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Error: The folder link cannot be used")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--latency", "--clock-offset"])
+def test_seconds_are_a_number(option: str, tmp_path: Path) -> None:
+    """What click takes for one is not enough."""
+    failed = run("sandbox", option, "nan", cwd=tmp_path)
+    assert (failed.returncode, failed.stdout) == (2, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,20 +85,50 @@ def test_nothing_is_overwritten(run: Run, client: Client, sandbox: Sandbox) -> N
     assert sandbox.served["sipQuery", "0"] == asked
 
 
-def test_a_file_that_appears_meanwhile_is_not_overwritten(
-    run: Run, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two operators, one name: the second is refused."""
-    listing = client.list_phones
+@pytest.mark.parametrize("name", ["", ".", "nul\0byte.csv", None, 5])
+def test_a_name_that_is_none_is_said(name: Any, run: Run, client: Client, sandbox: Sandbox) -> None:
+    """Before the account is asked."""
+    asked = sandbox.served["sipQuery", "0"]
+    with pytest.raises(InputError, match=r"hand-over file"):
+        export_credentials(client, APP, run.table, name)
+    assert sandbox.served["sipQuery", "0"] == asked
 
-    def slow(*args: Any, **options: Any) -> pd.DataFrame:
-        Path("phones.csv").write_text("theirs")
-        return listing(*args, **options)
 
-    monkeypatch.setattr(client, "list_phones", slow)
-    with pytest.raises(InputError, match="exists already"):
-        export_credentials(client, APP, run.table, "phones.csv")
-    assert Path("phones.csv").read_text() == "theirs"
+def shown_with_variables(error: BaseException) -> str:
+    """What tools that show the variables of a traceback would show."""
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def test_no_traceback_shows_a_password(client: Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong once they are read: a phone lacking, a full disk, a listing that breaks off, Ctrl-C."""
+    for at in range(5):
+        client.create_phones(group(f"group-{at}", f"phone-{at}", 50))
+    passwords = sandbox.phones["password"].tolist()
+
+    def failing(groups: Any) -> BaseException:
+        with pytest.raises(BaseException) as raised:  # noqa: PT011 - any of them
+            export_credentials(client, APP, groups, "phones.csv")
+        assert not Path("phones.csv").exists()
+        return raised.value
+
+    errors = [failing(["group-1", "nonsense"])]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        errors.append(failing(["group-1"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert isinstance(failing(["group-1"]), KeyboardInterrupt)
+    with monkeypatch.context() as patch:
+        page = client._page
+        patch.setattr(client, "_page", lambda app, at, reveal: page("" if at == 3 else app, at, reveal))
+        errors.append(failing(["group-1"]))
+    for record in sandbox._books.applications[client.account.api_key, APP].records[-50:]:
+        record["password"] = ""
+    errors.append(failing(["group-4"]))
+    assert [type(error).__name__ for error in errors] == ["InputError", "InputError", "InputError", "ServiceError"]
+    for error in errors:
+        shown = shown_with_variables(error)
+        assert not [password for password in passwords if password in shown]
 
 
 def test_groups_by_name_and_by_what_was_asked_for(run: Run, client: Client, ledger: Ledger, tmp_path: Path) -> None:
@@ -106,7 +137,7 @@ def test_groups_by_name_and_by_what_was_asked_for(run: Run, client: Client, ledg
     assert len(handed_over(client, "there", tmp_path / "name.csv")) == 3
     assert len(handed_over(client, [group("there", "phone")], tmp_path / "groups.csv")) == 3
     assert len(handed_over(client, run.table["groupName"][:2], tmp_path / "series.csv")) == 60
-    assert len(handed_over(client, ledger.table, tmp_path / "ledger.csv", "other")) == 3
+    assert len(handed_over(client, ledger, tmp_path / "ledger.csv", "other")) == 3
     assert len(handed_over(client, pd.DataFrame({"groupName": ["there"]}), tmp_path / "table.csv")) == 3
 
 
@@ -119,12 +150,13 @@ def test_what_cannot_be_handed_over_is_said(run: Run, client: Client) -> None:
         ([], "a.csv", "No group was named"),
         (run, "a.csv", "give run.table"),
         (pd.DataFrame({"name": ["there"]}), "a.csv", "no column groupName"),
-        (["there", "nonsense"], "a.csv", r"1 group lacks phones: nonsense \(not there\)"),
-        ([group("there", "phone", 4)], "a.csv", r"1 group lacks phones: there \(3 of 4\)"),
-        ([f"none-{at}" for at in range(7)], "a.csv", r"7 groups lack phones: .*none-4 \(not there\) and 2 more"),
+        (["there", "nonsense"], "a.csv", r"1 group lacks phones: 'nonsense' \(not there\)"),
+        (run.table.assign(quantity="many"), "a.csv", "holds something that is no whole number"),
+        ([group("there", "phone", 4)], "a.csv", r"1 group lacks phones: 'there' \(3 of 4\)"),
+        ([f"none-{at}" for at in range(7)], "a.csv", r"7 groups lack phones: .*'none-4' \(not there\) and 2 more"),
         (["there"], "phones", "name it .xlsx or .csv"),
         (["there"], "phones.xls", "name it .xlsx or .csv"),
-        (["there"], "no/folder.csv", "cannot be written to no/folder.csv .*choose another folder"),
+        (["there"], "no/folder.csv", "cannot be written to no/folder.csv .*choose another name or folder"),
     ]
     for groups, name, words in cases:
         with pytest.raises(InputError, match=words):

@@ -59,13 +59,13 @@ def test_the_banner_is_stamped_where_it_belongs(tmp_path: Path) -> None:
     path = tmp_path / "mine" / NOTEBOOK
     (tmp_path / "mine" / "other.ipynb").write_text("not a notebook")
     for text in ("SANDBOX", "LIVE ACCOUNT"):
-        stamp(tmp_path / "mine", text, f"<b>{text}</b>")
+        stamp(tmp_path / "mine", lambda _: (text, f"<b>{text}</b>"))  # noqa: B023 - called at once
         first, *rest = cells(path)
         assert first["metadata"]["tags"] == ["banner"]
         assert "".join(first["outputs"][0]["data"]["text/plain"]) == text
         assert not [cell for cell in rest if cell["outputs"]]
     before = path.stat().st_mtime_ns
-    stamp(tmp_path / "mine", "LIVE ACCOUNT", "<b>LIVE ACCOUNT</b>")
+    stamp(tmp_path / "mine", lambda _: ("LIVE ACCOUNT", "<b>LIVE ACCOUNT</b>"))
     assert path.stat().st_mtime_ns == before
     assert (tmp_path / "mine" / "other.ipynb").read_text() == "not a notebook"
 
@@ -115,3 +115,45 @@ def test_lab_says_where_one_works(settings: dict[str, str], words: list[str], fi
     assert version[0].isdigit()
     shown = cells(tmp_path / "itnio-notebooks" / "0.1.0" / NOTEBOOK)[0]["outputs"][0]["data"]["text/plain"]
     assert "".join(shown) == banner
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "null",
+        "{}",
+        '{"cells": 1}',
+        '{"cells": [1, {}, {"cell_type": "code"}]}',
+        '{"cells": [{"cell_type": "code", "metadata": {"tags": null}}]}',
+        '{"cells": [{"cell_type": "markdown", "metadata": {"tags": ["banner"]}}]}',
+        "[" * 100_000,
+        "\x00",
+    ],
+)
+def test_what_is_no_notebook_stays_as_it_is(content: str, tmp_path: Path) -> None:
+    """The folder is the user's: anything may lie in it."""
+    path = tmp_path / "odd.ipynb"
+    path.write_text(content)
+    stamp(tmp_path, lambda _: ("SANDBOX", "<b>SANDBOX</b>"))
+    assert path.read_text() == content
+
+
+def test_each_folder_has_its_own_banner(tmp_path: Path) -> None:
+    """A `.env` file below may name another account."""
+    for name in ("one", "two"):
+        working_copy(NOTEBOOKS, tmp_path / name)
+    stamp(tmp_path, lambda folder: (folder.name, folder.name))
+    for name in ("one", "two"):
+        assert cells(tmp_path / name / NOTEBOOK)[0]["outputs"][0]["data"]["text/plain"] == [name]
+
+
+def test_read_only_notebooks_can_be_copied(tmp_path: Path) -> None:
+    """As a package manager may install them; the copy is for writing."""
+    installed = tmp_path / "installed"
+    working_copy(NOTEBOOKS, installed)
+    for path in sorted(installed.rglob("*"), reverse=True):
+        path.chmod(0o444 if path.is_file() else 0o555)
+    installed.chmod(0o555)
+    assert working_copy(installed, tmp_path / "mine")
+    assert all(path.stat().st_mode & 0o200 for path in (tmp_path / "mine").rglob("*"))

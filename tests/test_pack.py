@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import APP, group, many_orders, orders_frame
 
-from itnio_nb import Client, InputError, Ledger, Plan, Sandbox, make_plan, read_orders, submit_plan
+from itnio_nb import Client, InputError, Ledger, Plan, Sandbox, StalePlanError, make_plan, read_orders, submit_plan
 from itnio_nb.pack import pack_orders, unpack_orders
 
 
@@ -123,3 +123,52 @@ def test_what_is_no_plan_is_said_in_words(tmp_path: Path) -> None:
     refused(good | {"groups": more}, "changed or damaged")
     more["data"][0][2], more["data"][0][5] = 3, "delete"
     refused(good | {"groups": more}, "changed or damaged")
+
+
+def test_neighbours_of_a_saved_plan_are_left_alone(tmp_path: Path) -> None:
+    """Whatever lies beside it, by whatever name."""
+    (tmp_path / "plan.json.unfinished").write_text("mine")
+    (tmp_path / "plan.tmp").write_text("mine too")
+    make_plan(many_orders(1)).save(tmp_path / "plan.json")
+    assert (tmp_path / "plan.json.unfinished").read_text() == "mine"
+    assert (tmp_path / "plan.tmp").read_text() == "mine too"
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "nul\0byte", "sur\ud800rogate", None, 5])
+def test_a_path_that_is_none_is_said(path: str) -> None:
+    """For saving and loading."""
+    with pytest.raises(InputError, match="choose another path"):
+        make_plan(many_orders(1)).save(path)
+    with pytest.raises(InputError, match=r"check the name|is not a saved plan"):
+        Plan.load(path)
+
+
+def test_a_plan_with_other_columns_is_damaged(tmp_path: Path) -> None:
+    """It would fail later, where nobody looks for the file."""
+    path = make_plan(many_orders(2)).save(tmp_path / "plan.json")
+    good = path.read_text(encoding="ascii")
+    row, endless = '\\"rows\\": [2,', f'\\"rows\\": [{10**30},'
+    for old, new in (('\\"severity\\"', '\\"sternness\\"'), ('"why"', '"reason"'), (row, endless)):
+        assert old in good
+        path.write_text(good.replace(old, new), encoding="ascii")
+        with pytest.raises(InputError, match="changed or damaged"):
+            Plan.load(path)
+
+
+def test_a_plan_to_make_again_is_stale_once_it_was_made_again(
+    sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path
+) -> None:
+    """Deleted once more, it is not told as existing: somebody has to look."""
+    submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
+    held = sandbox._books.applications[client.account.api_key, APP]
+
+    def delete() -> None:
+        for part in (held.records, held.groups, held.phone_names):
+            part.clear()
+
+    delete()
+    make_plan(many_orders(1), client, ledger, recreate=True).save(tmp_path / "plan.json")
+    assert submit_plan(Plan.load(tmp_path / "plan.json"), client, ledger).wait().counts == {"created": 1}
+    delete()
+    with pytest.raises(StalePlanError, match=r"create → create anew \(sent again since\)"):
+        submit_plan(Plan.load(tmp_path / "plan.json"), client, ledger)

@@ -186,3 +186,11 @@ def test_a_trial_has_a_whole_number_of_groups(number: int) -> None:
 def test_a_trial_of_nothing_is_empty(client: Client) -> None:
     """A plan without groups to create has a trial without groups."""
     assert make_plan(orders_frame(), client).first(3).table.empty
+
+
+def test_a_plan_never_steers_a_terminal() -> None:
+    """Escape sequences from other people's spreadsheets are shown as what they are."""
+    shown = repr(make_plan(orders_frame(("\x1b[2J\x1b[31mred", "desk"), ("\u202egnp", "line"))))
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "\\x1b[2J\\x1b[31mred" in shown

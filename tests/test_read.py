@@ -271,6 +271,7 @@ def test_a_path_an_open_file_and_an_upload(tmp_path: Path) -> None:
         (csv("a,b,c,d,e,f", header=HEADER + ",Group Name"), "more than one column for groupName"),
         (workbook(), "is empty"),
     ],
+    ids=range(10),  # a workbook's bytes hold the time
 )
 def test_what_cannot_be_read_says_what_to_do(data: bytes, words: str) -> None:
     """Where, what, and what to do next; never a traceback of a library."""

@@ -154,3 +154,24 @@ def test_from_env_names_exactly_what_is_missing(
         Account.from_env()
     assert all(word in str(refused.value) for word in missing)
     assert not any(word in str(refused.value) for word in present)
+
+
+def test_a_dotenv_file_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other encodings; the error holds nothing of its text."""
+    for data in ("ITNIO_API_SECRET=s3crét".encode("latin-1"), "ITNIO_API_SECRET=canary".encode("utf-16")):
+        (tmp_path / ".env").write_bytes(data)
+        with pytest.raises(
+            AccountError, match=r"\.env cannot be read \(it is not UTF-8 text\): mend or delete it"
+        ) as raised:
+            Account.from_env()
+        assert raised.value.__context__ is None
+
+
+def test_a_dotenv_file_is_taken_literally(tmp_path: Path) -> None:
+    """A secret may hold a dollar sign; a byte order mark is no part of a name."""
+    text = "\ufeffITNIO_API_KEY=key\nITNIO_API_SECRET='a${HOME}b'\n"
+    (tmp_path / ".env").write_text(text, encoding="utf-8")
+    assert Account.from_env().api_secret.reveal() == "a${HOME}b"
+    (tmp_path / "other").mkdir()
+    assert Account.from_env(tmp_path / "other").api_key == "key"
+    assert Account.is_configured(tmp_path / "other")

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -619,3 +620,28 @@ def test_the_confirmed_number_must_be_the_plans(sandbox: Sandbox, client: Client
     assert submit_plan(make_plan(many_orders(4), client, ledger), client, ledger, confirm=12).wait().counts == {
         "exists": 4
     }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"workers": "8"},
+        {"workers": 1.5},
+        {"workers": None},
+        {"rate": "3"},
+        {"rate": float("nan")},
+        {"rate": float("inf")},
+    ],
+)
+def test_options_that_are_none_are_said(options: dict[str, Any], client: Client, ledger: Ledger) -> None:
+    """Before anything is opened."""
+    with pytest.raises(InputError, match="at least 1 worker"):
+        submit_plan(make_plan(many_orders(1)), client, ledger, **options)
+    assert ledger.runs.empty
+
+
+def test_a_plan_needs_a_client_and_a_ledger(client: Client, ledger: Ledger) -> None:
+    """In this order."""
+    for wrong in ((client, None), (None, ledger), (ledger, client)):
+        with pytest.raises(InputError, match=r"submit_plan\(plan, client, ledger\)"):
+            submit_plan(make_plan(many_orders(1)), *wrong)

@@ -99,3 +99,12 @@ def test_the_banner_is_text() -> None:
     text = banner(Account("<b>x", "secret", "https://example.com/<script>"))
     assert "<script" not in banner_html(text, rehearsal=False)
     assert "…<b>x" in text
+
+
+def test_an_encrypted_address_of_this_machine_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a tunnel to the real API; the sandbox speaks plain http."""
+    configure(monkeypatch, LIVE | {"ITNIO_BASE_URL": "https://localhost:8443/voice"})
+    here = open_workplace()
+    assert not here.rehearsal
+    assert repr(here).startswith("LIVE ACCOUNT …Fiq9 at https://localhost:8443/voice.")
+    here.close()
