@@ -10,10 +10,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from itnio_nb import Client, Ledger, PhoneGroup, Sandbox
 
 APP = "4luaKsL2"
+
+settings.register_profile("no clock", deadline=None)  # correctness is tested, speed is not
+settings.load_profile("no clock")
 COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId"]
 
 
