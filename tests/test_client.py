@@ -186,6 +186,7 @@ def test_what_left_and_was_not_answered_is_unknown(behaviour: str, reason: str) 
     assert "not known whether the phones were created" in receipt.advice
 
 
+@pytest.mark.slow
 def test_what_never_left_is_still_planned() -> None:
     """A refused connection and an unknown host: nothing was sent, and the words say so."""
     with socket.create_server(("127.0.0.1", 0)) as closed:

@@ -103,6 +103,7 @@ def test_a_double_click_is_one_run(sandbox: Sandbox, client: Client, ledger: Led
     assert len(ledger.runs) == 1
 
 
+@pytest.mark.slow
 def test_it_returns_at_once_and_works_with_the_asked_pace(
     sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +182,7 @@ def test_a_plan_made_anew_is_what_was_confirmed(sandbox: Sandbox, client: Client
     assert ledger.runs["note"].iloc[0] == f"Run {second.name} took its place."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "words"), [("-1", "Authentication failed"), ("-2", "Address not allowed"), ("-16", "Timestamp expired")]
 )
@@ -256,6 +258,7 @@ def test_what_is_not_known_is_said_to_be_unknown(sandbox: Sandbox, client: Clien
     assert sent(sandbox) == before
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_stops_the_run(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """What never left is not sent, not unknown; when the server is back, the plan goes on."""
     plan = make_plan(many_orders(40), client, ledger)
@@ -315,6 +318,7 @@ def test_an_empty_plan_is_a_finished_run(sandbox: Sandbox, client: Client, ledge
     assert sent(sandbox) == 0
 
 
+@pytest.mark.slow
 def test_wait_can_time_out_and_the_run_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """TimeoutError with the counts so far; the next wait ends it."""
     sandbox.latency = 0.2
@@ -560,6 +564,7 @@ def test_many_differences_are_told_shortly(sandbox: Sandbox, client: Client, led
     assert sent(sandbox) == 0
 
 
+@pytest.mark.slow
 def test_a_saved_plan_whose_run_was_stopped_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """It is that very run: what it has made itself does not make it stale."""
     sandbox.latency = 0.05
