@@ -28,7 +28,7 @@ tidy: .venv/test
 	$(BIN)/nbstripout --verify $(TIDY) $(NOTEBOOKS)
 
 quick: .venv/test
-	$(BIN)/pytest -q -n $(WORKERS) -m "not slow" --hypothesis-profile quick tests
+	$(BIN)/pytest -q -n $(WORKERS) -p no:nbval -m "not slow" --hypothesis-profile quick tests
 
 # The other end of each dependency's range: pandas 2.3 and the oldest of everything else that is allowed.
 test-oldest: .venv/oldest
