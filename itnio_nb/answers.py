@@ -24,7 +24,7 @@ class Meaning:
 
 # Every status of the API document. The advice says: meaning, whether anything was created, next step.
 STATUSES = {
-    "0": Meaning(State.CREATED, "success", "Created. When the run is over, hand the phones over."),
+    "0": Meaning(State.CREATED, "success", "Created. Next: hand it over."),
     "-1": Meaning(
         State.REFUSED,
         "Authentication error",
