@@ -96,7 +96,7 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
     """
     from itnio_nb.lab import require_jupyterlab, serve, stamp, working_copy
     from itnio_nb.sandbox import Sandbox
-    from itnio_nb.workplace import banner, banner_html, is_rehearsal, wants_sandbox
+    from itnio_nb.workplace import LATENCY, banner, banner_html, is_rehearsal, wants_sandbox
 
     require_jupyterlab()
     copy = folder / __version__
@@ -104,7 +104,7 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
     sandbox, environment = None, {}
     if rehearse or wants_sandbox(copy):
         # One for all notebooks, outside of their kernels: a kernel that is started again finds its phones there.
-        sandbox = Sandbox(latency=0.1).start()
+        sandbox = Sandbox(latency=LATENCY).start()
         account = sandbox.account
         environment = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_SANDBOX": ""}
         environment["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else

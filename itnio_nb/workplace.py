@@ -12,7 +12,7 @@ from itnio_nb.sandbox import Sandbox
 from itnio_nb.signing import Account
 
 _REHEARSAL_LEDGER = Path("results", "ledger.sqlite")
-_LATENCY = 0.1  # seconds before the embedded sandbox answers: one sees the progress
+LATENCY = 0.1  # seconds before the embedded sandbox answers: one sees the progress
 
 
 class Workplace:
@@ -58,7 +58,7 @@ def open_workplace() -> Workplace:
     if not wants_sandbox():
         account = Account.from_env()
         return Workplace(account, Ledger(_REHEARSAL_LEDGER if is_rehearsal(account) else None))
-    sandbox = Sandbox(latency=_LATENCY).start()
+    sandbox = Sandbox(latency=LATENCY).start()
     return Workplace(sandbox.account, Ledger(_REHEARSAL_LEDGER), sandbox)
 
 
