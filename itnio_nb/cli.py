@@ -108,8 +108,6 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
         account = sandbox.account
         environment = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_SANDBOX": ""}
         environment["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else
-    else:
-        account = Account.from_env(copy)
 
     def banner_of(place: Path) -> tuple[str, str]:
         """Say where the notebooks of a folder work: each may have a `.env` file of its own."""
@@ -118,7 +116,7 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
         return text, banner_html(text, rehearsal=is_rehearsal(theirs))
 
     stamp(folder, banner_of)
-    click.echo(banner(account))
+    click.echo(banner_of(copy)[0])
     click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
     if sandbox is not None:
         click.echo(f"{sandbox.page_url} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")

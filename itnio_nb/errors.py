@@ -29,6 +29,11 @@ class ItnioError(Exception):
         self.status = status
 
 
+def why(error: Exception) -> str:
+    """Return the reason of an error of Python or of the system in a few words, without its number and its path."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 class InputError(ItnioError):
     """The orders or an argument cannot be used: mend them, then run the line again."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb.client import LISTING_COLUMNS, Client
-from itnio_nb.errors import InputError, ItnioError, ServiceError
+from itnio_nb.errors import InputError, ItnioError, ServiceError, why
 from itnio_nb.ledger import Ledger
 from itnio_nb.model import PhoneGroup, State, count
 from itnio_nb.read import guard_formula
@@ -190,5 +190,4 @@ def _new_file(path: str | os.PathLike[str]) -> tuple[Path, int]:
 
 
 def _unwritable(path: object, error: Exception) -> InputError:
-    why = getattr(error, "strerror", None) or error
-    return InputError(f"The hand-over file cannot be written to {path} ({why}): choose another name or folder.")
+    return InputError(f"The hand-over file cannot be written to {path} ({why(error)}): choose another name or folder.")

@@ -60,10 +60,13 @@ def stamp(folder: Path, banner: Callable[[Path], tuple[str, str]]) -> None:
     for path in folder.rglob("*.ipynb"):
         try:
             content = json.loads(path.read_bytes())
+            cells = _banner_cells(content)
+            if not cells:
+                continue
             text, html = banner(path.parent)
             shown = {"text/html": html.splitlines(keepends=True), "text/plain": text.splitlines(keepends=True)}
             output = {"output_type": "display_data", "metadata": {}, "data": shown}
-            stale = [cell for cell in _banner_cells(content) if cell.get("outputs") != [output]]
+            stale = [cell for cell in cells if cell.get("outputs") != [output]]
             for cell in stale:
                 cell["outputs"] = [output]
             if stale:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from itnio_nb.errors import InputError
+from itnio_nb.errors import InputError, why
 from itnio_nb.files import replace_file
 from itnio_nb.model import SOURCE, Repair, Source
 
@@ -53,8 +53,7 @@ def write_plan_file(path: str | os.PathLike[str], contents: dict[str, Any]) -> P
             raise InputError(f"{path} exists and is not a saved plan: choose another name, such as plan.json.")
         replace_file(path, json.dumps({"format": _FORMAT, "version": _VERSION, **contents}).encode("ascii"))
     except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
-        why = getattr(error, "strerror", None) or error
-        raise InputError(f"The plan cannot be written to {path!s} ({why}): choose another path.") from None
+        raise InputError(f"The plan cannot be written to {path!s} ({why(error)}): choose another path.") from None
     return path
 
 
@@ -63,8 +62,7 @@ def read_plan_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputError(f"The plan {path!s} cannot be read ({why}): check the name and the folder.") from None
+        raise InputError(f"The plan {path!s} cannot be read ({why(error)}): check the name and the folder.") from None
     if not _starts_as_plan(data):
         raise InputError(f"{path} is not a saved plan: give a file that plan.save(path) has written.")
     try:

@@ -86,6 +86,8 @@ def submit_plan(
         )
     wanted = fingerprint(plan.table, identity(account))
     key = (str(ledger.path), *identity(account), wanted)
+    if (working := _live.get(key)) is not None:  # a double click: nothing to pack, nobody to ask
+        return working
     to_keep = (account, wanted, groups_to_keep(plan), pack_orders(plan.orders, plan.findings))
     if plan.loaded and not ledger.has_unfinished(*to_keep):
         refuse_stale(plan, client, ledger)
