@@ -369,7 +369,7 @@ def test_a_stop_ends_the_read_back(sandbox: Sandbox, client: Client, ledger: Led
         client.create_phones(group(f"old-{at}", f"old-{at}", 50))
     sandbox.latency = 0.1
     run = submit_plan(make_plan(many_orders(1)), client, ledger)
-    until(lambda: run.counts["created"] == 1)
+    until(lambda: sandbox.served["sipQuery", "0"] > 0)  # the read-back is under way
     run.stop()
     assert sandbox.served["sipQuery", "0"] < 11
     assert "Not verified: " in run.summary
