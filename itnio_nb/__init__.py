@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from itnio_nb.model import LIMITS, Limits, PhoneGroup, Receipt, State
     from itnio_nb.plan import Plan, make_plan
     from itnio_nb.read import read_orders
+    from itnio_nb.run import Run
     from itnio_nb.sandbox import Sandbox
+    from itnio_nb.settle import reconcile
     from itnio_nb.signing import Account, Secret, sign, signed_headers
-    from itnio_nb.submit import Run, submit_plan
+    from itnio_nb.submit import resume, submit_plan
     from itnio_nb.workplace import Workplace, open_workplace
 
 __version__ = "0.1.0"
@@ -53,6 +55,8 @@ __all__ = [
     "make_plan",
     "open_workplace",
     "read_orders",
+    "reconcile",
+    "resume",
     "sign",
     "signed_headers",
     "submit_plan",
@@ -67,9 +71,11 @@ _HOMES = {
     "model": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
     "plan": ("Plan", "make_plan"),
     "read": ("read_orders",),
+    "run": ("Run",),
     "sandbox": ("Sandbox",),
+    "settle": ("reconcile",),
     "signing": ("Account", "Secret", "sign", "signed_headers"),
-    "submit": ("Run", "submit_plan"),
+    "submit": ("resume", "submit_plan"),
     "workplace": ("Workplace", "open_workplace"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

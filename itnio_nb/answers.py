@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from itnio_nb.model import Receipt, State
+from itnio_nb.model import Receipt, State, duration, now
 
+_BUSY_WAIT = 1.0  # seconds, where a busy server does not say how long
 _MAX_REASON = 300  # characters of a server's text that are kept
 
 
@@ -89,14 +91,16 @@ NEVER_SENT = Meaning(
     "no reason given",
     "Not sent: no connection to the server. Nothing was created. "
     "Check the network and ITNIO_BASE_URL, then submit again: the group is still planned.",
-    stops="run",
+)
+BUSY = Meaning(
+    State.PLANNED,
+    "no reason given",
+    "Not created: the server is busy and asks to wait. A run waits as long as it asks, and sends the group again.",
 )
 
 
 def stops(receipt: Receipt) -> str:
     """Return what a receipt dooms besides its own group: "run", "application" or ""."""
-    if receipt.state is State.PLANNED:
-        return NEVER_SENT.stops
     return STATUSES[receipt.status].stops if receipt.status in STATUSES else ""
 
 
@@ -105,7 +109,22 @@ class NeverSentError(Exception):
 
 
 class NoAnswerError(Exception):
-    """The request may have arrived, and nothing that came back is an answer of the API."""
+    """The request may have arrived, and nothing that came back is an answer of the API.
+
+    `http_status` is that of what came back, 0 where nothing did.
+    """
+
+    def __init__(self, words: str, http_status: int = 0) -> None:
+        super().__init__(words)
+        self.http_status = http_status
+
+
+class BusyError(Exception):
+    """The server did not do it, and asks to wait (HTTP 429, or 503 with Retry-After)."""
+
+    def __init__(self, http_status: int, wait: float) -> None:
+        super().__init__(f"HTTP {http_status}: the server is busy and asks to wait {duration(wait)}")
+        self.wait = wait
 
 
 @dataclass(frozen=True)
@@ -117,14 +136,17 @@ class Answer:
     data: Any
 
 
-def read_answer(http_status: int, content: bytes) -> Answer:
+def read_answer(http_status: int, content: bytes, retry_after: str = "") -> Answer:
     """Accept a body in the API's own shape that came with HTTP 200; anything else is no answer of the API.
 
     `status` may be text or a whole number, `reason` must be there. The document knows no other HTTP status
-    than 200: portals and proxies answer too, and theirs is neither a success nor a refusal.
+    than 200: portals and proxies answer too, and theirs is neither a success nor a refusal. HTTP 429, and 503 with
+    `Retry-After`, say that nothing was done (`BusyError`; RFC 9110 and 6585).
     """
+    if http_status == 429 or (http_status == 503 and retry_after):
+        raise BusyError(http_status, _seconds(retry_after))
     if http_status != 200:
-        raise NoAnswerError(f"HTTP {http_status} instead of an answer of the API")
+        raise NoAnswerError(f"HTTP {http_status} instead of an answer of the API", http_status)
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
@@ -137,6 +159,22 @@ def read_answer(http_status: int, content: bytes) -> Answer:
     reason = body["reason"]
     words = _plain_words(reason) if isinstance(reason, str) else ""
     return Answer(status, words or STATUSES.get(status, UNDOCUMENTED).reason, body.get("data"))
+
+
+def http_time(text: str | None) -> float | None:
+    """Return the Unix time that a `Date` header names, None for one that is missing or cannot be read."""
+    try:
+        return parsedate_to_datetime(text or "").timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _seconds(retry_after: str) -> float:
+    """Return the seconds that a `Retry-After` header asks for: a number, or a date by which they have passed."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return min(float(retry_after), 1e6)
+    until = http_time(retry_after)
+    return max(0.0, until - now().timestamp()) if until is not None else _BUSY_WAIT
 
 
 def _plain_words(text: str) -> str:

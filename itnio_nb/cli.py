@@ -39,6 +39,14 @@ def _finite(_: click.Context, parameter: click.Parameter, value: float) -> float
     return value
 
 
+def _list_faults(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from itnio_nb.faults import KINDS
+
+        click.echo("\n".join(f"{kind:13}{words}" for kind, words in KINDS.items()))
+        context.exit()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="itnio-nb")
 def main() -> None:
@@ -158,18 +166,40 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Keep accounts and phones in this file; started again with it, they are all there. Default: in memory.",
 )
-def sandbox(broken: bool, allow: tuple[str, ...], app_ids: tuple[str, ...], accounts: int, **options: Any) -> None:
+@click.option(
+    "--faults",
+    metavar="FAULTS",
+    default="",
+    help="What goes wrong with requests: in order of arrival, as drop-after,none,502-before*3; by chance, as "
+    "drop-after=0.2,late=0.1; or all=0.33 for every kind. See --list-faults.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides the faults that happen by chance.")
+@click.option("--stall", type=click.FloatRange(0, 3600), default=60.0, help="Seconds that a stalled answer waits.")
+@click.option(
+    "--list-faults", is_flag=True, is_eager=True, callback=_list_faults, expose_value=False, help="List them."
+)
+def sandbox(
+    broken: bool,
+    allow: tuple[str, ...],
+    app_ids: tuple[str, ...],
+    accounts: int,
+    faults: str,
+    seed: int,
+    **options: Any,
+) -> None:
     """Serve a stand-in for the API on 127.0.0.1 until stopped, for any client in any language.
 
     A browser that opens its address (the one printed, without /voice) sees what exists in it.
     """
+    from itnio_nb.faults import Faults
     from itnio_nb.sandbox import Sandbox
 
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        server = Sandbox(allowed_addresses=allow or None, app_ids=app_ids or None, **options)
+        menu = Faults.parse(faults, seed) if faults else None
+        server = Sandbox(allowed_addresses=allow or None, app_ids=app_ids or None, faults=menu, **options)
         server.broken = broken
         server.start()
     except ValueError as error:

@@ -1,51 +1,46 @@
 """The durable book of every group ever sent: runs, their groups, and all receipts, in one SQLite file.
 
 Receipts are only added, never rewritten: the state of a group is its newest receipt. The intent to send is a
-receipt too (`sending`), on disk before the request leaves; an outcome is on disk before it is told.
+claim, on disk before the request leaves; as long as it stands the group is `sending`. An outcome is on disk before
+it is told.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Self
 
 import pandas as pd
 import sqlalchemy as sa
 
-from itnio_nb.errors import LedgerError
-from itnio_nb.model import Receipt, State, now
+from itnio_nb.claims import Exchange, Verdict, bury, exchange, write_verdicts
+from itnio_nb.errors import LedgerError, why
+from itnio_nb.model import API_COLUMNS, Receipt, State, now
+from itnio_nb.owners import Owner, forget, lives
 from itnio_nb.schema import (
     accounts,
+    claims,
     file_identity,
     find_account,
     find_groups,
     free_name,
-    groups,
     is_account,
     ledger_path,
     open_engine,
     open_schema,
-    receipts,
     run_groups,
     runs,
+    text_of,
 )
 from itnio_nb.signing import Account
+from itnio_nb.views import all_receipts, all_runs, groups_of_run, known_groups
 
-_WIRE = [
-    groups.c.group_name.label("groupName"),
-    run_groups.c.phone_name.label("phoneName"),
-    run_groups.c.quantity,
-    run_groups.c.display_num.label("displayNum"),
-    groups.c.app_id.label("appId"),
-]
-# A group in one of these states is not sent, whoever asks.
-_SETTLED = {State.SENDING, State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN}
+_CHUNK = 500  # groups that one transaction settles
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ class Entry:
 
     state: State
     run: str
-    receipt: int  # its number
+    receipt: int  # its number, 0 where it has none
 
 
 class Ledger:
@@ -84,6 +79,7 @@ class Ledger:
         try:
             with self._transaction(write=True) as connection:
                 open_schema(connection, self.path)
+            self.bury()
         except LedgerError:
             self.close()
             raise
@@ -103,41 +99,41 @@ class Ledger:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row for each group ever sent: API columns, `state status reason made run`.
+        """One row for each group ever sent, or about to be: API columns, `state status reason made run`.
 
         `made` is when it was created (UTC), `run` the run that sent it.
         """
-        made = sa.case((receipts.c.state == State.CREATED, receipts.c.at), else_="").label("made")
-        columns = [*_WIRE, receipts.c.state, receipts.c.status, receipts.c.reason, made, runs.c.name.label("run")]
-        return self._frame(_receipt_rows(columns).where(receipts.c.id.in_(_newest())).order_by(groups.c.id))
+        self.bury()
+        return self._frame(known_groups())[[*API_COLUMNS, "state", "status", "reason", "made", "run"]]
 
     @property
     def history(self) -> pd.DataFrame:
         """Every receipt in the order in which it was written: `at run appId groupName state status reason advice`."""
-        receipt = [receipts.c.state, receipts.c.status, receipts.c.reason, receipts.c.advice]
-        columns = [receipts.c.at, runs.c.name.label("run"), groups.c.app_id.label("appId")]
-        columns += [groups.c.group_name.label("groupName"), *receipt]
-        return self._frame(_receipt_rows(columns).order_by(receipts.c.id))
+        self.bury()
+        return self._frame(all_receipts())
 
     @property
     def runs(self) -> pd.DataFrame:
-        """Every run: `run started finished groups phones account note`; not `finished` while something is unsent."""
-        finished = sa.func.coalesce(runs.c.finished, "").label("finished")
-        size = sa.func.count(run_groups.c.position).label("groups")
-        phones = sa.func.coalesce(sa.func.sum(run_groups.c.quantity), 0).label("phones")
-        account = (accounts.c.base_url + " " + accounts.c.api_key).label("account")
-        columns = [runs.c.name.label("run"), runs.c.started, finished, size, phones, account, runs.c.note]
-        joined = runs.join(accounts).outerjoin(run_groups, run_groups.c.run_id == runs.c.id)
-        return self._frame(sa.select(*columns).select_from(joined).group_by(runs.c.id).order_by(runs.c.id))
+        """Every run: `run started finished groups phones account note`; not `finished` while something is open."""
+        return self._frame(all_runs())
+
+    def account_table(self, account: Account) -> pd.DataFrame:
+        """Return the groups of one account: `table`'s columns and `run_id position receipt tried`."""
+        self.bury()
+        return self._frame(known_groups().where(*is_account(account)))
 
     def entries(self, account: Account) -> dict[tuple[str, str], Entry]:
         """Return what is known of each group of an account, by (appId, groupName)."""
-        columns = [groups.c.app_id, groups.c.group_name, receipts.c.state, runs.c.name, receipts.c.id]
-        query = _receipt_rows(columns).join(accounts, accounts.c.id == groups.c.account_id)
-        query = query.where(receipts.c.id.in_(_newest()), *is_account(account))
+        table = self.account_table(account)
+        columns = ("appId", "groupName", "state", "run", "receipt")
+        cells = zip(*(table[column] for column in columns), strict=True)
+        return {(app_id, name): Entry(State(state), run, int(receipt)) for app_id, name, state, run, receipt in cells}
+
+    def unfinished_run(self, account: Account) -> int | None:
+        """Return the number of the newest run of an account that has something left to send or to settle."""
+        query = sa.select(sa.func.max(runs.c.id)).join(accounts).where(*is_account(account), runs.c.finished.is_(None))
         with self._transaction() as connection:
-            rows = connection.execute(query).all()
-        return {(app_id, name): Entry(State(state), *rest) for app_id, name, state, *rest in rows}
+            return connection.execute(query).scalar()
 
     def has_unfinished(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> bool:
         """Tell whether `open_run` with these values would go on with a run."""
@@ -162,10 +158,10 @@ class Ledger:
             if found is not None:
                 return int(found)
             name = free_name(connection, started)
-            ended = {"finished": _text(started), "note": f"Run {name} took its place."}
+            ended = {"finished": text_of(started), "note": f"Run {name} took its place."}
             connection.execute(runs.update().where(*same).values(**ended))
             values = {"name": name, "account_id": account_id, "fingerprint": fingerprint, "contents": contents}
-            values |= {"started": _text(started), "note": "", "orders": orders}
+            values |= {"started": text_of(started), "note": "", "orders": orders}
             run_id = connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one()
             ids = find_groups(connection, account_id, planned)
             columns = ("phoneName", "quantity", "displayNum", "action", "row", "why", "again_after")
@@ -189,63 +185,81 @@ class Ledger:
     def run_table(self, run_id: int) -> pd.DataFrame:
         """Return the groups of a run in order.
 
-        Columns: the API's, `state status reason advice at row action why before run newest`. A group without a
-        receipt in this run has an empty `state`. `before` is the ledger's state of it, `run` the run that it
-        comes from (both empty for one planned to be made again), `newest` the number of its newest receipt,
-        0 where it has none.
+        Columns: the API's, `state status reason advice at row action why before run owner tried`, and of its newest
+        receipt, wherever it is, `newest` (its number, 0 where there is none) `newest_run newest_position`. A group
+        without a receipt in this run has an empty `state`; `sending` is one that this run's `owner` has claimed.
+        `before` is the ledger's state of it, `run` the run that it comes from (both empty for one planned to be
+        made again). `tried`: see `known_groups`.
         """
-        highest = sa.select(sa.func.max(receipts.c.id)).correlate(run_groups)
-        here = highest.where(receipts.c.run_id == run_id, receipts.c.position == run_groups.c.position)
-        anywhere = highest.where(receipts.c.group_id == run_groups.c.group_id)
-        ours, newest = receipts.alias(), receipts.alias()
-        joined = (
-            run_groups.join(groups)
-            .outerjoin(ours, ours.c.id == here.scalar_subquery())
-            .outerjoin(newest, newest.c.id == anywhere.scalar_subquery())
-            .outerjoin(runs, runs.c.id == newest.c.run_id)
-        )
-        cells = [
-            sa.func.coalesce(ours.c[name], "").label(name) for name in ("state", "status", "reason", "advice", "at")
-        ]
-        number = sa.func.coalesce(newest.c.id, 0)
-        foreseen = number == run_groups.c.again_after
-        before = sa.case((foreseen, ""), else_=sa.func.coalesce(newest.c.state, "")).label("before")
-        run = sa.case((foreseen, ""), else_=sa.func.coalesce(runs.c.name, "")).label("run")
-        columns = [*_WIRE, *cells, run_groups.c.row, run_groups.c.action, run_groups.c.why, before, run]
-        query = sa.select(*columns, number.label("newest")).select_from(joined).where(run_groups.c.run_id == run_id)
-        return self._frame(query.order_by(run_groups.c.position))
+        return self._frame(groups_of_run(run_id))
 
-    def claim(self, run_id: int, position: int, newest: int) -> bool:
-        """Write the intent to send a group and return True, or False if it must not be sent.
+    def owner(self) -> Owner:
+        """Return a new owner of claims: alive until it is released, or this process ends."""
+        try:
+            return Owner(self.path)
+        except OSError as error:
+            raise self._error(why(error)) from None
 
-        `newest` is the group's newest receipt that the caller has seen, 0 for none. One transaction looks and
-        writes: if anything was learnt of the group since, the answer is False, so that of all threads and
-        processes one alone gets True. A group that the ledger holds as created, existing, partial, unknown or
-        being sent is never sent again, unless it was planned to be made again after that very receipt.
+    def bury(self) -> None:
+        """Turn the claims of owners that are gone into what they are: sent perhaps, and not known."""
+        with self._transaction() as connection:
+            owners = connection.execute(sa.select(claims.c.owner).distinct()).scalars().all()
+        dead = [owner for owner in owners if not lives(self.path, owner)]
+        if not dead:
+            return
+        with self._transaction(write=True) as connection:
+            bury(connection, dead)
+        for owner in dead:
+            forget(self.path, owner)
+
+    def exchange(
+        self,
+        run_id: int,
+        owner: str,
+        *,
+        outcomes: Sequence[tuple[int, Receipt]] = (),
+        returned: Sequence[int] = (),
+        wanted: Sequence[tuple[int, int]] = (),
+        since: int = 0,
+    ) -> Exchange:
+        """Record outcomes, give claims back, claim groups and learn what is new, in one transaction.
+
+        All of it is on disk when this returns. `outcomes` are (position, receipt) of groups that `owner` had
+        claimed, `returned` positions that it claimed and did not send, `wanted` (position, number of the newest
+        receipt that the caller has seen, 0 for none). A group is claimed if nobody else holds it, nothing was learnt
+        of it since, and it is not created, existing, partial or unknown (unless it was planned to be made again
+        after that very receipt): of all threads and processes one alone gets it. `since` is the last receipt that
+        the caller knows of this run.
         """
-        with self._transaction(write=True) as connection:
-            group = _run_group(connection, run_id, position)
-            known = connection.execute(
-                sa.select(receipts.c.state, receipts.c.id)
-                .where(receipts.c.group_id == group.group_id)
-                .order_by(receipts.c.id.desc())
-                .limit(1)
-            ).one_or_none()
-            if newest != (known.id if known else 0):
-                return False
-            if known and known.state in _SETTLED and known.id != group.again_after:
-                return False
-            _add_receipt(connection, group.group_id, run_id, position, Receipt(State.SENDING, "", "", "", now()))
-            return True
+        writes = bool(outcomes or returned or wanted)
+        with self._transaction(write=writes) as connection:
+            return exchange(connection, run_id, owner, outcomes, returned, wanted, since)
 
-    def record(self, run_id: int, position: int, receipt: Receipt) -> None:
-        """Write what was learnt of a group of a run; it is on disk when this returns."""
-        with self._transaction(write=True) as connection:
-            _add_receipt(connection, _run_group(connection, run_id, position).group_id, run_id, position, receipt)
+    def holders(self, run_id: int) -> set[str]:
+        """Return the owners that hold claims of a run."""
+        with self._transaction() as connection:
+            return set(
+                connection.execute(sa.select(claims.c.owner).where(claims.c.run_id == run_id).distinct()).scalars()
+            )
+
+    def settle(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        """Write what looking has told; return the verdicts that still held, and so were written.
+
+        A group that is planned again reopens the newest run that has it, so that it can be resumed.
+        """
+        written: list[Verdict] = []
+        by_run: dict[int, list[Verdict]] = {}
+        for verdict in verdicts:
+            by_run.setdefault(verdict.run_id, []).append(verdict)
+        for run_id, theirs in by_run.items():
+            for at in range(0, len(theirs), _CHUNK):
+                with self._transaction(write=True) as connection:
+                    written += write_verdicts(connection, run_id, theirs[at : at + _CHUNK])
+        return written
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
         """Write how a run ended; one that has groups left to be sent stays unfinished."""
-        values = {"finished": _text(now()) if finished else None, "note": note, "verified": verified}
+        values = {"finished": text_of(now()) if finished else None, "note": note, "verified": verified}
         with self._transaction(write=True) as connection:
             connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
 
@@ -277,29 +291,3 @@ def _contents(fingerprint: str, planned: pd.DataFrame, orders: str) -> str:
     """Return the SHA-256 of all that was asked for: groups, actions, orders."""
     actions = planned[["action", "again_after"]].to_numpy().tolist()
     return sha256(f"{fingerprint}{actions}{orders}".encode()).hexdigest()
-
-
-def _newest() -> sa.Select[Any]:
-    """Select the newest receipt of each group: the group's state."""
-    return sa.select(sa.func.max(receipts.c.id)).group_by(receipts.c.group_id)
-
-
-def _receipt_rows(columns: list[Any]) -> sa.Select[Any]:
-    place = sa.and_(run_groups.c.run_id == receipts.c.run_id, run_groups.c.position == receipts.c.position)
-    joined = receipts.join(groups).join(run_groups, place).join(runs, runs.c.id == receipts.c.run_id)
-    return sa.select(*columns).select_from(joined)
-
-
-def _run_group(connection: sa.Connection, run_id: int, position: int) -> Any:
-    place = (run_groups.c.run_id == run_id, run_groups.c.position == position)
-    return connection.execute(sa.select(run_groups.c.group_id, run_groups.c.again_after).where(*place)).one()
-
-
-def _add_receipt(connection: sa.Connection, group_id: int, run_id: int, position: int, receipt: Receipt) -> None:
-    place = {"group_id": group_id, "run_id": run_id, "position": position}
-    words = {"status": receipt.status, "reason": receipt.reason, "advice": receipt.advice}
-    connection.execute(receipts.insert().values(**place, state=str(receipt.state), **words, at=_text(receipt.at)))
-
-
-def _text(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

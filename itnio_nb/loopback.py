@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from select import select
 from socket import SHUT_RDWR, socket
+from time import sleep
 from typing import Any
 
 _MAX_BODY = 1 << 20
@@ -24,19 +26,29 @@ class Request:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What goes back to a request, and what happens to it on its way."""
+
+    code: int  # the HTTP status
+    content: dict[str, Any] | str  # a JSON object, or a page of HTML that loads nothing
+    headers: dict[str, str] = field(default_factory=dict)  # besides those of every answer
+    wait: float = 0.0  # seconds before it leaves, unless the client goes away sooner
+    cut: int | None = None  # the connection is cut after so many bytes of the content; 0: before anything is said
+    drip: float = 0.0  # seconds between two bytes of the content
+
+
 class LoopbackServer(ThreadingHTTPServer):
     """Serves on 127.0.0.1; `now` is its clock.
 
-    `answer` turns a request into an HTTP status and a JSON object, or a page of HTML that loads nothing.
+    `answer` turns a request into what goes back.
     """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(
-        self, port: int, answer: Callable[[Request], tuple[int, dict[str, Any] | str]], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, port: int, answer: Callable[[Request], Reply], now: Callable[[], float]) -> None:
         self.answer = answer
         self.now = now
         self._open: set[socket] = set()
@@ -73,12 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self._body()
         if body is None:
-            self._send(413, {"error": "The body is longer than 1 MiB, or its length cannot be read."})
+            self._send(Reply(413, {"error": "The body is longer than 1 MiB, or its length cannot be read."}))
             return
         request = Request(
             self.command, self.path, str(self.client_address[0]), lambda name: self.headers.get(name, ""), body
         )
-        self._send(*self.server.answer(request))
+        self._send(self.server.answer(request))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - the library's names
 
@@ -110,20 +122,37 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return None
 
-    def _send(self, code: int, answer: dict[str, Any] | str) -> None:
-        page = isinstance(answer, str)
-        text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    def _send(self, reply: Reply) -> None:
+        if reply.wait:
+            select([self.connection], [], [], reply.wait)  # readable is what a client that has gone is
+        if reply.cut is not None:
+            self.close_connection = True
+        if reply.cut == 0:
+            return
+        page = isinstance(reply.content, str)
+        text = reply.content if isinstance(reply.content, str) else json.dumps(reply.content, ensure_ascii=False)
         content = text.encode("utf-8", "replace")
-        self.send_response(code)
+        self.send_response(reply.code)
         self.send_header("Content-Type", "text/html;charset=UTF-8" if page else "application/json;charset=UTF-8")
         if page:
             self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
+            self._write(content[: reply.cut], reply.drip)
+
+    def _write(self, content: bytes, drip: float) -> None:
+        if not drip:
             self.wfile.write(content)
+            return
+        for byte in content:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            sleep(drip)  # this is the fault that was asked for
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Date the answers by the server's own clock."""

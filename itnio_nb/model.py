@@ -92,6 +92,7 @@ class Receipt:
     reason: str  # in the server's words, or what happened to the connection
     advice: str  # what it means, whether anything was created, what to do next
     at: datetime  # when it was known, UTC
+    wait: float = 0.0  # seconds that the server asks all to wait before anything more is sent
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,13 @@ class Source:
 def count(number: int, noun: str) -> str:
     """Return a grammatical count: `count(1, "group")` is "1 group", `count(1200, "group")` "1,200 groups"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: `duration(2470)` is "41 min 10 s", `duration(0.4)` "0 s"."""
+    whole = round(seconds)
+    parts = [(whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    return " ".join(f"{number:,} {unit}" for number, unit in parts if number) or "0 s"
 
 
 def now() -> datetime:

@@ -6,18 +6,20 @@ import csv
 import os
 import re
 from collections import Counter
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
+from itnio_nb.answers import STATUSES
 from itnio_nb.errors import InputError
 from itnio_nb.files import replace_file
 from itnio_nb.model import API_COLUMNS, LIMITS, SOURCE, Action, PhoneGroup, Source, State, as_text, count
 from itnio_nb.read import RESULT_COLUMNS, guard_formula
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
-_LOOK_FIRST = "Look with client.list_phones(appId); the next plan takes what is there as existing."
+_LOOK_FIRST = "reconcile(ledger, client) looks and settles it; then plan again."
 _UNSETTLED = (State.SENDING, State.UNKNOWN)
 # The worst first: an order takes the worst state of its groups.
 _WORST = (State.UNKNOWN, State.PARTIAL, State.REFUSED, State.PLANNED, State.CREATED, State.EXISTS)
@@ -31,22 +33,23 @@ _FILES = {
 }
 
 
-def outcome_table(groups: pd.DataFrame, *, over: bool = True) -> pd.DataFrame:
+def outcome_table(groups: pd.DataFrame, *, over: bool = True, living: Collection[str] = ()) -> pd.DataFrame:
     """Return the groups of a run with what became of each: API columns, `state status reason advice row at created_in`.
 
     `groups` is what `Ledger.run_table` returns. A group that this run did not send takes its state from the
     plan's action, or from what the ledger had learnt of it elsewhere. `created_in` is the run that created it,
     this one or an earlier one, "" where nobody with this ledger has. Once the run is `over`, one that is
-    still being sent is unknown: whoever sent it left no outcome.
+    still being sent is unknown, unless its owner is among the `living`: whoever sent it left no outcome.
     """
     state, action, before = groups["state"], groups["action"], groups["before"]
     elsewhere = before + " in run " + groups["run"]
-    lost = (state == State.SENDING) & over
+    lost = (state == State.SENDING) & over & ~groups["owner"].isin(living)
     there = "Nothing was sent: the group is there."
+    doubtful = (action == Action.IN_DOUBT) & ~before.isin([State.PLANNED, State.REFUSED, State.EXISTS])
     cases: list[tuple[pd.Series, State, str | pd.Series, str]] = [
         (lost, State.UNKNOWN, "sent, and what became of it was not recorded", f"It is not known. {_LOOK_FIRST}"),
         (action == Action.EXISTS, State.EXISTS, groups["why"], there),
-        (action == Action.IN_DOUBT, State.UNKNOWN, groups["why"], f"Nothing was sent. {_LOOK_FIRST}"),
+        (doubtful, State.UNKNOWN, groups["why"], f"Nothing was sent. {_LOOK_FIRST}"),
         (before.isin(_UNSETTLED), State.UNKNOWN, elsewhere, f"Nothing was sent. {_LOOK_FIRST}"),
         (~before.isin(["", State.PLANNED, State.REFUSED]), State.EXISTS, elsewhere, there),
         (pd.Series(True, index=groups.index), State.PLANNED, "not sent", "Submit the plan again: it goes on here."),
@@ -61,6 +64,18 @@ def outcome_table(groups: pd.DataFrame, *, over: bool = True) -> pd.DataFrame:
         table.loc[hit, "reason"] = reason if isinstance(reason, str) else reason[hit]
         table.loc[hit, "advice"] = advice
     return table
+
+
+def known_state(kept: pd.DataFrame) -> pd.Series[str]:
+    """Return what the ledger knows of each group of a run, from this run or another."""
+    return kept["state"].where(kept["state"] != "", kept["before"])
+
+
+def left_to_send(kept: pd.DataFrame, table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which groups are to be sent: planned, or refused for what the operator has mended since."""
+    mended = [status for status, meaning in STATUSES.items() if meaning.stops]
+    refused = (table["state"] == State.REFUSED) & table["status"].isin(mended)
+    return ((table["state"] == State.PLANNED) | refused) & (kept["action"] != Action.IN_DOUBT)
 
 
 def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: bool) -> str:
@@ -78,6 +93,7 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
         *([f"{states[State.PARTIAL]:,} partial"] if states[State.PARTIAL] else []),
         f"{states[State.REFUSED]:,} refused",
         f"{states[State.UNKNOWN]:,} unknown",
+        *([f"{states[State.SENDING]:,} being sent by another process"] if over and states[State.SENDING] else []),
         f"{states[State.PLANNED]:,} not sent" if over else f"{states[State.PLANNED] + states[State.SENDING]:,} to go",
     ]
     seen = f" Verified: {verified:,} of {count(phones, 'phone')}." if verified is not None else ""

@@ -7,7 +7,6 @@ It does not emulate: `sipReset`, a rate limit (none is published), TLS.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import secrets
@@ -16,32 +15,30 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from itnio_nb.books import Books
-from itnio_nb.loopback import LoopbackServer, Request
+from itnio_nb.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, spoil, status_for, works
+from itnio_nb.loopback import LoopbackServer, Reply, Request
+from itnio_nb.rulebook import REASONS, Refusal, halved, is_digits, json_object, name_of, required, whole_number
 from itnio_nb.signing import Account
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_REASONS = {
-    "0": "success",
-    "-1": "Authentication error",
-    "-2": "Restricted IP access",
-    "-16": "Timestamp expires",
-    "-18": "Port program unusual",
-    "-20": "Data existing",
-    "-22": "Parameter exception",
-    "-23": "Data caps",
-}
 # A page of another site may reach this port through a name of its own: it is not answered.
 _HOSTS = ("", "127.0.0.1", "localhost", "[::1]")
 _ALPHABET = string.ascii_letters + string.digits
 
 
-class _Refusal(Exception):  # noqa: N818 - a status of the API, not an error of ours
-    """Answer with this status."""
+class Served(NamedTuple):
+    """What one request asked for and met."""
+
+    call: str  # sipAdd or sipQuery
+    group: str  # the group's name; of a listing, the page
+    app_id: str
+    fault: str  # the fault that it met, "" for none
+    status: str  # what came of it on the server, "" where it did not get that far
 
 
 class Sandbox:
@@ -64,8 +61,12 @@ class Sandbox:
     `broken`             True: every sipAdd and sipQuery answers -18 and does nothing
     `app_ids`            application ids that exist, None for any (others: -22)
     `lenient_names`      True: names of 1–32 characters, as the vendor's own samples send them
+    `faults`             what goes wrong with requests: `Faults(...)`, or a text such as "drop-after,none,half"
+                         or "all=0.33" (see `itnio_nb.faults`); None: nothing
+    `stall`              seconds for which a stalled request is kept waiting
 
-    `served` counts the answers by (call, status), such as `served["sipAdd", "0"]`.
+    `served` counts the answers by (call, status), such as `served["sipAdd", "0"]`; one that a fault took the place
+    of is counted under the fault. `log` has every request in order: `call group app_id fault status`.
     """
 
     app_id = "4luaKsL2"
@@ -83,6 +84,8 @@ class Sandbox:
         api_key: str | None = None,
         api_secret: str | None = None,
         file: str | os.PathLike[str] | None = None,
+        faults: Faults | str | None = None,
+        stall: float = 60.0,
     ) -> None:
         self.latency = latency
         self.clock_offset = clock_offset
@@ -91,7 +94,12 @@ class Sandbox:
         self.app_ids = app_ids
         self.lenient_names = lenient_names
         self.broken = False
+        self.faults = faults
+        self.stall = stall
         self.served: Counter[tuple[str, str]] = Counter()
+        self.log: list[Served] = []
+        self._jumped = False  # whether a fault has put the clock off
+        self._hidden: dict[tuple[str, str], Counter[str]] = {}  # groups that so many listings do not show
         self._port = port
         self._lock = threading.Lock()
         self._file = file
@@ -181,10 +189,19 @@ class Sandbox:
             rows = [{**record, "appId": app_id} for app_id, records in held for record in records]
         return pd.DataFrame(rows, columns=columns, dtype=object)
 
-    def _now(self) -> float:
-        return time.time() + self.clock_offset
+    @property
+    def faults(self) -> Faults | None:
+        """What goes wrong with requests."""
+        return self._faults
 
-    def _answer(self, request: Request) -> tuple[int, dict[str, Any] | str]:
+    @faults.setter
+    def faults(self, faults: Faults | str | None) -> None:
+        self._faults = Faults.parse(faults) if isinstance(faults, str) else faults
+
+    def _now(self) -> float:
+        return time.time() + self.clock_offset + CLOCK_JUMP * self._jumped
+
+    def _answer(self, request: Request) -> Reply:
         """Answer one request as the document says; object to what it does not know."""
         calls: dict[str, Callable[[str, dict[str, Any]], Any]] = {
             "/voice/sipAdd": self._add,
@@ -192,25 +209,44 @@ class Sandbox:
         }
         host = request.header("Host")
         if re.sub(r":\d*$", "", host).lower() not in _HOSTS:
-            return 403, {"error": f"The sandbox answers to 127.0.0.1 and localhost, not to {host}."}
+            return Reply(403, {"error": f"The sandbox answers to 127.0.0.1 and localhost, not to {host}."})
         path = request.path.split("?")[0]
         if path == "/" and request.method in ("GET", "HEAD"):
-            return 200, self._page()
+            return Reply(200, self._page())
         if self.latency:
             time.sleep(self.latency)
         if path not in calls:
-            return 404, {"error": f"The sandbox knows {' and '.join(calls)}, not {path}."}
+            return Reply(404, {"error": f"The sandbox knows {' and '.join(calls)}, not {path}."})
         if request.method != "POST":
-            return 405, {"error": f"{path} is asked by POST, not {request.method}."}
-        data = None
-        try:
-            data = calls[path](self._admit(request), _json_object(request.body))
-            status = "0"
-        except _Refusal as refusal:
-            status = str(refusal)
+            return Reply(405, {"error": f"{path} is asked by POST, not {request.method}."})
+        return self._serve(path.removeprefix("/voice/"), calls[path], request)
+
+    def _serve(self, name: str, call: Callable[[str, dict[str, Any]], Any], request: Request) -> Reply:
+        """Do what a request asks for, unless a fault prevents it; answer, unless a fault prevents that."""
+        body = json_object(request.body)
+        listing = name == "sipQuery"
+        subject = str((body or {}).get("current", 1) if listing else (body or {}).get("groupName"))
+        fault = self._faults.draw(name, subject) if self._faults else ""
+        data, status = None, ""
+        if fault == "clock":
+            self._jumped = not self._jumped
+        if works(fault):
+            try:
+                data = call(self._admit(request), halved(body) if fault == "half" else required(body))
+                status = "0"
+            except Refusal as refusal:
+                status = str(refusal)
+        shown = status_for(fault, status)
+        reply = Reply(200, {"status": shown, "reason": REASONS.get(shown, ""), "data": data if shown == "0" else None})
+        spoilt = spoil(fault, reply, self.stall)
         with self._lock:
-            self.served[path.removeprefix("/voice/"), status] += 1
-        return 200, {"status": status, "reason": _REASONS[status], "data": data}
+            app_id = str((body or {}).get("appId", ""))
+            if fault == "late" and status == "0":
+                key = request.header("Api-Key"), app_id
+                self._hidden.setdefault(key, Counter())[subject] = LATE_LISTINGS
+            self.served[name, shown if spoilt is reply else fault] += 1
+            self.log.append(Served(name, subject, app_id, fault, status))
+        return spoilt
 
     def _page(self) -> str:
         """Show a person what exists and what was answered."""
@@ -228,79 +264,57 @@ class Sandbox:
         secret = self._books.secrets.get(key)
         expected = hashlib.md5(f"{key}{secret}{timestamp}".encode()).hexdigest()  # noqa: S324 - the API's rule
         if secret is None or request.header("Sign").lower() != expected:
-            raise _Refusal("-1")
+            raise Refusal("-1")
         if self.allowed_addresses is not None and request.address not in self.allowed_addresses:
-            raise _Refusal("-2")
-        if not _is_digits(timestamp, 1, 12) or abs(self._now() - int(timestamp)) > 1800:
-            raise _Refusal("-16")
+            raise Refusal("-2")
+        if not is_digits(timestamp, 1, 12) or abs(self._now() - int(timestamp)) > 1800:
+            raise Refusal("-16")
         if self.broken:
-            raise _Refusal("-18")
+            raise Refusal("-18")
         return key
 
     def _add(self, key: str, body: dict[str, Any]) -> None:
         app_id = self._known_app(body.get("appId"))
-        group, phone = self._name(body.get("groupName")), self._name(body.get("phoneName"))
-        quantity = _whole_number(body.get("quantity"), 1, 50)
+        shortest = 1 if self.lenient_names else 4
+        group, phone = name_of(body.get("groupName"), shortest), name_of(body.get("phoneName"), shortest)
+        quantity = whole_number(body.get("quantity"), 1, 50)
         number = body.get("displayNum")
-        if not _is_digits(number, 7, 13):
-            raise _Refusal("-22")
+        if not is_digits(number, 7, 13):
+            raise Refusal("-22")
         with self._lock:
             held = self._books.application(key, app_id)
             if group in held.groups or phone in held.phone_names:
-                raise _Refusal("-20")
+                raise Refusal("-20")
             if self.cap is not None and len(held.records) + quantity > self.cap:
-                raise _Refusal("-23")
+                raise Refusal("-23")
             self._books.add_group(key, app_id, group, phone, [_random_text() for _ in range(quantity)], number)
 
     def _query(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
         params = body.get("params")
         app_id = self._known_app(params.get("appId") if isinstance(params, dict) else None)
-        current = _whole_number(body.get("current", 1), 1, 10**9)
-        size = _whole_number(body.get("size", 25), 1, 100)
+        current = whole_number(body.get("current", 1), 1, 10**9)
+        size = whole_number(body.get("size", 25), 1, 100)
         with self._lock:
-            records = self._books.application(key, app_id).records
+            records = self._shown(key, app_id, first=current == 1)
             total = len(records)
             page = records[(current - 1) * size : current * size]
         return {"total": total, "size": size, "current": current, "pages": -(-total // size), "records": page}
 
+    def _shown(self, key: str, app_id: str, *, first: bool) -> list[dict[str, str]]:
+        """Return the records that a listing shows: all but those of groups that are shown late."""
+        records, hidden = self._books.application(key, app_id).records, self._hidden.get((key, app_id))
+        if not hidden:
+            return records
+        shown = [record for record in records if record["groupName"] not in hidden]
+        if first:  # the page that begins a listing
+            self._hidden[key, app_id] = hidden - Counter(dict.fromkeys(hidden, 1))
+        return shown
+
     def _known_app(self, app_id: object) -> str:
         if not isinstance(app_id, str) or not app_id or (self.app_ids is not None and app_id not in self.app_ids):
-            raise _Refusal("-22")
+            raise Refusal("-22")
         return app_id
-
-    def _name(self, name: object) -> str:
-        shortest = 1 if self.lenient_names else 4
-        if not isinstance(name, str) or not shortest <= len(name) <= 32 or any(map(_is_control, name)):
-            raise _Refusal("-22")
-        return name
 
 
 def _random_text() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(8))
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise _Refusal("-22") from None
-    if not isinstance(value, dict):
-        raise _Refusal("-22")
-    return value
-
-
-def _whole_number(value: object, least: int, most: int) -> int:
-    """Accept an integer or, as the PHP sample sends it, a text of decimal digits."""
-    if isinstance(value, str) and _is_digits(value, 1, 10):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise _Refusal("-22")
-    return value
-
-
-def _is_digits(text: object, least: int, most: int) -> TypeGuard[str]:
-    return isinstance(text, str) and least <= len(text) <= most and text.isascii() and text.isdigit()
-
-
-def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029"

@@ -12,9 +12,12 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.errors import LedgerError
+from itnio_nb.model import State, now
 from itnio_nb.signing import Account
 
-SCHEMA = 1
+NOT_RECORDED = "what became of it was not recorded: its sender was killed or lost power, and may have sent it"
+NOT_RECORDED_ADVICE = "It is not known whether the phones were created. resume(ledger, client) looks and goes on."
+SCHEMA = 2
 
 metadata = sa.MetaData()
 info = sa.Table("itnio_ledger", metadata, sa.Column("schema", sa.Integer, nullable=False))
@@ -81,6 +84,19 @@ receipts = sa.Table(
     sa.Index("receipts_by_run", "run_id", "position", "id"),
 )
 
+# Who is about to send a group, or has sent it and not yet recorded what came back. Unlike receipts they come and
+# go: a claim ends with a receipt, is given back unsent, or becomes an unknown receipt when its owner is gone.
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("group_id", sa.ForeignKey("groups.id"), primary_key=True),
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False, index=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["run_id", "position"], ["run_groups.run_id", "run_groups.position"]),
+)
+
 
 def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
     """Return the ledger's file: what is given, ITNIO_LEDGER, or a file in the user's data folder."""
@@ -130,6 +146,30 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
     version = connection.execute(sa.select(info.c.schema)).scalar_one()
     if version > SCHEMA:
         raise LedgerError(f"The ledger {path} was made by a newer itnio-nb (schema {version}): upgrade this one.")
+    for older in range(version, SCHEMA):
+        _MIGRATIONS[older](connection)
+    if version < SCHEMA:
+        connection.execute(info.update().values(schema=SCHEMA))
+
+
+def _from_1(connection: sa.Connection) -> None:
+    """Add claims. Schema 1 kept the intent to send as a receipt; those without an outcome are unknown."""
+    claims.create(connection)
+    words = {"status": "", "reason": NOT_RECORDED, "advice": NOT_RECORDED_ADVICE, "at": text_of(now())}
+    newest = sa.select(sa.func.max(receipts.c.id)).group_by(receipts.c.group_id)
+    lost = receipts.c.id.in_(newest) & (receipts.c.state == State.SENDING)
+    places = connection.execute(sa.select(receipts.c.group_id, receipts.c.run_id, receipts.c.position).where(lost))
+    rows = [{**place, "state": str(State.UNKNOWN), **words} for place in places.mappings()]
+    if rows:
+        connection.execute(receipts.insert(), rows)
+
+
+_MIGRATIONS = {1: _from_1}
+
+
+def text_of(at: datetime) -> str:
+    """Write a time as the ledger does: UTC, in milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def is_account(account: Account) -> tuple[Any, ...]:

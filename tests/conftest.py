@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,14 @@ def orders_frame(*rows: tuple[object, ...]) -> pd.DataFrame:
 
 def many_orders(number: int, quantity: int = 3, app_id: str = APP) -> pd.DataFrame:
     return orders_frame(*((f"group-{at}", f"phone-{at}", str(quantity), "861000000", app_id) for at in range(number)))
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for what another thread does; fail if it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        threading.Event().wait(0.005)
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +80,13 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ITNIO_LEDGER", str(tmp_path / "default-ledger.sqlite"))
     monkeypatch.setenv("ITNIO_PROGRESS", "off")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patience is tested by how often, not by how long."""
+    monkeypatch.setattr("itnio_nb.client._PAUSE", 0.005)
+    monkeypatch.setattr("itnio_nb.settle.PAUSES", (0.02, 0.04, 0.08, 0.16))
 
 
 @pytest.fixture

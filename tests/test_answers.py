@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
+from email.utils import formatdate
 
 import pytest
 
 from itnio_nb import State
-from itnio_nb.answers import NEVER_SENT, NO_ANSWER, STATUSES, UNDOCUMENTED, NoAnswerError, read_answer, stops
+from itnio_nb.answers import NEVER_SENT, NO_ANSWER, STATUSES, UNDOCUMENTED, BusyError, NoAnswerError, read_answer, stops
 from itnio_nb.model import Receipt, now
 
 DOCUMENTED = ["0", "-1", "-2", "-16", "-18", "-20", "-22", "-23"]
@@ -42,7 +44,7 @@ def test_states_of_the_statuses() -> None:
 
 
 def test_what_dooms_the_rest() -> None:
-    """-1, -2, -16 and no connection stop the run, -23 its application, all others nothing."""
+    """-1, -2 and -16 stop the run, -23 its application, all others nothing; nor does a lost connection by itself."""
     doomed = {status: stops(Receipt(meaning.state, status, "", "", now())) for status, meaning in STATUSES.items()}
     assert {status: what for status, what in doomed.items() if what} == {
         "-1": "run",
@@ -50,7 +52,7 @@ def test_what_dooms_the_rest() -> None:
         "-16": "run",
         "-23": "application",
     }
-    assert stops(Receipt(State.PLANNED, "", "", "", now())) == "run"
+    assert stops(Receipt(State.PLANNED, "", "", "", now())) == ""
     assert stops(Receipt(State.UNKNOWN, "-99", "", "", now())) == ""
 
 
@@ -105,11 +107,37 @@ def test_what_has_not_the_apis_shape_is_no_answer(body: bytes) -> None:
         read_answer(200, body)
 
 
-@pytest.mark.parametrize("http_status", [201, 204, 301, 400, 401, 403, 404, 429, 500, 502, 503])
+@pytest.mark.parametrize("http_status", [201, 204, 301, 400, 401, 403, 404, 500, 502, 503])
 def test_http_200_alone_is_an_answer(http_status: int) -> None:
     """The document knows no other; a proxy's error page may well be JSON."""
     with pytest.raises(NoAnswerError, match=f"HTTP {http_status}"):
         read_answer(http_status, b'{"status": "0", "reason": "success", "data": null}')
+
+
+@pytest.mark.parametrize(
+    ("http_status", "retry_after", "seconds"),
+    [
+        (429, "", 1),
+        (429, "7", 7),
+        (503, "120", 120),
+        (429, "nonsense", 1),
+        (429, "-5", 1),
+        (503, "Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        (429, "9" * 30, 1e6),
+    ],
+)
+def test_a_busy_server_says_how_long_to_wait(http_status: int, retry_after: str, seconds: float) -> None:
+    """In seconds or by a date; one second where it does not say. Whatever the body is, nothing was done."""
+    with pytest.raises(BusyError, match=f"HTTP {http_status}: the server is busy and asks to wait ") as busy:
+        read_answer(http_status, b'{"status": "0", "reason": "success", "data": null}', retry_after)
+    assert busy.value.wait == seconds
+
+
+def test_a_date_to_wait_for_is_in_seconds() -> None:
+    """From now on."""
+    with pytest.raises(BusyError) as busy:
+        read_answer(503, b"", formatdate(time.time() + 90, usegmt=True))
+    assert 85 < busy.value.wait <= 90
 
 
 def test_a_hostile_reason_is_one_short_plain_line() -> None:

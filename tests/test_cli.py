@@ -133,7 +133,9 @@ def test_sandbox_serves_until_stopped(number: signal.Signals, tmp_path: Path) ->
         (["--cap", "2"], "-23"),
         (["--app-id", "other"], "-22"),
         (["--allow", "192.0.2.1"], "-2"),
-        (["--clock-offset", "1900"], "-16"),
+        (["--clock-offset", "1900"], "0"),  # the client takes the time from the answer
+        (["--faults", "clock,clock"], "-16"),
+        (["--faults", "none,-18-after=1", "--seed", "3"], "0"),
         (["--broken"], "-18"),
         (["--api-key", "my-key", "--api-secret", "my-secret", "--latency", "0.01"], "0"),
     ],

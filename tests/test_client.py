@@ -44,7 +44,7 @@ def provoke(sandbox: Sandbox, status: str) -> Client:
     elif status == "-2":
         sandbox.allowed_addresses = ["192.0.2.1"]
     elif status == "-16":
-        sandbox.clock_offset = 31 * 60
+        sandbox.faults = "clock,clock,query:clock,query:clock"  # corrected once, and wrong again
     elif status == "-18":
         sandbox.broken = True
     elif status == "-20":

@@ -120,7 +120,7 @@ def test_no_traceback_shows_a_password(client: Client, sandbox: Sandbox, monkeyp
         assert isinstance(failing(["group-1"]), KeyboardInterrupt)
     with monkeypatch.context() as patch:
         page = client._page
-        patch.setattr(client, "_page", lambda app, at, reveal: page("" if at == 3 else app, at, reveal))
+        patch.setattr(client, "_page", lambda app, at, **how: page("" if at == 3 else app, at, **how))
         errors.append(failing(["group-1"]))
     for record in sandbox._books.applications[client.account.api_key, APP].records[-50:]:
         record["password"] = ""

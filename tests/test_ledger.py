@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from conftest import APP, many_orders
 
 from itnio_nb import Account, Ledger, LedgerError, State
+from itnio_nb.claims import Verdict
 from itnio_nb.model import Receipt, now
 from itnio_nb.pack import pack_orders
 from itnio_nb.plan import make_plan
@@ -30,9 +31,17 @@ def open_run(ledger: Ledger, number: int = 3, account: Account = ACCOUNT, again_
     return ledger.open_run(account, plan.fingerprint, groups, pack_orders(plan.orders, plan.findings))
 
 
-def claim(ledger: Ledger, run_id: int, position: int) -> bool:
+NOBODY = "an owner that is gone"
+
+
+def claim(ledger: Ledger, run_id: int, position: int, owner: str = NOBODY) -> bool:
     """Claim a group as one who has just looked."""
-    return ledger.claim(run_id, position, int(ledger.run_table(run_id)["newest"].iloc[position]))
+    newest = int(ledger.run_table(run_id)["newest"].iloc[position])
+    return ledger.exchange(run_id, owner, wanted=[(position, newest)]).claimed == [position]
+
+
+def record(ledger: Ledger, run_id: int, position: int, learnt: Receipt, owner: str = NOBODY) -> None:
+    ledger.exchange(run_id, owner, outcomes=[(position, learnt)])
 
 
 def receipt(state: State, status: str = "", reason: str = "", advice: str = "") -> Receipt:
@@ -50,27 +59,62 @@ def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
 
 def test_what_was_learnt_is_there_after_reopening(ledger: Ledger) -> None:
     """Each receipt in order; the state is the newest; a group that was never sent is not in the table."""
-    run_id = open_run(ledger)
-    assert claim(ledger, run_id, 0)
-    ledger.record(run_id, 0, receipt(State.CREATED, "0", "success", "Nothing to do."))
-    assert claim(ledger, run_id, 1)
+    run_id, owner = open_run(ledger), ledger.owner()
+    assert claim(ledger, run_id, 0, owner.token)
+    record(ledger, run_id, 0, receipt(State.CREATED, "0", "success", "Nothing to do."), owner.token)
+    assert claim(ledger, run_id, 1, owner.token)
     ledger.close()
     with Ledger(ledger.path) as again:
-        assert again.history["state"].tolist() == ["sending", "created", "sending"]
+        assert again.history["state"].tolist() == ["created"]
         table = again.table
         assert table["groupName"].tolist() == ["group-0", "group-1"]
         assert table["state"].tolist() == ["created", "sending"]
-        assert table["made"].iloc[0] == again.history["at"].iloc[1]
+        assert table["made"].iloc[0] == again.history["at"].iloc[0]
         assert table["made"].iloc[1] == ""
         assert set(table["run"]) == {again.run_info(run_id, "name")["name"]}
         assert again.entries(ACCOUNT)[APP, "group-0"].state is State.CREATED
+    owner.release()
 
 
-@pytest.mark.parametrize("state", [State.SENDING, State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN])
+def test_what_an_owner_that_is_gone_had_claimed_is_unknown(ledger: Ledger) -> None:
+    """As soon as anybody looks: it may have been sent. What it gave back is not."""
+    run_id, owner, other = open_run(ledger, 4), ledger.owner(), ledger.owner()
+    assert ledger.exchange(run_id, owner.token, wanted=[(0, 0), (1, 0)]).claimed == [0, 1]
+    assert ledger.exchange(run_id, other.token, wanted=[(1, 0), (2, 0)]) == ([2], [1], [])
+    ledger.exchange(run_id, owner.token, returned=[0])
+    assert ledger.table["state"].tolist() == ["sending", "sending"]
+    owner.release()
+    assert ledger.table["state"].tolist() == ["unknown", "sending"]
+    assert ledger.table["reason"].iloc[0].startswith("what became of it was not recorded")
+    assert claim(ledger, run_id, 0, other.token)
+    assert not claim(ledger, run_id, 1, other.token)
+    assert ledger.holders(run_id) == {other.token}
+    other.release()
+    assert set(ledger.table["state"]) == {"unknown"}
+    assert not list(ledger.path.parent.glob("*.lock"))
+
+
+def test_what_looking_told_counts_only_while_nothing_newer_is_known(ledger: Ledger) -> None:
+    """A verdict is written unless a receipt or a claim came in between; absent reopens the run."""
+    run_id = open_run(ledger)
+    for position in range(3):
+        record(ledger, run_id, position, receipt(State.UNKNOWN))
+    ledger.close_run(run_id, finished=True, note="", verified=None)
+    newest = ledger.run_table(run_id)["newest"].tolist()
+    record(ledger, run_id, 1, receipt(State.CREATED, "0"))
+    verdicts = [Verdict(run_id, at, newest[at], receipt(State.PLANNED)) for at in range(2)]
+    assert ledger.settle(verdicts) == verdicts[:1]
+    assert ledger.table["state"].tolist() == ["planned", "created", "unknown"]
+    assert ledger.runs["finished"].tolist() == [""]
+    assert ledger.unfinished_run(ACCOUNT) == run_id
+    assert ledger.unfinished_run(Account("other", "secret")) is None
+
+
+@pytest.mark.parametrize("state", [State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN])
 def test_a_group_that_may_exist_is_not_claimed(ledger: Ledger, state: State) -> None:
     """By no run, this or a later one."""
     run_id = open_run(ledger)
-    ledger.record(run_id, 0, receipt(state))
+    record(ledger, run_id, 0, receipt(state))
     assert not claim(ledger, run_id, 0)
     ledger.close_run(run_id, finished=True, note="", verified=None)
     assert not claim(ledger, open_run(ledger), 0)
@@ -81,19 +125,19 @@ def test_a_group_that_certainly_does_not_exist_is_claimed_again(ledger: Ledger, 
     """Refused, or never left: it may be sent again."""
     run_id = open_run(ledger)
     assert claim(ledger, run_id, 0)
-    ledger.record(run_id, 0, receipt(state))
+    record(ledger, run_id, 0, receipt(state))
     assert claim(ledger, run_id, 0)
 
 
 def test_making_again_is_possible_once(ledger: Ledger) -> None:
     """Only while the receipt that was known when it was planned is still the newest."""
-    ledger.record(open_run(ledger), 0, receipt(State.CREATED))
+    record(ledger, open_run(ledger), 0, receipt(State.CREATED))
     known = ledger.entries(ACCOUNT)[APP, "group-0"].receipt
     assert not claim(ledger, open_run(ledger, again_after=known - 1), 0)
     again, colleague = open_run(ledger, again_after=known), open_run(ledger, again_after=known)
     assert ledger.run_table(again)["before"].tolist() == ["", "", ""]
     assert claim(ledger, again, 0)
-    ledger.record(again, 0, receipt(State.CREATED))
+    record(ledger, again, 0, receipt(State.CREATED))
     assert not claim(ledger, again, 0)
     assert not claim(ledger, colleague, 0)
     assert ledger.run_table(colleague)["before"].tolist() == ["created", "", ""]
@@ -101,7 +145,7 @@ def test_making_again_is_possible_once(ledger: Ledger) -> None:
 
 def test_another_account_is_another_world(ledger: Ledger) -> None:
     """The key of a group is base address, API key, application, group name."""
-    ledger.record(open_run(ledger), 0, receipt(State.CREATED))
+    record(ledger, open_run(ledger), 0, receipt(State.CREATED))
     for other in (Account("other", "secret", ACCOUNT.base_url), Account("key", "secret", "http://127.0.0.1:2/voice")):
         assert ledger.entries(other) == {}
         assert claim(ledger, open_run(ledger, account=other), 0)
@@ -116,7 +160,7 @@ def test_of_many_threads_one_claims(ledger: Ledger) -> None:
 
     def claim_it() -> None:
         start.wait()
-        claimed.append(ledger.claim(run_id, 0, 0))
+        claimed.append(bool(ledger.exchange(run_id, NOBODY, wanted=[(0, 0)]).claimed))
 
     threads = [threading.Thread(target=claim_it) for _ in range(16)]
     for thread in threads:
@@ -128,7 +172,9 @@ def test_of_many_threads_one_claims(ledger: Ledger) -> None:
 
 def _claim_all(path: Path, run_id: int, number: int, results: multiprocessing.Queue[list[int]]) -> None:
     with Ledger(path) as ledger:
-        results.put([position for position in range(number) if ledger.claim(run_id, position, 0)])
+        owner = ledger.owner()
+        chunks = [[(at, 0) for at in range(first, min(first + 7, number))] for first in range(0, number, 7)]
+        results.put([at for chunk in chunks for at in ledger.exchange(run_id, owner.token, wanted=chunk).claimed])
 
 
 @pytest.mark.slow
@@ -187,9 +233,9 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
 def test_what_was_learnt_meanwhile_prevents_a_claim(ledger: Ledger) -> None:
     """Another process of the same run was refused: this one does not send the group again."""
     run_id = open_run(ledger)
-    assert ledger.claim(run_id, 0, 0)
-    ledger.record(run_id, 0, receipt(State.REFUSED, "-22"))
-    assert not ledger.claim(run_id, 0, 0)
+    assert ledger.exchange(run_id, NOBODY, wanted=[(0, 0)]).claimed
+    record(ledger, run_id, 0, receipt(State.REFUSED, "-22"))
+    assert not ledger.exchange(run_id, NOBODY, wanted=[(0, 0)]).claimed
     assert claim(ledger, run_id, 0)
 
 
@@ -202,7 +248,7 @@ def test_a_ledger_that_was_deleted_is_noticed(ledger: Ledger, tmp_path: Path) ->
             Ledger(place).close()
             place.rename(ledger.path)
         with pytest.raises(LedgerError, match="deleted or replaced"):
-            ledger.claim(run_id, 0, 0)
+            ledger.exchange(run_id, NOBODY, wanted=[(0, 0)])
 
 
 def test_the_work_for_a_runs_table_grows_as_its_groups(ledger: Ledger) -> None:
@@ -296,7 +342,7 @@ def test_the_intent_is_on_disk_before_claim_returns(ledger: Ledger) -> None:
     run_id = open_run(ledger)
     claim(ledger, run_id, 0)
     with sqlite3.connect(ledger.path) as other:
-        assert other.execute("SELECT state FROM receipts").fetchall() == [("sending",)]
+        assert other.execute("SELECT position, owner FROM claims").fetchall() == [(0, NOBODY)]
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
     with ledger._transaction() as connection:
@@ -306,7 +352,7 @@ def test_the_intent_is_on_disk_before_claim_returns(ledger: Ledger) -> None:
 def test_run_table_keeps_the_order_of_the_plan(ledger: Ledger) -> None:
     """With the newest receipt of this run, and what was known elsewhere."""
     first = open_run(ledger)
-    ledger.record(first, 1, receipt(State.CREATED, "0", "success"))
+    record(ledger, first, 1, receipt(State.CREATED, "0", "success"))
     ledger.close_run(first, finished=True, note="", verified=None)
     second = open_run(ledger)
     table = ledger.run_table(second)

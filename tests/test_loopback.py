@@ -7,20 +7,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from itnio_nb.loopback import LoopbackServer, Request
+from itnio_nb.loopback import LoopbackServer, Reply, Request
 
 
-def echo(request: Request) -> tuple[int, dict[str, Any]]:
-    return 200, {
-        "method": request.method,
-        "path": request.path,
-        "body": request.body.decode(),
-        "x": request.header("X"),
-    }
+def echo(request: Request) -> Reply:
+    content = {"method": request.method, "path": request.path}
+    return Reply(200, content | {"body": request.body.decode(), "x": request.header("X")})
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def groups(*states: str, rows: list[int] | None = None, quantity: int = 10) -> p
     at = range(len(states))
     table = pd.DataFrame({column: [f"{column}-{number}" for number in at] for column in API_COLUMNS}, dtype=object)
     told = {"status": "0", "reason": [f"reason-{number}" for number in at], "advice": "advice", "at": "time"}
+    told["owner"] = "owner"
     return table.assign(quantity=quantity, state=list(states), row=rows or [number + 2 for number in at], **told)
 
 
@@ -87,9 +88,10 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
         ("", "create", "sending", "unknown", "sending in run R"),
         ("", "create", "refused", "planned", "not sent"),
         ("", "create", "", "planned", "not sent"),
+        ("", "in doubt", "planned", "planned", "not sent"),
     ]
     states, actions, before, expected, reasons = (list(column) for column in zip(*cases, strict=True))
-    raw = groups(*states).assign(action=actions, before=before, why="why", run="R", reason=["said"] + [""] * 7)
+    raw = groups(*states).assign(action=actions, before=before, why="why", run="R", reason=["said"] + [""] * 8)
     table = outcome_table(raw)
     assert table["state"].tolist() == expected
     assert table["reason"].tolist() == reasons
@@ -104,7 +106,9 @@ def test_what_is_being_sent_is_unknown_once_the_run_is_over() -> None:
     over = outcome_table(raw)
     assert over["state"].tolist() == ["unknown"]
     assert over["reason"].tolist() == ["sent, and what became of it was not recorded"]
-    assert "client.list_phones(appId)" in over["advice"].iloc[0]
+    assert "reconcile(ledger, client)" in over["advice"].iloc[0]
+    assert outcome_table(raw, living=["owner"])["state"].tolist() == ["sending"]
+    assert "1 being sent by another process, 0 not sent" in run_summary(raw, None, "", over=True)
 
 
 def written(folder: Path, frame: pd.DataFrame, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
