@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check tidy quick notebooks picture docs constraints clean
+.PHONY: demo lab test test-oldest check tidy quick notebooks picture docs bench constraints clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -47,6 +47,10 @@ picture: .venv/test
 # The table of faults and words, from the tests that meet each fault.
 docs: .venv/test
 	$(BIN)/python docs/make_fault_table.py
+
+# What costs what; prints tables.
+bench: .venv/test
+	$(BIN)/python benchmarks/reconcile.py
 
 # Pin the newest versions of everything, for all platforms.
 constraints: .venv/test

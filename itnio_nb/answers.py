@@ -52,7 +52,7 @@ STATUSES = {
         State.UNKNOWN,
         "Port program unusual",
         "Server fault: the server failed inside. It is not known whether the phones were created. "
-        "Look with client.list_phones(appId) before anything is sent again.",
+        "A run looks by itself; otherwise look with client.list_phones(appId) before anything is sent again.",
     ),
     "-20": Meaning(
         State.EXISTS,
@@ -78,7 +78,7 @@ UNDOCUMENTED = Meaning(
     State.UNKNOWN,
     "no reason given",
     "Status not documented: the API document does not list it. It is not known whether the phones were created. "
-    "Look with client.list_phones(appId) before anything is sent again.",
+    "A run looks by itself; otherwise look with client.list_phones(appId) before anything is sent again.",
 )
 NO_ANSWER = Meaning(
     State.UNKNOWN,
