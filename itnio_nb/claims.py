@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from itnio_nb.model import Receipt, State, now
 from itnio_nb.schema import NOT_RECORDED, NOT_RECORDED_ADVICE, claims, receipts, run_groups, runs, text_of
-from itnio_nb.views import places
+from itnio_nb.views import PLACES
 
 # A group in one of these states is not sent, whoever asks.
 _SETTLED = {State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN}
@@ -53,7 +53,7 @@ def exchange(
     """Do what `Ledger.exchange` says."""
     done = [*returned, *(at for at, _ in outcomes)]
     asked = [*done, *(at for at, _ in wanted)]
-    found = {place.position: place for place in connection.execute(places(run_id, asked))} if asked else {}
+    found = _find(connection, run_id, asked)
     _add_receipts(connection, [(found[at].group_id, run_id, at, receipt) for at, receipt in outcomes])
     if done:
         ours = (claims.c.group_id.in_([found[at].group_id for at in done]), claims.c.owner == owner)
@@ -68,6 +68,14 @@ def exchange(
     newer = (receipts.c.id > since, receipts.c.run_id == run_id)
     news = connection.execute(sa.select(*columns).where(*newer).order_by(receipts.c.id)).all()
     return Exchange(claimed, held, [News(*row) for row in news])
+
+
+def _find(connection: sa.Connection, run_id: int, positions: Sequence[int]) -> dict[int, sa.Row[Any]]:
+    """Return what is known of some groups of a run, by position."""
+    if not positions:
+        return {}
+    rows = connection.execute(PLACES, {"run_id": run_id, "positions": list(positions)})
+    return {place.position: place for place in rows}
 
 
 def _may_be_sent(place: sa.Row[Any], seen: int) -> bool:
@@ -86,8 +94,7 @@ def bury(connection: sa.Connection, dead: Sequence[str]) -> None:
 
 def write_verdicts(connection: sa.Connection, run_id: int, verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Write what looking has told about groups of a run, where it still holds; return what was written."""
-    rows = connection.execute(places(run_id, [verdict.position for verdict in verdicts]))
-    found = {place.position: place for place in rows}
+    found = _find(connection, run_id, [verdict.position for verdict in verdicts])
     held = [v for v in verdicts if found[v.position].receipt == v.known and not found[v.position].owner]
     _add_receipts(connection, [(found[v.position].group_id, run_id, v.position, v.receipt) for v in held])
     again = [found[v.position].group_id for v in held if v.receipt.state is State.PLANNED]

@@ -58,14 +58,14 @@ class Crew:
     def collect(self, seconds: float, *, hungry: bool) -> tuple[list[tuple[int, Receipt]], list[int], bool]:
         """Wait for work to record, at most so long; return outcomes, positions that come back unsent, and idleness.
 
-        Outcomes are gathered until they are half as many as workers, or the time is up; at once where it runs out of
+        Outcomes are gathered until there is one for each worker, or the time is up; at once where it runs out of
         groups while there are more (`hungry`), or has nothing left to do.
         """
 
         def is_time() -> bool:
             idle = not self._under_way and not self._ready
             starving = hungry and len(self._ready) <= self.size and not self.halt.is_set()
-            return idle or starving or self._error is not None or 2 * len(self._outcomes) >= self.size
+            return idle or starving or self._error is not None or len(self._outcomes) >= self.size
 
         with self._changed:
             self._changed.wait_for(is_time, seconds)

@@ -19,13 +19,14 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.claims import Exchange, Verdict, bury, exchange, write_verdicts
+from itnio_nb.disk import RESERVE, file_identity, network_kind, room
 from itnio_nb.errors import LedgerError, why
 from itnio_nb.model import API_COLUMNS, Receipt, State, now
-from itnio_nb.owners import Owner, forget, lives
+from itnio_nb.owners import Owner, lives
 from itnio_nb.schema import (
     accounts,
     claims,
-    file_identity,
+    empty_log,
     find_account,
     find_groups,
     free_name,
@@ -73,6 +74,8 @@ class Ledger:
             self.path.touch(mode=0o600)
         except OSError as error:
             raise self._error(error.strerror or str(error)) from None
+        if kind := network_kind(self.path.parent):
+            raise self._error(f"its folder is on a network, {kind}, where two programs could spoil it")
         self._file = file_identity(self.path)
         self._engine = open_engine(self.path)
         self._writer = self._engine.execution_options(itnio_write=True)
@@ -209,8 +212,6 @@ class Ledger:
             return
         with self._transaction(write=True) as connection:
             bury(connection, dead)
-        for owner in dead:
-            forget(self.path, owner)
 
     def exchange(
         self,
@@ -229,8 +230,11 @@ class Ledger:
         receipt that the caller has seen, 0 for none). A group is claimed if nobody else holds it, nothing was learnt
         of it since, and it is not created, existing, partial or unknown (unless it was planned to be made again
         after that very receipt): of all threads and processes one alone gets it. `since` is the last receipt that
-        the caller knows of this run.
+        the caller knows of this run. Raises `LedgerError` if there is something wanted and so little room on the
+        disk that outcomes might not be recorded: sending stops before recording does.
         """
+        if wanted:
+            self._require_room()
         writes = bool(outcomes or returned or wanted)
         with self._transaction(write=writes) as connection:
             return exchange(connection, run_id, owner, outcomes, returned, wanted, since)
@@ -263,6 +267,18 @@ class Ledger:
         with self._transaction(write=True) as connection:
             connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
 
+    def _require_room(self) -> None:
+        log = self.path.with_name(f"{self.path.name}-wal")
+        try:
+            if room(self.path, log) >= RESERVE:
+                return
+            empty_log(self._engine)
+            free = room(self.path, log)
+        except OSError as error:
+            raise self._error(why(error)) from None
+        if free < RESERVE:
+            raise self._error(f"its disk is full: {max(0, free) // 1024:,} KiB are left")
+
     def _frame(self, query: sa.Select[Any]) -> pd.DataFrame:
         with self._transaction() as connection:
             result = connection.execute(query)
@@ -281,8 +297,10 @@ class Ledger:
             raise self._error(str(getattr(error, "orig", None) or error)) from None
 
     def _error(self, why: str) -> LedgerError:
+        damaged = "malformed" in why or "not a database" in why
+        mend = "keep it, restore an earlier copy" if damaged else "mend the file or its folder"
         return LedgerError(
-            f"The ledger {self.path} cannot be used ({why}): mend the file or its folder, "
+            f"The ledger {self.path} cannot be used ({why}): {mend}, "
             "or choose another with Ledger(path) or ITNIO_LEDGER. Nothing is sent without a ledger."
         )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from threading import Event
 
 from filelock import FileLock, Timeout
 
 _TICK = 0.1  # seconds between two tries to take a lock
+_OLD = 60.0  # seconds after which a lock file that nobody holds is taken away: by then its maker holds it, or is gone
 
 
 class Owner:
@@ -24,6 +27,7 @@ class Owner:
     """
 
     def __init__(self, ledger: Path) -> None:
+        _sweep(ledger)
         self.token = secrets.token_hex(8)  # never used again, so that a dead owner stays dead
         self._path = _lock_path(ledger, self.token)
         self._lock = _file_lock(self._path)
@@ -31,28 +35,35 @@ class Owner:
 
     def release(self) -> None:
         """Let go: from now on this owner is gone."""
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that has failed it stays, and says nothing
+            self._path.unlink(missing_ok=True)
         self._lock.release()
 
 
 def lives(ledger: Path, token: str) -> bool:
-    """Tell whether an owner still holds its lock."""
+    """Tell whether an owner still holds its lock; one whose file belongs to another user is taken to."""
     path = _lock_path(ledger, token)
-    if not path.exists():
-        return False
+    return path.exists() and _is_held(path)
+
+
+def _is_held(path: Path) -> bool:
     probe = _file_lock(path)
     try:
         probe.acquire(timeout=0)
-    except Timeout:
+    except (Timeout, PermissionError):
         return True
+    except OSError:
+        return False  # a disk that has failed: nobody can be at work on it
     probe.release()
     return False
 
 
-def forget(ledger: Path, token: str) -> None:
-    """Remove what a dead owner has left."""
-    with suppress(OSError):
-        _lock_path(ledger, token).unlink(missing_ok=True)
+def _sweep(ledger: Path) -> None:
+    """Take away the lock files of those who were killed."""
+    for path in ledger.parent.glob(f"{escape(ledger.name)}-*.lock"):
+        with suppress(OSError):  # somebody else takes it away
+            if time.time() - path.stat().st_mtime > _OLD and not _is_held(path):
+                path.unlink()
 
 
 @contextmanager
@@ -60,10 +71,13 @@ def alone(ledger: Path, what: str, stopping: Event) -> Iterator[None]:
     """Do something that of all processes one at a time may do; enter anyway once `stopping` is set."""
     lock = _file_lock(_lock_path(ledger, what))
     while not stopping.is_set():
-        with suppress(Timeout):
+        try:
             lock.acquire(timeout=0)
             break
-        stopping.wait(_TICK)
+        except Timeout:
+            stopping.wait(_TICK)
+        except OSError:
+            break  # a disk that has failed: the ledger says so when it is used
     try:
         yield
     finally:

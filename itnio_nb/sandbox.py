@@ -39,6 +39,7 @@ class Served(NamedTuple):
     app_id: str
     fault: str  # the fault that it met, "" for none
     status: str  # what came of it on the server, "" where it did not get that far
+    at: float  # when it came in, Unix time of this machine
 
 
 class Sandbox:
@@ -66,7 +67,7 @@ class Sandbox:
     `stall`              seconds for which a stalled request is kept waiting
 
     `served` counts the answers by (call, status), such as `served["sipAdd", "0"]`; one that a fault took the place
-    of is counted under the fault. `log` has every request in order: `call group app_id fault status`.
+    of is counted under the fault. `log` has every request in order: `call group app_id fault status at`.
     """
 
     app_id = "4luaKsL2"
@@ -223,6 +224,7 @@ class Sandbox:
 
     def _serve(self, name: str, call: Callable[[str, dict[str, Any]], Any], request: Request) -> Reply:
         """Do what a request asks for, unless a fault prevents it; answer, unless a fault prevents that."""
+        at = time.time()
         body = json_object(request.body)
         listing = name == "sipQuery"
         subject = str((body or {}).get("current", 1) if listing else (body or {}).get("groupName"))
@@ -245,7 +247,7 @@ class Sandbox:
                 key = request.header("Api-Key"), app_id
                 self._hidden.setdefault(key, Counter())[subject] = LATE_LISTINGS
             self.served[name, shown if spoilt is reply else fault] += 1
-            self.log.append(Served(name, subject, app_id, fault, status))
+            self.log.append(Served(name, subject, app_id, fault, status, at))
         return spoilt
 
     def _page(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -112,15 +114,6 @@ def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
     return Path(text.removeprefix("sqlite:///")).resolve()
 
 
-def file_identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells this file from another of the same name, None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def open_engine(path: Path) -> sa.Engine:
     """Return an engine for a SQLite file whose transactions take the write lock first where they ask for it.
 
@@ -130,6 +123,16 @@ def open_engine(path: Path) -> sa.Engine:
     sa.event.listen(engine, "connect", _set_up)
     sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def empty_log(engine: sa.Engine) -> None:
+    """Bring what is in SQLite's log into the file, and give the log's room back, unless others read it."""
+    connection = engine.raw_connection()
+    try:
+        with suppress(sqlite3.Error):
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
 
 
 def open_schema(connection: sa.Connection, path: Path) -> None:

@@ -94,7 +94,7 @@ class Transport:
     @property
     def clock_difference(self) -> str:
         """How far this machine's clock is off, in words; "" as long as the server has not refused a timestamp."""
-        if not self._offset:
+        if abs(self._offset) < _CLOCK_SLACK:
             return ""
         side = "behind" if self._offset > 0 else "ahead of"
         return f"this machine's clock is {duration(abs(self._offset))} {side} the server's"

@@ -93,8 +93,7 @@ def groups_of_run(run_id: int) -> sa.Select[Any]:
     return selected.order_by(run_groups.c.position)
 
 
-def places(run_id: int, positions: list[int]) -> sa.Select[Any]:
-    """Select what must be known of some groups of a run before one is claimed or recorded."""
+def _places() -> sa.Select[Any]:
     columns = [
         run_groups.c.position,
         run_groups.c.group_id,
@@ -106,7 +105,10 @@ def places(run_id: int, positions: list[int]) -> sa.Select[Any]:
     joined = run_groups.outerjoin(newest, newest.c.id == _newest_of(run_groups.c.group_id)).outerjoin(
         claims, claims.c.group_id == run_groups.c.group_id
     )
-    chosen = (run_groups.c.run_id == run_id, run_groups.c.position.in_(positions))
+    chosen = (
+        run_groups.c.run_id == sa.bindparam("run_id"),
+        run_groups.c.position.in_(sa.bindparam("positions", expanding=True)),
+    )
     return sa.select(*columns).select_from(joined).where(*chosen)
 
 
@@ -139,3 +141,8 @@ def _tried(group_id: sa.Column[int]) -> Any:
     lost = receipts.alias("lost")
     unanswered = (lost.c.group_id == group_id, lost.c.state == State.UNKNOWN, lost.c.status != _TAKEN)
     return sa.exists().where(*unanswered)
+
+
+# What must be known of some groups (`positions`) of a run (`run_id`) before one is claimed or recorded. Made once:
+# every exchange asks it.
+PLACES = _places()

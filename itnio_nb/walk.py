@@ -45,6 +45,8 @@ class Walk:
         self._seen = max(self._newest, default=0)
         unsent = left_to_send(kept, table)
         self._queue = deque(unsent.index[unsent].tolist())
+        # Refused once, for what the operator has mended since: sent again, unless others have learnt more of it.
+        self._mended = {at for at in self._queue if self._states[at] is State.REFUSED}
         self._workers = max(1, min(workers, len(self._groups)))
         self._pace, self._brake = Pace(rate), Brake()
         self._resent: Counter[int] = Counter()
@@ -142,7 +144,8 @@ class Walk:
         wanted: list[tuple[int, int]] = []
         while self._queue and len(wanted) < room:
             at = self._queue.popleft()
-            if self._groups[at].app_id not in self._full:
+            sendable = self._states[at] is State.PLANNED or at in self._mended
+            if sendable and self._groups[at].app_id not in self._full:
                 wanted.append((at, self._newest[at]))
         return wanted
 
@@ -180,6 +183,7 @@ class Walk:
             for receipt, at, state, _ in found.news:
                 self._set_state(at, State(state))
                 self._newest[at] = self._seen = receipt
+                self._mended.discard(at)
         return found
 
     def _set_state(self, at: int, state: State) -> None:
