@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check tidy quick notebooks picture docs bench constraints clean
+.PHONY: demo lab test test-oldest check tidy quick notebooks picture docs torture bench constraints clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -48,9 +48,14 @@ picture: .venv/test
 docs: .venv/test
 	$(BIN)/python docs/make_fault_table.py
 
+# Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round.
+torture: .venv/test
+	ITNIO_PROGRESS=off $(BIN)/python tests/torture.py --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
+
 # What costs what; prints tables.
 bench: .venv/test
 	$(BIN)/python benchmarks/reconcile.py
+	$(BIN)/python benchmarks/ledger.py
 
 # Pin the newest versions of everything, for all platforms.
 constraints: .venv/test

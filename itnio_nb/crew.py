@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from itnio_nb.answers import stops
 from itnio_nb.client import Client
@@ -37,23 +37,25 @@ class Crew:
         self._under_way = 0
         self._dismissed = False
         self._error: BaseException | None = None
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._more_work = threading.Condition(lock)  # for the workers
+        self._more_news = threading.Condition(lock)  # for the one who collects: woken only when it is time
+        self._hungry = False
         self.size = size
         self._threads = [threading.Thread(target=self._work, name=f"worker-{at}", daemon=True) for at in range(size)]
         for thread in self._threads:
             thread.start()
 
-    def hand_over(self, positions: Iterable[int]) -> None:
+    def hand_over(self, positions: Sequence[int]) -> None:
         """Give it groups to send; each has been claimed."""
-        with self._changed:
+        with self._more_work:
             self._ready.extend(positions)
-            self._changed.notify_all()
+            self._more_work.notify(len(positions))
 
     def room(self) -> int:
         """Return how many more groups it should be handed, so that nobody waits: a window of two for each worker."""
-        with self._changed:
-            short = len(self._ready) <= self.size
-            return 2 * self.size - len(self._ready) if short and not self.halt.is_set() else 0
+        with self._more_work:
+            return 2 * self.size - len(self._ready) if self._runs_out() else 0
 
     def collect(self, seconds: float, *, hungry: bool) -> tuple[list[tuple[int, Receipt]], list[int], bool]:
         """Wait for work to record, at most so long; return outcomes, positions that come back unsent, and idleness.
@@ -61,48 +63,55 @@ class Crew:
         Outcomes are gathered until there is one for each worker, or the time is up; at once where it runs out of
         groups while there are more (`hungry`), or has nothing left to do.
         """
-
-        def is_time() -> bool:
-            idle = not self._under_way and not self._ready
-            starving = hungry and len(self._ready) <= self.size and not self.halt.is_set()
-            return idle or starving or self._error is not None or len(self._outcomes) >= self.size
-
-        with self._changed:
-            self._changed.wait_for(is_time, seconds)
+        with self._more_news:
+            self._hungry = hungry
+            self._more_news.wait_for(self._is_time, seconds)
             if self._error is not None:
                 raise self._error
             outcomes, self._outcomes = self._outcomes, []
             returned, self._returned = self._returned, []
-            return outcomes, returned, not self._under_way and not self._ready
+            return outcomes, returned, self._is_idle()
 
     def dismiss(self) -> None:
         """Send the workers home; return when the last answer is here."""
-        with self._changed:
+        with self._more_work:
             self._dismissed = True
-            self._changed.notify_all()
+            self._more_work.notify_all()
         for thread in self._threads:
             thread.join()
 
+    def _is_idle(self) -> bool:
+        return not self._under_way and not self._ready
+
+    def _runs_out(self) -> bool:
+        return len(self._ready) <= self.size and not self.halt.is_set()
+
+    def _is_time(self) -> bool:
+        enough = len(self._outcomes) >= self.size or self._error is not None
+        return enough or self._is_idle() or (self._hungry and self._runs_out())
+
     def _work(self) -> None:
         while (at := self._take()) is not None:
-            receipt = None
+            receipt, error = None, None
             try:
                 receipt = self._send(self._groups[at])
-            except BaseException as error:  # noqa: BLE001 - kept for the run, which raises it
-                with self._changed:
-                    self._error = self._error or error
-                    self.halt.set()
-            with self._changed:
+            except BaseException as failed:  # noqa: BLE001 - kept for the run, which raises it
+                error = failed
+                self.halt.set()
+            with self._more_news:
                 self._under_way -= 1
-                if receipt is not None:
+                if error is not None:
+                    self._error = self._error or error
+                elif receipt is not None:
                     self._outcomes.append((at, receipt))
-                elif self._error is None:
+                else:
                     self._returned.append(at)
-                self._changed.notify_all()
+                if self._is_time():
+                    self._more_news.notify()
 
     def _take(self) -> int | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._ready or self._dismissed)
+        with self._more_work:
+            self._more_work.wait_for(lambda: self._ready or self._dismissed)
             if not self._ready:
                 return None
             self._under_way += 1
