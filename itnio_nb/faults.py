@@ -7,7 +7,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from itnio_nb.loopback import Reply
 
@@ -43,6 +43,17 @@ CLOCK_JUMP = 2700.0  # seconds; a timestamp may be 1,800 off
 LATE_LISTINGS = 3
 _QUERY = "query:"
 _DRIP = 0.01  # seconds between two bytes of a slow answer
+
+
+class Served(NamedTuple):
+    """What one request asked for and met."""
+
+    call: str  # sipAdd or sipQuery
+    group: str  # the group's name; of a listing, the page
+    app_id: str
+    fault: str  # the fault that it met, "" for none
+    status: str  # what came of it on the server, "" where it did not get that far
+    at: float  # when it came in, Unix time of this machine
 
 
 class Faults:

@@ -15,10 +15,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from itnio_nb.books import Books
-from itnio_nb.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, spoil, status_for, works
+from itnio_nb.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, Served, spoil, status_for, works
 from itnio_nb.loopback import LoopbackServer, Reply, Request
 from itnio_nb.rulebook import REASONS, Refusal, halved, is_digits, json_object, name_of, required, whole_number
 from itnio_nb.signing import Account
@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 # A page of another site may reach this port through a name of its own: it is not answered.
 _HOSTS = ("", "127.0.0.1", "localhost", "[::1]")
 _ALPHABET = string.ascii_letters + string.digits
-
-
-class Served(NamedTuple):
-    """What one request asked for and met."""
-
-    call: str  # sipAdd or sipQuery
-    group: str  # the group's name; of a listing, the page
-    app_id: str
-    fault: str  # the fault that it met, "" for none
-    status: str  # what came of it on the server, "" where it did not get that far
-    at: float  # when it came in, Unix time of this machine
 
 
 class Sandbox:
