@@ -50,7 +50,7 @@ docs: .venv/test
 
 # Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round.
 torture: .venv/test
-	ITNIO_PROGRESS=off $(BIN)/python tests/torture.py --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
+	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python tests/torture.py --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
 
 # What costs what; prints tables.
 bench: .venv/test

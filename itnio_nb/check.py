@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
+from itnio_nb.damage import (
+    ASCII_DAMAGE,
+    NAME_DAMAGE,
+    Found,
+    alike,
+    lost_names,
+    lost_numbers,
+    shared_number,
+    shorter_numbers,
+    skeletons,
+)
 from itnio_nb.errors import InputError
 from itnio_nb.model import (
     API_COLUMNS,
@@ -16,19 +27,32 @@ from itnio_nb.model import (
     Limits,
     Repair,
     Source,
-    as_text,
+    cell_text,
     count,
     split_orders,
 )
+from itnio_nb.texts import (
+    Column,
+    are_digits,
+    codes,
+    column_of,
+    contains,
+    distinct,
+    has_controls,
+    integers,
+    is_ascii,
+    lengths,
+    matches,
+    objects,
+    replaced,
+    some,
+)
 
 _NAMES = {"groupName": "group name", "phoneName": "phone name"}
-_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
-# Whole numbers that fit where orders are split; leading zeros are harmless.
-_WHOLE = r"0*[0-9]{1,9}"
-
-# One rule's result: where it strikes (a mask over the rows), in which column, the problem and the advice:
-# one text for all, or a list with one for each row that it strikes.
-_Found = tuple[np.ndarray, str, str | list[str], str | list[str]]
+_CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
+_PLACES = {name: place for place, name in enumerate(API_COLUMNS)}
+_FITTING = 18  # digits of a quantity that fit where orders are split
+_HUGE = 10**18
 
 
 def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
@@ -49,13 +73,20 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     twice = [column for column in API_COLUMNS if isinstance(orders[column], pd.DataFrame)]
     if twice:
         raise InputError(f"The orders have more than one column {', '.join(twice)}: drop all but one.")
-    text = as_text(orders[list(API_COLUMNS)])
+    text = {name: column_of(orders[name], cell_text)[0] for name in API_COLUMNS}
+    rows = orders.index.to_numpy()
     number = _whole_numbers(text["quantity"])
     phones = np.where((number < 1) | (number > limits.order_max), 1, number)  # an unusable quantity splits nothing
-    found = [*_name_findings(text, limits), *_quantity_findings(text, number, limits), *_number_findings(text, limits)]
-    found += [*_application_findings(text), *_split_findings(text, phones, limits)]
-    found += _duplicate_findings(text, phones, limits)
-    return _table(text, found, _repaired(orders, text))
+    parts = -(-phones // limits.group_max)
+    found = list(_quantity_findings(text["quantity"], number, limits))
+    found += _number_findings(text["displayNum"], parts, limits)
+    found += _application_findings(text["appId"])
+    apps = codes(text["appId"])
+    for name, noun in _NAMES.items():
+        found += _name_findings(name, noun, text[name], limits)
+        found += _split_findings(name, noun, text[name], parts, limits)
+        found += _twins(name, noun, text, apps, phones, rows, limits)
+    return _table(text, rows, found, _repaired(orders, text))
 
 
 def invalid_rows(findings: pd.DataFrame) -> list[int]:
@@ -63,145 +94,225 @@ def invalid_rows(findings: pd.DataFrame) -> list[int]:
     return findings["row"][findings["severity"] == "error"].drop_duplicates().tolist()
 
 
-def _table(text: pd.DataFrame, found: list[_Found], repaired: list[tuple[int, Repair]]) -> pd.DataFrame:
+def _table(
+    text: dict[str, Column], rows: np.ndarray, found: list[Found], repaired: list[tuple[int, Repair]]
+) -> pd.DataFrame:
     """Put all findings into one table, in the order of rows, then of columns."""
-    parts = [_columns(text, *finding) for finding in found]
-    parts.append(
-        (
-            np.array([at for at, _ in repaired], dtype=np.intp),
-            np.array([repair.column for _, repair in repaired], dtype=object),
-            np.array([repair.before for _, repair in repaired], dtype=object),
-            np.array([repair.how for _, repair in repaired], dtype=object),
-            np.array([repair.advice for _, repair in repaired], dtype=object),
-            np.full(len(repaired), "repaired", dtype=object),
-        )
+    parts = [_columns(text, finding) for finding in found if finding.where.any()]
+    if repaired:
+        _, columns, before, _, hows, advices = zip(*(repair for _, repair in repaired), strict=True)
+        at = np.array([at for at, _ in repaired], dtype=np.intp)
+        place = np.array([_PLACES[name] for name in columns], dtype=np.intp)
+        parts.append((at, place, *(_filled(len(at), cells) for cells in (before, hows, advices, "repaired"))))
+    if not parts:
+        nothing = np.array([], dtype=np.intp)
+        parts = [(nothing, nothing, *(np.array([], dtype=object) for _ in range(4)))]
+    at, place, value, problem, advice, severity = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.lexsort((place, at))
+    column = np.array(API_COLUMNS, dtype=object)[place]
+    columns = (rows[at], column, value, problem, advice, severity)
+    return pd.DataFrame(
+        {
+            name: pd.Series(array[order], dtype=None if name == "row" else object)
+            for name, array in zip(FINDING_COLUMNS, columns, strict=True)
+        }
     )
-    at, column, value, problem, advice, severity = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    number = pd.Series(column, dtype=object).map({name: number for number, name in enumerate(API_COLUMNS)}).to_numpy()
-    order = np.lexsort((number, at))
-    columns = (text.index.to_numpy()[at], column, value, problem, advice, severity)
-    return pd.DataFrame({name: array[order] for name, array in zip(FINDING_COLUMNS, columns, strict=True)})
 
 
-def _columns(
-    text: pd.DataFrame, where: np.ndarray, column: str, problem: str | list[str], advice: str | list[str]
-) -> tuple[np.ndarray, ...]:
-    """Return the findings of one rule as arrays: position, column, value, problem, advice, severity."""
-    at = np.flatnonzero(where)
-    cells = (column, text[column].to_numpy(dtype=object)[at], problem, advice, "error")
-    return at, *(_filled(len(at), cell) for cell in cells)
+def _columns(text: dict[str, Column], finding: Found) -> tuple[np.ndarray, ...]:
+    """Return the findings of one rule as arrays: position, place of the column, value, problem, advice, severity."""
+    at = np.flatnonzero(finding.where)
+    value = objects(some(text[finding.column], at))
+    place = np.full(len(at), _PLACES[finding.column], dtype=np.intp)
+    return at, place, *(_filled(len(at), cell) for cell in (value, finding.problem, finding.advice, finding.severity))
 
 
-def _filled(size: int, cell: str | list[str] | np.ndarray) -> np.ndarray:
+def _filled(size: int, cell: str | Sequence[str] | np.ndarray) -> np.ndarray:
     array = np.empty(size, dtype=object)
     array[:] = cell
     return array
 
 
-def _repaired(orders: pd.DataFrame, text: pd.DataFrame) -> list[tuple[int, Repair]]:
+def _repaired(orders: pd.DataFrame, text: dict[str, Column]) -> list[tuple[int, Repair]]:
     """Return each repair with its position, if the row is still here and the cell as it was mended."""
     source = orders.attrs.get(SOURCE)
     if not isinstance(source, Source) or not source.repairs:
         return []
-    at = {row: position for position, row in enumerate(text.index)}
-    cells = {column: text[column].tolist() for column in API_COLUMNS}
-    placed = [(at[repair.row], repair) for repair in source.repairs if repair.row in at]
-    return [(position, repair) for position, repair in placed if cells[repair.column][position] == repair.after]
+    at = orders.index.get_indexer(pd.Index([repair.row for repair in source.repairs]))
+    placed = [(place, repair) for place, repair in zip(at.tolist(), source.repairs, strict=True) if place >= 0]
+    kept: list[tuple[int, Repair]] = []
+    for name in API_COLUMNS:
+        ours = [one for one in placed if one[1].column == name]
+        now = objects(some(text[name], np.array([place for place, _ in ours], dtype=np.intp)))
+        kept += [one for one, cell in zip(ours, now, strict=True) if cell == one[1].after]
+    return kept
 
 
-def _name_findings(text: pd.DataFrame, limits: Limits) -> Iterator[_Found]:
+def _spread(found: Iterable[Found], at: np.ndarray, size: int) -> Iterator[Found]:
+    """Bring what was found in some of the rows back to where these rows are."""
+    for finding in found:
+        where = np.zeros(size, dtype=bool)
+        where[at[finding.where]] = True
+        yield finding._replace(where=where)
+
+
+def _name_findings(column: str, noun: str, texts: Column, limits: Limits) -> Iterator[Found]:
     allowed = f"{limits.name_min} to {limits.name_max} characters are allowed"
-    for column, noun in _NAMES.items():
-        names = text[column]
-        length = names.str.len().to_numpy()
-        short, long = (length > 0) & (length < limits.name_min), length > limits.name_max
-        yield length == 0, column, "is empty", f"Fill in the {noun}: {allowed}."
-        yield short, column, _lengths(length[short], "character", allowed), f"Lengthen the {noun}."
-        yield long, column, _lengths(length[long], "character", allowed), f"Shorten the {noun}."
-        yield from _control_findings(text, column, noun)
+    length = lengths(texts)
+    short, long = (length > 0) & (length < limits.name_min), length > limits.name_max
+    yield Found(length == 0, column, "is empty", f"Fill in the {noun}: {allowed}.")
+    yield Found(short, column, _lengths(length[short], "character", allowed), f"Lengthen the {noun}.")
+    yield Found(long, column, _lengths(length[long], "character", allowed), f"Shorten the {noun}.")
+    yield from _text_damage(column, noun, texts)
 
 
 def _lengths(length: np.ndarray, unit: str, allowed: str) -> list[str]:
-    return [f"has {count(int(number), unit)}; {allowed}" for number in length]
+    return [f"has {number} {unit}{'s' * (number != 1)}; {allowed}" for number in length.tolist()]
 
 
-def _control_findings(text: pd.DataFrame, column: str, noun: str) -> Iterator[_Found]:
-    broken = text[column].str.contains(_CONTROL, regex=True).to_numpy(dtype=bool)
-    yield broken, column, "contains a line break or another control character", f"Type the {noun} again on one line."
+def _text_damage(column: str, noun: str, texts: Column) -> Iterator[Found]:
+    """Look for control characters and damage, both rare, in the few cells that have any of them."""
+    plain = is_ascii(texts) and not has_controls(texts)
+    at = np.flatnonzero(matches(texts, ASCII_DAMAGE if plain else f"{_CONTROL}|{NAME_DAMAGE}"))
+    if len(at):
+        suspect = some(texts, at)
+        again = f"Type the {noun} again on one line."
+        broken = Found(matches(suspect, _CONTROL), column, "contains a line break or another control character", again)
+        yield from _spread([broken, *lost_names(column, noun, suspect)], at, len(texts))
 
 
-def _quantity_findings(text: pd.DataFrame, number: np.ndarray, limits: Limits) -> Iterator[_Found]:
-    empty = text["quantity"].eq("").to_numpy()
-    yield empty, "quantity", "is empty", "Fill in how many phones: a whole number from 1."
-    yield ~empty & (number < 0), "quantity", "is not a whole number", "Write how many phones in digits, such as 30."
-    yield number == 0, "quantity", "asks for no phone", "Write a whole number from 1, or delete the row."
-    yield (
-        number > limits.order_max,
-        "quantity",
-        f"is more than {limits.order_max:,} phones in one order",
-        "Look whether another column slipped in here; spread a true order of that size over several rows.",
-    )
+def _quantity_findings(texts: Column, number: np.ndarray, limits: Limits) -> Iterator[Found]:
+    column, empty = "quantity", lengths(texts) == 0
+    strange = np.flatnonzero(~empty & (number < 0))
+    lost = list(_spread(lost_numbers(column, some(texts, strange)), strange, len(texts)))
+    told = np.logical_or.reduce([finding.where for finding in lost])
+    yield from lost
+    yield Found(empty, column, "is empty", "Fill in how many phones: a whole number from 1.")
+    whole = "Write how many phones in digits, such as 30."
+    yield Found(~empty & (number < 0) & ~told, column, "is not a whole number", whole)
+    yield Found(number == 0, column, "asks for no phone", "Write a whole number from 1, or delete the row.")
+    most = f"is more than {limits.order_max:,} phones in one order"
+    slipped = "Look whether another column slipped in here; spread a true order of that size over several rows."
+    yield Found(number > limits.order_max, column, most, slipped)
 
 
-def _whole_numbers(quantity: pd.Series) -> np.ndarray:
+def _whole_numbers(texts: Column) -> np.ndarray:
     """Return the quantities as integers, -1 for what is none."""
-    whole = quantity.str.fullmatch(_WHOLE).to_numpy(dtype=bool)
-    huge = quantity.str.fullmatch(r"[0-9]+").to_numpy(dtype=bool) & ~whole
-    return np.where(huge, np.iinfo(np.int64).max, quantity.where(whole, "-1").astype("int64").to_numpy())
+    digits, length = are_digits(texts), lengths(texts)
+    short = digits & (length <= _FITTING)
+    numbers = np.full(len(texts), -1, dtype=np.int64)
+    numbers[short] = integers(some(texts, np.flatnonzero(short)))
+    for at in np.flatnonzero(digits & ~short):  # leading zeros are harmless
+        numbers[at] = min(int(texts[int(at)].as_py()[-4000:]), _HUGE)
+    return numbers
 
 
-def _number_findings(text: pd.DataFrame, limits: Limits) -> Iterator[_Found]:
-    number = text["displayNum"]
-    empty = number.eq("").to_numpy()
-    digits = number.str.fullmatch("[0-9]+").to_numpy(dtype=bool)
-    length = number.str.len().to_numpy()
+def _number_findings(texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[Found]:
+    column, length = "displayNum", lengths(texts)
+    empty, digits = length == 0, are_digits(texts)
     allowed = f"{limits.display_min} to {limits.display_max} digits are allowed"
     wrong = digits & ((length < limits.display_min) | (length > limits.display_max))
     if limits.display_required:
-        yield empty, "displayNum", "is empty", f"Fill in the display number: {allowed}."
-    yield ~empty & ~digits, "displayNum", "holds more than the digits 0 to 9", f"Write digits only: {allowed}."
+        yield Found(empty, column, "is empty", f"Fill in the display number: {allowed}.")
+    strange = np.flatnonzero(~empty & ~digits)
+    lost = list(_spread(lost_numbers(column, some(texts, strange)), strange, len(texts)))
+    told = np.logical_or.reduce([finding.where for finding in lost])
+    yield from lost
+    other = ~empty & ~digits & ~told
+    yield Found(other, column, "holds more than the digits 0 to 9", f"Write digits only: {allowed}.")
     problem = _lengths(length[wrong], "digit", allowed)
-    yield wrong, "displayNum", problem, "Write the whole number with its area code, digits only."
+    yield Found(wrong, column, problem, "Write the whole number with its area code, digits only.")
+    yield from shorter_numbers(texts, digits & ~wrong)
+    yield from shared_number(texts, digits & ~wrong, parts)
 
 
-def _application_findings(text: pd.DataFrame) -> Iterator[_Found]:
-    yield text["appId"].eq("").to_numpy(), "appId", "is empty", "Fill in the id of the voice application."
-    yield from _control_findings(text, "appId", "application id")
+def _application_findings(texts: Column) -> Iterator[Found]:
+    yield Found(lengths(texts) == 0, "appId", "is empty", "Fill in the id of the voice application.")
+    different, code = distinct(texts)  # few: each is looked at once
+    for finding in _text_damage("appId", "application id", different):
+        yield finding._replace(where=finding.where[code])
 
 
-def _split_findings(text: pd.DataFrame, phones: np.ndarray, limits: Limits) -> Iterator[_Found]:
+def _split_findings(column: str, noun: str, texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[Found]:
     """A name that splitting would make too long is a finding, never cut."""
-    parts = -(-phones // limits.group_max)
-    suffix = np.char.str_len(parts.astype(str)) + 1
-    for column, noun in _NAMES.items():
-        length = text[column].str.len().to_numpy()
-        long = (parts > 1) & (length <= limits.name_max) & (length + suffix > limits.name_max)
-        problem = [
-            f"is too long to be split: the last of its {count(int(number), 'group')} would have {int(size)} characters"
-            for number, size in zip(parts[long], (length + suffix)[long], strict=True)
-        ]
-        advice = [f"Shorten the {noun} to {limits.name_max - int(size)} characters." for size in suffix[long]]
-        yield long, column, problem, advice
+    split = np.flatnonzero(parts > 1)
+    if not len(split):
+        return
+    suffix = 2 + np.floor(np.log10(parts[split])).astype(int)  # an underscore and the digits of the last part
+    length = lengths(some(texts, split))
+    long = (length <= limits.name_max) & (length + suffix > limits.name_max)
+    problem = [
+        f"is too long to be split: the last of its {count(int(number), 'group')} would have {int(size)} characters"
+        for number, size in zip(parts[split][long], (length + suffix)[long], strict=True)
+    ]
+    advice = [f"Shorten the {noun} to {limits.name_max - int(size)} characters." for size in suffix[long]]
+    yield from _spread([Found(long, column, problem, advice)], split, len(texts))
 
 
-def _duplicate_findings(text: pd.DataFrame, phones: np.ndarray, limits: Limits) -> Iterator[_Found]:
-    groups = split_orders(text.assign(quantity=phones).reset_index(drop=True), limits)
-    rows = text.index.to_numpy()
-    for column, noun in _NAMES.items():
-        key = ["appId", column]
-        shared = groups[groups.duplicated(key, keep=False) & (groups[column] != "")]
-        first = shared.groupby(key, sort=False)[["row", "part"]].transform("first")
-        shared = shared.assign(first_row=first["row"], first_part=first["part"])
-        later = shared[shared["row"] != shared["first_row"]].drop_duplicates("row")
-        where = np.zeros(len(text), dtype=bool)
-        where[later["row"].to_numpy(dtype=np.intp)] = True
-        problem = [
-            _taken(noun, name, part, rows[stands], its_part)
-            for name, part, stands, its_part in zip(
-                later[column], later["part"], later["first_row"], later["first_part"], strict=True
-            )
-        ]
-        yield where, column, problem, f"Give one of the two rows another {noun}, or delete it."
+def _twins(
+    column: str,
+    noun: str,
+    text: dict[str, Column],
+    apps: np.ndarray,
+    phones: np.ndarray,
+    rows: np.ndarray,
+    limits: Limits,
+) -> Iterator[Found]:
+    """Find names that are there twice, also where splitting makes them, and names that only look so.
+
+    Looked for among the few rows that it may concern: those whose looks stand twice, and those that may meet a part.
+    """
+    looks = codes(skeletons(text[column]))
+    twice = pd.Series(apps.astype(np.int64) * len(looks) + looks).duplicated(keep=False).to_numpy(copy=True)
+    at = np.flatnonzero(twice)
+    names = some(text[column], at)
+    yield from _spread(alike(column, noun, apps[at], looks[at], codes(names), names, rows[at]), at, len(rows))
+    at = np.flatnonzero(twice | _may_meet_a_part(text[column], phones, limits))
+    if len(at):
+        yield from _spread(_duplicates(column, noun, text, at, phones, rows, limits), at, len(rows))
+
+
+def _may_meet_a_part(texts: Column, phones: np.ndarray, limits: Limits) -> np.ndarray:
+    """Return the rows whose name, or whose parts' names, splitting may have made twice.
+
+    A part ends in _2, _3, …: it may meet a name that ends so, if what stands before is the name of one that is
+    split. Two split ones whose parts meet are such a pair too: one name is the other's with such an end.
+    """
+    met = np.zeros(len(texts), dtype=bool)
+    split = np.flatnonzero(phones > limits.group_max)
+    ends = np.flatnonzero(contains(texts, "_")) if len(split) else split
+    if len(ends):
+        before = pd.Index(objects(replaced(some(texts, ends), "_[0-9]+$", "")))
+        own = pd.Index(objects(some(texts, split)))
+        met[split[own.isin(before)]] = True
+        met[ends[before.isin(own)]] = True
+    return met
+
+
+def _duplicates(
+    column: str,
+    noun: str,
+    text: dict[str, Column],
+    at: np.ndarray,
+    phones: np.ndarray,
+    rows: np.ndarray,
+    limits: Limits,
+) -> Iterator[Found]:
+    """Find duplicates among the orders at these positions; the first stands, each later row has the error."""
+    orders = pd.DataFrame({name: objects(some(text[name], at)) for name in API_COLUMNS}, dtype=object)
+    groups = split_orders(orders.assign(quantity=phones[at]), limits)
+    key = ["appId", column]
+    shared = groups[groups.duplicated(key, keep=False) & (groups[column] != "")]
+    first = shared.groupby(key, sort=False)[["row", "part"]].transform("first")
+    shared = shared.assign(first_row=first["row"], first_part=first["part"])
+    later = shared[shared["row"] != shared["first_row"]].drop_duplicates("row")
+    where = np.zeros(len(at), dtype=bool)
+    where[later["row"].to_numpy(dtype=np.intp)] = True
+    stands = rows[at[later["first_row"].to_numpy(dtype=np.intp)]]
+    columns = (later[column], later["part"], stands, later["first_part"])
+    told = zip(*(cells.tolist() for cells in columns), strict=True)
+    problem = [_taken(noun, *cells) for cells in told]
+    yield Found(where, column, problem, f"Give one of the two rows another {noun}, or delete it.")
 
 
 def _taken(noun: str, name: str, part: int, first_row: int, first_part: int) -> str:

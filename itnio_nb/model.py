@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -95,8 +96,7 @@ class Receipt:
     wait: float = 0.0  # seconds that the server asks all to wait before anything more is sent
 
 
-@dataclass(frozen=True)
-class Repair:
+class Repair(NamedTuple):
     """One cell that reading mended without loss."""
 
     row: int

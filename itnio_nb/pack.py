@@ -13,6 +13,7 @@ import pandas as pd
 from itnio_nb.errors import InputError, why
 from itnio_nb.files import replace_file
 from itnio_nb.model import SOURCE, Repair, Source
+from itnio_nb.texts import DTYPE
 
 _FORMAT = "itnio-nb plan"
 _VERSION = 1
@@ -36,13 +37,16 @@ def unpack_orders(packed: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the orders and findings that `pack_orders` packed."""
     kept = json.loads(packed)
     rows = pd.Index(kept["rows"], name="row", dtype="int64")
-    orders = pd.DataFrame(kept["cells"], index=rows, columns=kept["columns"], dtype=object)
+    orders = pd.DataFrame(kept["cells"], index=rows, columns=kept["columns"], dtype=object).astype(DTYPE)
     source = kept["source"]
     for name in ("headers", "columns"):
         source[name] = tuple(source[name])
-    source["repairs"] = tuple(Repair(**repair) for repair in source["repairs"])
+    # Earlier versions kept each repair with its names.
+    source["repairs"] = tuple(
+        Repair(**repair) if isinstance(repair, dict) else Repair(*repair) for repair in source["repairs"]
+    )
     orders.attrs[SOURCE] = Source(**source)
-    return orders, pd.DataFrame(**kept["findings"]).astype({"row": "int64"})
+    return orders, pd.DataFrame(**kept["findings"], dtype=object).astype({"row": "int64"})
 
 
 def write_plan_file(path: str | os.PathLike[str], contents: dict[str, Any]) -> Path:

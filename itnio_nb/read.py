@@ -1,22 +1,24 @@
-"""Tables in: a spreadsheet, a CSV file or a DataFrame becomes orders, as text, with nothing lost."""
+"""Tables in: a spreadsheet, a CSV file, pasted text or a DataFrame becomes orders, as text, with nothing lost."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Number
 from os import PathLike
-from pathlib import Path
 from typing import IO
 
 import numpy as np
 import pandas as pd
 
 from itnio_nb.errors import InputError
+from itnio_nb.headers import find_headers, known, plain, require_columns
+from itnio_nb.mend import mend
 from itnio_nb.model import API_COLUMNS, SOURCE, WIRE, Repair, Source, cell_text
+from itnio_nb.tables import Grid, grid_of, load
+from itnio_nb.texts import DTYPE, Column, are_digits, column_of, lengths, objects, replaced, series, some
 
 # The columns that result files add. They are dropped when such a file is read again.
 RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "itnio_advice", "itnio_sent_at")
@@ -24,18 +26,9 @@ RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "i
 # A cell that a spreadsheet would run as a formula. Result files put an apostrophe before it (and one more
 # before a cell that already looks like that), so that reading them again gives the very same text.
 _FORMULA_LIKE = re.compile(r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])")
-_FORMULA_GUARDED = re.compile(r"^'('*[=+\-@\t\r])")
-
-_ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """Cells as they stand; the index counts the spreadsheet's rows from 0."""
-
-    cells: pd.DataFrame
-    kind: str
-    details: str
+_GUARDED = r"^'('*[=+\-@\t\r])"
+_COMPARE, _READ_AS = "Compare {} with the true value.", "Nothing to do: read as {}."
+_AS_NUMBER = "is a number where text belongs: a 0 at its beginning would be lost"
 
 
 def read_orders(
@@ -44,38 +37,44 @@ def read_orders(
     sheet: str | int | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    header: int | None = None,
+    columns: Sequence[str] | None = None,
+    constants: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read orders: the five API columns as text, then every other column; indexed by spreadsheet row.
 
         orders = read_orders("phones.xlsx")
         orders.attrs["itnio"]        # what was detected, the original headers, what was repaired
+        read_orders("phones.csv", constants={"appId": "4luaKsL2"})      # one value for all rows
 
-    `source` is a path, the bytes of a file, an open binary file or a DataFrame. XLSX, XLS and CSV are told
-    apart by their content. `sheet` is a name or a number from 0 (the first sheet without it), `encoding` is
-    UTF-8 and `delimiter` the most frequent of comma, semicolon and tab unless given.
+    `source` is a path, the bytes of a file, an open binary file, text pasted from a spreadsheet, or a DataFrame.
+    XLSX, XLS and CSV are told apart by their content. What is detected can be overruled: `sheet`, a name or a number
+    from 0 (the first); `encoding` (by its mark, else UTF-8, UTF-16, GB18030 or Windows-1252); `delimiter` (comma,
+    semicolon, tab or bar); `header`, the row of the headers (the first that has most of them); `columns`, what the
+    columns are, in a file without headers.
 
-    Headers are recognised in any case and order, with or without blanks and underscores (`groupName`,
-    `group_name`, `Group Name`). Cells are never guessed at: `007` stays `007`, `NA` stays `NA`. What can be
-    mended without loss is mended and listed (outer blanks, a leading `+`, a number stored as a number).
+    Headers are recognised in the API's words, snake case, plain English and Chinese, in any case and order. Cells
+    are never guessed at: `007` stays `007`, `NA` stays `NA`. What can be mended without loss is mended and listed.
     A DataFrame with an index of its own whole numbers keeps it; one with the default index is numbered from
     2, as a spreadsheet would show it under its header. Raises `InputError` where nothing can be read.
     """
+    given = _constants(constants)
     if isinstance(source, pd.DataFrame):
-        return _from_frame(source)
-    name, data = _load(source)
-    if data.startswith((_ZIP, _OLD_EXCEL)):
-        grid = _excel_grid(name, data, sheet)
-    else:
-        grid = _csv_grid(name, data, encoding, delimiter)
-    filled = _filled(grid.cells)
-    if not filled.any():
+        return _from_frame(source, given)
+    name, data = load(source)
+    grid = grid_of(name, data, sheet=sheet, encoding=encoding, delimiter=delimiter)
+    if not len(grid.rows):
         raise InputError(f"{name} is empty: it needs a row of headers ({', '.join(API_COLUMNS)}) and orders below it.")
-    header_at = int(filled.argmax())
-    headers = [cell_text(cell) for cell in grid.cells.iloc[header_at]]
-    body = grid.cells.iloc[header_at + 1 :][filled[header_at + 1 :]]
-    header_row = int(grid.cells.index[header_at]) + 1
-    body.index = body.index + 1
-    return _orders(body, headers, Source(name, grid.kind, len(body), header_row, (), (), details=grid.details))
+    if columns is not None:
+        headers, header_row, body = _given_headers(name, columns, grid), 0, grid
+    else:
+        place = _header_place(name, grid, header)
+        headers, header_row = _row(grid, place), int(grid.rows[place])
+        body = grid.below(place)
+        _require_width(name, body, len(headers) if grid.widths is None else int(grid.widths[place]))
+    return _orders(
+        body, headers, Source(name, grid.kind, len(body.rows), header_row, (), (), details=grid.details), given
+    )
 
 
 def guard_formula(text: str) -> str:
@@ -83,233 +82,152 @@ def guard_formula(text: str) -> str:
     return _FORMULA_LIKE.sub(r"'\1", text)
 
 
-def unguard_formula(text: str) -> str:
-    """Take away the apostrophe that `guard_formula` put there."""
-    return _FORMULA_GUARDED.sub(r"\1", text)
+def _constants(constants: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the values that are given for all rows, by the API's name of their column."""
+    named = {WIRE.get(name) or known(name) or name: cell_text(value) for name, value in (constants or {}).items()}
+    unknown = [name for name in named if name not in API_COLUMNS]
+    if unknown:
+        raise InputError(f"Constants are for {', '.join(API_COLUMNS)}, not for {', '.join(unknown)}.")
+    return named
 
 
-def _from_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    known = frame.attrs.get(SOURCE)
+def _row(grid: Grid, place: int) -> list[str]:
+    return [texts[place].as_py() for texts in grid.columns]
+
+
+def _header_place(name: str, grid: Grid, header: int | None) -> int:
+    if header is None:
+        return find_headers([_row(grid, place) for place in range(min(len(grid.rows), 60))])
+    found = np.flatnonzero(grid.rows == header)
+    if not len(found):
+        raise InputError(f"{name} has nothing in row {header}: header is the number of the row that has the headers.")
+    return int(found[0])
+
+
+def _given_headers(name: str, columns: Sequence[str], grid: Grid) -> list[str]:
+    if len(columns) != len(grid.columns):
+        raise InputError(f"{name} has {len(grid.columns)} columns, and {len(columns)} were named in columns=[...].")
+    return list(columns)
+
+
+def _require_width(name: str, body: Grid, width: int) -> None:
+    """Refuse a row that is wider than its header: its cells have slipped."""
+    if body.widths is None:
+        return
+    for place in np.flatnonzero(body.widths > width):
+        if any(cell.strip() for cell in _row(body, int(place))[width:]):
+            raise InputError(
+                f"{name}: row {body.rows[place]} has {body.widths[place]} cells, the header has {width}: "
+                "put quotes around a cell that holds the delimiter, or name the missing columns."
+            )
+
+
+def _from_frame(frame: pd.DataFrame, given: dict[str, str]) -> pd.DataFrame:
+    source = frame.attrs.get(SOURCE)
     own_rows = (
         pd.api.types.is_integer_dtype(frame.index)
         and frame.index.is_unique
         and not frame.index.equals(pd.RangeIndex(len(frame)))
     )
-    rows = frame.index if own_rows else pd.RangeIndex(2, len(frame) + 2)
-    body = frame.set_axis(rows, axis=0)
-    if not isinstance(known, Source) or not frame.columns.is_unique:
-        headers = [str(column) for column in frame.columns]
-        return _orders(body, headers, Source("table", "DataFrame", len(frame), 0, (), ()))
+    rows = frame.index.to_numpy() if own_rows else np.arange(2, len(frame) + 2)
+    if not isinstance(source, Source) or not frame.columns.is_unique:
+        headers = [str(header) for header in frame.columns]
+        return _orders(_frame_grid(frame, rows), headers, Source("table", "DataFrame", len(frame), 0, (), ()), given)
     # Orders that were read before: columns may have been added or dropped since.
-    original = dict(zip(known.columns, known.headers, strict=True))
-    kept = [column for column in known.columns if column in frame.columns]
-    columns = [*kept, *(column for column in frame.columns if column not in original)]
-    orders = _orders(body[columns], [str(column) for column in columns], replace(known, rows=len(frame)))
+    original = dict(zip(source.columns, source.headers, strict=True))
+    kept = [name for name in source.columns if name in frame.columns]
+    names = [*kept, *(name for name in frame.columns if name not in original)]
+    grid = _frame_grid(frame[names], rows)
+    orders = _orders(grid, [str(name) for name in names], replace(source, rows=len(frame)), given)
     again: Source = orders.attrs[SOURCE]
-    orders.attrs[SOURCE] = replace(again, headers=tuple(original.get(column, column) for column in again.columns))
+    orders.attrs[SOURCE] = replace(again, headers=tuple(original.get(name, name) for name in again.columns))
     return orders
 
 
-def _load(source: str | PathLike[str] | bytes | IO[bytes]) -> tuple[str, bytes]:
-    if isinstance(source, bytes | bytearray | memoryview):
-        return "upload", bytes(source)
-    if not isinstance(source, str | PathLike):
-        data = source.read()
-        if not isinstance(data, bytes):
-            raise InputError('The file was opened as text: open it in binary, as in open(path, "rb").')
-        return Path(str(getattr(source, "name", "upload"))).name, data
-    path = Path(source)
-    try:
-        return path.name, path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}: check the name and the folder ({Path.cwd()}).") from None
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path} cannot be read ({why}): give the path of an XLSX or CSV file.") from None
+def _frame_grid(frame: pd.DataFrame, rows: np.ndarray) -> Grid:
+    columns, raw = [], []
+    for at in range(frame.shape[1]):
+        texts, was_text = column_of(frame.iloc[:, at], cell_text)
+        columns.append(texts)
+        raw.append(None if was_text else frame.iloc[:, at].astype(object).tolist())
+    return Grid(columns, rows, "DataFrame", "", raw)
 
 
-def _excel_grid(name: str, data: bytes, sheet: str | int | None) -> _Grid:
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        names = book.sheet_names
-        wanted = _sheet_name(name, names, sheet)
-        cells = book.get_sheet_by_name(wanted).to_python(skip_empty_area=False)
-    except (CalamineError, OSError, ValueError) as error:
-        raise InputError(f"{name} is not a spreadsheet that can be read ({error}): save it again as XLSX.") from None
-    others = f", the first of {len(names)}" if sheet is None and len(names) > 1 else ""
-    return _Grid(
-        pd.DataFrame(cells, dtype=object), "XLSX" if data.startswith(_ZIP) else "XLS", f"sheet {wanted}{others}"
-    )
-
-
-def _sheet_name(name: str, names: list[str], sheet: str | int | None) -> str:
-    wanted = 0 if sheet is None else sheet
-    if isinstance(wanted, int) and 0 <= wanted < len(names):
-        return names[wanted]
-    if wanted not in names:
-        raise InputError(f"{name} has no sheet {wanted!r}. Its sheets: {', '.join(names) or 'none'}.")
-    return str(wanted)
-
-
-def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | None) -> _Grid:
-    encoding = encoding or "utf-8"
-    if delimiter is not None and len(delimiter) != 1:
-        raise InputError(f"A delimiter is one character, not {delimiter!r}: ',', ';' or '\\t'.")
-    try:
-        text = data.decode("utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding)
-    except (LookupError, UnicodeError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise InputError(_not_decoded(name, data, encoding, error)) from None
-        raise InputError(f"There is no encoding {encoding!r}: try 'utf-8', 'gb18030' or 'cp1252'.") from None
-    if "\0" in text:
-        raise InputError(f"{name} is neither a spreadsheet nor CSV text: save it as XLSX or as CSV UTF-8.")
-    lines = text.split("\n")
-    blank = next((at for at, line in enumerate(lines) if line.strip(' ,;\t\r"')), len(lines))
-    if blank == len(lines):
-        return _Grid(pd.DataFrame(), "CSV", "")
-    delimiter = delimiter or max(",;\t", key=lines[blank].count)
-    try:
-        cells = pd.read_csv(
-            io.StringIO(text),
-            sep=delimiter,
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            skip_blank_lines=False,
-            skiprows=blank,  # the first row decides how many columns there are
-        )
-    except ValueError as error:  # pandas' own parser errors are ValueErrors
-        raise InputError(
-            _csv_problem(name, text, delimiter)
-            or f"{name} cannot be read as CSV ({error}): save it as XLSX or as CSV UTF-8."
-        ) from None
-    cells.index = cells.index + blank
-    words = {",": "comma", ";": "semicolon", "\t": "tab"}
-    return _Grid(cells.astype(object).fillna(""), "CSV", f"{encoding}, {words.get(delimiter, delimiter)}")
-
-
-def _not_decoded(name: str, data: bytes, encoding: str, error: UnicodeDecodeError) -> str:
-    row = data.count(b"\n", 0, error.start) + 1
-    return (
-        f"{name} is not {encoding} text (row {row}, byte {error.start}): save it as CSV UTF-8, "
-        "or say what it is: encoding='cp1252' (western Excel) or 'gb18030' (Chinese Excel)."
-    )
-
-
-def _csv_problem(name: str, text: str, delimiter: str) -> str:
-    """Find the row that pandas stumbled over: its own message counts lines, not rows."""
-    try:
-        width = 0
-        for row, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 1):
-            width = width or (len(cells) if any(cell.strip() for cell in cells) else 0)
-            if 0 < width < len(cells):
-                return (
-                    f"{name}: row {row} has {len(cells)} cells, the header has {width}: "
-                    "put quotes around a cell that holds the delimiter, or name the missing columns."
-                )
-    except csv.Error as error:
-        return f"{name}: row {row + 1 if width else 1} cannot be read ({error}): look for a quote that is not closed."
-    return ""
-
-
-def _filled(cells: pd.DataFrame) -> np.ndarray:
-    """Tell for each row whether anything but blanks stands in it."""
-    filled = np.zeros(len(cells), dtype=bool)
-    for column in cells:
-        filled |= np.array(
-            [bool(cell.strip()) if isinstance(cell, str) else True for cell in cells[column]], dtype=bool
-        )
-    return filled
-
-
-def _extra(columns: tuple[str, ...]) -> list[str]:
-    return [column for column in columns if column not in API_COLUMNS]
-
-
-def _plain(header: str) -> str:
-    return "".join(header.casefold().split()).replace("_", "").replace("-", "")
-
-
-_KNOWN_HEADERS = {_plain(wire): wire for wire in WIRE.values()}
-
-
-def _orders(body: pd.DataFrame, headers: list[str], source: Source) -> pd.DataFrame:
-    """Name the columns, put the API's first, turn every cell into text, mend what can be mended."""
-    guarded = any(header in RESULT_COLUMNS for header in headers)
-    if guarded:
-        headers = [unguard_formula(header) for header in headers]
-    names = _column_names(body, headers, source.name)
+def _orders(body: Grid, headers: list[str], source: Source, given: dict[str, str]) -> pd.DataFrame:
+    """Name the columns, put the API's first, mend what can be mended."""
+    texts = body.columns
+    if any(header in RESULT_COLUMNS for header in headers):
+        headers = [re.sub(_GUARDED, r"\1", header) for header in headers]
+        texts = [replaced(cells, _GUARDED, r"\1") for cells in texts]
+    names = _column_names(texts, headers, source, given)
     kept = [at for at, name in enumerate(names) if name is not None]
     columns = [str(names[at]) for at in kept]
     repairs: list[Repair] = []
-    texts: dict[str, object] = {}
-    for at, column in zip(kept, columns, strict=True):
-        cells = body.iloc[:, at].tolist()
-        as_it_stood = map(unguard_formula, map(cell_text, cells)) if guarded else map(cell_text, cells)
-        text = np.array(list(as_it_stood), dtype=object)
-        if column in API_COLUMNS:
-            text = _mend(column, cells, text, body.index, repairs)
-        texts[column] = text
-    orders = pd.DataFrame(
-        {column: texts[column] for column in (*API_COLUMNS, *_extra(tuple(columns)))}, index=body.index, dtype=object
-    )
-    orders.index.name = "row"
+    cells: dict[str, pd.Series] = {}
+    index = pd.Index(body.rows, dtype="int64", name="row")
+    for at, name in zip(kept, columns, strict=True):
+        raw = body.raw[at] if body.raw is not None else None
+        mended = _mended(name, texts[at], raw, body.rows, repairs) if name in API_COLUMNS else texts[at]
+        cells[name] = series(mended, index)
+    for name, value in given.items():
+        cells[name] = pd.Series(value, index=index, dtype=DTYPE)
+        columns.append(name)
+    extra = [name for name in columns if name not in API_COLUMNS]
+    orders = pd.DataFrame({name: cells[name] for name in (*API_COLUMNS, *extra)}, index=index, copy=False)
+    original = (*(headers[at] for at in kept), *given)
     orders.attrs[SOURCE] = replace(
-        source, headers=tuple(headers[at] for at in kept), columns=tuple(columns), repairs=(*source.repairs, *repairs)
+        source, headers=original, columns=tuple(columns), repairs=(*source.repairs, *repairs)
     )
     return orders
 
 
-def _column_names(body: pd.DataFrame, headers: list[str], name: str) -> list[str | None]:
+def _column_names(texts: list[Column], headers: list[str], source: Source, given: dict[str, str]) -> list[str | None]:
     """Return what each column is called in the orders, None for one that is left out."""
-    found = [_KNOWN_HEADERS.get(_plain(header), header) for header in headers]
-    missing = [column for column in API_COLUMNS if column not in found]
-    if missing:
-        shown = ", ".join(repr(header) for header in headers if header.strip()) or "none"
-        raise InputError(
-            f"{name} has no column for {', '.join(missing)}. Its headers: {shown}. Rename or add the column."
-        )
-    twice = [column for column in API_COLUMNS if found.count(column) > 1]
-    if twice:
-        raise InputError(f"{name} has more than one column for {', '.join(twice)}: delete or rename all but one.")
+    found = [known(header) or header for header in headers]
+    exact = {plain(name) for name in API_COLUMNS}
+    for at, name in enumerate(found):  # a column that bears the API's own name is it; another word for it is an extra
+        if name in API_COLUMNS and plain(headers[at]) not in exact and _bears(headers, name):
+            found[at] = headers[at]
+    clash = [name for name in given if name in found]
+    if clash:
+        raise InputError(f"{source.name} has a column for {', '.join(clash)}: leave it out of the constants.")
+    require_columns(source.name, [*headers, *given], [*found, *given], source.header_row)
     seen: Counter[str] = Counter()
     names: list[str | None] = []
-    for at, column in enumerate(found):
-        if column in RESULT_COLUMNS or (not column.strip() and body.iloc[:, at].eq("").all()):
+    for at, name in enumerate(found):
+        if name in RESULT_COLUMNS or (not name.strip() and not lengths(texts[at]).any()):
             names.append(None)
             continue
-        label = column if column.strip() else f"column {at + 1}"
+        label = name if name.strip() else f"column {at + 1}"
         while label in names:
-            seen[column] += 1
-            label = f"{column} ({seen[column] + 1})"
+            seen[name] += 1
+            label = f"{name} ({seen[name] + 1})"
         names.append(label)
     return names
 
 
-def _mend(column: str, cells: list[object], text: np.ndarray, rows: pd.Index, repairs: list[Repair]) -> np.ndarray:
-    """Mend without loss, and list each cell that changed: before, after, how."""
-    stripped = np.array([value.strip() for value in text], dtype=object)
-    mended = stripped
-    if column == "displayNum":
-        mended = np.array(
-            [value[1:] if value[:1] == "+" and value[1:].isdecimal() else value for value in stripped], dtype=object
-        )
-    number, other = (np.zeros(len(cells), dtype=bool) for _ in range(2))
-    if column != "quantity":  # a quantity is a number: nothing to tell
-        number = np.array([isinstance(cell, Number) and not isinstance(cell, bool) for cell in cells], dtype=bool)
-        other = ~number & np.array([not isinstance(cell, str) for cell in cells], dtype=bool)
-    hows = (
-        (number, "is a number where text belongs: a 0 at its beginning would be lost"),
-        (other, "is a date or a truth value where text belongs"),
-        (stripped != text, "had blanks around it"),
-        (mended != stripped, "had a + before it"),
-    )
-    for at in np.flatnonzero((number | other | (mended != text)) & (text != "")).tolist():
-        how = "; ".join(words for changed, words in hows if changed[at])
-        doubtful = number[at] or other[at]
-        advice = f"Compare {mended[at]} with the true value." if doubtful else f"Nothing to do: read as {mended[at]}."
-        repairs.append(Repair(int(rows[at]), column, text[at], mended[at], how, advice))
+def _bears(headers: list[str], name: str) -> bool:
+    return sum(plain(header) == plain(name) for header in headers) == 1
+
+
+def _mended(name: str, texts: Column, raw: list[object] | None, rows: np.ndarray, repairs: list[Repair]) -> Column:
+    """Mend a column without loss, and list each cell that changed: before, after, how."""
+    mended, hows = mend(name, texts)
+    if raw is not None and name != "quantity":  # a quantity is a number: nothing to tell
+        number = np.array([isinstance(cell, Number) and not isinstance(cell, bool) for cell in raw], dtype=bool)
+        number &= are_digits(mended)
+        hows = [(number, _AS_NUMBER), *hows]
+    told = np.zeros(len(texts), dtype=np.int64)  # a bit for each kind of repair
+    for bit, (where, _) in enumerate(hows):
+        told |= where.astype(np.int64) << bit
+    at = np.flatnonzero(told)
+    words = {
+        code: "; ".join(how for bit, (_, how) in enumerate(hows) if code >> bit & 1)
+        for code in np.unique(told[at]).tolist()
+    }
+    before, after = objects(some(texts, at)), objects(some(mended, at))
+    for row, old, new, code in zip(rows[at].tolist(), before, after, told[at].tolist(), strict=True):
+        how = words[code]
+        advice = (_COMPARE if how.startswith(_AS_NUMBER) else _READ_AS).format(new)
+        repairs.append(Repair(row, name, old, new, how, advice))
     return mended

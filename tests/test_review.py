@@ -154,7 +154,7 @@ def test_files_are_for_spreadsheets(tmp_path: Path) -> None:
     assert content.startswith(b"\xef\xbb\xbf")
     assert content.decode("utf-8-sig").splitlines()[1].startswith('"\'=1+1x","\'@sum","3","0861000000"')
     table = read_csv(files["created"])
-    assert table["groupName"].tolist() == ["'=1+1x", "'-20-", "''=was", "-2000"]
+    assert table["groupName"].tolist() == ["'=1+1x", "'-20-", "'=was", "-2000"]
     assert table["phoneName"].tolist() == ["'@sum", "'+cmd|x", "'quote", "tab1"]
 
 
