@@ -136,15 +136,16 @@ class Answer:
     data: Any
 
 
-def read_answer(http_status: int, content: bytes, retry_after: str = "") -> Answer:
+def read_answer(http_status: int, content: bytes, retry_after: str = "", server_time: float | None = None) -> Answer:
     """Accept a body in the API's own shape that came with HTTP 200; anything else is no answer of the API.
 
     `status` may be text or a whole number, `reason` must be there. The document knows no other HTTP status
     than 200: portals and proxies answer too, and theirs is neither a success nor a refusal. HTTP 429, and 503 with
-    `Retry-After`, say that nothing was done (`BusyError`; RFC 9110 and 6585).
+    `Retry-After`, say that nothing was done (`BusyError`; RFC 9110 and 6585). A date in it
+    is one of the server's clock, `server_time` the same answer's `Date`.
     """
     if http_status == 429 or (http_status == 503 and retry_after):
-        raise BusyError(http_status, _seconds(retry_after))
+        raise BusyError(http_status, _seconds(retry_after, server_time))
     if http_status != 200:
         raise NoAnswerError(f"HTTP {http_status} instead of an answer of the API", http_status)
     try:
@@ -157,7 +158,7 @@ def read_answer(http_status: int, content: bytes, retry_after: str = "") -> Answ
     if not isinstance(status, str) or not re.fullmatch(r"0|-?[1-9][0-9]{0,8}", status) or "reason" not in body:
         raise NoAnswerError("HTTP 200, but the body has not the API's shape")
     reason = body["reason"]
-    words = _plain_words(reason) if isinstance(reason, str) else ""
+    words = plain_words(reason) if isinstance(reason, str) else ""
     return Answer(status, words or STATUSES.get(status, UNDOCUMENTED).reason, body.get("data"))
 
 
@@ -169,15 +170,17 @@ def http_time(text: str | None) -> float | None:
         return None
 
 
-def _seconds(retry_after: str) -> float:
+def _seconds(retry_after: str, server_time: float | None) -> float:
     """Return the seconds that a `Retry-After` header asks for: a number, or a date by which they have passed."""
     if retry_after.isascii() and retry_after.isdigit():
         return min(float(retry_after), 1e6)
     until = http_time(retry_after)
-    return max(0.0, until - now().timestamp()) if until is not None else _BUSY_WAIT
+    if until is None:
+        return _BUSY_WAIT
+    return max(0.0, until - (now().timestamp() if server_time is None else server_time))
 
 
-def _plain_words(text: str) -> str:
+def plain_words(text: str) -> str:
     """Keep a server's text to one short line without control or direction characters."""
     printable = "".join(character if character.isprintable() else " " for character in text[: 10 * _MAX_REASON])
     return " ".join(printable.split())[:_MAX_REASON]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,32 +11,19 @@ from itnio_nb.damage import (
     ASCII_DAMAGE,
     NAME_DAMAGE,
     Found,
-    alike,
     lost_names,
     lost_numbers,
     shared_number,
     shorter_numbers,
-    skeletons,
+    spread,
 )
 from itnio_nb.errors import InputError
-from itnio_nb.model import (
-    API_COLUMNS,
-    FINDING_COLUMNS,
-    LIMITS,
-    SOURCE,
-    Limits,
-    Repair,
-    Source,
-    cell_text,
-    count,
-    split_orders,
-)
+from itnio_nb.model import API_COLUMNS, FINDING_COLUMNS, LIMITS, SOURCE, Limits, Repair, Source, cell_text, count
 from itnio_nb.texts import (
     Column,
     are_digits,
     codes,
     column_of,
-    contains,
     distinct,
     has_controls,
     integers,
@@ -44,9 +31,9 @@ from itnio_nb.texts import (
     lengths,
     matches,
     objects,
-    replaced,
     some,
 )
+from itnio_nb.twins import twins
 
 _NAMES = {"groupName": "group name", "phoneName": "phone name"}
 _CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
@@ -85,7 +72,7 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     for name, noun in _NAMES.items():
         found += _name_findings(name, noun, text[name], limits)
         found += _split_findings(name, noun, text[name], parts, limits)
-        found += _twins(name, noun, text, apps, phones, rows, limits)
+        found += twins(name, noun, text, apps, phones, rows, limits)
     return _table(text, rows, found, _repaired(orders, text))
 
 
@@ -148,14 +135,6 @@ def _repaired(orders: pd.DataFrame, text: dict[str, Column]) -> list[tuple[int, 
     return kept
 
 
-def _spread(found: Iterable[Found], at: np.ndarray, size: int) -> Iterator[Found]:
-    """Bring what was found in some of the rows back to where these rows are."""
-    for finding in found:
-        where = np.zeros(size, dtype=bool)
-        where[at[finding.where]] = True
-        yield finding._replace(where=where)
-
-
 def _name_findings(column: str, noun: str, texts: Column, limits: Limits) -> Iterator[Found]:
     allowed = f"{limits.name_min} to {limits.name_max} characters are allowed"
     length = lengths(texts)
@@ -178,13 +157,13 @@ def _text_damage(column: str, noun: str, texts: Column) -> Iterator[Found]:
         suspect = some(texts, at)
         again = f"Type the {noun} again on one line."
         broken = Found(matches(suspect, _CONTROL), column, "contains a line break or another control character", again)
-        yield from _spread([broken, *lost_names(column, noun, suspect)], at, len(texts))
+        yield from spread([broken, *lost_names(column, noun, suspect)], at, len(texts))
 
 
 def _quantity_findings(texts: Column, number: np.ndarray, limits: Limits) -> Iterator[Found]:
     column, empty = "quantity", lengths(texts) == 0
     strange = np.flatnonzero(~empty & (number < 0))
-    lost = list(_spread(lost_numbers(column, some(texts, strange)), strange, len(texts)))
+    lost = list(spread(lost_numbers(column, some(texts, strange)), strange, len(texts)))
     told = np.logical_or.reduce([finding.where for finding in lost])
     yield from lost
     yield Found(empty, column, "is empty", "Fill in how many phones: a whole number from 1.")
@@ -215,7 +194,7 @@ def _number_findings(texts: Column, parts: np.ndarray, limits: Limits) -> Iterat
     if limits.display_required:
         yield Found(empty, column, "is empty", f"Fill in the display number: {allowed}.")
     strange = np.flatnonzero(~empty & ~digits)
-    lost = list(_spread(lost_numbers(column, some(texts, strange)), strange, len(texts)))
+    lost = list(spread(lost_numbers(column, some(texts, strange)), strange, len(texts)))
     told = np.logical_or.reduce([finding.where for finding in lost])
     yield from lost
     other = ~empty & ~digits & ~told
@@ -246,76 +225,4 @@ def _split_findings(column: str, noun: str, texts: Column, parts: np.ndarray, li
         for number, size in zip(parts[split][long], (length + suffix)[long], strict=True)
     ]
     advice = [f"Shorten the {noun} to {limits.name_max - int(size)} characters." for size in suffix[long]]
-    yield from _spread([Found(long, column, problem, advice)], split, len(texts))
-
-
-def _twins(
-    column: str,
-    noun: str,
-    text: dict[str, Column],
-    apps: np.ndarray,
-    phones: np.ndarray,
-    rows: np.ndarray,
-    limits: Limits,
-) -> Iterator[Found]:
-    """Find names that are there twice, also where splitting makes them, and names that only look so.
-
-    Looked for among the few rows that it may concern: those whose looks stand twice, and those that may meet a part.
-    """
-    looks = codes(skeletons(text[column]))
-    twice = pd.Series(apps.astype(np.int64) * len(looks) + looks).duplicated(keep=False).to_numpy(copy=True)
-    at = np.flatnonzero(twice)
-    names = some(text[column], at)
-    yield from _spread(alike(column, noun, apps[at], looks[at], codes(names), names, rows[at]), at, len(rows))
-    at = np.flatnonzero(twice | _may_meet_a_part(text[column], phones, limits))
-    if len(at):
-        yield from _spread(_duplicates(column, noun, text, at, phones, rows, limits), at, len(rows))
-
-
-def _may_meet_a_part(texts: Column, phones: np.ndarray, limits: Limits) -> np.ndarray:
-    """Return the rows whose name, or whose parts' names, splitting may have made twice.
-
-    A part ends in _2, _3, …: it may meet a name that ends so, if what stands before is the name of one that is
-    split. Two split ones whose parts meet are such a pair too: one name is the other's with such an end.
-    """
-    met = np.zeros(len(texts), dtype=bool)
-    split = np.flatnonzero(phones > limits.group_max)
-    ends = np.flatnonzero(contains(texts, "_")) if len(split) else split
-    if len(ends):
-        before = pd.Index(objects(replaced(some(texts, ends), "_[0-9]+$", "")))
-        own = pd.Index(objects(some(texts, split)))
-        met[split[own.isin(before)]] = True
-        met[ends[before.isin(own)]] = True
-    return met
-
-
-def _duplicates(
-    column: str,
-    noun: str,
-    text: dict[str, Column],
-    at: np.ndarray,
-    phones: np.ndarray,
-    rows: np.ndarray,
-    limits: Limits,
-) -> Iterator[Found]:
-    """Find duplicates among the orders at these positions; the first stands, each later row has the error."""
-    orders = pd.DataFrame({name: objects(some(text[name], at)) for name in API_COLUMNS}, dtype=object)
-    groups = split_orders(orders.assign(quantity=phones[at]), limits)
-    key = ["appId", column]
-    shared = groups[groups.duplicated(key, keep=False) & (groups[column] != "")]
-    first = shared.groupby(key, sort=False)[["row", "part"]].transform("first")
-    shared = shared.assign(first_row=first["row"], first_part=first["part"])
-    later = shared[shared["row"] != shared["first_row"]].drop_duplicates("row")
-    where = np.zeros(len(at), dtype=bool)
-    where[later["row"].to_numpy(dtype=np.intp)] = True
-    stands = rows[at[later["first_row"].to_numpy(dtype=np.intp)]]
-    columns = (later[column], later["part"], stands, later["first_part"])
-    told = zip(*(cells.tolist() for cells in columns), strict=True)
-    problem = [_taken(noun, *cells) for cells in told]
-    yield Found(where, column, problem, f"Give one of the two rows another {noun}, or delete it.")
-
-
-def _taken(noun: str, name: str, part: int, first_row: int, first_part: int) -> str:
-    here = f"is a {noun} that" if part == 1 else f"becomes {name} when the order is split, a {noun} that"
-    there = "has" if first_part == 1 else "also makes when it is split,"
-    return f"{here} row {first_row} {there} in the same application"
+    yield from spread([Found(long, column, problem, advice)], split, len(texts))

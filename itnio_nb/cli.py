@@ -154,7 +154,11 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
     "--allow", multiple=True, help="Client address that may ask; others get status -2. May be repeated. Default: any."
 )
 @click.option(
-    "--clock-offset", type=float, callback=_finite, default=0.0, help="Seconds by which the server's clock is ahead."
+    "--clock-offset",
+    type=click.FloatRange(-1e9, 1e9),
+    callback=_finite,
+    default=0.0,
+    help="Seconds by which the server's clock is ahead.",
 )
 @click.option("--lenient-names", is_flag=True, help="Accept names of 1 to 32 characters, as the vendor's samples send.")
 @click.option("--broken", is_flag=True, help="Answer status -18 to every request, listings included.")
@@ -174,7 +178,13 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
     "drop-after=0.2,late=0.1; or all=0.33 for every kind. See --list-faults.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides the faults that happen by chance.")
-@click.option("--stall", type=click.FloatRange(0, 3600), default=60.0, help="Seconds that a stalled answer waits.")
+@click.option(
+    "--stall",
+    type=click.FloatRange(0, 3600),
+    callback=_finite,
+    default=60.0,
+    help="Seconds that a stalled answer waits.",
+)
 @click.option(
     "--list-faults", is_flag=True, is_eager=True, callback=_list_faults, expose_value=False, help="List them."
 )

@@ -211,7 +211,7 @@ class Client:
         answer = self._listing_answer(app_id, page, size)
         data = answer.data if isinstance(answer.data, dict) else {}
         records, total = data.get("records"), data.get("total")
-        if isinstance(total, str) and total.isdecimal():
+        if isinstance(total, str) and total.isdecimal() and len(total) < 10:
             total = int(total)
         if not isinstance(total, int) or isinstance(total, bool) or total < 0 or not _is_records(records):
             del answer, data, records  # a traceback may show variables, and these may hold passwords

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +10,7 @@ import pandas as pd
 
 from itnio_nb.mend import exponent_digits
 from itnio_nb.model import count
-from itnio_nb.texts import Column, by_byte, integers, is_ascii, lengths, matches, objects, put, some
-from itnio_nb.texts import column as column_of_texts
+from itnio_nb.texts import Column, integers, lengths, matches, objects, some
 
 _MONTH = "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DATE = rf"^([0-9]{{1,2}}-{_MONTH}(-[0-9]{{2,4}})?|{_MONTH}-[0-9]{{2}}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}( [0-9:]+)?)$"
@@ -24,10 +22,8 @@ _REPLACED = r"\x{fffd}"
 _MOJIBAKE = r"[\x{c2}\x{c3}][\x{80}-\x{bf}]|\x{e2}\x{20ac}"
 _EXPONENT = r"^[0-9]([.,][0-9]*)?[eE]\+?[0-9]{1,2}$"
 _MANY = 200  # groups that share one display number before that is remarked
-_ALIKE = str.maketrans("аеорсухіјѕԁһӏвкмнтαορνικ", "aeopcyxijsdhlbkmhtaopvik")  # letters that look like Latin ones
 
 
-_ALIKE_ASCII = bytes(range(256)).lower().replace(b"0", b"o").replace(b"1", b"l")
 # Whatever of these strikes a name: looked for at once, since it is rare.
 ASCII_DAMAGE = "|".join((_DATE, _SLASHED, _TRUTH, _FAILED))
 NAME_DAMAGE = "|".join((ASCII_DAMAGE, _REPLACED, _MOJIBAKE))
@@ -123,38 +119,9 @@ def shared_number(texts: Column, good: np.ndarray, parts: np.ndarray) -> Iterato
     yield Found(where, "displayNum", problem, "Nothing to do, if all of them are to show this number.", "warning")
 
 
-def alike(
-    column: str, noun: str, apps: np.ndarray, looks: np.ndarray, names: np.ndarray, texts: Column, rows: np.ndarray
-) -> Iterator[Found]:
-    """Suspect names of one application that differ only in case, or in letters that look alike.
-
-    `apps`, `looks` and `names` are the codes of the applications, of what the names look like and of the names.
-    """
-    key = pd.DataFrame({"app": apps, "look": looks, "name": names, "at": np.arange(len(names))})
-    key = key.drop_duplicates(["app", "name"])
-    key = key[key.duplicated(["app", "look"], keep=False)]
-    if key.empty:
-        return
-    first = key.groupby(["app", "look"], sort=False)["at"].transform("first").to_numpy()
-    at = key["at"].to_numpy()
-    later = at != first
-    where = np.zeros(len(names), dtype=bool)
-    where[at[later]] = True
-    known = objects(some(texts, first[later]))
-    problem = [
-        f"differs from {name} in row {row} only in case or in letters that look alike"
-        for name, row in zip(known, rows[first[later]].tolist(), strict=True)
-    ]
-    yield Found(where, column, problem, f"Compare the two: is it the same {noun}?", "warning")
-
-
-def skeletons(texts: Column) -> Column:
-    """Return what each text looks like: without case, and with one letter for those that look like it."""
-    if not is_ascii(texts):
-        foreign = matches(texts, r"[\x{c0}-\x{52f}\x{1e00}-\x{1fff}\x{ff01}-\x{ff5e}]")
-        cells = [
-            unicodedata.normalize("NFKC", text).casefold().translate(_ALIKE)
-            for text in objects(some(texts, np.flatnonzero(foreign)))
-        ]
-        texts = put(texts, foreign, column_of_texts(cells))
-    return by_byte(texts, _ALIKE_ASCII)
+def spread(found: Iterable[Found], at: np.ndarray, size: int) -> Iterator[Found]:
+    """Bring what was found in some of the rows back to where these rows are."""
+    for finding in found:
+        where = np.zeros(size, dtype=bool)
+        where[at[finding.where]] = True
+        yield finding._replace(where=where)

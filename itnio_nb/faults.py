@@ -70,6 +70,8 @@ class Faults:
 
     def __init__(self, script: Iterable[str] = (), chances: Mapping[str, float] | None = None, seed: int = 0) -> None:
         script, self._chances, self._seed = list(script), dict(chances or {}), seed
+        if not all(isinstance(chance, int | float) and 0 <= chance <= 1 for chance in self._chances.values()):
+            raise ValueError("A chance is a number from 0 to 1.")
         for name in [*script, *self._chances]:
             _require_kind(name)
         self._scripts = {
@@ -90,11 +92,12 @@ class Faults:
         chances: dict[str, float] = {}
         for item in filter(None, (item.strip() for item in text.split(","))):
             if "=" in item:
-                chances |= _chances(*item.split("=", 1))
+                for kind, chance in _chances(*item.split("=", 1)).items():
+                    chances[kind] = chances.get(kind, 0) + chance
                 continue
             name, _, times = item.partition("*")
-            if times and not times.isdecimal():
-                raise ValueError(f"{item!r}: after the * stands how often, as in late*3.")
+            if times and not (times.isdecimal() and len(times) < 6):
+                raise ValueError(f"{item!r}: after the * stands how often, as in late*3, at most 99,999 times.")
             script += [name] * int(times or 1)
         for call, prefix in (("sipAdd", ""), ("sipQuery", _QUERY)):
             if sum(chance for name, chance in chances.items() if name.startswith(_QUERY) == bool(prefix)) > 1.000001:
@@ -118,7 +121,8 @@ class Faults:
                 continue
             point -= chance
             if point < 0:
-                return name.removeprefix(_QUERY)
+                kind = name.removeprefix(_QUERY)
+                return "" if kind == NONE else kind
         return ""
 
 

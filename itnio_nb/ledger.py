@@ -132,11 +132,11 @@ class Ledger:
         cells = zip(*(table[column] for column in columns), strict=True)
         return {(app_id, name): Entry(State(state), run, int(receipt)) for app_id, name, state, run, receipt in cells}
 
-    def unfinished_run(self, account: Account) -> int | None:
-        """Return the number of the newest run of an account that has something left to send or to settle."""
-        query = sa.select(sa.func.max(runs.c.id)).join(accounts).where(*is_account(account), runs.c.finished.is_(None))
+    def unfinished_runs(self, account: Account) -> list[int]:
+        """Return the numbers of an account's runs that have something left to send or to settle, the newest first."""
+        query = sa.select(runs.c.id).join(accounts).where(*is_account(account), runs.c.finished.is_(None))
         with self._transaction() as connection:
-            return connection.execute(query).scalar()
+            return list(connection.execute(query.order_by(runs.c.id.desc())).scalars())
 
     def has_unfinished(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> bool:
         """Tell whether `open_run` with these values would go on with a run."""
@@ -189,7 +189,8 @@ class Ledger:
         """Return the groups of a run in order.
 
         Columns: the API's, `state status reason advice at row action why before run owner tried`, and of its newest
-        receipt, wherever it is, `newest` (its number, 0 where there is none) `newest_run newest_position`. A group
+        receipt, wherever it is, `newest` (its number, 0 where there is none), `newest_run newest_position
+        newest_status`, and what was asked for there, `sent_phone_name sent_quantity sent_display_num`. A group
         without a receipt in this run has an empty `state`; `sending` is one that this run's `owner` has claimed.
         `before` is the ledger's state of it, `run` the run that it comes from (both empty for one planned to be
         made again). `tried`: see `known_groups`.

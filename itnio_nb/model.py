@@ -57,6 +57,10 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+# What a plan says of a group that was made once and is not in the account: by that it is told from an unknown one.
+GONE = "no longer in the account"
+
+
 class Action(StrEnum):
     """What a plan says that a group needs."""
 

@@ -13,8 +13,8 @@ _EASING = 0.9  # of the gap is left after each answer
 
 
 def is_rate(number: object) -> bool:
-    """Tell whether a number can be a rate: above 0, and not endless."""
-    return isinstance(number, int | float) and 0 < number < inf
+    """Tell whether a number can be a rate: at least one request in a day, and not endless."""
+    return isinstance(number, int | float) and 1 / 86400 <= number < inf
 
 
 class Pace:

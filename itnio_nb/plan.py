@@ -15,7 +15,17 @@ from itnio_nb.check import check_orders, invalid_rows
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError, StalePlanError
 from itnio_nb.ledger import Entry, Ledger
-from itnio_nb.model import API_COLUMNS, FINDING_COLUMNS, Action, PhoneGroup, State, count, phone_groups, split_orders
+from itnio_nb.model import (
+    API_COLUMNS,
+    FINDING_COLUMNS,
+    GONE,
+    Action,
+    PhoneGroup,
+    State,
+    count,
+    phone_groups,
+    split_orders,
+)
 from itnio_nb.pack import damaged, pack_orders, read_plan_file, unpack_orders, write_plan_file
 from itnio_nb.read import read_orders
 from itnio_nb.review import show_html, show_text
@@ -213,7 +223,7 @@ def _decide(group: PhoneGroup, listing: Listing, entry: Entry | None, recreate: 
         return Action.IN_DOUBT, f"sent {when}, and what became of it is not known"
     if recreate:
         return Action.CREATE, f"{entry.state} {when}, gone since; made again"
-    return Action.IN_DOUBT, f"{entry.state} {when}, but no longer in the account (recreate=True makes it again)"
+    return Action.IN_DOUBT, f"{entry.state} {when}, but {GONE} (recreate=True makes it again)"
 
 
 def _why_exists(group: PhoneGroup, held: Held, entry: Entry | None) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 from itnio_nb.answers import STATUSES
 from itnio_nb.errors import InputError
 from itnio_nb.files import replace_file
-from itnio_nb.model import API_COLUMNS, LIMITS, SOURCE, Action, PhoneGroup, Source, State, as_text, count
+from itnio_nb.model import API_COLUMNS, GONE, LIMITS, SOURCE, Action, PhoneGroup, Source, State, as_text, count
 from itnio_nb.read import RESULT_COLUMNS, guard_formula
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
@@ -45,11 +45,15 @@ def outcome_table(groups: pd.DataFrame, *, over: bool = True, living: Collection
     elsewhere = before + " in run " + groups["run"]
     lost = (state == State.SENDING) & over & ~groups["owner"].isin(living)
     there = "Nothing was sent: the group is there."
-    doubtful = (action == Action.IN_DOUBT) & ~before.isin([State.PLANNED, State.REFUSED, State.EXISTS])
+    gone = (action == Action.IN_DOUBT) & groups["why"].str.contains(GONE, regex=False) & (before != State.PLANNED)
+    unknown = (action == Action.IN_DOUBT) & before.isin(_UNSETTLED)
+    elsewhere_now = (before == State.SENDING) & groups["owner"].isin(living)
     cases: list[tuple[pd.Series, State, str | pd.Series, str]] = [
         (lost, State.UNKNOWN, "sent, and what became of it was not recorded", f"It is not known. {_LOOK_FIRST}"),
         (action == Action.EXISTS, State.EXISTS, groups["why"], there),
-        (doubtful, State.UNKNOWN, groups["why"], f"Nothing was sent. {_LOOK_FIRST}"),
+        (gone, State.UNKNOWN, groups["why"], "Nothing was sent. make_plan(..., recreate=True) makes it again."),
+        (unknown, State.UNKNOWN, groups["why"], f"Nothing was sent. {_LOOK_FIRST}"),
+        (elsewhere_now, State.SENDING, elsewhere, "Another run sends it."),
         (before.isin(_UNSETTLED), State.UNKNOWN, elsewhere, f"Nothing was sent. {_LOOK_FIRST}"),
         (~before.isin(["", State.PLANNED, State.REFUSED]), State.EXISTS, elsewhere, there),
         (pd.Series(True, index=groups.index), State.PLANNED, "not sent", "Submit the plan again: it goes on here."),
@@ -76,6 +80,11 @@ def left_to_send(kept: pd.DataFrame, table: pd.DataFrame) -> pd.Series[bool]:
     mended = [status for status, meaning in STATUSES.items() if meaning.stops]
     refused = (table["state"] == State.REFUSED) & table["status"].isin(mended)
     return ((table["state"] == State.PLANNED) | refused) & (kept["action"] != Action.IN_DOUBT)
+
+
+def has_groups_to_send(kept: pd.DataFrame) -> bool:
+    """Whether a run has groups left to send."""
+    return bool(left_to_send(kept, outcome_table(kept)).any())
 
 
 def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: bool) -> str:
@@ -118,7 +127,8 @@ def why_nothing(states: pd.Series) -> str:
     if states.empty:
         return "Nothing was sent: the plan has no valid group."
     if states.eq(State.EXISTS).all():
-        return f"Nothing was sent: all {len(states):,} groups exist already."
+        words = "the group exists" if len(states) == 1 else f"all {len(states):,} groups exist"
+        return f"Nothing was sent: {words} already."
     return "Nothing was sent: no group was left to create."
 
 

@@ -186,6 +186,8 @@ class Sandbox:
 
     @faults.setter
     def faults(self, faults: Faults | str | None) -> None:
+        if not (faults is None or isinstance(faults, Faults | str)):
+            raise ValueError(f"Faults are given as a text or as Faults(...), not as {type(faults).__name__}.")
         self._faults = Faults.parse(faults) if isinstance(faults, str) else faults
 
     def _now(self) -> float:

@@ -108,10 +108,15 @@ def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
         from platformdirs import user_data_path
 
         return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
-    text = os.fspath(path_or_url)
+    try:
+        text = os.fspath(path_or_url)
+    except TypeError:
+        raise LedgerError(f"A ledger is a file: give its path, not {path_or_url!r}.") from None
     if text == ":memory:" or ("://" in text and not text.startswith("sqlite:///")):
         raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
-    return Path(text.removeprefix("sqlite:///")).resolve()
+    if "\0" in text:
+        raise LedgerError(f"No file can be named {text!r}: give another path.")
+    return Path(text.removeprefix("sqlite:///")).expanduser().resolve()
 
 
 def open_engine(path: Path) -> sa.Engine:

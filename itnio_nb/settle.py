@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from itnio_nb.answers import plain_words
 from itnio_nb.claims import Verdict
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError
@@ -39,10 +40,14 @@ class Held:
     def is_other_than(self, group: PhoneGroup) -> str:
         """Say how its phones differ from those asked for, whatever their number; "" where they do not."""
         differences = []
-        if self.display_nums != {group.display_num}:
-            differences.append(f"display number {', '.join(sorted(self.display_nums))}, {group.display_num} asked for")
-        if self.phone_names != {group.phone_name}:
-            differences.append(f"phone name {', '.join(sorted(self.phone_names))}, {group.phone_name} asked for")
+        for noun, there, asked in (
+            ("display number", self.display_nums, group.display_num),
+            ("phone name", self.phone_names, group.phone_name),
+        ):
+            shown = there - {""}  # what a listing does not show is no difference
+            if shown and shown != {asked}:
+                words = ", ".join(plain_words(text) for text in sorted(shown)[:3])
+                differences.append(f"{noun} {words}, {asked} asked for")
         return "; ".join(differences)
 
 
@@ -134,7 +139,7 @@ def judge(doubt: Doubt, listing: Listing) -> Receipt:
 def _judge_taken(group: PhoneGroup, listing: Listing) -> Receipt:
     owner = listing.phone_names.get(group.phone_name)
     if owner:
-        reason = f"the phone name is taken by group {owner}"
+        reason = f"the phone name is taken by group {plain_words(owner)}"
         return Receipt(State.REFUSED, TAKEN, reason, "Nothing was created. Choose another phone name.", now())
     reason = "the server says that the name is taken, but the application shows neither the group nor the phone name"
     advice = (
@@ -216,6 +221,8 @@ def reconcile(ledger: Ledger, client: Client) -> pd.DataFrame:
     Each application is listed once, and again only where something is in doubt. Raises `AccountError` and
     `ServiceError` where the account cannot be asked; what was settled until then stays settled.
     """
+    if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
+        raise InputError("A ledger is compared with what a client lists: reconcile(ledger, client).")
     known = ledger.account_table(client.account)
     rows: list[tuple[object, ...]] = []
     for app_id, part in known.groupby("appId", sort=False):
@@ -233,6 +240,11 @@ def reconcile(ledger: Ledger, client: Client) -> pd.DataFrame:
                 for at, g in groups.items()
             ]
             continue
+        planned = part[(part["state"] == State.PLANNED) & part["tried"].astype(bool)]
+        late = {at: Doubt(groups[at], False, True) for at in planned.index if groups[at].group_name in listing.groups}
+        if late:  # absent once, and there now: it was shown late
+            found, listing = settle_doubts(client, str(app_id), late)
+            settled |= found
         places = part.loc[list(settled), ["run_id", "position", "receipt"]].itertuples(index=False)
         verdicts = {
             at: Verdict(int(run_id), int(position), int(receipt), settled[at])

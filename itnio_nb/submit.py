@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 
 from itnio_nb.client import Client
@@ -12,6 +13,7 @@ from itnio_nb.model import count
 from itnio_nb.pace import is_rate
 from itnio_nb.pack import pack_orders
 from itnio_nb.plan import Plan, fingerprint, groups_to_keep, identity, refuse_stale
+from itnio_nb.review import has_groups_to_send
 from itnio_nb.run import Run
 
 _live: dict[tuple[str, ...], Run] = {}  # runs that work in this process, by ledger, account and fingerprint
@@ -80,10 +82,12 @@ def resume(ledger: Ledger, client: Client, *, workers: int = 8, rate: float | No
     _require_tools(client, ledger, workers, rate)
     ledger.bury()
     with _starting:
-        run_id = ledger.unfinished_run(client.account)
-        if run_id is None:
+        unfinished = ledger.unfinished_runs(client.account)
+        if not unfinished:
             return Run(None, client, ledger)
-        return _start(run_id, client, ledger, workers, rate)
+        to_send = (run_id for run_id in unfinished if has_groups_to_send(ledger.run_table(run_id)))
+        # One that has only unknowns, looked at in vain perhaps, keeps no older one from being sent.
+        return _start(next(to_send, unfinished[0]), client, ledger, workers, rate)
 
 
 def _start(run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> Run:
@@ -108,6 +112,17 @@ def _require_tools(client: object, ledger: object, workers: object, rate: object
         )
     if not (isinstance(workers, int) and workers >= 1 and (rate is None or is_rate(rate))):
         raise InputError("A run needs at least 1 worker and, where a rate is given, more than 0 requests a second.")
+
+
+def _after_fork() -> None:
+    """Forget the parent's runs: their threads are not in the child, and what they hold is the parent's."""
+    global _starting
+    _live.clear()
+    _starting = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @atexit.register

@@ -122,9 +122,9 @@ class Transport:
         """Send one request, signed for a clock that is `offset` seconds ahead; return answer and server's time."""
         headers = signed_headers(self._account, int(time.time() + offset))
         data = json.dumps(body, default=_plain).encode("ascii")
-        request = requests.Request("POST", f"{self._account.base_url}/{call}", data=data, headers=headers)
+        request = requests.Request("POST", f"{self._account.base_url}/{call}", data=data, headers=headers).prepare()
         try:
-            response = self._adapter.send(request.prepare(), stream=True, timeout=self._timeout, proxies=self._proxies)
+            response = self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
             try:
                 content = _content(response, _MAX_TIME * self._timeout[1])
             finally:
@@ -136,8 +136,9 @@ class Transport:
         except HTTPError:
             failure = NoAnswerError(_LOST)
         else:
-            answer = read_answer(response.status_code, content, response.headers.get("Retry-After", ""))
-            return answer, http_time(response.headers.get("Date"))
+            server_time = http_time(response.headers.get("Date"))
+            asked = response.headers.get("Retry-After", "")
+            return read_answer(response.status_code, content, asked, server_time), server_time
         raise failure  # outside of `except`: the original, which carries the signed headers, is not its context
 
 
@@ -181,8 +182,6 @@ def _classify(error: requests.RequestException) -> NeverSentError | NoAnswerErro
         return NoAnswerError("the encrypted connection failed")
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return NoAnswerError("no answer in time")
-    if isinstance(error, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
-        return NeverSentError("the request could not be built")
     return NoAnswerError(_LOST)
 
 

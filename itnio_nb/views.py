@@ -58,18 +58,21 @@ def groups_of_run(run_id: int) -> sa.Select[Any]:
     """Select the groups of a run in order; the columns are those of `Ledger.run_table`."""
     here = sa.select(sa.func.max(receipts.c.id)).correlate(run_groups)
     here = here.where(receipts.c.run_id == run_id, receipts.c.position == run_groups.c.position)
-    ours = receipts.alias("ours")
+    ours, placed = receipts.alias("ours"), run_groups.alias("placed")
+    # What another run has learnt since decides, where nothing of this run is final.
+    passed = ours.c.state.in_([State.PLANNED, State.REFUSED, State.UNKNOWN]) & (newest.c.run_id != run_id)
     ours_claimed = _claimed & (claims.c.run_id == run_id)
+    silent = ours_claimed | passed
     number = sa.func.coalesce(newest.c.id, 0)
     foreseen = (number == run_groups.c.again_after) & ~_claimed
     elsewhere = sa.case((_claimed & (claims.c.run_id != run_id), State.SENDING), else_=newest.c.state)
     cells = [
-        sa.case((ours_claimed, ""), else_=sa.func.coalesce(ours.c[name], "")).label(name)
+        sa.case((silent, ""), else_=sa.func.coalesce(ours.c[name], "")).label(name)
         for name in ("status", "reason", "advice", "at")
     ]
     columns = [
         *_WIRE,
-        sa.case((ours_claimed, State.SENDING), else_=sa.func.coalesce(ours.c.state, "")).label("state"),
+        sa.case((ours_claimed, State.SENDING), (passed, ""), else_=sa.func.coalesce(ours.c.state, "")).label("state"),
         *cells,
         run_groups.c.row,
         run_groups.c.action,
@@ -79,6 +82,10 @@ def groups_of_run(run_id: int) -> sa.Select[Any]:
         number.label("newest"),
         newest.c.run_id.label("newest_run"),
         newest.c.position.label("newest_position"),
+        newest.c.status.label("newest_status"),
+        placed.c.phone_name.label("sent_phone_name"),
+        placed.c.quantity.label("sent_quantity"),
+        placed.c.display_num.label("sent_display_num"),
         sa.func.coalesce(claims.c.owner, "").label("owner"),
         _tried(run_groups.c.group_id).label("tried"),
     ]
@@ -88,6 +95,7 @@ def groups_of_run(run_id: int) -> sa.Select[Any]:
         .outerjoin(newest, newest.c.id == _newest_of(run_groups.c.group_id))
         .outerjoin(claims, claims.c.group_id == run_groups.c.group_id)
         .outerjoin(runs, runs.c.id == sa.func.coalesce(claims.c.run_id, newest.c.run_id))
+        .outerjoin(placed, sa.and_(placed.c.run_id == newest.c.run_id, placed.c.position == newest.c.position))
     )
     selected = sa.select(*columns).select_from(joined).where(run_groups.c.run_id == run_id)
     return selected.order_by(run_groups.c.position)

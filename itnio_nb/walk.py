@@ -20,6 +20,7 @@ from itnio_nb.owners import alone
 from itnio_nb.pace import Brake, Pace
 from itnio_nb.review import known_state, lacking_phones, left_to_send, outcome_table, why_nothing
 from itnio_nb.settle import TAKEN, Doubt, Listing, read_back, settle_doubts
+from itnio_nb.tally import Tally
 
 _TICK = 0.2  # seconds between two looks at what others do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
@@ -40,19 +41,19 @@ class Walk:
         kept = ledger.run_table(run_id)
         table = outcome_table(kept)
         self._groups = list(phone_groups(kept))
-        self._states = [State(state) for state in table["state"]]
-        self._newest = [int(newest) for newest in kept["newest"]]  # the newest receipt that is known here
-        self._seen = max(self._newest, default=0)
+        self._tally = Tally(kept, table)
         unsent = left_to_send(kept, table)
-        self._queue = deque(unsent.index[unsent].tolist())
+        # What another run is sending now may come back unsent: it is asked for, too.
+        elsewhere = (kept["before"] == State.SENDING) & (kept["state"] == "") & (kept["action"] == Action.CREATE)
+        for at in elsewhere.index[elsewhere]:
+            self._tally.set(int(at), State.PLANNED)
+        self._queue = deque((unsent | elsewhere).to_numpy().nonzero()[0].tolist())
         # Refused once, for what the operator has mended since: sent again, unless others have learnt more of it.
-        self._mended = {at for at in self._queue if self._states[at] is State.REFUSED}
+        self._tally.mended = {at for at in self._queue if self._tally.states[at] is State.REFUSED}
         self._workers = max(1, min(workers, len(self._groups)))
         self._pace, self._brake = Pace(rate), Brake()
         self._resent: Counter[int] = Counter()
         self._full: set[str] = set()  # applications that can hold no more
-        self._so_far = Counter(self._states)  # for those who watch; the truth is the ledger's
-        self._counting = threading.Lock()
         self._stopping = threading.Event()
         self._halting = threading.Lock()
         self._crew: Crew | None = None
@@ -60,19 +61,18 @@ class Walk:
         self._nothing_to_send = not self._queue
         self._claimed_any = self._closed = False
         self._settled: Counter[str] = Counter()  # what looking has told, in words
-        self._answered_before = self._answered()
+        self._answered_before = self._tally.answered
         self._notes: list[str] = []
         self.activity = "Submit"
         self.error: BaseException | None = None
         before = int((table["at"][table["state"] == State.CREATED] != "").sum())
-        if before:
+        if before and not ledger.holders(run_id):  # somebody who is at work is joined: nothing had stopped
             self._notes.append(f"It went on where it had stopped: {count(before, 'group')} had been created then.")
 
     @property
     def counts(self) -> Counter[str]:
         """Number of groups by state, as far as it has come."""
-        with self._counting:
-            return +Counter({str(state): number for state, number in self._so_far.items()})
+        return self._tally.counts
 
     def halt(self) -> None:
         """Have what is under way finished, and nothing more sent."""
@@ -116,12 +116,14 @@ class Walk:
         crew.dismiss()
         if crew.doom is not None:
             self._stopping.set()
-            self._notes.append(f"It stopped itself ({crew.doom.reason}): {crew.doom.advice}")
+            advice = _GO_ON if crew.doom.wait else crew.doom.advice
+            self._notes.append(f"It stopped itself ({crew.doom.reason}): {advice}")
         return not self._stopping.is_set()
 
     def _supply(self, crew: Crew, owner: str) -> None:
         """Claim a window ahead of the workers, and record in groups what comes back, until nothing is left."""
         held: list[int] = []  # by others who work on this run
+        passed: list[int] = []  # others have learnt something of them
         while True:
             outcomes, returned, idle = crew.collect(_FLUSH, hungry=bool(self._queue))
             self._unrecorded = outcomes
@@ -130,23 +132,28 @@ class Walk:
                 found = self._exchange(owner, outcomes, returned, wanted)
                 self._unrecorded = []
                 held += found.held
+                passed += {at for at, _ in wanted}.difference(found.claimed, found.held)
                 crew.hand_over(found.claimed)
                 # What certainly was not created is tried again; failures in a row call for a look before long.
                 self._queue.extend(at for at, receipt in outcomes if receipt.state is State.PLANNED)
                 self._queue.extend(returned)
+            elif idle and passed and not crew.halt.is_set() and not self._queue:
+                self._refresh()
+                self._queue.extend(at for at in passed if self._tally.states[at] is State.PLANNED)
+                passed = []
             elif idle and (crew.halt.is_set() or not self._queue):
                 if crew.halt.is_set() or not self._wait_for_others(owner, held):
                     return
-                self._queue.extend(at for at in held if self._states[at] is State.PLANNED)
+                self._queue.extend(at for at in held if self._tally.states[at] is State.PLANNED)
                 held = []
 
     def _next_wanted(self, room: int) -> list[tuple[int, int]]:
         wanted: list[tuple[int, int]] = []
         while self._queue and len(wanted) < room:
             at = self._queue.popleft()
-            sendable = self._states[at] is State.PLANNED or at in self._mended
+            sendable = self._tally.states[at] is State.PLANNED or at in self._tally.mended
             if sendable and self._groups[at].app_id not in self._full:
-                wanted.append((at, self._newest[at]))
+                wanted.append((at, self._tally.newest[at]))
         return wanted
 
     def _wait_for_others(self, owner: str, held: list[int]) -> bool:
@@ -155,11 +162,12 @@ class Walk:
             self._ledger.bury()
             others = self._ledger.holders(self._id) - {owner}
             self._exchange(owner)
-            if any(self._states[at] is State.PLANNED for at in held) and not others:
-                return True
-            if not others:
+            free = not others and any(self._tally.states[at] is State.PLANNED for at in held)
+            if not others and not free:
                 return False
-            self._stopping.wait(_TICK)
+            self._stopping.wait(_TICK)  # also where another run holds them: it is asked again before long
+            if free:
+                return True
         return False
 
     def _exchange(
@@ -172,24 +180,16 @@ class Walk:
         """Exchange with the ledger what happened here and elsewhere, then count it."""
         learnt = [(at, _looked_up_first(receipt)) for at, receipt in outcomes or ()]
         found = self._ledger.exchange(
-            self._id, owner, outcomes=learnt, returned=returned or (), wanted=wanted or (), since=self._seen
+            self._id, owner, outcomes=learnt, returned=returned or (), wanted=wanted or (), since=self._tally.seen
         )
         self._claimed_any = self._claimed_any or bool(found.claimed)
-        with self._counting:
-            for at in found.claimed:
-                self._set_state(at, State.SENDING)
-            for at in returned or ():
-                self._set_state(at, State.PLANNED)
-            for receipt, at, state, _ in found.news:
-                self._set_state(at, State(state))
-                self._newest[at] = self._seen = receipt
-                self._mended.discard(at)
+        self._tally.learn(found, returned or ())
         return found
 
-    def _set_state(self, at: int, state: State) -> None:
-        self._so_far[self._states[at]] -= 1
-        self._so_far[state] += 1
-        self._states[at] = state
+    def _refresh(self) -> None:
+        """Take over what the ledger knows of each group, whoever has learnt it."""
+        kept = self._ledger.run_table(self._id)
+        self._tally.take_over(kept, outcome_table(kept, over=False))
 
     def _record_the_last(self, crew: Crew, owner: str) -> None:
         """Record what was under way when something failed, if it can be."""
@@ -215,7 +215,7 @@ class Walk:
                 return False
         if crew is None or not crew.braked:
             return True
-        progress, self._answered_before = self._answered() > self._answered_before, self._answered()
+        progress, self._answered_before = self._tally.answered > self._answered_before, self._tally.answered
         self._brake.release(progress=progress)
         if self._brake.idle_looks < _IDLE_LOOKS:
             return True
@@ -225,17 +225,13 @@ class Walk:
         )
         return False
 
-    def _answered(self) -> int:
-        """Return how many groups are neither to be sent nor unknown."""
-        return sum(number for state, number in self.counts.items() if state not in (*_OPEN, State.PLANNED))
-
     def _settle(self, *, braked: bool) -> dict[str, Listing]:
         """Look at each application that has something unknown, queue what is absent, return what was seen."""
         self._exchange()
         kept = self._ledger.run_table(self._id)
         unknown = kept[known_state(kept) == State.UNKNOWN]
         listings: dict[str, Listing] = {}
-        if braked and unknown.empty:  # whether the account answers is the question
+        if braked and unknown.empty and self._queue:  # whether the account answers is the question
             self._client.count_phones(self._groups[self._queue[0]].app_id, self._stopping)
         problem: ItnioError | None = None
         for app_id, part in unknown.groupby("appId", sort=False):
@@ -243,15 +239,16 @@ class Walk:
                 listings[str(app_id)] = self._settle_application(str(app_id), part)
             except ItnioError as error:  # the other applications are settled all the same
                 problem = problem or error
+        self._refresh()
         if problem is not None:
             raise problem
         return listings
 
     def _settle_application(self, app_id: str, unknown: pd.DataFrame) -> Listing:
         rows: dict[int, dict[str, Any]] = unknown.to_dict("index")  # type: ignore[assignment] # its index is positions
-        doubts = {at: Doubt(self._groups[at], row["status"] == TAKEN, bool(row["tried"])) for at, row in rows.items()}
+        doubts = {at: self._doubt(at, row) for at, row in rows.items()}
         settled, listing = settle_doubts(self._client, app_id, doubts, self._stopping)
-        verdicts = {self._verdict(rows[at], at, receipt): at for at, receipt in settled.items()}
+        verdicts = {_verdict(rows[at], receipt): at for at, receipt in settled.items()}
         for verdict in self._ledger.settle(list(verdicts)):
             at, state = verdicts[verdict], verdict.receipt.state
             lost = not doubts[at].taken
@@ -265,15 +262,17 @@ class Walk:
                 self._queue.append(at)
             else:
                 self._settled["absent"] += 1
-        self._exchange()
-        self._newest = [int(newest) for newest in self._ledger.run_table(self._id)["newest"]]
         return listing
 
-    def _verdict(self, row: dict[str, Any], at: int, receipt: Receipt) -> Verdict:
-        """Return what looking has told, for the run that it concerns: this one, or the one that has sent the group."""
-        if row["state"] != "" or row["action"] == Action.IN_DOUBT:
-            return Verdict(self._id, at, int(row["newest"]), receipt)
-        return Verdict(int(row["newest_run"]), int(row["newest_position"]), int(row["newest"]), receipt)
+    def _doubt(self, at: int, row: dict[str, Any]) -> Doubt:
+        """Return a group as it was asked for when it was sent, by this run or another: that is what to look for."""
+        sent = replace(
+            self._groups[at],
+            phone_name=row["sent_phone_name"],
+            quantity=int(row["sent_quantity"]),
+            display_num=row["sent_display_num"],
+        )
+        return Doubt(sent, row["newest_status"] == TAKEN, bool(row["tried"]))
 
     def _verify(self, listings: dict[str, Listing]) -> int | None:
         """Return how many phones of the created groups are really there."""
@@ -313,3 +312,8 @@ class Walk:
 def _looked_up_first(receipt: Receipt) -> Receipt:
     """`-20` does not say which name is taken: not known until it was looked up."""
     return replace(receipt, state=State.UNKNOWN) if receipt.status == TAKEN else receipt
+
+
+def _verdict(row: dict[str, Any], receipt: Receipt) -> Verdict:
+    """Return what looking has told, for the run that has sent the group."""
+    return Verdict(int(row["newest_run"]), int(row["newest_position"]), int(row["newest"]), receipt)

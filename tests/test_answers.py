@@ -140,6 +140,13 @@ def test_a_date_to_wait_for_is_in_seconds() -> None:
     assert 85 < busy.value.wait <= 90
 
 
+def test_a_date_to_wait_for_is_one_of_the_servers_clock() -> None:
+    """Whatever this machine's clock says."""
+    with pytest.raises(BusyError) as busy:
+        read_answer(429, b"", formatdate(1_000_000_007, usegmt=True), 1_000_000_000)
+    assert busy.value.wait == 7
+
+
 def test_a_hostile_reason_is_one_short_plain_line() -> None:
     """Line breaks, escape sequences and direction marks are gone, and so is all beyond 300 characters."""
     reason = "a\n\r\tb\x1b[31mred\x00\u202eevil\u2028 " + "x" * 10_000

@@ -154,6 +154,8 @@ class _Wire:
                 elif behaviour == "stall in the body":
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
                     self.hold.wait(10)
+                elif behaviour == "two lengths":
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}")
                 elif behaviour == "nonsense":
                     connection.sendall(b"SSH-2.0-server\r\n")
 
@@ -171,6 +173,7 @@ class _Wire:
         ("half", "the connection was lost before the whole answer was here"),
         ("half a chunk", "the connection was lost before the whole answer was here"),
         ("nonsense", "the connection was lost before the whole answer was here"),
+        ("two lengths", "the connection was lost before the whole answer was here"),
         ("stall", "no answer in time"),
         ("stall in the body", "no answer in time"),
     ],

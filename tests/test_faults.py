@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from conftest import APP, group, many_orders
@@ -162,9 +162,26 @@ def test_all_spreads_over_every_kind() -> None:
         ("late=x", "a chance is a number from 0 to 1"),
         ("late*x", "how often"),
         ("late=0.6,half=0.6", "add up to more than 1"),
+        ("all=0.6,half=0.6", "add up to more than 1"),
+        ("late*99999999999999", "at most 99,999 times"),
     ],
 )
 def test_what_is_no_fault_is_said(text: str, words: str) -> None:
     """With what there is."""
     with pytest.raises(ValueError, match=re.escape(words)):
         Faults.parse(text)
+
+
+def test_none_is_no_fault_by_chance_either(sandbox: Sandbox, client: Client) -> None:
+    """It does what it says."""
+    sandbox.faults = "none=1"
+    assert client.create_phones(group()).state == "created"
+
+
+@pytest.mark.parametrize("wrong", [["drop-after"], {"drop-after": 1}, 5])
+def test_faults_of_another_kind_are_refused(wrong: Any) -> None:
+    """At once, not when a request meets them."""
+    with pytest.raises(ValueError, match="as a text or as Faults"):
+        Sandbox(faults=wrong)
+    with pytest.raises(ValueError, match="A chance is a number from 0 to 1"):
+        Faults(chances={"late": 7})

@@ -105,8 +105,8 @@ def test_what_looking_told_counts_only_while_nothing_newer_is_known(ledger: Ledg
     assert ledger.settle(verdicts) == verdicts[:1]
     assert ledger.table["state"].tolist() == ["planned", "created", "unknown"]
     assert ledger.runs["finished"].tolist() == [""]
-    assert ledger.unfinished_run(ACCOUNT) == run_id
-    assert ledger.unfinished_run(Account("other", "secret")) is None
+    assert ledger.unfinished_runs(ACCOUNT) == [run_id]
+    assert ledger.unfinished_runs(Account("other", "secret")) == []
 
 
 @pytest.mark.parametrize("state", [State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN])
@@ -318,6 +318,16 @@ def test_places_where_no_ledger_can_be(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "file" / "ledger.sqlite", "postgresql://host/book", ":memory:", "sqlite://"):
         with pytest.raises(LedgerError, match=r"Ledger\(path\)|give a path"):
             Ledger(place)
+
+
+def test_what_names_no_file_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No traceback; `~` is the home folder."""
+    for wrong in (5, "nul\0byte"):
+        with pytest.raises(LedgerError, match="path"):
+            Ledger(wrong)  # type: ignore[arg-type] # what a user may do
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Ledger("~/book.sqlite") as ledger:
+        assert ledger.path == tmp_path / "book.sqlite"
 
 
 def test_a_ledger_that_fails_says_so(ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import count
 from typing import Any
 
@@ -10,10 +11,10 @@ import pandas as pd
 import pytest
 from conftest import APP, group, many_orders
 
-from itnio_nb import Client, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
+from itnio_nb import Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
 from itnio_nb.model import PhoneGroup, Receipt
 from itnio_nb.plan import groups_to_keep
-from itnio_nb.settle import Doubt, Listing, judge, look, phone_order_name, phones_seen, settle_doubts
+from itnio_nb.settle import Doubt, Listing, _by_group, judge, look, phone_order_name, phones_seen, settle_doubts
 
 
 def test_phone_names_lead_back_to_the_order() -> None:
@@ -232,3 +233,39 @@ def test_phones_seen_are_never_more_than_asked_for(client: Client) -> None:
     listing = look(client, APP)
     assert [phones_seen(group("sales", "desk", size), listing) for size in (2, 3, 5)] == [2, 3, 3]
     assert phones_seen(group("none", "desk", 3), listing) == 0
+
+
+def test_a_group_that_was_shown_late_is_ours(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Two listings did not have it, the next has: created by this ledger, not elsewhere."""
+    sandbox.faults = "stall-after,query:-18-before*30"
+    with Client(client.account, timeout=(1, 0.2)) as hasty:
+        submit_plan(make_plan(many_orders(1)), hasty, ledger).wait()
+    sandbox.faults = None
+    sandbox._hidden[client.account.api_key, APP] = Counter({"group-0": 2})
+    assert reconcile(ledger, client)["after"].tolist() == ["planned"]
+    assert reconcile(ledger, client)[["before", "after"]].to_numpy().tolist() == [["planned", "created"]]
+
+
+@pytest.mark.parametrize("field", ["displayNum", "phoneName"])
+def test_what_a_listing_does_not_show_is_no_difference(field: str) -> None:
+    """Another brand's listing may lack a field."""
+    record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "861000000"}
+    for value in (None, ""):
+        listing = _by_group(iter([[record | {field: value}]]))
+        assert judged(listing, group("sales", "desk", 1)).state is State.CREATED
+
+
+def test_hostile_text_of_a_listing_is_told_in_plain_words() -> None:
+    """Escape sequences, half a surrogate pair, endless text: none of it gets into the ledger."""
+    record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "\x1b[2J\ud800" + "9" * 999}
+    reason = judged(_by_group(iter([[record]])), group("sales", "desk", 1)).reason
+    assert reason.isprintable()
+    assert len(reason) < 500
+
+
+@pytest.mark.parametrize("wrong", [(None, None), ("ledger.sqlite", None)])
+def test_reconcile_needs_a_ledger_and_a_client(wrong: tuple[Any, Any], client: Client, ledger: Ledger) -> None:
+    """In this order."""
+    for arguments in (wrong, (client, ledger)):
+        with pytest.raises(InputError, match=r"reconcile\(ledger, client\)"):
+            reconcile(*arguments)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,6 +20,7 @@ from conftest import APP, group, many_orders, until
 from itnio_nb import Client, Ledger, Run, Sandbox, State, make_plan, reconcile, resume, submit_plan
 from itnio_nb.faults import KINDS, Faults
 from itnio_nb.model import PhoneGroup, Receipt, now
+from itnio_nb.walk import Walk
 
 # The file that has the orders of a state.
 FILES = {
@@ -252,3 +257,128 @@ def test_two_runs_in_one_process_share_nothing_but_the_ledger(sandbox: Sandbox, 
     for run in runs:
         assert run.wait(30).counts == {"created": 30}
     assert client.create_phones(group("group-1", "phone-1", app_id="one-app")).status == "-20"
+
+
+def ended(ledger: Ledger) -> list[bool]:
+    """Whether each run is finished."""
+    return ledger.runs["finished"].ne("").tolist()
+
+
+def test_an_unknown_is_judged_by_what_was_asked_for_when_it_was_sent(
+    sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """Half of 30 was made; a later plan asks for 15 of that name: partial of the run that sent it, never created."""
+    plans = [make_plan(many_orders(1, quantity), client, ledger) for quantity in (30, 15)]
+    sandbox.faults = "half,query:-18-before*30"
+    first = submit_plan(plans[0], client, ledger).wait()
+    assert first.counts == {"unknown": 1}
+    sandbox.faults = None
+    second = submit_plan(plans[1], client, ledger).wait()
+    assert (first.counts, second.counts) == ({"partial": 1}, {"exists": 1})
+    assert ledger.table[["quantity", "state", "reason"]].to_numpy().tolist() == [
+        [30, "partial", "15 of 30 phones are there"]
+    ]
+
+
+def test_what_another_run_has_created_is_not_left_in_this_one(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """A run that was stopped and whose groups were made by others is finished by resume; nothing is sent."""
+    plan = make_plan(many_orders(12), client, ledger)
+    sandbox.stop()
+    stopped = submit_plan(plan, client, ledger).wait(60)
+    assert stopped.counts == {"planned": 12}
+    sandbox.start()
+    other = pd.concat([many_orders(12), many_orders(13)[12:]], ignore_index=True)
+    submit_plan(make_plan(other, client, ledger), client, ledger).wait()
+    assert stopped.counts == {"exists": 12}
+    assert resume(ledger, client).wait().counts == {"exists": 12}
+    assert ended(ledger) == [True, True]
+    assert sum(one.call == "sipAdd" for one in sandbox.log) == 13
+
+
+def test_a_run_that_cannot_be_settled_keeps_no_other_from_being_resumed(
+    sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """The newest with something to send goes first."""
+    sandbox.latency = 0.05
+    first = submit_plan(make_plan(many_orders(30)), client, ledger, workers=1)
+    until(lambda: sandbox.served["sipAdd", "0"] >= 2)
+    first.stop()
+    sandbox.latency = 0
+    sandbox.faults = "drop-after,query:-18-before*30"
+    submit_plan(make_plan(many_orders(1, app_id="gone")), client, ledger).wait()
+    sandbox.faults, sandbox.app_ids = None, [APP]
+    again = resume(ledger, client).wait()
+    assert (again.name, again.counts) == (first.name, {"created": 30})
+    assert ended(ledger) == [True, False]
+
+
+def test_runs_that_share_groups_wait_for_each_other(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """What one has claimed and gives back is sent by the other; each group once, and no busy waiting."""
+    plans = [make_plan(many_orders(number)) for number in (20, 21)]
+    slow = submit_plan(plans[0], client, ledger, rate=1, workers=4)
+    until(lambda: len(ledger.table) > 4)
+    asked = 0
+    exchange = ledger.exchange
+
+    def counted(*args: Any, **what: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return exchange(*args, **what)
+
+    ledger.exchange = counted  # type: ignore[method-assign] # to see how often
+    other = submit_plan(plans[1], client, ledger)
+    until(lambda: len(ledger.table) == 21)
+    slow.stop()
+    other.wait(30)
+    assert creations(sandbox) == {f"group-{at}": 1 for at in range(21)}
+    assert other.counts["planned"] == 0
+    assert asked < 200
+
+
+def test_a_run_whose_unknowns_were_settled_by_others_goes_on(
+    sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten failures, and a colleague reconciles before the run looks: nothing is left, and that is no error."""
+    sandbox.faults = "drop-after=1"
+    settle = Walk._settle
+
+    def after_a_colleague(self: Walk, *, braked: bool) -> Any:
+        reconcile(ledger, client)
+        return settle(self, braked=braked)
+
+    monkeypatch.setattr(Walk, "_settle", after_a_colleague)
+    run = submit_plan(make_plan(many_orders(10)), client, ledger, workers=10).wait()
+    assert run.counts == {"created": 10}
+
+
+FORK = """
+import os, sys
+from conftest import many_orders
+from itnio_nb import Account, Client, Ledger, make_plan, submit_plan
+client, ledger = Client(Account.from_env()), Ledger("ledger.sqlite")
+run = submit_plan(make_plan(many_orders(20)), client, ledger)
+child = os.fork()
+if not child:
+    sys.exit(0)
+_, status = os.waitpid(child, 0)
+print(status, run.wait().summary)
+"""
+
+
+@pytest.mark.slow
+def test_a_fork_has_no_run_of_its_own(sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
+    """The child of a fork ends at once, and the parent's run goes on to its end."""
+    sandbox.latency = 0.2
+    account = client.account
+    environment = {"ITNIO_API_KEY": account.api_key, "ITNIO_API_SECRET": account.api_secret.reveal()}
+    environment |= {"ITNIO_BASE_URL": account.base_url, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK],
+        env=os.environ | environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith("0 Done. Groups: 20 created")
