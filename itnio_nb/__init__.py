@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from itnio_nb.errors import AccountError, InputError, ItnioError, LedgerError, ServiceError, StalePlanError
     from itnio_nb.handover import export_credentials
     from itnio_nb.ledger import Ledger
+    from itnio_nb.marked import write_findings
     from itnio_nb.model import LIMITS, Limits, PhoneGroup, Receipt, State
     from itnio_nb.plan import Plan, make_plan
     from itnio_nb.read import read_orders
@@ -60,6 +61,7 @@ __all__ = [
     "sign",
     "signed_headers",
     "submit_plan",
+    "write_findings",
 ]
 
 _HOMES = {
@@ -68,6 +70,7 @@ _HOMES = {
     "errors": ("AccountError", "InputError", "ItnioError", "LedgerError", "ServiceError", "StalePlanError"),
     "handover": ("export_credentials",),
     "ledger": ("Ledger",),
+    "marked": ("write_findings",),
     "model": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
     "plan": ("Plan", "make_plan"),
     "read": ("read_orders",),

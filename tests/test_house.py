@@ -24,7 +24,7 @@ LADDER = (
     {"client", "views"},
     {"claims"},
     {"ledger"},
-    {"handover", "pack", "settle", "review"},
+    {"handover", "marked", "pack", "settle", "review"},
     {"plan"},
     {"crew", "tally"},
     {"walk"},
