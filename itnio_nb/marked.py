@@ -41,6 +41,7 @@ def write_findings(orders: pd.DataFrame, findings: pd.DataFrame, path: str | os.
         path = Path(path)
         if path.exists() and not _is_ours(path):
             raise InputError(f"{path} exists and holds something else: choose another name, such as to-mend.xlsx.")
+        path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, _workbook(orders, source, findings))
     except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
         raise InputError(f"The findings cannot be written to {path!s} ({why(error)}): choose another path.") from None

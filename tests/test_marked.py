@@ -62,8 +62,9 @@ def test_only_such_a_file_is_replaced(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes() == b"mine"
     for _ in range(2):
         write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx")
+    assert write_findings(orders, check_orders(orders), tmp_path / "new" / "mend.xlsx").exists()
     with pytest.raises(InputError, match="choose another path"):
-        write_findings(orders, check_orders(orders), tmp_path / "no" / "folder" / "mend.xlsx")
+        write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx" / "no-folder.xlsx")
     with pytest.raises(InputError, match=r"those of check_orders"):
         write_findings(orders, orders, tmp_path / "mend.xlsx")
 
