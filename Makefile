@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check tidy quick notebooks picture docs torture bench constraints clean
+.PHONY: demo lab test test-oldest check tidy quick notebooks picture docs torture fuzz bench constraints clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -52,8 +52,13 @@ docs: .venv/test
 torture: .venv/test
 	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python tests/torture.py --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
 
+# A hundred thousand files changed at random: none may raise anything but an InputError; some minutes.
+fuzz: .venv/test
+	$(BIN)/python tests/fuzz.py --inputs 100000
+
 # What costs what; prints tables.
 bench: .venv/test
+	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/reconcile.py
 	$(BIN)/python benchmarks/ledger.py
 

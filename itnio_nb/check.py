@@ -18,16 +18,16 @@ from itnio_nb.damage import (
     spread,
 )
 from itnio_nb.errors import InputError
-from itnio_nb.model import API_COLUMNS, FINDING_COLUMNS, LIMITS, SOURCE, Limits, Repair, Source, cell_text, count
+from itnio_nb.model import API_COLUMNS, FINDING_COLUMNS, LIMITS, SOURCE, Limits, Source, cell_text, count
 from itnio_nb.texts import (
     Column,
     are_digits,
     codes,
     column_of,
     distinct,
+    foreign,
     has_controls,
     integers,
-    is_ascii,
     lengths,
     matches,
     objects,
@@ -82,15 +82,12 @@ def invalid_rows(findings: pd.DataFrame) -> list[int]:
 
 
 def _table(
-    text: dict[str, Column], rows: np.ndarray, found: list[Found], repaired: list[tuple[int, Repair]]
+    text: dict[str, Column], rows: np.ndarray, found: list[Found], repaired: tuple[np.ndarray, ...] | None
 ) -> pd.DataFrame:
     """Put all findings into one table, in the order of rows, then of columns."""
     parts = [_columns(text, finding) for finding in found if finding.where.any()]
-    if repaired:
-        _, columns, before, _, hows, advices = zip(*(repair for _, repair in repaired), strict=True)
-        at = np.array([at for at, _ in repaired], dtype=np.intp)
-        place = np.array([_PLACES[name] for name in columns], dtype=np.intp)
-        parts.append((at, place, *(_filled(len(at), cells) for cells in (before, hows, advices, "repaired"))))
+    if repaired is not None:
+        parts.append(repaired)
     if not parts:
         nothing = np.array([], dtype=np.intp)
         parts = [(nothing, nothing, *(np.array([], dtype=object) for _ in range(4)))]
@@ -120,19 +117,22 @@ def _filled(size: int, cell: str | Sequence[str] | np.ndarray) -> np.ndarray:
     return array
 
 
-def _repaired(orders: pd.DataFrame, text: dict[str, Column]) -> list[tuple[int, Repair]]:
-    """Return each repair with its position, if the row is still here and the cell as it was mended."""
+def _repaired(orders: pd.DataFrame, text: dict[str, Column]) -> tuple[np.ndarray, ...] | None:
+    """Return the repairs, as `_columns` returns findings, of rows that are still here and cells still as mended."""
     source = orders.attrs.get(SOURCE)
     if not isinstance(source, Source) or not source.repairs:
-        return []
-    at = orders.index.get_indexer(pd.Index([repair.row for repair in source.repairs]))
-    placed = [(place, repair) for place, repair in zip(at.tolist(), source.repairs, strict=True) if place >= 0]
-    kept: list[tuple[int, Repair]] = []
-    for name in API_COLUMNS:
-        ours = [one for one in placed if one[1].column == name]
-        now = objects(some(text[name], np.array([place for place, _ in ours], dtype=np.intp)))
-        kept += [one for one, cell in zip(ours, now, strict=True) if cell == one[1].after]
-    return kept
+        return None
+    row, column, before, after, how, advice = (
+        _filled(len(cells), cells) for cells in zip(*source.repairs, strict=True)
+    )
+    at = orders.index.get_indexer(pd.Index(row.astype(np.int64)))
+    place = np.array([_PLACES[name] for name in column], dtype=np.intp)
+    kept = at >= 0
+    for name, number in _PLACES.items():
+        ours = np.flatnonzero(kept & (place == number))
+        kept[ours] = objects(some(text[name], at[ours])) == after[ours]
+    severity = _filled(int(kept.sum()), "repaired")
+    return at[kept], place[kept], before[kept], how[kept], advice[kept], severity
 
 
 def _name_findings(column: str, noun: str, texts: Column, limits: Limits) -> Iterator[Found]:
@@ -151,8 +151,10 @@ def _lengths(length: np.ndarray, unit: str, allowed: str) -> list[str]:
 
 def _text_damage(column: str, noun: str, texts: Column) -> Iterator[Found]:
     """Look for control characters and damage, both rare, in the few cells that have any of them."""
-    plain = is_ascii(texts) and not has_controls(texts)
-    at = np.flatnonzero(matches(texts, ASCII_DAMAGE if plain else f"{_CONTROL}|{NAME_DAMAGE}"))
+    suspects = matches(texts, f"{_CONTROL}|{ASCII_DAMAGE}" if has_controls(texts) else ASCII_DAMAGE)
+    others = foreign(texts)
+    suspects[others] |= matches(some(texts, others), f"{_CONTROL}|{NAME_DAMAGE}")
+    at = np.flatnonzero(suspects)
     if len(at):
         suspect = some(texts, at)
         again = f"Type the {noun} again on one line."

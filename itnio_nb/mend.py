@@ -15,7 +15,7 @@ from itnio_nb.texts import (
     chosen,
     column,
     differ,
-    is_ascii,
+    foreign,
     lengths,
     matches,
     objects,
@@ -61,7 +61,9 @@ def _unclean_numbers(texts: Column) -> np.ndarray:
 
 def _unclean_names(texts: Column) -> np.ndarray:
     unclean: np.ndarray = differ(texts, trimmed(texts)) | starts(texts, "'")
-    return unclean if is_ascii(texts) else unclean | matches(texts, f"[{INVISIBLE}]")
+    at = foreign(texts)
+    unclean[at] |= matches(some(texts, at), f"[{INVISIBLE}]")
+    return unclean
 
 
 def _mend_name(texts: Column) -> tuple[Column, Hows]:

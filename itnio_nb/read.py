@@ -27,7 +27,6 @@ RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "i
 # before a cell that already looks like that), so that reading them again gives the very same text.
 _FORMULA_LIKE = re.compile(r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])")
 _GUARDED = r"^'('*[=+\-@\t\r])"
-_COMPARE, _READ_AS = "Compare {} with the true value.", "Nothing to do: read as {}."
 _AS_NUMBER = "is a number where text belongs: a 0 at its beginning would be lost"
 
 
@@ -226,8 +225,11 @@ def _mended(name: str, texts: Column, raw: list[object] | None, rows: np.ndarray
         for code in np.unique(told[at]).tolist()
     }
     before, after = objects(some(texts, at)), objects(some(mended, at))
-    for row, old, new, code in zip(rows[at].tolist(), before, after, told[at].tolist(), strict=True):
-        how = words[code]
-        advice = (_COMPARE if how.startswith(_AS_NUMBER) else _READ_AS).format(new)
-        repairs.append(Repair(row, name, old, new, how, advice))
+    how = [words[code] for code in told[at].tolist()]
+    advice = [
+        f"Compare {new} with the true value." if said.startswith(_AS_NUMBER) else f"Nothing to do: read as {new}."
+        for new, said in zip(after, how, strict=True)
+    ]
+    cells = (rows[at].tolist(), [name] * len(at), before.tolist(), after.tolist(), how, advice)
+    repairs += map(Repair._make, zip(*cells, strict=True))
     return mended

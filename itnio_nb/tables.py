@@ -173,22 +173,24 @@ def _has_a_row_in_each_line(utf8: bytes) -> bool:
 
 def _as_utf8(name: str, data: bytes, encoding: str | None) -> tuple[bytes, str]:
     """Return the text of a file as UTF-8 without a mark, and the encoding that it was in."""
-    detected = encoding is None
     if encoding is None or encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig"):
         data = data.removeprefix(codecs.BOM_UTF8)
-    wanted = encoding or _detect(data)
+    found = "" if encoding else _detect(data)
+    if found == "utf-8":
+        return data, found
+    wanted = encoding or found or "utf-8"
     try:
         text = data.decode("utf-8" if wanted == "utf-8-sig" else wanted)
     except (LookupError, UnicodeError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise InputError(_not_decoded(name, data, wanted, error)) from None
         raise InputError(f"There is no encoding {encoding!r}: try 'utf-8', 'gb18030' or 'cp1252'.") from None
-    spoken = f"{wanted}{', detected' if detected and wanted != 'utf-8' else ''}"
-    return (data if wanted == "utf-8" else text.removeprefix("\ufeff").encode("utf-8", "replace")), spoken
+    spoken = f"{found}, detected" if found else wanted
+    return text.removeprefix("\ufeff").encode("utf-8", "replace"), spoken
 
 
 def _detect(data: bytes) -> str:
-    """Tell an encoding by its mark, else by what makes sense: UTF-8, UTF-16, Chinese, western."""
+    """Tell an encoding by its mark, else by what makes sense: UTF-8, UTF-16, Chinese, western; "" if nothing does."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return "utf-8" if encoding == "utf-8-sig" else encoding
@@ -203,7 +205,7 @@ def _detect(data: bytes) -> str:
     for at, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if len(sample) > 3 and sample[at::2].count(0) > 0.4 * len(sample[at::2]) and not sample[1 - at :: 2].count(0):
             return encoding
-    return "gb18030" if _looks_chinese(sample) else "cp1252" if _looks_western(data) else "utf-8"
+    return "gb18030" if _looks_chinese(sample) else "cp1252" if _looks_western(data) else ""
 
 
 def _looks_chinese(sample: bytes) -> bool:

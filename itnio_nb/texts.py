@@ -70,9 +70,9 @@ def matches(texts: Column, pattern: str) -> np.ndarray:
     return np.asarray(pc.match_substring_regex(texts, pattern))
 
 
-def is_ascii(texts: Column) -> bool:
-    """Whether all texts are ASCII."""
-    return bool(pc.all(pc.string_is_ascii(texts)).as_py() in (True, None))
+def foreign(texts: Column) -> np.ndarray:
+    """Return the positions of the texts that are not ASCII."""
+    return np.flatnonzero(~np.asarray(pc.string_is_ascii(texts)))
 
 
 def contains(texts: Column, part: str) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from itnio_nb.damage import Found, spread
 from itnio_nb.model import API_COLUMNS, Limits, split_orders
-from itnio_nb.texts import Column, by_byte, codes, contains, is_ascii, matches, objects, put, replaced, some
+from itnio_nb.texts import Column, by_byte, codes, contains, foreign, matches, objects, put, replaced, some
 from itnio_nb.texts import column as column_of_texts
 
 _ALIKE = str.maketrans("аеорсухіјѕԁһӏвкмнтαορνικ", "aeopcyxijsdhlbkmhtaopvik")  # letters that look like Latin ones
@@ -116,11 +116,11 @@ def alike(
 
 def skeletons(texts: Column) -> Column:
     """Return what each text looks like: without case, and with one letter for those that look like it."""
-    if not is_ascii(texts):
-        foreign = matches(texts, r"[\x{c0}-\x{52f}\x{1e00}-\x{1fff}\x{ff01}-\x{ff5e}]")
-        cells = [
-            unicodedata.normalize("NFKC", text).casefold().translate(_ALIKE)
-            for text in objects(some(texts, np.flatnonzero(foreign)))
-        ]
-        texts = put(texts, foreign, column_of_texts(cells))
+    at = foreign(texts)
+    at = at[matches(some(texts, at), r"[\x{c0}-\x{52f}\x{1e00}-\x{1fff}\x{ff01}-\x{ff5e}]")]
+    if len(at):
+        cells = [unicodedata.normalize("NFKC", text).casefold().translate(_ALIKE) for text in objects(some(texts, at))]
+        where = np.zeros(len(texts), dtype=bool)
+        where[at] = True
+        texts = put(texts, where, column_of_texts(cells))
     return by_byte(texts, _ALIKE_ASCII)

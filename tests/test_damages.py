@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -320,3 +321,11 @@ def test_a_large_file_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("itnio_nb.tables._MOST", 10)
     with pytest.raises(InputError, match="split it into several files"):
         read_orders(b"x" * 11)
+
+
+def test_an_old_workbook() -> None:
+    """XLS, as it came before 2007: numbers keep their digits, text its zeros."""
+    orders = read_orders(Path(__file__).parent / "data" / "phones.xls")
+    assert row(orders, 2) == ["北京客服", "bjkf", "30", "8610850001", "4luaKsL2"]
+    assert row(orders, 3) == ["sales", "desk", "12", "0755820001", "4luaKsL2"]
+    assert str(orders.attrs["itnio"]).startswith("phones.xls: XLS (sheet Phones), headers in row 1, 2 orders")

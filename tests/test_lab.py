@@ -28,7 +28,8 @@ def test_a_working_copy_has_no_outputs(tmp_path: Path) -> None:
     """Notebooks and their data, nothing that tells of another run, nothing of the tests."""
     assert working_copy(NOTEBOOKS, tmp_path / "mine" / "0.1.0")
     names = {str(path.relative_to(tmp_path / "mine")) for path in (tmp_path / "mine").rglob("*") if path.is_file()}
-    assert names == {*(f"0.1.0/{path.name}" for path in NOTEBOOKS.glob("*.ipynb")), "0.1.0/data/phones.xlsx"}
+    data = {f"0.1.0/data/{path.name}" for path in (NOTEBOOKS / "data").glob("phones*")}
+    assert names == {f"0.1.0/{path.name}" for path in NOTEBOOKS.glob("*.ipynb")} | data
     made = cells(tmp_path / "mine" / "0.1.0" / NOTEBOOK)
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in made)
     assert [cell["source"] for cell in made] == [cell["source"] for cell in cells(NOTEBOOKS / NOTEBOOK)]
