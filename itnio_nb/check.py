@@ -136,7 +136,7 @@ def _repaired(orders: pd.DataFrame, text: dict[str, Column]) -> tuple[np.ndarray
 
 
 def _name_findings(column: str, noun: str, texts: Column, limits: Limits) -> Iterator[Found]:
-    allowed = f"{limits.name_min} to {limits.name_max} characters are allowed"
+    allowed = f"{limits.name_min} to {limits.name_max} characters are allowed (API document)"
     length = lengths(texts)
     short, long = (length > 0) & (length < limits.name_min), length > limits.name_max
     yield Found(length == 0, column, "is empty", f"Fill in the {noun}: {allowed}.")
@@ -191,7 +191,7 @@ def _whole_numbers(texts: Column) -> np.ndarray:
 def _number_findings(texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[Found]:
     column, length = "displayNum", lengths(texts)
     empty, digits = length == 0, are_digits(texts)
-    allowed = f"{limits.display_min} to {limits.display_max} digits are allowed"
+    allowed = f"{limits.display_min} to {limits.display_max} digits are allowed (API document)"
     wrong = digits & ((length < limits.display_min) | (length > limits.display_max))
     if limits.display_required:
         yield Found(empty, column, "is empty", f"Fill in the display number: {allowed}.")

@@ -32,11 +32,11 @@ def test_good_orders_have_no_findings() -> None:
     ("row", "column", "problem"),
     [
         (("",), "groupName", "is empty"),
-        (("abc",), "groupName", "has 3 characters; 4 to 32 characters are allowed"),
-        (("北京客",), "groupName", "has 3 characters; 4 to 32 characters are allowed"),
-        (("a" * 33,), "groupName", "has 33 characters; 4 to 32 characters are allowed"),
+        (("abc",), "groupName", "has 3 characters; 4 to 32 characters are allowed (API document)"),
+        (("北京客",), "groupName", "has 3 characters; 4 to 32 characters are allowed (API document)"),
+        (("a" * 33,), "groupName", "has 33 characters; 4 to 32 characters are allowed (API document)"),
         (("sales\u2028desk",), "groupName", "contains a line break or another control character"),
-        (("sales", "a"), "phoneName", "has 1 character; 4 to 32 characters are allowed"),
+        (("sales", "a"), "phoneName", "has 1 character; 4 to 32 characters are allowed (API document)"),
         (("sales", "de\ud800sk"), "phoneName", "contains a line break or another control character"),
         (("sales", "de\x00sk"), "phoneName", "contains a line break or another control character"),
         (("sales", "desk", ""), "quantity", "is empty"),
@@ -48,8 +48,8 @@ def test_good_orders_have_no_findings() -> None:
         (("sales", "desk", "100001"), "quantity", "is more than 100,000 phones in one order"),
         (("sales", "desk", "9" * 40), "quantity", "is more than 100,000 phones in one order"),
         (("sales", "desk", "3", ""), "displayNum", "is empty"),
-        (("sales", "desk", "3", "123456"), "displayNum", "has 6 digits; 7 to 13 digits are allowed"),
-        (("sales", "desk", "3", "1" * 14), "displayNum", "has 14 digits; 7 to 13 digits are allowed"),
+        (("sales", "desk", "3", "123456"), "displayNum", "has 6 digits; 7 to 13 digits are allowed (API document)"),
+        (("sales", "desk", "3", "1" * 14), "displayNum", "has 14 digits; 7 to 13 digits are allowed (API document)"),
         (("sales", "desk", "3", "86-10000x"), "displayNum", "holds more than the digits 0 to 9"),
         (("sales", "desk", "3", "8.61E+09"), "displayNum", "keeps 3 of its 10 digits"),
         (("sales", "desk", "3", "861000000", ""), "appId", "is empty"),
@@ -159,7 +159,7 @@ def test_a_plain_frame_can_be_checked() -> None:
     assert check_orders(frame)[["row", "column", "problem"]].to_numpy().tolist() == [[0, "phoneName", "is empty"]]
     odd = frame.assign(quantity=pd.array([None], dtype="Int64"), appId=pd.Categorical([None]), phoneName=1.0)
     assert check_orders(odd)["problem"].tolist() == [
-        "has 1 character; 4 to 32 characters are allowed",
+        "has 1 character; 4 to 32 characters are allowed (API document)",
         "is empty",
         "is empty",
     ]

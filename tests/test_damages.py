@@ -56,7 +56,7 @@ CELLS: tuple[tuple[str, str, str, str, str], ...] = (
         "was written in other digits; had a + before it",
     ),
     ("displayNum", "8.610850001E+09", "8610850001", "repaired", "was written with an exponent, with all its digits"),
-    ("displayNum", "8.61085E5", "861085", "error", "has 6 digits; 7 to 13 digits are allowed"),
+    ("displayNum", "8.61085E5", "861085", "error", "has 6 digits; 7 to 13 digits are allowed (API document)"),
     ("quantity", "30.0", "30", "repaired", "had .0 behind it"),
     ("quantity", " 30", "30", "repaired", "had blanks around it"),
     ("quantity", "３０", "30", "repaired", "was written in other digits"),

@@ -139,7 +139,9 @@ def test_six_files_with_the_original_columns(tmp_path: Path) -> None:
     }
     for content in files.values():
         assert content.columns.tolist() == ["App ID", *frame.columns[1:], *RESULT_COLUMNS]
-    assert files["invalid"]["itnio_reason"].tolist() == ["groupName has 3 characters; 4 to 32 characters are allowed"]
+    assert files["invalid"]["itnio_reason"].tolist() == [
+        "groupName has 3 characters; 4 to 32 characters are allowed (API document)"
+    ]
     assert files["notsent"]["itnio_state"].tolist() == ["not sent"]
     assert not list(tmp_path.rglob("*.tmp"))
 
