@@ -124,8 +124,13 @@ def _excel_grid(name: str, data: bytes, sheet: str | int | None) -> Grid:
         names = book.sheet_names
         wanted = _sheet_name(name, names, sheet)
         rows = book.get_sheet_by_name(wanted).to_python(skip_empty_area=False)
-    except (CalamineError, OSError, ValueError) as error:
-        raise InputError(f"{name} is not a spreadsheet that can be read ({error}): save it again as XLSX.") from None
+    except InputError:
+        raise
+    except BaseException as error:
+        if not (isinstance(error, CalamineError | OSError | ValueError) or type(error).__name__ == "PanicException"):
+            raise
+        words = f"{name} is not a spreadsheet that can be read ({error}): save it again as XLSX."
+        raise InputError(words) from None
     others = f", the first of {len(names)}" if sheet is None and len(names) > 1 else ""
     raw: list[list[Any] | None] = [list(cells) for cells in zip(*rows, strict=True)]
     texts = [column([cell_text(cell) for cell in cells or ()]) for cells in raw]
