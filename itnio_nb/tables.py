@@ -25,7 +25,6 @@ _SAMPLE = 1 << 20  # bytes that are looked at to tell an encoding
 _HEAD = 1 << 16  # bytes in which the first lines are
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -179,7 +178,8 @@ def _has_a_row_in_each_line(utf8: bytes) -> bool:
 def _as_utf8(name: str, data: bytes, encoding: str | None) -> tuple[bytes, str]:
     """Return the text of a file as UTF-8 without a mark, and the encoding that it was in."""
     if encoding is None or encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig"):
-        data = data.removeprefix(codecs.BOM_UTF8)
+        while data.startswith(codecs.BOM_UTF8):  # some programs write it twice
+            data = data.removeprefix(codecs.BOM_UTF8)
     found = "" if encoding else _detect(data)
     if found == "utf-8":
         return data, found
@@ -198,7 +198,7 @@ def _detect(data: bytes) -> str:
     """Tell an encoding by its mark, else by what makes sense: UTF-8, UTF-16, Chinese, western; "" if nothing does."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return "utf-8" if encoding == "utf-8-sig" else encoding
+            return encoding
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

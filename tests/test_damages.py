@@ -329,3 +329,10 @@ def test_an_old_workbook() -> None:
     assert row(orders, 2) == ["北京客服", "bjkf", "30", "8610850001", "4luaKsL2"]
     assert row(orders, 3) == ["sales", "desk", "12", "0755820001", "4luaKsL2"]
     assert str(orders.attrs["itnio"]).startswith("phones.xls: XLS (sheet Phones), headers in row 1, 2 orders")
+
+
+def test_a_mark_that_is_there_twice() -> None:
+    """Written by two programs one after the other; what follows need not be UTF-8 all the same."""
+    line = f"{HEADER}\nsales,desk,3,8610850001,x\n"
+    assert row(read_orders(b"\xef\xbb\xbf" * 2 + line.encode()), 2)[0] == "sales"
+    assert row(read_orders(b"\xef\xbb\xbf" * 2 + line.replace("sales", "büro 5").encode("cp1252")), 2)[0] == "büro 5"
