@@ -132,11 +132,11 @@ class Ledger:
         cells = zip(*(table[column] for column in columns), strict=True)
         return {(app_id, name): Entry(State(state), run, int(receipt)) for app_id, name, state, run, receipt in cells}
 
-    def unfinished_runs(self, account: Account) -> list[int]:
-        """Return the numbers of an account's runs that have something left to send or to settle, the newest first."""
-        query = sa.select(runs.c.id).join(accounts).where(*is_account(account), runs.c.finished.is_(None))
+    def unfinished_runs(self, account: Account) -> dict[str, int]:
+        """Return the runs of an account that have something left to send or to settle: number by name, newest first."""
+        query = sa.select(runs.c.name, runs.c.id).join(accounts).where(*is_account(account), runs.c.finished.is_(None))
         with self._transaction() as connection:
-            return list(connection.execute(query.order_by(runs.c.id.desc())).scalars())
+            return {name: int(number) for name, number in connection.execute(query.order_by(runs.c.id.desc()))}
 
     def has_unfinished(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> bool:
         """Tell whether `open_run` with these values would go on with a run."""

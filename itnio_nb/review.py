@@ -82,11 +82,6 @@ def left_to_send(kept: pd.DataFrame, table: pd.DataFrame) -> pd.Series[bool]:
     return ((table["state"] == State.PLANNED) | refused) & (kept["action"] != Action.IN_DOUBT)
 
 
-def has_groups_to_send(kept: pd.DataFrame) -> bool:
-    """Whether a run has groups left to send."""
-    return bool(left_to_send(kept, outcome_table(kept)).any())
-
-
 def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: bool) -> str:
     """Return the one line that says what became of a run.
 

@@ -13,7 +13,6 @@ from itnio_nb.model import count
 from itnio_nb.pace import is_rate
 from itnio_nb.pack import pack_orders
 from itnio_nb.plan import Plan, fingerprint, groups_to_keep, identity, refuse_stale
-from itnio_nb.review import has_groups_to_send
 from itnio_nb.run import Run
 
 _live: dict[tuple[str, ...], Run] = {}  # runs that work in this process, by ledger, account and fingerprint
@@ -70,24 +69,30 @@ def submit_plan(
         return _live.get(key) or _start(ledger.open_run(*to_keep), client, ledger, workers, rate)
 
 
-def resume(ledger: Ledger, client: Client, *, workers: int = 8, rate: float | None = None) -> Run:
+def resume(
+    ledger: Ledger, client: Client, *, run: str | None = None, workers: int = 8, rate: float | None = None
+) -> Run:
     """Go on with the newest unfinished run of this account: settle what is unknown, send what was not sent.
 
         resume(ledger, client).wait().summary
+        resume(ledger, client, run="20261123T203119Z")      # an older one, by its name in ledger.runs
 
     What a killed process had under way is looked up, never guessed. A run that is at work in this process is
     returned; one that is at work in another is joined. Where no run is unfinished, a finished, empty one is returned.
-    Raises what `submit_plan` raises.
+    Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, or that there is not.
     """
     _require_tools(client, ledger, workers, rate)
     ledger.bury()
     with _starting:
         unfinished = ledger.unfinished_runs(client.account)
+        if run is not None and run not in unfinished:
+            raise InputError(
+                f"There is no unfinished run {run!r} of this account. Unfinished: {', '.join(unfinished) or 'none'}."
+            )
         if not unfinished:
             return Run(None, client, ledger)
-        to_send = (run_id for run_id in unfinished if has_groups_to_send(ledger.run_table(run_id)))
-        # One that has only unknowns, looked at in vain perhaps, keeps no older one from being sent.
-        return _start(next(to_send, unfinished[0]), client, ledger, workers, rate)
+        name = run or next(iter(unfinished))
+        return _start(unfinished[name], client, ledger, workers, rate)
 
 
 def _start(run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> Run:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from itnio_nb.claims import Exchange
-from itnio_nb.model import State
+from itnio_nb.model import Action, State
 
 _OPEN = (State.PLANNED, State.SENDING, State.UNKNOWN)
 
@@ -29,7 +29,8 @@ class Tally:
     def take_over(self, kept: pd.DataFrame, table: pd.DataFrame) -> None:
         """Begin anew with a run's table from the ledger, and what it says of each group."""
         with self._counting:
-            self.states = [State(state) for state in table["state"]]
+            states = table["state"].mask(sent_elsewhere(kept), str(State.PLANNED))
+            self.states = [State(state) for state in states]
             self.newest = [int(newest) for newest in kept["newest"]]
             self.seen = max(self.newest, default=0)
             self._so_far = Counter(self.states)
@@ -46,11 +47,6 @@ class Tally:
                 self.newest[at] = self.seen = receipt
                 self.mended.discard(at)
 
-    def set(self, at: int, state: State) -> None:
-        """Take a group to be in a state."""
-        with self._counting:
-            self._set(at, state)
-
     def _set(self, at: int, state: State) -> None:
         self._so_far[self.states[at]] -= 1
         self._so_far[state] += 1
@@ -66,3 +62,8 @@ class Tally:
     def answered(self) -> int:
         """How many groups are neither to be sent nor unknown."""
         return sum(number for state, number in self.counts.items() if state not in _OPEN)
+
+
+def sent_elsewhere(kept: pd.DataFrame) -> pd.Series[bool]:
+    """Return which groups another run is sending now: they may come back unsent, so they are asked for all the same."""
+    return (kept["before"] == State.SENDING) & (kept["state"] == "") & (kept["action"] == Action.CREATE)

@@ -20,7 +20,7 @@ from itnio_nb.owners import alone
 from itnio_nb.pace import Brake, Pace
 from itnio_nb.review import known_state, lacking_phones, left_to_send, outcome_table, why_nothing
 from itnio_nb.settle import TAKEN, Doubt, Listing, read_back, settle_doubts
-from itnio_nb.tally import Tally
+from itnio_nb.tally import Tally, sent_elsewhere
 
 _TICK = 0.2  # seconds between two looks at what others do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
@@ -42,12 +42,8 @@ class Walk:
         table = outcome_table(kept)
         self._groups = list(phone_groups(kept))
         self._tally = Tally(kept, table)
-        unsent = left_to_send(kept, table)
-        # What another run is sending now may come back unsent: it is asked for, too.
-        elsewhere = (kept["before"] == State.SENDING) & (kept["state"] == "") & (kept["action"] == Action.CREATE)
-        for at in elsewhere.index[elsewhere]:
-            self._tally.set(int(at), State.PLANNED)
-        self._queue = deque((unsent | elsewhere).to_numpy().nonzero()[0].tolist())
+        unsent = left_to_send(kept, table) | sent_elsewhere(kept)
+        self._queue = deque(unsent.to_numpy(dtype=bool).nonzero()[0].tolist())
         # Refused once, for what the operator has mended since: sent again, unless others have learnt more of it.
         self._tally.mended = {at for at in self._queue if self._tally.states[at] is State.REFUSED}
         self._workers = max(1, min(workers, len(self._groups)))
@@ -254,7 +250,7 @@ class Walk:
             lost = not doubts[at].taken
             if state is not State.PLANNED:
                 self._settled[str(state)] += lost
-            elif rows[at]["action"] == Action.IN_DOUBT:
+            elif rows[at]["action"] != Action.CREATE:  # more than was confirmed is never made
                 self._settled["absent: plan again to create them"] += 1
             elif self._resent[at] < _RESENDS:
                 self._resent[at] += 1

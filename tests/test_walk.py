@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from conftest import APP, group, many_orders, until
 
-from itnio_nb import Client, Ledger, Run, Sandbox, State, make_plan, reconcile, resume, submit_plan
+from itnio_nb import Client, InputError, Ledger, Run, Sandbox, State, make_plan, reconcile, resume, submit_plan
 from itnio_nb.faults import KINDS, Faults
 from itnio_nb.model import PhoneGroup, Receipt, now
 from itnio_nb.walk import Walk
@@ -295,10 +295,8 @@ def test_what_another_run_has_created_is_not_left_in_this_one(sandbox: Sandbox, 
     assert sum(one.call == "sipAdd" for one in sandbox.log) == 13
 
 
-def test_a_run_that_cannot_be_settled_keeps_no_other_from_being_resumed(
-    sandbox: Sandbox, client: Client, ledger: Ledger
-) -> None:
-    """The newest with something to send goes first."""
+def test_an_older_run_is_resumed_by_its_name(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """The newest goes first, also if it cannot be settled; one that was left long ago is never sent unasked."""
     sandbox.latency = 0.05
     first = submit_plan(make_plan(many_orders(30)), client, ledger, workers=1)
     until(lambda: sandbox.served["sipAdd", "0"] >= 2)
@@ -307,8 +305,11 @@ def test_a_run_that_cannot_be_settled_keeps_no_other_from_being_resumed(
     sandbox.faults = "drop-after,query:-18-before*30"
     submit_plan(make_plan(many_orders(1, app_id="gone")), client, ledger).wait()
     sandbox.faults, sandbox.app_ids = None, [APP]
-    again = resume(ledger, client).wait()
+    assert resume(ledger, client).wait().counts == {"unknown": 1}
+    again = resume(ledger, client, run=first.name).wait()
     assert (again.name, again.counts) == (first.name, {"created": 30})
+    with pytest.raises(InputError, match=r"no unfinished run '2000'.*Unfinished: \d{8}T\d{6}Z"):
+        resume(ledger, client, run="2000")
     assert ended(ledger) == [True, False]
 
 
