@@ -39,7 +39,7 @@ from itnio_nb.schema import (
     text_of,
 )
 from itnio_nb.signing import Account
-from itnio_nb.views import all_receipts, all_runs, groups_of_run, known_groups
+from itnio_nb.views import STAMP, all_receipts, all_runs, groups_of_run, known_groups, problems_of_run
 
 _CHUNK = 500  # groups that one transaction settles
 
@@ -132,9 +132,10 @@ class Ledger:
         cells = zip(*(table[column] for column in columns), strict=True)
         return {(app_id, name): Entry(State(state), run, int(receipt)) for app_id, name, state, run, receipt in cells}
 
-    def unfinished_runs(self, account: Account) -> dict[str, int]:
-        """Return the runs of an account that have something left to send or to settle: number by name, newest first."""
-        query = sa.select(runs.c.name, runs.c.id).join(accounts).where(*is_account(account), runs.c.finished.is_(None))
+    def runs_of(self, account: Account, *, unfinished: bool = False) -> dict[str, int]:
+        """Return an account's runs, or those with something left to send or settle: number by name, newest first."""
+        query = sa.select(runs.c.name, runs.c.id).join(accounts).where(*is_account(account))
+        query = query.where(runs.c.finished.is_(None)) if unfinished else query
         with self._transaction() as connection:
             return {name: int(number) for name, number in connection.execute(query.order_by(runs.c.id.desc()))}
 
@@ -197,6 +198,15 @@ class Ledger:
         """
         return self._frame(groups_of_run(run_id))
 
+    def problems(self, run_id: int, since: int = 0) -> pd.DataFrame:
+        """Return what went wrong in a run after receipt `since`, newest last: `receipt groupName state reason advice`."""
+        return self._frame(problems_of_run(run_id, since))
+
+    def stamp(self) -> tuple[object, ...]:
+        """Return what differs whenever anything in the ledger does: cheap enough to be asked every second."""
+        with self._transaction() as connection:
+            return tuple(connection.execute(STAMP).one())
+
     def owner(self) -> Owner:
         """Return a new owner of claims: alive until it is released, or this process ends."""
         try:
@@ -242,10 +252,9 @@ class Ledger:
 
     def holders(self, run_id: int) -> set[str]:
         """Return the owners that hold claims of a run."""
+        owners = sa.select(claims.c.owner).where(claims.c.run_id == run_id).distinct()
         with self._transaction() as connection:
-            return set(
-                connection.execute(sa.select(claims.c.owner).where(claims.c.run_id == run_id).distinct()).scalars()
-            )
+            return set(connection.execute(owners).scalars())
 
     def settle(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
         """Write what looking has told; return the verdicts that still held, and so were written.

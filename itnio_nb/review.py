@@ -6,7 +6,7 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from html import escape
 from pathlib import Path
 
@@ -132,17 +132,22 @@ def next_step(table: pd.DataFrame) -> str:
     if not table["state"].eq(State.CREATED).any():
         return ""
     applications = table["appId"][table["created_in"] != ""].unique().tolist()
-    names: list[str] = []
-    for app_id in applications[:3]:
-        name = re.sub(r"[^0-9A-Za-z-]", "_", app_id)
-        names.append(name if name not in names else f"{name}-{len(names) + 1}")
     lines = [
-        f"export_credentials(client, {app_id!r}, run.table, {f'{name}-phones.xlsx'!r})"
-        for app_id, name in zip(applications, names, strict=False)
+        f"export_credentials(client, {app_id!r}, run.table, {f'{stem}-phones.xlsx'!r})"
+        for app_id, stem in file_stems(applications[:3]).items()
     ]
     more = [f"… and {count(len(applications) - 3, 'more application')}"] if len(applications) > 3 else []
     why = "Next: hand the phones over to those who configure the handsets; the file holds their passwords."
     return "\n".join([why, *lines, *more])
+
+
+def file_stems(applications: Sequence[str]) -> dict[str, str]:
+    """Return for each application id what a file of it can be called: no two the same, whatever stands in them."""
+    stems: dict[str, str] = {}
+    for app_id in applications:
+        stem = re.sub(r"[^0-9A-Za-z-]", "_", app_id)
+        stems[app_id] = stem if stem not in stems.values() else f"{stem}-{len(stems) + 1}"
+    return stems
 
 
 def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:

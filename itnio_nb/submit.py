@@ -84,7 +84,7 @@ def resume(
     _require_tools(client, ledger, workers, rate)
     ledger.bury()
     with _starting:
-        unfinished = ledger.unfinished_runs(client.account)
+        unfinished = ledger.runs_of(client.account, unfinished=True)
         if run is not None and run not in unfinished:
             raise InputError(
                 f"There is no unfinished run {run!r} of this account. Unfinished: {', '.join(unfinished) or 'none'}."
@@ -93,6 +93,13 @@ def resume(
             return Run(None, client, ledger)
         name = run or next(iter(unfinished))
         return _start(unfinished[name], client, ledger, workers, rate)
+
+
+def working_run(ledger: Ledger, client: Client, name: str) -> Run | None:
+    """Return the run of that name that is at work in this process, if it is."""
+    with _starting:
+        theirs = (str(ledger.path), *identity(client.account))
+        return next((run for key, run in _live.items() if key[:-1] == theirs and run.name == name), None)
 
 
 def _start(run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> Run:

@@ -140,6 +140,23 @@ def all_runs() -> sa.Select[Any]:
     return sa.select(*columns).select_from(joined).group_by(runs.c.id).order_by(runs.c.id)
 
 
+def problems_of_run(run_id: int, since: int) -> sa.Select[Any]:
+    """Select what was not created as asked, in the order in which it was learnt, after receipt `since`."""
+    columns = [receipts.c.id.label("receipt"), groups.c.group_name.label("groupName")]
+    columns += [receipts.c[name] for name in ("state", "reason", "advice")]
+    bad = receipts.c.state.in_([State.PARTIAL, State.REFUSED, State.UNKNOWN])
+    chosen = (receipts.c.id > since, receipts.c.run_id == run_id, bad)
+    return sa.select(*columns).select_from(receipts.join(groups)).where(*chosen).order_by(receipts.c.id)
+
+
+def _stamp() -> sa.Select[Any]:
+    newest = sa.select(sa.func.max(receipts.c.id)).scalar_subquery()
+    last_claim = sa.select(sa.func.max(claims.c.at)).scalar_subquery()
+    claimed = sa.select(sa.func.count()).select_from(claims).scalar_subquery()
+    told = (sa.func.max(runs.c.id), sa.func.count(runs.c.finished), sa.func.sum(sa.func.length(runs.c.note)))
+    return sa.select(newest, last_claim, claimed, *(sa.select(one).scalar_subquery() for one in told))
+
+
 def _newest_of(group_id: sa.Column[int]) -> Any:
     """Select the number of a group's newest receipt."""
     return sa.select(sa.func.max(receipts.c.id)).where(receipts.c.group_id == group_id).scalar_subquery()
@@ -154,3 +171,5 @@ def _tried(group_id: sa.Column[int]) -> Any:
 # What must be known of some groups (`positions`) of a run (`run_id`) before one is claimed or recorded. Made once:
 # every exchange asks it.
 PLACES = _places()
+# What changes with every change of the ledger.
+STAMP = _stamp()

@@ -44,7 +44,7 @@ class Workplace:
         return banner_html(self._banner, rehearsal=self.rehearsal)
 
 
-def open_workplace() -> Workplace:
+def open_workplace(*, rehearse: bool = False) -> Workplace:
     """Open the configured account or, where none is configured, a sandbox of its own.
 
         here = open_workplace()
@@ -53,13 +53,18 @@ def open_workplace() -> Workplace:
 
     An account is configured by `ITNIO_API_KEY` and `ITNIO_API_SECRET`, in the environment or in a `.env` file
     (see `Account.from_env`, whose `AccountError` is raised for half of it). `ITNIO_SANDBOX=1` in the
-    environment asks for a sandbox whatever is configured.
+    environment, or `rehearse`, asks for a sandbox whatever is configured.
     """
-    if not wants_sandbox():
+    if not rehearse and not wants_sandbox():
         account = Account.from_env()
-        return Workplace(account, Ledger(_REHEARSAL_LEDGER if is_rehearsal(account) else None))
+        return Workplace(account, own_ledger(account))
     sandbox = Sandbox(latency=LATENCY).start()
-    return Workplace(sandbox.account, Ledger(_REHEARSAL_LEDGER), sandbox)
+    return Workplace(sandbox.account, own_ledger(sandbox.account), sandbox)
+
+
+def own_ledger(account: Account) -> Ledger:
+    """Open the ledger of an account: the user's own, or the one in this folder for a rehearsal."""
+    return Ledger(_REHEARSAL_LEDGER if is_rehearsal(account) else None)
 
 
 def wants_sandbox(folder: Path | None = None) -> bool:

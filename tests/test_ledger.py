@@ -105,8 +105,8 @@ def test_what_looking_told_counts_only_while_nothing_newer_is_known(ledger: Ledg
     assert ledger.settle(verdicts) == verdicts[:1]
     assert ledger.table["state"].tolist() == ["planned", "created", "unknown"]
     assert ledger.runs["finished"].tolist() == [""]
-    assert list(ledger.unfinished_runs(ACCOUNT).values()) == [run_id]
-    assert ledger.unfinished_runs(Account("other", "secret")) == {}
+    assert list(ledger.runs_of(ACCOUNT, unfinished=True).values()) == [run_id]
+    assert ledger.runs_of(Account("other", "secret"), unfinished=True) == {}
 
 
 @pytest.mark.parametrize("state", [State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN])

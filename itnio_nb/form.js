@@ -1,0 +1,58 @@
+// What a form cannot do from Python: names and roles for screen readers, and handing a file to the browser.
+const ROLES = { "itnio-say": "status", "itnio-problems": "log", "itnio-panel": "group" };
+
+function dress(root, names) {
+  for (const [style, role] of Object.entries(ROLES)) {
+    for (const element of root.querySelectorAll(`.${style}`)) element.setAttribute("role", role);
+  }
+  for (const [style, name] of Object.entries(names)) {
+    for (const element of root.parentElement.querySelectorAll(`.${style}`)) element.setAttribute("aria-label", name);
+  }
+  for (const button of root.querySelectorAll(".itnio-step")) {
+    if (button.classList.contains("itnio-current")) button.setAttribute("aria-current", "step");
+    else button.removeAttribute("aria-current");
+  }
+  for (const element of root.querySelectorAll("[title='null'], [title='']")) element.removeAttribute("title");
+}
+
+function render({ model, el }) {
+  let observer, frame;
+  const start = () => {
+    const root = el.closest(".itnio");
+    if (!root) {
+      frame = requestAnimationFrame(start); // not in the page yet
+      return;
+    }
+    root.setAttribute("role", "region");
+    const again = () => dress(root, model.get("names"));
+    observer = new MutationObserver(again);
+    observer.observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "title"] });
+    again();
+  };
+  el.style.display = "none";
+  start();
+  return () => {
+    cancelAnimationFrame(frame);
+    observer?.disconnect();
+  };
+}
+
+function initialize({ model }) {
+  let parts = [];
+  const receive = (message, buffers) => {
+    if (message.part === 0) parts = [];
+    parts.push(buffers[0]);
+    if (parts.length < message.parts) return;
+    const address = URL.createObjectURL(new Blob(parts, { type: "application/octet-stream" }));
+    const link = Object.assign(document.createElement("a"), { href: address, download: message.name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(address), 60000);
+    parts = [];
+  };
+  model.on("msg:custom", receive);
+  return () => model.off("msg:custom", receive);
+}
+
+export default { initialize, render };
