@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from itnio_nb.batch_form import BatchForm
     from itnio_nb.check import check_orders
     from itnio_nb.client import Client
     from itnio_nb.errors import AccountError, InputError, ItnioError, LedgerError, ServiceError, StalePlanError
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from itnio_nb.ledger import Ledger
     from itnio_nb.marked import write_findings
     from itnio_nb.model import LIMITS, Limits, PhoneGroup, Receipt, State
+    from itnio_nb.order_form import OrderForm
     from itnio_nb.plan import Plan, make_plan
     from itnio_nb.read import read_orders
+    from itnio_nb.review_form import ReviewForm
     from itnio_nb.run import Run
     from itnio_nb.sandbox import Sandbox
     from itnio_nb.settle import reconcile
@@ -35,15 +38,18 @@ __all__ = [
     "LIMITS",
     "Account",
     "AccountError",
+    "BatchForm",
     "Client",
     "InputError",
     "ItnioError",
     "Ledger",
     "LedgerError",
     "Limits",
+    "OrderForm",
     "PhoneGroup",
     "Plan",
     "Receipt",
+    "ReviewForm",
     "Run",
     "Sandbox",
     "Secret",
@@ -65,6 +71,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "batch_form": ("BatchForm",),
     "check": ("check_orders",),
     "client": ("Client",),
     "errors": ("AccountError", "InputError", "ItnioError", "LedgerError", "ServiceError", "StalePlanError"),
@@ -72,8 +79,10 @@ _HOMES = {
     "ledger": ("Ledger",),
     "marked": ("write_findings",),
     "model": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
+    "order_form": ("OrderForm",),
     "plan": ("Plan", "make_plan"),
     "read": ("read_orders",),
+    "review_form": ("ReviewForm",),
     "run": ("Run",),
     "sandbox": ("Sandbox",),
     "settle": ("reconcile",),

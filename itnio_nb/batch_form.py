@@ -7,7 +7,7 @@ import pandas as pd
 
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError
-from itnio_nb.form import steps
+from itnio_nb.form import require_grid, row, steps
 from itnio_nb.ledger import Ledger
 from itnio_nb.model import State, count
 from itnio_nb.orders_step import OrdersStep
@@ -34,6 +34,7 @@ class BatchForm(RunForm):
     """
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
+        require_grid()
         self._step = _ORDERS
         super().__init__("Batch", client, ledger)
 
@@ -44,16 +45,15 @@ class BatchForm(RunForm):
         self.confirm = ConfirmStep(self, self._submit)
         self.result = ResultStep(self, self._go_on, self._new)
         self.on_to_confirm = self.button("Go on to confirm", lambda: self._go(_CONFIRM), main=True)
-        self.orders.body.children = (*self.orders.body.children, self.plan_it)
-        self.plan.body.children = (*self.plan.body.children, self.on_to_confirm)
+        self.orders.body.children = (*self.orders.body.children, row(self.plan_it))
+        self.plan.body.children = (*self.plan.body.children, row(self.on_to_confirm))
         self.steps = steps(_STEPS, lambda number: self.ask(lambda: self._go(number)))
         bodies = (self.orders, self.plan, self.confirm, self.watch, self.result)
         self.panels = widgets.Stack([step.body for step in bodies])
-        navigation = widgets.HBox(self.steps)
-        navigation.add_class("itnio-row")
+        self.panels.add_class("itnio-steps")
         self.page.names = {**self.page.names, "itnio-orders": "Orders, a grid whose cells can be edited"}
         self.page.names = {**self.page.names, "itnio-plan": "Groups of the plan, a grid"}
-        self.body.children = (navigation, self.panels)
+        self.body.children = (row(*self.steps), self.said, self.panels)
         newest = self._newest()
         if newest is not None:
             self._take_up(newest)
@@ -144,7 +144,10 @@ class BatchForm(RunForm):
             self.say("")
         else:
             left = self.result.left
-            self.say(f"This run is not finished: {count(left, 'group')} left. “Try the rest again” goes on with it.", "warning")
+            self.say(
+                f"This run is not finished: {count(left, 'group')} left. “Try the rest again” goes on with it.",
+                "warning",
+            )
         if self._step == _SUBMIT:
             self._go(_RESULT)
 

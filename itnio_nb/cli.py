@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import count
 from math import isfinite
@@ -103,35 +104,75 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
     Options that are not listed here are JupyterLab's, such as --no-browser or --port 9000.
     """
     from itnio_nb.lab import require_jupyterlab, serve, stamp, working_copy
-    from itnio_nb.sandbox import Sandbox
-    from itnio_nb.workplace import LATENCY, banner, banner_html, is_rehearsal, wants_sandbox
+    from itnio_nb.workplace import banner, banner_html, is_rehearsal
 
     require_jupyterlab()
     copy = folder / __version__
     made = working_copy(_notebooks(), copy)
-    sandbox, environment = None, {}
-    if rehearse or wants_sandbox(copy):
-        # One for all notebooks, outside of their kernels: a kernel that is started again finds its phones there.
-        sandbox = Sandbox(latency=LATENCY).start()
+    with _place(copy, rehearse) as (account, environment):
+
+        def banner_of(place: Path) -> tuple[str, str]:
+            """Say where the notebooks of a folder work: each may have a `.env` file of its own."""
+            theirs = account or Account.from_env(place)
+            text = banner(theirs)
+            return text, banner_html(text, rehearsal=is_rehearsal(theirs))
+
+        stamp(folder, banner_of)
+        click.echo(banner_of(copy)[0])
+        click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
+        if account is not None:
+            page = account.base_url.removesuffix("/voice") + "/"
+            click.echo(f"{page} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
+        code = serve(folder, f"{__version__}/{_NOTEBOOK}", environment, jupyter_options)
+    raise SystemExit(code)
+
+
+@main.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("itnio-app"),
+    show_default=True,
+    help="Where result files, hand-over files and, on a sandbox, the ledger go.",
+)
+@click.option("--sandbox", "rehearse", is_flag=True, help="Work on the sandbox, whatever account is configured.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1. Default: a free one.")
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
+@click.option("--no-browser", is_flag=True, help="Open no browser: open the printed address yourself.")
+def app(folder: Path, rehearse: bool, port: int, theme: str, no_browser: bool) -> None:
+    """Serve the forms as a page without code: on the configured account or, where none is, on a sandbox."""
+    from itnio_nb.app import require_voila, serve_app
+    from itnio_nb.workplace import banner
+
+    require_voila()
+    with _place(folder, rehearse) as (account, environment):
+        click.echo(banner(account or Account.from_env(folder)))
+        code = serve_app(
+            folder,
+            environment,
+            port,
+            theme=theme,
+            browser=not no_browser,
+            ready=lambda address: click.echo(f"Open {address} (Ctrl-C stops it)"),
+        )
+    raise SystemExit(code)
+
+
+@contextmanager
+def _place(folder: Path, rehearse: bool) -> Iterator[tuple[Account | None, dict[str, str]]]:
+    """Start a sandbox if one is wanted: its account, and the environment in which notebooks find it."""
+    from itnio_nb.sandbox import Sandbox
+    from itnio_nb.workplace import LATENCY, wants_sandbox
+
+    if not rehearse and not wants_sandbox(folder):
+        yield None, {}
+        return
+    # One for all notebooks, outside of their kernels: a kernel that is started again finds its phones there.
+    with Sandbox(latency=LATENCY) as sandbox:
         account = sandbox.account
         environment = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_SANDBOX": ""}
         environment["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else
-
-    def banner_of(place: Path) -> tuple[str, str]:
-        """Say where the notebooks of a folder work: each may have a `.env` file of its own."""
-        theirs = sandbox.account if sandbox is not None else Account.from_env(place)
-        text = banner(theirs)
-        return text, banner_html(text, rehearsal=is_rehearsal(theirs))
-
-    stamp(folder, banner_of)
-    click.echo(banner_of(copy)[0])
-    click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
-    if sandbox is not None:
-        click.echo(f"{sandbox.page_url} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
-    code = serve(folder, f"{__version__}/{_NOTEBOOK}", environment, jupyter_options)
-    if sandbox is not None:
-        sandbox.stop()
-    raise SystemExit(code)
+        yield account, environment
 
 
 @main.command()

@@ -43,8 +43,9 @@ class DeskForm(Form):
         self.rehearse = self.button("Rehearse on a sandbox", self._rehearse)
         self.secret.observe(self._take_secret, "value")
         words = text_area("", "No account is configured. For this session only; the secret is kept nowhere.")
-        self.entrance = panel(words, self.key, self.secret, self.address, row(self.enter, self.rehearse))
-        self.children = (self.page, self.banner, self.entrance, self.body, self.said)
+        fields = panel(self.key, self.secret, self.address, style="itnio-form")
+        self.entrance = panel(words, fields, row(self.enter, self.rehearse), self.said)
+        self.children = (self.page, self.banner, self.entrance, self.body)
         self.body.layout.display = "none"
         self._start(client)
 
@@ -89,7 +90,8 @@ class DeskForm(Form):
     @property
     def tools(self) -> tuple[Client, Ledger]:
         """Client and ledger, which are there while the form's body is shown."""
-        assert self.client is not None and self.ledger is not None  # noqa: S101 - for the type checker
+        assert self.client is not None  # noqa: S101 - for the type checker
+        assert self.ledger is not None  # noqa: S101
         return self.client, self.ledger
 
     @property

@@ -13,6 +13,10 @@ function dress(root, names) {
     else button.removeAttribute("aria-current");
   }
   for (const element of root.querySelectorAll("[title='null'], [title='']")) element.removeAttribute("title");
+  for (const button of root.querySelectorAll(".widget-upload")) {
+    const words = button.lastChild; // "Upload (0)": a count of files that were taken at once
+    if (words?.nodeType === Node.TEXT_NODE && / \(\d+\)$/.test(words.data)) words.data = words.data.replace(/ \(\d+\)$/, "");
+  }
 }
 
 function render({ model, el }) {

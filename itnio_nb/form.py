@@ -1,4 +1,4 @@
-"""What all forms share: buttons that act once, what is said as text, files for the browser, a short text of the state."""
+"""What all forms share: buttons that act once, what is said as text, files for the browser, the state as a text."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 from weakref import ref
 
+import anywidget
 import ipywidgets as widgets
 import pandas as pd
+import traitlets
 
 from itnio_nb.errand import Errands
 from itnio_nb.errors import InputError, ItnioError
-
-try:
-    import anywidget
-    import traitlets
-except ImportError:
-    raise InputError('The forms need what JupyterLab brings: pip install "itnio-nb[lab]".') from None
 
 _HERE = Path(__file__).parent
 _PART = 500_000  # bytes of a file in one message: Jupyter drops what comes faster than a megabyte in a second
@@ -31,7 +28,7 @@ _TICK = 0.05
 _WORKING = ("busy", "Working …")
 
 
-class Page(anywidget.AnyWidget):  # type: ignore[misc] # no types
+class Page(anywidget.AnyWidget):
     """The part of a form that lives in the browser: style, names for screen readers, files handed over."""
 
     _esm = _HERE / "form.js"
@@ -180,6 +177,12 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         """Take the form from the page, and end its thread. What is sent goes on."""
         self._errands.end()
         super().close()
+
+
+def require_grid() -> None:
+    """Raise `InputError` where what draws large tables is not installed."""
+    if find_spec("ipydatagrid") is None:
+        raise InputError('This form needs what JupyterLab brings: pip install "itnio-nb[lab]", then try again.')
 
 
 def as_html(text: object) -> str:

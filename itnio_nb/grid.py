@@ -7,10 +7,9 @@ from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
-from ipydatagrid import DataGrid, TextRenderer, VegaExpr
 
-from itnio_nb.form import text_area
 from itnio_nb.form import show as say_in
+from itnio_nb.form import text_area
 from itnio_nb.model import API_COLUMNS, cell_text
 
 MOST = 20_000  # rows that a page holds; the rest is told
@@ -84,6 +83,8 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
 
     def _new_grid(self, shown: pd.DataFrame) -> Any:
         """Make a new grid: what a grid is made of is never dropped by Jupyter's limits, unlike what is sent later."""
+        from ipydatagrid import DataGrid
+
         editable = self._on_edit is not None
         # The API's columns alone have findings: no name from a spreadsheet comes into an expression.
         coloured = {name: _renderer(name) for name in API_COLUMNS if MARKS in shown.columns and name in shown.columns}
@@ -129,8 +130,10 @@ def _shown_names(names: list[str]) -> list[str]:
     return shown
 
 
-def _renderer(column: str) -> TextRenderer:
+def _renderer(column: str) -> Any:
     """Return what draws the cells of a column: coloured where the row's finding is of this column."""
+    from ipydatagrid import TextRenderer, VegaExpr
+
     ground, text = "default_value", "default_value"
     for severity, (its_ground, its_text) in reversed(_COLOURS.items()):
         here = f"indexof(cell.metadata.data['{MARKS}'], {_mark(severity, column)!r}) >= 0"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ from itnio_nb.client import LISTING_COLUMNS, Client
 from itnio_nb.errors import InputError, ItnioError, ServiceError, why
 from itnio_nb.ledger import Ledger
 from itnio_nb.model import PhoneGroup, State, count
-from itnio_nb.read import guard_formula
+from itnio_nb.read import as_csv, guard_formula
 
 _EXACT = ("account", "password")  # typed into a handset as they are: not one character may be added
 
@@ -61,7 +60,7 @@ def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str
         if problem is not None:
             return problem
         try:
-            file.write(_csv(phones) if path.suffix.lower() == ".csv" else _xlsx(phones))
+            file.write(as_csv(phones) if path.suffix.lower() == ".csv" else _xlsx(phones))
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
@@ -147,11 +146,6 @@ def _formulas(phones: pd.DataFrame) -> ItnioError | None:
         f"Nothing was written: account or password of {count(changed, 'phone')} begins like a formula, which a "
         "spreadsheet would run. Choose a name that ends in .xlsx: there all cells are text."
     )
-
-
-def _csv(phones: pd.DataFrame) -> bytes:
-    text = phones.map(guard_formula).to_csv(index=False, quoting=csv.QUOTE_ALL)
-    return text.encode("utf-8-sig", "backslashreplace")
 
 
 def _xlsx(phones: pd.DataFrame) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 from itnio_nb.errors import InputError
 from itnio_nb.files import replace_file
 
+_LARGEST = 200 * 1024 * 1024  # bytes of one upload
 BANNER_TAG = "banner"  # the cell that says where one works
 _LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")
 
@@ -101,16 +102,38 @@ def serve(folder: Path, notebook: str, environment: Mapping[str, str], options: 
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
         *options,
     ]
-    server = subprocess.Popen(command, env={**os.environ, **environment})  # noqa: S603 - this Python, the user's options
+    return run_server(command, environment)
 
-    def stop(number: int, _: object) -> None:
-        # At a terminal Ctrl-C has reached JupyterLab too, which asks whether to stop.
-        if number == signal.SIGTERM or not sys.stdin.isatty():
-            server.terminate()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return server.wait()
+def run_server(command: Sequence[str], environment: Mapping[str, str], files: Mapping[str, str] | None = None) -> int:
+    """Run a Jupyter server until it is stopped, and return its exit code.
+
+    It takes uploads of 200 MB, and drops no table that is large. `files` are more files for its search paths.
+    """
+    limits = {
+        "ZMQChannelsWebsocketConnection": {"iopub_data_rate_limit": 1e10},
+        **{name: {"tornado_settings": {"websocket_max_message_size": _LARGEST}} for name in ("ServerApp", "Voila")},
+    }
+    with tempfile.TemporaryDirectory(prefix="itnio-nb-") as place:
+        settings = dict.fromkeys(("jupyter_server_config.json", "voila.json"), json.dumps(limits))
+        for name, text in {**settings, **(files or {})}.items():
+            Path(place, name).parent.mkdir(parents=True, exist_ok=True)
+            Path(place, name).write_text(text, encoding="utf-8")
+        given = {**os.environ, **environment}
+        paths = {
+            name: os.pathsep.join(filter(None, [place, given.get(name)]))
+            for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
+        }
+        server = subprocess.Popen(command, env={**given, **paths})  # noqa: S603 - this Python, the user's options
+
+        def stop(number: int, _: object) -> None:
+            # At a terminal Ctrl-C has reached the server too, which asks whether to stop.
+            if number == signal.SIGTERM or not sys.stdin.isatty():
+                server.terminate()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        return server.wait()
 
 
 def _clear(path: Path) -> None:

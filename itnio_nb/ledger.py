@@ -132,10 +132,10 @@ class Ledger:
         cells = zip(*(table[column] for column in columns), strict=True)
         return {(app_id, name): Entry(State(state), run, int(receipt)) for app_id, name, state, run, receipt in cells}
 
-    def runs_of(self, account: Account, *, unfinished: bool = False) -> dict[str, int]:
-        """Return an account's runs, or those with something left to send or settle: number by name, newest first."""
-        query = sa.select(runs.c.name, runs.c.id).join(accounts).where(*is_account(account))
-        query = query.where(runs.c.finished.is_(None)) if unfinished else query
+    def runs_of(self, account: Account | None, *, unfinished: bool = False) -> dict[str, int]:
+        """Return the runs of one account or all, or those with something left to do: number by name, newest first."""
+        where = [*(is_account(account) if account else ()), *([runs.c.finished.is_(None)] if unfinished else ())]
+        query = sa.select(runs.c.name, runs.c.id).join(accounts).where(*where)
         with self._transaction() as connection:
             return {name: int(number) for name, number in connection.execute(query.order_by(runs.c.id.desc()))}
 
@@ -199,7 +199,7 @@ class Ledger:
         return self._frame(groups_of_run(run_id))
 
     def problems(self, run_id: int, since: int = 0) -> pd.DataFrame:
-        """Return what went wrong in a run after receipt `since`, newest last: `receipt groupName state reason advice`."""
+        """Return what went wrong in a run after receipt `since`: `receipt groupName state reason advice`."""
         return self._frame(problems_of_run(run_id, since))
 
     def stamp(self) -> tuple[object, ...]:
@@ -252,9 +252,8 @@ class Ledger:
 
     def holders(self, run_id: int) -> set[str]:
         """Return the owners that hold claims of a run."""
-        owners = sa.select(claims.c.owner).where(claims.c.run_id == run_id).distinct()
         with self._transaction() as connection:
-            return set(connection.execute(owners).scalars())
+            return set(connection.execute(sa.select(claims.c.owner).where(claims.c.run_id == run_id)).scalars())
 
     def settle(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
         """Write what looking has told; return the verdicts that still held, and so were written.

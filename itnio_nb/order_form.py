@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 
 import ipywidgets as widgets
 import pandas as pd
@@ -44,7 +45,7 @@ class OrderForm(RunForm):
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
         self._orders, self._findings = pd.DataFrame(), pd.DataFrame()
-        self._sent: dict[str, str] = {}  # the order that was created from here
+        self._sent: dict[Hashable, str] = {}  # the order that was created from here
         self._result = ""
         super().__init__("One order", client, ledger)
 
@@ -57,7 +58,14 @@ class OrderForm(RunForm):
         self.create = self.button("Create", self._create, "Create the phones of this order", main=True)
         lines = [row(self.fields[name], self.notes[name]) for name in _FIELDS]
         confirm = row(self.create, self.sentence)
-        self.body.children = (panel(*lines), self.preview, confirm, self.watch.body, self.outcome)
+        self.body.children = (
+            panel(*lines, style="itnio-form"),
+            self.preview,
+            confirm,
+            self.said,
+            self.watch.body,
+            self.outcome,
+        )
         newest = self._newest()
         if newest is not None and not newest.done:
             self._follow(newest)
@@ -157,4 +165,6 @@ def _preview(groups: pd.DataFrame, account: Account) -> str:
     ]
     if len(groups) > _SHOWN:
         lines.append(f"… and {count(len(groups) - _SHOWN, 'more request')}")
-    return f"{table_html(shown[['groupName', 'quantity']].assign(phones=phones))}<pre>{as_html(chr(10).join(lines))}</pre>"
+    return (
+        f"{table_html(shown[['groupName', 'quantity']].assign(phones=phones))}<pre>{as_html(chr(10).join(lines))}</pre>"
+    )

@@ -187,7 +187,9 @@ class OrdersStep:
         show(self.counts, " · ".join(parts), "error" if wrong else "good")
         told = count(len(self.findings), "finding")
         listed = table_html(self.findings, _LISTED)
-        self.list.value = f"<details><summary>{told} as a list</summary>{listed}</details>" if len(self.findings) else ""
+        self.list.value = (
+            f"<details><summary>{told} as a list</summary>{listed}</details>" if len(self.findings) else ""
+        )
 
 
 def _read_plan(source: str | io.BytesIO) -> Plan:

@@ -28,10 +28,10 @@ class PlanStep:
         self.whole: Plan | None = None
         self.summary = text_area("itnio-note")
         self.table = Table("itnio-plan")
-        self.trial = widgets.Checkbox(description="Only a trial of the first", indent=False)
+        self.trial = widgets.Checkbox(description="Only a trial", indent=False)
         self.trial.layout.width = "auto"
-        self.first = field("groups", "How many groups the trial has", "150px", widgets.BoundedIntText, value=3, min=1)
-        self.first.max = 10**6
+        size = {"kind": widgets.BoundedIntText, "value": 3, "min": 1, "max": 10**6}
+        self.first = field("of the first groups:", "How many groups the trial has", "220px", **size)
         self.recreate = widgets.Checkbox(description="Make again what was deleted in the account", indent=False)
         self.recreate.layout.width = "auto"
         self.again = form.button("Plan again", replan, "Ask the account and the ledger anew")
@@ -93,13 +93,13 @@ class ConfirmStep:
 
     def __init__(self, form: Form, submit: Callable[[], None]) -> None:
         self.plan: Plan | None = None
-        self.sentence, self.hint = text_area(), text_area("itnio-note")
+        self._busy = False
+        self.sentence, self.hint = text_area("itnio-sentence"), text_area("itnio-note")
         self.typed = field("Number of phones", "Type the number of phones to confirm", "260px")
         self.typed.observe(lambda _: self.refresh(busy=self._busy), "value")
-        self.workers = field("Requests at once", "", "190px", widgets.BoundedIntText, value=8, min=1, max=64)
-        self.rate = field("at most a second", "Empty: no limit", "190px", placeholder="no limit")
+        self.workers = field("Requests at once", "", "240px", widgets.BoundedIntText, value=8, min=1, max=64)
+        self.rate = field("at most a second", "Empty: no limit", "240px", placeholder="no limit")
         self.submit = form.button("Submit", submit, "Create the phones: the API cannot delete them", main=True)
-        self._busy = False
         speed = row(self.workers, self.rate)
         self.body = panel(self.sentence, row(self.typed, self.submit), self.hint, speed)
         self.take(None, "")
@@ -142,5 +142,3 @@ def _sentence(plan: Plan, place: str) -> str:
     look = f" {count(doubt, 'group')} in doubt will be looked up and not sent." if doubt else ""
     size = f"{count(plan.phones, 'phone')} in {count(len(made), 'group')}"
     return f"Submitting creates {size} on {place}{where}. The API cannot delete them.{look}"
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -79,6 +80,12 @@ def read_orders(
 def guard_formula(text: str) -> str:
     """Put an apostrophe before a text that a spreadsheet would run as a formula; a plain number stays."""
     return _FORMULA_LIKE.sub(r"'\1", text)
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """Return a table of text as CSV: UTF-8 with its mark, every field quoted, no cell that would run as a formula."""
+    guarded = frame.map(guard_formula).set_axis([guard_formula(str(name)) for name in frame.columns], axis=1)
+    return guarded.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig", "backslashreplace")
 
 
 def _constants(constants: Mapping[str, str] | None) -> dict[str, str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb.ledger import Ledger
-from itnio_nb.model import State
 from itnio_nb.owners import lives
 from itnio_nb.pack import unpack_orders
 from itnio_nb.review import next_step, outcome_table, run_summary, show_html, show_text, write_results

@@ -11,8 +11,8 @@ import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.check import invalid_rows
-from itnio_nb.form import panel, row, show, text_area
 from itnio_nb.entrance import DeskForm
+from itnio_nb.form import panel, row, show, text_area
 from itnio_nb.grid import Table
 from itnio_nb.handover import export_credentials
 from itnio_nb.model import State, count
@@ -43,8 +43,12 @@ class ResultStep:
         self.tables = {name: Table(f"itnio-{name.split()[0].lower()}") for name in (*_TABS, "Invalid")}
         self.tabs = widgets.Tab(list(self.tables.values()), titles=list(self.tables))
         self.tabs.observe(lambda _: form.ask(self._fill, once="tab"), "selected_index")
-        self.settle = form.button("Settle unknown", self._settle, "Compare with the account, and settle what is unknown")
-        self.rest = form.button("Try the rest again", lambda: go_on(self._shown), "Send what was not sent or was refused")
+        self.settle = form.button(
+            "Settle unknown", self._settle, "Compare with the account, and settle what is unknown"
+        )
+        self.rest = form.button(
+            "Try the rest again", lambda: go_on(self._shown), "Send what was not sent or was refused"
+        )
         self.download = form.button("Download results", self._download, "Six files: each order is in exactly one")
         self.hand_over = form.button("Hand over", self._hand_over, "Write accounts and passwords for the handsets")
         self.fetch = form.button("Download the hand-over", self._fetch, "The files that Hand over has written")
@@ -140,7 +144,10 @@ class ResultStep:
                 archive.write(path, path.name)
         self._form.page.hand_over(f"{self._shown.name}-results.zip", whole.getvalue())
         orders, _ = self._shown.orders
-        show(self.told, f"Six files with {count(len(orders), 'order')} are in {FOLDER}/ too: {self._shown.name}-created.csv …")
+        show(
+            self.told,
+            f"Six files with {count(len(orders), 'order')} are in {FOLDER}/ too: {self._shown.name}-created.csv …",
+        )
 
     def _hand_over(self) -> None:
         client, _ = self._form.tools

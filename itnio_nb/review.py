@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import Counter
@@ -16,7 +15,7 @@ from itnio_nb.answers import STATUSES
 from itnio_nb.errors import InputError
 from itnio_nb.files import replace_file
 from itnio_nb.model import API_COLUMNS, GONE, LIMITS, SOURCE, Action, PhoneGroup, Source, State, as_text, count
-from itnio_nb.read import RESULT_COLUMNS, guard_formula
+from itnio_nb.read import RESULT_COLUMNS, as_csv
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
 _LOOK_FIRST = "reconcile(ledger, client) looks and settles it; then plan again."
@@ -234,22 +233,17 @@ def write_results(
     """
     outcomes = order_outcomes(orders, findings, table)
     source: Source = orders.attrs[SOURCE]
-    full = as_text(pd.concat([orders[list(source.columns)], outcomes], axis=1)).map(guard_formula)
-    full.columns = pd.Index([*map(guard_formula, source.headers), *RESULT_COLUMNS])
+    full = as_text(pd.concat([orders[list(source.columns)], outcomes], axis=1))
+    full.columns = pd.Index([*source.headers, *RESULT_COLUMNS])
     folder = Path(folder)
     paths = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for kind, states in _FILES.items():
             paths[kind] = folder / f"{run}-{kind}.csv"
-            _write_csv(full[outcomes["itnio_state"].isin(states)], paths[kind])
+            replace_file(paths[kind], as_csv(full[outcomes["itnio_state"].isin(states)]))
     except OSError as error:
         raise InputError(
             f"The result files cannot be written to {folder} ({error.strerror}): choose another folder."
         ) from None
     return paths
-
-
-def _write_csv(rows: pd.DataFrame, path: Path) -> None:
-    text = rows.to_csv(index=False, quoting=csv.QUOTE_ALL)
-    replace_file(path, text.encode("utf-8-sig", "backslashreplace"))

@@ -95,7 +95,7 @@ class Run(Record):
         return self
 
     def over(self, timeout: float | None = None) -> bool:
-        """Wait until the run is over, showing nothing and raising nothing; False if it is not after `timeout` seconds."""
+        """Wait until the run is over, showing and raising nothing; False if it is not after `timeout` seconds."""
         return self._over.wait(timeout)
 
     def halt(self) -> None:

@@ -143,7 +143,7 @@ def all_runs() -> sa.Select[Any]:
 def problems_of_run(run_id: int, since: int) -> sa.Select[Any]:
     """Select what was not created as asked, in the order in which it was learnt, after receipt `since`."""
     columns = [receipts.c.id.label("receipt"), groups.c.group_name.label("groupName")]
-    columns += [receipts.c[name] for name in ("state", "reason", "advice")]
+    columns += [receipts.c[name].label(name) for name in ("state", "reason", "advice")]
     bad = receipts.c.state.in_([State.PARTIAL, State.REFUSED, State.UNKNOWN])
     chosen = (receipts.c.id > since, receipts.c.run_id == run_id, bad)
     return sa.select(*columns).select_from(receipts.join(groups)).where(*chosen).order_by(receipts.c.id)

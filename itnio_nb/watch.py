@@ -102,7 +102,7 @@ class Watch:
         self._reached.append((here, done))
         while self._reached[0][0] < here - _REMEMBERED:
             self._reached.popleft()
-        (then, before), passed = self._reached[0], here - self._reached[0][0]
+        before, passed = self._reached[0][1], here - self._reached[0][0]
         if passed < 2 * _QUICK or done <= before:
             return []
         rate = (done - before) / passed
@@ -124,7 +124,7 @@ class Watch:
 
 
 class RunForm(DeskForm):
-    """A form that submits, and follows the run until it is over; a run of somebody else on the ledger is followed too."""
+    """A form that submits, and follows a run until it is over, whoever is at work on it."""
 
     def __init__(self, name: str, client: Client | None, ledger: Ledger | None) -> None:
         self.watch = Watch()

@@ -1,0 +1,91 @@
+"""The forms as a page of their own, for colleagues who must not see code: served by Voilà on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from itnio_nb.errors import InputError
+from itnio_nb.files import replace_file
+from itnio_nb.lab import run_server
+
+_NOTEBOOK = "app.ipynb"
+_CELL = "from itnio_nb.pages import all_forms\n\nall_forms()"
+# Voilà's own page asks a public host for its icons; this one leaves them out, and has a title and a language.
+_TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
+{% import "spinner.macro.html.j2" as spinner %}
+{%- block notebook_css -%}
+{{ resources.include_js("static/voila-style.js") }}
+{{ spinner.css() }}
+<style>
+  .jp-mod-noOutputs.jp-mod-noInput { display: none; }
+  body { background: var(--jp-layout-color0); }
+  #rendered_cells { max-width: 1260px; margin: 0 auto; padding: 8px; }
+</style>
+{{ super.super() }}
+{%- endblock notebook_css -%}
+"""
+
+
+def require_voila() -> None:
+    """Raise `InputError` where Voilà is not installed."""
+    if find_spec("voila") is None:
+        raise InputError('Voilà is not installed: pip install "itnio-nb[lab]", then start this again.')
+
+
+def serve_app(
+    folder: Path, environment: Mapping[str, str], port: int, *, theme: str, browser: bool, ready: Callable[[str], None]
+) -> int:
+    """Serve the forms on 127.0.0.1 until stopped; return Voilà's exit code. Files go to `folder`.
+
+    Only who has the address with its token, which `ready` is given, can open the page: whoever can open it can create
+    phones, and more.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / _NOTEBOOK, _notebook())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}): choose another --folder.") from None
+    port = port or _free_port()
+    token = os.environ.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
+    command = [
+        *(sys.executable, "-m", "voila", str((folder / _NOTEBOOK).resolve())),
+        "--Voila.ip=127.0.0.1",
+        f"--Voila.port={port}",
+        "--Voila.port_retries=0",
+        "--Voila.auto_token=True",  # takes the one of the environment: a command line is seen by all users
+        "--Voila.log_level=ERROR",
+        f"--Voila.open_browser={browser}",
+        "--VoilaConfiguration.template=itnio",
+        f"--VoilaConfiguration.theme={theme}",
+    ]
+    ready(f"http://127.0.0.1:{port}/?token={token}")
+    template = {"index.html.j2": _TEMPLATE, "conf.json": '{"base_template": "lab"}'}
+    files = {f"voila/templates/itnio/{name}": text for name, text in template.items()}
+    return run_server(command, {**environment, "JUPYTER_TOKEN": token}, files)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _notebook() -> bytes:
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "id": "forms",
+        "metadata": {},
+        "source": _CELL,
+        "outputs": [],
+        "execution_count": None,
+    }
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    return json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}).encode()
