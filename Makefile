@@ -37,7 +37,7 @@ test-oldest: .venv/oldest
 
 # Run the notebooks anew and store them without what differs from run to run; look at `git diff` afterwards.
 notebooks: .venv/test
-	ITNIO_SANDBOX=1 ITNIO_PROGRESS=off PYDEVD_DISABLE_FILE_VALIDATION=1 $(BIN)/jupyter-execute --inplace $(NOTEBOOKS)
+	ITNIO_SANDBOX=1 ITNIO_PROGRESS=off ITNIO_WIDGETS=off PYDEVD_DISABLE_FILE_VALIDATION=1 $(BIN)/jupyter-execute --inplace $(NOTEBOOKS)
 	$(BIN)/nbstripout $(TIDY) $(NOTEBOOKS)
 
 # The README's picture of the first notebook's result; needs Chromium.

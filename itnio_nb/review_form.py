@@ -30,8 +30,9 @@ class ReviewForm(Form):
 
         ReviewForm(ledger, client)
 
-    Pick one run or all, filter by state, application and time (UTC, both days included); the charts and the export
-    follow. **Compare with the account** is `reconcile(ledger, client)`: it sends nothing, and settles what is unknown.
+    Of the client's account, or of all in the ledger, pick one run or all; filter by state, application and time (UTC,
+    both days included); the charts and the export follow. **Compare with the account** is `reconcile(ledger, client)`:
+    it sends nothing, and settles what is unknown.
     """
 
     def __init__(self, ledger: Ledger, client: Client | None = None) -> None:
@@ -46,10 +47,13 @@ class ReviewForm(Form):
         self.runs = field("Run", "The runs of this ledger, newest first", "100%", widgets.Select, rows=6)
         self.state = field("State", "", "220px", widgets.Dropdown, options=[_ANY, *map(str, State)])
         self.application = field("Application", "", "260px", widgets.Dropdown, options=[_ANY])
+        whose = [("all", False)] if client is None else [("this one", True), ("all in the ledger", False)]
+        self.account = field("Account", "Whose runs", "240px", widgets.Dropdown, options=whose)
         self.since = field("From", "First day, UTC", "220px", widgets.DatePicker)
         self.until = field("to", "Last day, UTC", "200px", widgets.DatePicker)
         for chosen in (self.runs, self.state, self.application, self.since, self.until):
             chosen.observe(lambda _: None if self._filling else self.ask(self._show, once="show"), "value")
+        self.account.observe(lambda _: self.ask(self._load, once="load"), "value")
         self.compare = self.button("Compare with the account", self._compare, main=True)
         self.export = self.button("Export", self._export, "The table below as CSV")
         self.reload = self.button("Refresh", self._load)
@@ -60,7 +64,7 @@ class ReviewForm(Form):
         parts = {"Groups": panel(self.size, self.groups), "Charts": self.charts}
         parts["Comparison"] = panel(self.compared, self.differences)
         self.tabs = widgets.Tab(list(parts.values()), titles=list(parts))
-        filters = row(self.state, self.application, self.since, self.until)
+        filters = row(self.account, self.state, self.application, self.since, self.until)
         actions = row(self.reload, self.compare, self.export)
         self.page.names = {
             **self.page.names,
@@ -77,14 +81,14 @@ class ReviewForm(Form):
     def _load(self) -> None:
         """Read the runs anew, and show what is picked."""
         self._stamp = self._seen = self.ledger.stamp()
-        runs = self.ledger.runs
+        runs = self._runs()
         options = [(f"All: {count(len(runs), 'run')}", _ALL)]
         for name, groups, phones, finished in (
             runs[["run", "groups", "phones", "finished"]].iloc[::-1].to_numpy().tolist()
         ):
             size = f"{count(groups, 'group')}, {count(phones, 'phone')}"
             options.append((f"{name} · {size} · {'finished' if finished else 'not finished'}", name))
-        applications = [_ANY, *self.ledger.table["appId"].unique().tolist()]
+        applications = [_ANY, *self._table()["appId"].unique().tolist()]
         picked, application = self.runs.value, self.application.value
         self._filling = True
         try:
@@ -96,10 +100,23 @@ class ReviewForm(Form):
             self._filling = False
         self._show()
 
+    def _table(self) -> pd.DataFrame:
+        """Return the groups of the account that is chosen, or of all."""
+        chosen = self.client.account if self.client is not None and self.account.value else None
+        return self.ledger.table if chosen is None else self.ledger.account_table(chosen)
+
+    def _runs(self) -> pd.DataFrame:
+        """Return the runs of the account that is chosen, or of all."""
+        runs = self.ledger.runs
+        if self.client is None or not self.account.value:
+            return runs
+        account = self.client.account
+        return runs[runs["account"] == f"{account.base_url} {account.api_key}"]
+
     def _show(self) -> None:
         name = self.runs.value or _ALL
         if name == _ALL:
-            table, self._when = self.ledger.table, "made"
+            table, self._when = self._table(), "made"
             told = f"{count(len(self.runs.options) - 1, 'run')}, {count(len(table), 'group')} in the ledger."
             columns = [*_COLUMNS, "made", "run"]
         else:

@@ -11,6 +11,7 @@ import os
 import pytest
 
 os.environ["ITNIO_SANDBOX"] = "1"  # for the kernels: no test reaches an account, whatever is configured
+os.environ["ITNIO_WIDGETS"] = "off"  # forms show their state as text, as they are stored
 
 _NOT_COMPARED = ("stderr", "image/svg+xml")
 

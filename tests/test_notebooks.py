@@ -81,7 +81,7 @@ def test_the_spreadsheet_is_what_its_script_makes(tmp_path: Path) -> None:
 def test_one_altered_word_fails(copied: Path) -> None:
     """And says which: what is stored is really compared."""
     text = copied.read_text(encoding="utf-8")
-    copied.write_text(text.replace("Nothing was sent: all 42", "Nothing was sent: all 43"), encoding="utf-8")
+    copied.write_text(text.replace("Nothing was sent: all 42", "Nothing was sent: all 43", 1), encoding="utf-8")
     done = nbval(copied)
     assert done.returncode == 1
     assert "1 failed" in done.stdout
