@@ -18,20 +18,7 @@ from itnio_nb.lab import run_server
 
 _NOTEBOOK = "app.ipynb"
 _CELL = "from itnio_nb.pages import all_forms\n\nall_forms()"
-# Voilà's own page asks a public host for its icons; this one leaves them out, and has a title and a language.
-_TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
-{% import "spinner.macro.html.j2" as spinner %}
-{%- block notebook_css -%}
-{{ resources.include_js("static/voila-style.js") }}
-{{ spinner.css() }}
-<style>
-  .jp-mod-noOutputs.jp-mod-noInput { display: none; }
-  body { background: var(--jp-layout-color0); }
-  #rendered_cells { max-width: 1260px; margin: 0 auto; padding: 8px; }
-</style>
-{{ super.super() }}
-{%- endblock notebook_css -%}
-"""
+_TEMPLATE = Path(__file__).with_name("app.html.j2")
 
 
 def require_voila() -> None:
@@ -67,7 +54,7 @@ def serve_app(
         f"--VoilaConfiguration.theme={theme}",
     ]
     ready(f"http://127.0.0.1:{port}/?token={token}")
-    template = {"index.html.j2": _TEMPLATE, "conf.json": '{"base_template": "lab"}'}
+    template = {"index.html.j2": _TEMPLATE.read_text(encoding="utf-8"), "conf.json": '{"base_template": "lab"}'}
     files = {f"voila/templates/itnio/{name}": text for name, text in template.items()}
     return run_server(command, {**environment, "JUPYTER_TOKEN": token}, files)
 
@@ -87,5 +74,6 @@ def _notebook() -> bytes:
         "outputs": [],
         "execution_count": None,
     }
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    return json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}).encode()
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "title": "itnio-nb: SIP phones"}
+    return json.dumps({"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}).encode()

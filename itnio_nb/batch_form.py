@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipywidgets as widgets
-import pandas as pd
 
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError
 from itnio_nb.form import require_grid, row, steps
 from itnio_nb.ledger import Ledger
 from itnio_nb.model import State, count
-from itnio_nb.orders_step import OrdersStep
+from itnio_nb.orders_step import NO_ORDERS, OrdersStep
 from itnio_nb.plan import Plan
 from itnio_nb.plan_step import ConfirmStep, PlanStep
 from itnio_nb.record import Record
@@ -127,13 +126,16 @@ class BatchForm(RunForm):
         plan, number = self.confirm.plan, self.confirm.number
         if plan is None or number is None:
             return
-        text = self.confirm.rate.value.strip()
-        run = submit_plan(
-            plan, client, ledger, workers=int(self.confirm.workers.value), rate=_rate(text), confirm=number
-        )
-        self.confirm.typed.value = ""
-        self._follow(run)
+        rate, workers = _rate(self.confirm.rate.value.strip()), int(self.confirm.workers.value)
+        self.watch.prepare(len(plan.table))
         self._go(_SUBMIT)
+        try:
+            self._follow(submit_plan(plan, client, ledger, workers=workers, rate=rate, confirm=number))
+        except BaseException:
+            self.watch.follow(self.watch.record)
+            self._go(_CONFIRM)
+            raise
+        self.confirm.typed.value = ""
 
     # A run.
 
@@ -166,7 +168,7 @@ class BatchForm(RunForm):
         self.say("These orders were refused or not sent: mend them, then plan and confirm them again.")
 
     def _new(self) -> None:
-        self.orders.take(pd.DataFrame())
+        self.orders.take(NO_ORDERS)
         self.plan.take(None)
         self._go(_ORDERS)
 

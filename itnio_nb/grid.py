@@ -108,9 +108,8 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
 
     def _edited(self, cell: dict[str, Any]) -> None:
         """Hand over what a person has typed; what was set from here is no news."""
-        name = self._names[cell["column_index"] - 1] if cell["column_index"] else ""
-        if self._on_edit is not None and cell["row"] < len(self.rows) and name:
-            self._on_edit(self.rows[cell["row"]], name, cell_text(cell["value"]))
+        if self._on_edit is not None and cell["row"] < len(self.rows) and cell["column_index"] < len(self._names):
+            self._on_edit(self.rows[cell["row"]], self._names[cell["column_index"]], cell_text(cell["value"]))
 
     def _moved(self, _: object) -> None:
         if self._on_select is None or not self.grid.selections:

@@ -21,6 +21,7 @@ from itnio_nb.plan import Plan
 from itnio_nb.read import read_orders
 
 _KINDS = ".xlsx,.xls,.csv,.tsv,.txt,.json"
+NO_ORDERS = pd.DataFrame(columns=list(API_COLUMNS), index=pd.Index([], name="row", dtype="int64"), dtype=str)
 _LISTED = 100  # findings that are listed below the grid
 
 
@@ -32,7 +33,7 @@ class OrdersStep:
 
     def __init__(self, form: Form, changed: Callable[[], None], planned: Callable[[Plan], None]) -> None:
         self._form, self._changed, self._planned = form, changed, planned
-        self.orders, self.findings = pd.DataFrame(), pd.DataFrame(columns=list(FINDING_COLUMNS))
+        self.orders, self.findings = NO_ORDERS, check_orders(NO_ORDERS)
         self.upload = widgets.FileUpload(accept=_KINDS, multiple=False, description="Upload a file", icon="")
         self.upload.tooltip = "An XLSX, XLS or CSV file of up to 7 MB, or a saved plan; for a larger one give its path"
         self.upload.observe(self._uploaded, "value")
@@ -146,7 +147,7 @@ class OrdersStep:
         if not rows:
             raise InputError("Select cells of the rows that are to be deleted first.")
         left = self.orders.drop(index=rows)
-        self.take(read_orders(left) if len(left) else pd.DataFrame())
+        self.take(read_orders(left) if len(left) else NO_ORDERS)
         show(self.told, f"{count(len(rows), 'row')} deleted.")
 
     def _download(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 
 import ipywidgets as widgets
 
@@ -19,6 +21,7 @@ from itnio_nb.submit import working_run
 
 _QUICK, _SLOW = 0.2, 1.0  # seconds between two looks: at first, and once it takes long
 _SETTLED_IN = 100  # the pause is this part of the time that it has taken
+_IN_VOILA = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 _IDLE = 1.0  # seconds between two looks at a ledger in which nothing goes on
 _LINES = 50  # problems that are shown, the newest
 _REMEMBERED = 20.0  # seconds over which the rate is taken
@@ -28,8 +31,9 @@ _TOLD = {State.CREATED: "created", State.EXISTS: "existed", State.PARTIAL: "part
 class Watch:
     """Shows one run, at work here or elsewhere, or over. However many groups it has, a look is a few messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, halted: Callable[[], None]) -> None:
         self.record: Record | None = None
+        self._halted = halted  # told when Stop was pressed
         self.bar = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="100%"))
         self.bar.add_class("itnio-bar")
         self.line = text_area("itnio-live")
@@ -37,7 +41,9 @@ class Watch:
         self.stop.tooltip = "What is under way is finished, the rest is not sent"
         self.stop.on_click(lambda _: self._halt())
         self.problems = text_area("itnio-problems")
-        self.body = panel(row(self.stop), self.bar, self.line, self.problems)
+        # A page of Voilà takes its kernel with it, and so the run: cleanly, to be resumed.
+        left = "Leaving this page stops the run as Stop does; opened again, it offers to go on." if _IN_VOILA else ""
+        self.body = panel(row(self.stop, text_area("faint", left)), self.bar, self.line, self.problems)
         self.follow(None)
 
     @property
@@ -53,6 +59,7 @@ class Watch:
     def follow(self, record: Record | None) -> None:
         """Show another run from now on."""
         self.record = record
+        self._ended = self._stopping = False
         self._since = self._problems = 0
         self._lines: deque[str] = deque(maxlen=_LINES)
         self._began = time.monotonic()
@@ -65,22 +72,31 @@ class Watch:
         else:
             self.look()
 
+    def prepare(self, groups: int) -> None:
+        """Say that a run of so many groups is about to begin."""
+        self.bar.value, self.bar.bar_style = 0, "info"
+        show(self.line, f"Writing {count(groups, 'group')} into the ledger …")
+        show(self.problems, "Problems appear here as they happen.", "faint")
+
     def look(self) -> float | None:
         """Show how far it is; return the seconds until the next look, None where nothing goes on."""
-        if self.record is None:
+        if self.record is None or self._ended:
             return None
         going = self.at_work or self.elsewhere
-        self._tell(self.record.counts, going)
+        counts = self.record.counts
+        self._tell(counts, going)
         self._list_problems()
-        self.stop.disabled = not self.at_work
+        self.stop.disabled = not going or not isinstance(self.record, Run) or self._stopping
         if not going:
+            self._ended = True
             return None
         return float(min(_SLOW, max(_QUICK, (time.monotonic() - self._began) / _SETTLED_IN)))
 
     def _halt(self) -> None:
         if isinstance(self.record, Run) and not self.record.done:
-            self.stop.disabled = True
+            self.stop.disabled = self._stopping = True
             self.record.halt()
+            self._halted()
 
     def _tell(self, counts: Counter[str], going: bool) -> None:
         total, done = counts.total(), groups_done(counts)
@@ -90,7 +106,11 @@ class Watch:
         words = [f"{count(done, 'group')} of {total:,}"]
         if going:
             activity = self.record.activity if isinstance(self.record, Run) else "At work in another process"
+            activity = "Stopping, what is under way is finished" if self._stopping else activity
             words = [f"{activity}: {words[0]}", *self._speed(done, total)]
+        else:
+            assert self.record is not None  # noqa: S101 - for the type checker
+            words = [self.record.summary]
         left = counts[State.PLANNED] + counts[State.SENDING]
         parts = [f"{word} {counts[state]:,}" for state, word in _TOLD.items() if state in counts or word != "partial"]
         parts += [f"unknown {counts[State.UNKNOWN]:,}", f"{'to go' if going else 'not sent'} {left:,}"]
@@ -127,7 +147,7 @@ class RunForm(DeskForm):
     """A form that submits, and follows a run until it is over, whoever is at work on it."""
 
     def __init__(self, name: str, client: Client | None, ledger: Ledger | None) -> None:
-        self.watch = Watch()
+        self.watch = Watch(halted=lambda: self.ask(lambda: None))
         self._untold = False  # the run that is followed may be over, and the form has not said so yet
         self._stamp: tuple[object, ...] = ()
         super().__init__(name, client, ledger)

@@ -44,6 +44,7 @@ def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[s
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("console", lambda told: wrong.append(f"console: {told.text} {told.location.get('url')}") if told.type == "error" else None)
         page.on("request", lambda request: None if _is_here(request.url) else wrong.append(request.url))
         try:
             yield page, wrong
@@ -59,6 +60,28 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def an_app(command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str], *options: str) -> Iterator[str]:
+    """`itnio-nb app` running; its address, with the token."""
+    port, log = free_port(), cwd / "app.log"
+    environment = {**os.environ, "JUPYTER_TOKEN": "a-token-of-the-tests", **settings}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*command, "app", "--no-browser", "--port", str(port), *options],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        _await(f"http://127.0.0.1:{port}/static/favicon.ico", process, log)
+        yield f"http://127.0.0.1:{port}/?token=a-token-of-the-tests"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0, log.read_text()
 
 
 @contextmanager
