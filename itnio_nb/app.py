@@ -40,7 +40,7 @@ def serve_app(
         replace_file(folder / _NOTEBOOK, _notebook())
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}): choose another --folder.") from None
-    port = port or _free_port()
+    port = _usable_port(port)
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
     command = [
         *(sys.executable, "-m", "voila", str((folder / _NOTEBOOK).resolve())),
@@ -59,9 +59,14 @@ def serve_app(
     return run_server(command, {**environment, "JUPYTER_TOKEN": token}, files)
 
 
-def _free_port() -> int:
+def _usable_port(port: int) -> int:
+    """Return a port that nobody listens on: this one or, for 0, any."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was left a moment ago can be used
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(f"Port {port} cannot be used ({error.strerror}): choose another --port.") from None
         return int(probe.getsockname()[1])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipywidgets as widgets
+import pandas as pd
 
 from itnio_nb.client import Client
 from itnio_nb.errors import InputError
@@ -100,9 +101,9 @@ class BatchForm(RunForm):
 
     def _orders_changed(self) -> None:
         """What was planned is not what would be sent any more: plan again."""
-        if hasattr(self, "plan"):
+        if hasattr(self, "plan") and self.plan.whole is not None:
             self.plan.take(None)
-            self._refresh()
+        self._refresh()
 
     def _plan(self) -> None:
         client, ledger = self.tools
@@ -126,7 +127,7 @@ class BatchForm(RunForm):
         plan, number = self.confirm.plan, self.confirm.number
         if plan is None or number is None:
             return
-        rate, workers = _rate(self.confirm.rate.value.strip()), int(self.confirm.workers.value)
+        rate, workers = self.confirm.speed
         self.watch.prepare(len(plan.table))
         self._go(_SUBMIT)
         try:
@@ -139,8 +140,8 @@ class BatchForm(RunForm):
 
     # A run.
 
-    def _over(self, record: Record) -> None:
-        self.result.show(record)
+    def _over(self, record: Record, summary: str, table: pd.DataFrame) -> None:
+        self.result.show(record, summary, table)
         self.plan.take(None)  # what it planned is done
         if record.finished or record.name == "":
             self.say("")
@@ -157,7 +158,8 @@ class BatchForm(RunForm):
         """Resume a run; of one that is finished, plan what was refused anew, to be confirmed again."""
         client, ledger = self.tools
         if not record.finished:
-            self._follow(resume(ledger, client, run=record.name))
+            rate, workers = self.confirm.speed
+            self._follow(resume(ledger, client, run=record.name, workers=workers, rate=rate))
             self._go(_SUBMIT)
             return
         orders, _ = record.orders
@@ -184,13 +186,3 @@ class BatchForm(RunForm):
         if self._step in (_PLAN, _CONFIRM):
             return [head, self.plan.plan.summary if self.plan.plan is not None else "No plan yet."]
         return [head, self.watch.record.summary if self.watch.record is not None else "No run yet."]
-
-
-def _rate(text: str) -> float | None:
-    """Return the most requests in one second, None for no limit."""
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"The most requests in a second are a number, such as 5 or 0.5, not {text!r}.") from None

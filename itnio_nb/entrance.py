@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,13 +14,19 @@ from itnio_nb.errors import ItnioError
 from itnio_nb.form import Form, field, panel, row, text_area
 from itnio_nb.ledger import Ledger
 from itnio_nb.signing import DEFAULT_BASE_URL, Account, Secret
-from itnio_nb.workplace import banner, banner_html, is_rehearsal, open_workplace, own_ledger
+from itnio_nb.workplace import Workplace, banner, banner_html, is_rehearsal, open_workplace, own_ledger
+
+
+@cache
+def _rehearsal() -> Workplace:
+    """Open the sandbox of this process: a form that is made again finds its phones there."""
+    return open_workplace(rehearse=True)
 
 
 class _Masked(widgets.Password):  # type: ignore[misc] # no types
     """A masked field whose text is never sent back to a page, and so is in no saved state of the kernel's."""
 
-    value = Unicode("").tag(sync=True, no_echo=True)
+    value = Unicode("").tag(sync=True, echo_update=False)
 
 
 class DeskForm(Form):
@@ -73,8 +80,8 @@ class DeskForm(Form):
         self._secret = None
 
     def _rehearse(self) -> None:
-        self._here = open_workplace(rehearse=True)
-        self._open(self._here.client, self.ledger or self._here.ledger)
+        here = _rehearsal()
+        self._open(here.client, self.ledger or here.ledger)
 
     def _open(self, client: Client, ledger: Ledger) -> None:
         self.client, self.ledger = client, ledger

@@ -6,7 +6,8 @@ function dress(root, names) {
     for (const element of root.querySelectorAll(`.${style}`)) element.setAttribute("role", role);
   }
   for (const [style, name] of Object.entries(names)) {
-    for (const element of root.parentElement.querySelectorAll(`.${style}`)) element.setAttribute("aria-label", name);
+    const found = [...root.querySelectorAll(`.${style}`), ...(root.matches(`.${style}`) ? [root] : [])];
+    for (const element of found) element.setAttribute("aria-label", name);
   }
   for (const button of root.querySelectorAll(".itnio-step")) {
     if (button.classList.contains("itnio-current")) button.setAttribute("aria-current", "step");

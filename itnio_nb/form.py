@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +25,7 @@ _HERE = Path(__file__).parent
 _PART = 500_000  # bytes of a file in one message: Jupyter drops what comes faster than a megabyte in a second
 _AWAKE = 4  # forms that look at the ledger by themselves; one that was replaced by running its cell again is asleep
 _TICK = 0.05
+_PATIENCE = 2.0  # seconds until a ledger that could not be read is looked at again
 _WORKING = ("busy", "Working …")
 
 
@@ -62,6 +63,7 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         self._errands = Errands(self._look_around, self._failed)
         self._acting = threading.Lock()  # one button at a time
         self._fault: BaseException | None = None
+        self._blind = self._closed = False  # whether the last look failed; whether the form was closed
         self._buttons: list[widgets.Button] = []
         Form._awake.append(ref(self))
 
@@ -81,8 +83,12 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
 
     def __repr__(self) -> str:
         word, text = self._told
+        try:
+            lines = self._lines()
+        except ItnioError as error:
+            lines = [f"{type(self).__name__}.", str(error)]
         said = [f"{word.capitalize()}: {text}" if word in ("error", "warning") else text] if text else []
-        return "\n".join([*self._lines(), *said])
+        return "\n".join([*lines, *said])
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """Show the widgets and, where they cannot be shown, the text; `ITNIO_WIDGETS=off`: the text alone."""
@@ -158,7 +164,7 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
             if self._fault is not None:
                 fault, self._fault = self._fault, None
                 raise fault
-            if not self._at_work():
+            if self._closed or not self._at_work():
                 return self
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError(f"The run is not over after {timeout} s; it goes on.")
@@ -169,14 +175,29 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         return False
 
     def _look_around(self) -> float | None:
-        pause = self._look()
+        try:
+            pause, self._blind = self._look(), False
+        except ItnioError as error:
+            if not self._blind:  # said once; looked for again, as long as it takes
+                self._failed(error)
+            pause, self._blind = _PATIENCE, True
         awake = any(form() is self for form in Form._awake)
         return pause if awake or self._at_work() else None
 
     def close(self) -> None:
         """Take the form from the page, and end its thread. What is sent goes on."""
+        self._closed = True
         self._errands.end()
+        for widget in list(_below(self)):
+            widget.close()
         super().close()
+
+
+def _below(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    """Yield every widget that a widget is made of."""
+    for child in getattr(widget, "children", ()):
+        yield from _below(child)
+        yield child
 
 
 def require_grid() -> None:

@@ -15,7 +15,7 @@ from itnio_nb.model import API_COLUMNS, cell_text
 MOST = 20_000  # rows that a page holds; the rest is told
 MARKS = "finding"  # the column that says what is wrong in a row, and colours its cells
 _UPDATES = 200  # rows that are changed one by one; more, and the table is shown anew
-_TAKEN = {"row", MARKS, "ipydguuid", "key", "index"}
+_TAKEN = {"row", MARKS, "ipydguuid", "key", "index", "__proto__"}
 # Ground and text, told apart on light and dark pages alike; the words beside them say the same.
 _COLOURS = {"error": ("#f8b4b4", "#1a1a1a"), "warning": ("#ffe699", "#1a1a1a"), "repaired": ("#c6e0b4", "#1a1a1a")}
 _WIDTHS = {"row": 64, "groupName": 190, "phoneName": 160, "quantity": 76, "displayNum": 130, "appId": 110}
@@ -42,6 +42,7 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
         self._height, self._on_edit, self._on_select = height, on_edit, on_select
         self._more = text_area("faint")
         self.grid: Any = None
+        self._renderers: dict[str, Any] = {}  # made once: a grid is made anew with each table
         self._names: list[str] = []
         self.rows: list[Any] = []  # the frame's index, in the order of the grid's data
 
@@ -56,6 +57,7 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
         say_in(self._more, rest)
         self.children = (self.grid, *([self._more] if rest else []))
         if old is not None:
+            old.layout.close()
             old.close()
 
     def update(self, frame: pd.DataFrame) -> None:
@@ -87,7 +89,9 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
 
         editable = self._on_edit is not None
         # The API's columns alone have findings: no name from a spreadsheet comes into an expression.
-        coloured = {name: _renderer(name) for name in API_COLUMNS if MARKS in shown.columns and name in shown.columns}
+        plain, coloured = self._renderer(""), {}
+        if MARKS in shown.columns:
+            coloured = {name: self._renderer(name) for name in API_COLUMNS if name in shown.columns}
         widths = {**_WIDTHS, **{name: 130 for name in shown.columns if name not in _WIDTHS}}
         grid = DataGrid(
             shown,
@@ -95,6 +99,7 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
             editable=editable,
             selection_mode="cell" if editable else "row",
             renderers=coloured,
+            default_renderer=plain,
             column_widths=widths,
             base_row_size=24,
             base_column_header_size=26,
@@ -105,6 +110,18 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
             grid.on_cell_change(self._edited)
         grid.observe(self._moved, "selections")
         return grid
+
+    def _renderer(self, column: str) -> Any:
+        if column not in self._renderers:
+            self._renderers[column] = _renderer(column)
+        return self._renderers[column]
+
+    def close(self) -> None:
+        """Close it, with what draws its cells."""
+        for renderer in self._renderers.values():
+            for part in (renderer.background_color, renderer.text_color, renderer):
+                part.close()
+        super().close()
 
     def _edited(self, cell: dict[str, Any]) -> None:
         """Hand over what a person has typed; what was set from here is no news."""
@@ -124,17 +141,19 @@ def _shown_names(names: list[str]) -> list[str]:
     shown: list[str] = []
     for at, name in enumerate(names):
         ours = name == MARKS and MARKS not in names[:at] and name not in shown
-        free = ours or (name not in _TAKEN and name not in shown)
-        shown.append(name if free else f"{name} ({at + 1})")
+        candidate = name
+        while not ours and (candidate in _TAKEN or candidate in shown or (candidate != name and candidate in names)):
+            candidate += f" ({at + 1})"
+        shown.append(candidate)
     return shown
 
 
 def _renderer(column: str) -> Any:
-    """Return what draws the cells of a column: coloured where the row's finding is of this column."""
+    """Return what draws the cells of a column: coloured where the row's finding is of this column; "" for any other."""
     from ipydatagrid import TextRenderer, VegaExpr
 
     ground, text = "default_value", "default_value"
-    for severity, (its_ground, its_text) in reversed(_COLOURS.items()):
+    for severity, (its_ground, its_text) in reversed(_COLOURS.items() if column else ()):
         here = f"indexof(cell.metadata.data['{MARKS}'], {_mark(severity, column)!r}) >= 0"
         ground, text = f"{here} ? '{its_ground}' : ({ground})", f"{here} ? '{its_text}' : ({text})"
     return TextRenderer(background_color=VegaExpr(ground), text_color=VegaExpr(text))

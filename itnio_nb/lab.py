@@ -128,11 +128,12 @@ def run_server(command: Sequence[str], environment: Mapping[str, str], files: Ma
 
         def stop(number: int, _: object) -> None:
             # At a terminal Ctrl-C has reached the server too, which asks whether to stop.
-            if number == signal.SIGTERM or not sys.stdin.isatty():
+            if number != signal.SIGINT or not sys.stdin.isatty():
                 server.terminate()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), stop)
         return server.wait()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import ipywidgets as widgets
 import pandas as pd
@@ -45,6 +45,7 @@ class OrderForm(RunForm):
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
         self._orders, self._findings = pd.DataFrame(), pd.DataFrame()
+        self._asked = pd.DataFrame()  # the order that was shown when Create was pressed
         self._sent: dict[Hashable, str] = {}  # the order that was created from here
         self._result = ""
         super().__init__("One order", client, ledger)
@@ -53,7 +54,7 @@ class OrderForm(RunForm):
         self.fields = {name: field(words, tip) for name, (words, tip) in _FIELDS.items()}
         self.notes = {name: text_area("itnio-note") for name in _FIELDS}
         for made in self.fields.values():
-            made.observe(lambda _: self.ask(self._check, once="check"), "value")
+            made.observe(lambda _: self._check(), "value")  # at once: what is pressed next was seen
         self.preview, self.sentence, self.outcome = text_area("itnio-live"), text_area(), widgets.HTML()
         self.create = self.button("Create", self._create, "Create the phones of this order", main=True)
         lines = [row(self.fields[name], self.notes[name]) for name in _FIELDS]
@@ -76,6 +77,12 @@ class OrderForm(RunForm):
     @property
     def _ready(self) -> bool:
         return not self._orders.empty and "error" not in set(self._findings["severity"])
+
+    def act(self, action: Callable[[], None]) -> None:
+        """Have an action done, with the order as it was shown when it was asked for."""
+        if not self._acting.locked():
+            self._asked = self._orders
+        super().act(action)
 
     def _check(self) -> None:
         typed = {name: made.value for name, made in self.fields.items()}
@@ -109,22 +116,23 @@ class OrderForm(RunForm):
             show(self.sentence, f"creates {size} on {self.place}. The API cannot delete them.")
 
     def _create(self) -> None:
-        if not self._ready:
-            return
         client, ledger = self.tools
-        plan = make_plan(self._orders, client, ledger)
+        asked = self._asked
+        plan = make_plan(asked, client, ledger)
         wrong = plan.findings[plan.findings["severity"] == "error"]
         if len(wrong):
             column, problem, advice = wrong[["column", "problem", "advice"]].iloc[0]
             self.say(f"{column} {problem}. {advice} Nothing was sent.", "error")
             return
-        self._sent = self._orders.iloc[0].to_dict()
         self.outcome.value = ""
         self._follow(submit_plan(plan, client, ledger))
+        self._sent = asked.iloc[0].to_dict()
 
-    def _over(self, record: Record) -> None:
-        self._result, table = record.told()
+    def _over(self, _: Record, summary: str, table: pd.DataFrame) -> None:
+        self._result = summary
         lost = table["state"].isin([State.UNKNOWN, State.REFUSED, State.PARTIAL, State.PLANNED]).any()
+        if table["state"].isin([State.REFUSED, State.PLANNED]).any():
+            self._sent = {}  # something is left to be tried again
         self.say(self._result, "warning" if lost else "good")
         told = table_html(table[["groupName", "quantity", "state", "status", "reason", "advice"]])
         self.outcome.value = f"<h3>What came back</h3>{told}"

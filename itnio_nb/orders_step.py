@@ -33,6 +33,7 @@ class OrdersStep:
 
     def __init__(self, form: Form, changed: Callable[[], None], planned: Callable[[Plan], None]) -> None:
         self._form, self._changed, self._planned = form, changed, planned
+        self._generation = 0  # of the orders: an edit of earlier ones is no edit of these
         self.orders, self.findings = NO_ORDERS, check_orders(NO_ORDERS)
         self.upload = widgets.FileUpload(accept=_KINDS, multiple=False, description="Upload a file", icon="")
         self.upload.tooltip = "An XLSX, XLS or CSV file of up to 7 MB, or a saved plan; for a larger one give its path"
@@ -65,14 +66,15 @@ class OrdersStep:
 
     def take(self, orders: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
         """Go on with these orders."""
+        self._generation += 1
         self.orders = orders
         self.findings = check_orders(orders) if findings is None else findings
-        self._show()
         self._changed()
+        self._show()
 
     def refresh(self, *, busy: bool) -> None:
         """Show which buttons can be pressed."""
-        for button in (self.read, self.read_pasted, self.add):
+        for button in (self.upload, self.read, self.read_pasted, self.add):
             button.disabled = busy
         for button in (self.delete, self.mend):
             button.disabled = busy or self.orders.empty
@@ -108,7 +110,8 @@ class OrdersStep:
         self.take(read_orders(text, constants={"appId": app_id} if app_id else None))
 
     def _edited(self, row_number: int, column: str, text: str) -> None:
-        self._form.ask(lambda: self._edit(row_number, column, text))
+        now = self._generation
+        self._form.ask(lambda: self._edit(row_number, column, text) if now == self._generation else None)
 
     def _edit(self, row_number: int, column: str, text: str) -> None:
         if column in self.orders.columns and column != MARKS:

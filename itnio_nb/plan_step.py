@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.client import Client
+from itnio_nb.errors import InputError
 from itnio_nb.form import Form, field, panel, row, show, text_area
 from itnio_nb.grid import Table
 from itnio_nb.ledger import Ledger
@@ -38,8 +39,8 @@ class PlanStep:
         self.path = field("Save it as", "A file where the notebook runs", "300px", value="plan.json")
         self.save = form.button("Save the plan", self._save)
         self.download = form.button("Download the plan", self._download)
-        for box in (self.trial, self.first):
-            box.observe(lambda _: form.ask(self._show, once="plan"), "value")
+        self.trial.observe(lambda _: form.ask(self._show, once="plan"), "value")
+        self.first.observe(lambda _: form.ask(self._show, once="plan") if self.trial.value else None, "value")
         choice = row(self.trial, self.first, self.recreate, self.again)
         self.body = panel(self.summary, choice, self.table, row(self.path, self.save, self.download))
         self._show()
@@ -110,9 +111,14 @@ class ConfirmStep:
         text = self.typed.value.strip().replace(",", "").replace(" ", "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
+    @property
+    def speed(self) -> tuple[float | None, int]:
+        """The most requests in a second, None for no limit, and how many at once."""
+        return _rate(self.rate.value.strip()), int(self.workers.value)
+
     def take(self, plan: Plan | None, place: str) -> None:
         """Ask for the confirmation of this plan; what was typed for another is taken away."""
-        if plan is None or self.plan is None or plan.fingerprint != self.plan.fingerprint:
+        if plan is None or plan is not self.plan:
             self.typed.value = ""
         self.plan = plan
         show(self.sentence, _sentence(plan, place) if plan is not None else "Nothing is planned yet.")
@@ -142,3 +148,13 @@ def _sentence(plan: Plan, place: str) -> str:
     look = f" {count(doubt, 'group')} in doubt will be looked up and not sent." if doubt else ""
     size = f"{count(plan.phones, 'phone')} in {count(len(made), 'group')}"
     return f"Submitting creates {size} on {place}{where}. The API cannot delete them.{look}"
+
+
+def _rate(text: str) -> float | None:
+    """Return the most requests in one second, None for no limit."""
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"The most requests in a second are a number, such as 5 or 0.5, not {text!r}.") from None

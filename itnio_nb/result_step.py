@@ -37,6 +37,8 @@ class ResultStep:
     def __init__(self, form: DeskForm, go_on: Callable[[Record], None], new: Callable[[], None]) -> None:
         self._form = form
         self.record: Record | None = None
+        self.created = False  # whether anything can be handed over: created by this run or an earlier one
+        self._finished = True
         self._groups: dict[str, pd.DataFrame] = {}
         self._fresh: set[str] = set()  # tabs whose table is not yet the present one
         self.summary = text_area("itnio-live")
@@ -67,18 +69,22 @@ class ResultStep:
         """How many rows a tab has."""
         return len(self._groups.get(tab, ()))
 
-    def show(self, record: Record) -> None:
-        """Show what the ledger has of a run now."""
+    def show(self, record: Record, summary: str, table: pd.DataFrame) -> None:
+        """Show a run, its summary and its table as the ledger has them now."""
         if self.record is None or record.name != self.record.name:
             self.files = []
             show(self.told, "")
         self.record = record
-        summary, table = record.told()
-        _, findings = record.orders
+        orders, findings = record.orders
+        self._finished = record.finished
+        self.created = bool((table["created_in"] != "").any())
         groups = table.set_index("row")
         self._groups = {name: groups[groups["state"].isin(states)][_COLUMNS] for name, states in _TABS.items()}
         wrong = findings[findings["row"].isin(invalid_rows(findings)) & (findings["severity"] == "error")]
         self._groups["Invalid"] = wrong.set_index("row")[["column", "value", "problem", "advice"]]
+        rest = len(orders.index.difference(groups.index).difference(pd.Index(wrong["row"])))
+        if rest:
+            summary += f" {count(rest, 'order')} {'was' if rest == 1 else 'were'} not part of this run, a trial."
         lost = self.size("Unknown") or self.size("Refused") or self.size("Not sent")
         show(self.summary, summary, "warning" if lost else "good")
         self.tabs.titles = [f"{name} {self._size_of(name):,}" for name in self.tables]
@@ -101,12 +107,7 @@ class ResultStep:
     @property
     def left(self) -> int:
         """How many groups may be tried again."""
-        return self.size("Not sent") + self.size("Refused") + (self.size("Unknown") if not self._shown.finished else 0)
-
-    @property
-    def created(self) -> bool:
-        """Whether anything can be handed over: groups that this run or an earlier one has created."""
-        return self.record is not None and bool((self.record.table["created_in"] != "").any())
+        return self.size("Not sent") + self.size("Refused") + (self.size("Unknown") if not self._finished else 0)
 
     @property
     def _tab(self) -> str:
@@ -129,7 +130,7 @@ class ResultStep:
         settled = report[report["before"] != report["after"]]
         parts = [f"{number} {state}" for state, number in settled["after"].value_counts().items()]
         open_still = int((report["after"] == State.UNKNOWN).sum())
-        self.show(self._shown)
+        self.show(self._shown, *self._shown.told())
         self._form.say(
             f"Looked: {count(len(settled), 'group')} settled{f' ({chr(44).join(parts)})' if parts else ''}, "
             f"{open_still:,} still unknown. `planned` can be sent again.",

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 import ipywidgets as widgets
+import pandas as pd
 
 from itnio_nb.client import Client
 from itnio_nb.entrance import DeskForm
@@ -33,6 +34,8 @@ class Watch:
 
     def __init__(self, halted: Callable[[], None]) -> None:
         self.record: Record | None = None
+        self.elsewhere = False  # whether its run was going on in another process when it was looked at
+        self.told: tuple[str, pd.DataFrame] = ("", pd.DataFrame())  # summary and table of a run that is over
         self._halted = halted  # told when Stop was pressed
         self.bar = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="100%"))
         self.bar.add_class("itnio-bar")
@@ -50,11 +53,6 @@ class Watch:
     def at_work(self) -> bool:
         """Whether its run is going on in this process."""
         return isinstance(self.record, Run) and not self.record.done
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether its run is going on, and not in this process."""
-        return self.record is not None and not isinstance(self.record, Run) and not self.record.done
 
     def follow(self, record: Record | None) -> None:
         """Show another run from now on."""
@@ -82,9 +80,13 @@ class Watch:
         """Show how far it is; return the seconds until the next look, None where nothing goes on."""
         if self.record is None or self._ended:
             return None
+        self.elsewhere = not isinstance(self.record, Run) and not self.record.done
         going = self.at_work or self.elsewhere
-        counts = self.record.counts
-        self._tell(counts, going)
+        if going:
+            self._tell(self.record.counts, going)
+        else:
+            self.told = self.record.told()
+            self._tell(Counter(self.told[1]["state"]), going)
         self._list_problems()
         self.stop.disabled = not going or not isinstance(self.record, Run) or self._stopping
         if not going:
@@ -109,8 +111,7 @@ class Watch:
             activity = "Stopping, what is under way is finished" if self._stopping else activity
             words = [f"{activity}: {words[0]}", *self._speed(done, total)]
         else:
-            assert self.record is not None  # noqa: S101 - for the type checker
-            words = [self.record.summary]
+            words = [self.told[0]]
         left = counts[State.PLANNED] + counts[State.SENDING]
         parts = [f"{word} {counts[state]:,}" for state, word in _TOLD.items() if state in counts or word != "partial"]
         parts += [f"unknown {counts[State.UNKNOWN]:,}", f"{'to go' if going else 'not sent'} {left:,}"]
@@ -156,8 +157,8 @@ class RunForm(DeskForm):
         self.watch.follow(record)
         self._untold = True
 
-    def _over(self, record: Record) -> None:
-        """Show what became of a run that is over."""
+    def _over(self, record: Record, summary: str, table: pd.DataFrame) -> None:
+        """Show what became of a run that is over, as the ledger has it now."""
         raise NotImplementedError
 
     def _newest(self) -> Record | None:
@@ -170,6 +171,8 @@ class RunForm(DeskForm):
         return record and (working_run(ledger, client, record.name) or record)
 
     def _at_work(self) -> bool:
+        if self._blind and not self.watch.at_work:
+            return False  # it is over, and the ledger that could tell of it cannot be read
         return self._untold and not self.watch.elsewhere
 
     def _look(self) -> float | None:
@@ -179,17 +182,17 @@ class RunForm(DeskForm):
         if pause is not None:
             return pause
         if self._untold and self.watch.record is not None:
-            try:
-                self._tell(self.watch.record)
-            finally:
-                self._untold = False
+            self._untold = False
+            self._tell(self.watch.record)
         return self._peek()
 
     def _tell(self, record: Record) -> None:
         if isinstance(record, Run) and record.error is not None:
             self._failed(record.error)
-        self._over(record)
-        self._refresh()
+        try:
+            self._over(record, *self.watch.told)
+        finally:
+            self._refresh()
 
     def _peek(self) -> float:
         """Look whether anybody has written into the ledger; show what has changed."""
@@ -198,8 +201,10 @@ class RunForm(DeskForm):
             self._stamp = stamp
             shown = self.watch.record
             now = self._as_it_is(shown)
-            if now is not None and (now is not shown or not now.done):
+            if now is not None and (now is not shown or not now.done or _differ(now.told(), self.watch.told)):
                 self._follow(now)
-            elif now is not None:
-                self._tell(now)
         return _IDLE
+
+
+def _differ(one: tuple[str, pd.DataFrame], other: tuple[str, pd.DataFrame]) -> bool:
+    return one[0] != other[0] or not one[1].equals(other[1])

@@ -44,7 +44,12 @@ def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[s
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("console", lambda told: wrong.append(f"console: {told.text} {told.location.get('url')}") if told.type == "error" else None)
+        page.on(
+            "console",
+            lambda told: (
+                wrong.append(f"console: {told.text} {told.location.get('url')}") if told.type == "error" else None
+            ),
+        )
         page.on("request", lambda request: None if _is_here(request.url) else wrong.append(request.url))
         try:
             yield page, wrong

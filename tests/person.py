@@ -73,6 +73,21 @@ class Person:
         self.page.keyboard.type(text)
         self.page.keyboard.press("Enter")
 
+    def filter_by_value(self, column: str, names: list[str]) -> None:
+        """Look at the list of values by which a column can be filtered."""
+        x, y = self.cell(0, column, names)
+        self.page.mouse.click(x + _WIDTHS[column] / 2 - 10, y - _ROW / 2 - 8)
+        self.page.get_by_text("Filter by value").click()
+        dialog = self.page.locator(".ipydatagrid-filterMenu").locator("visible=true")
+        dialog.wait_for()
+        self.page.mouse.click(5, 5)  # beside it: closed
+        dialog.wait_for(state="hidden")
+
+    def number_of_phones(self) -> int:
+        """Return the number that the confirmation asks for."""
+        words = self.page.get_by_text("to confirm.").locator("visible=true").first.inner_text()
+        return int(words.split()[1])
+
     def download(self, button: str) -> bytes:
         """Press a button and return the file that it hands over."""
         with self.page.expect_download() as download:

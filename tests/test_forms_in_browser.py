@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
 from collections import Counter
@@ -14,11 +15,13 @@ import pandas as pd
 import pytest
 from browser import a_lab, a_page, an_app, run_all_from_the_menu
 from conftest import APP
+from hostile import NAMES as HOSTILE
 from person import CELL, Person, open_in_lab
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 from test_cli import COMMAND
 
 from itnio_nb import Sandbox
+from itnio_nb.rulebook import REASONS
 
 pytestmark = pytest.mark.slow
 
@@ -43,8 +46,8 @@ def spreadsheet() -> bytes:
 
 
 @contextmanager
-def batch_form(front_end: str, page: Page, cwd: Path, settings: dict[str, str]) -> Iterator[None]:
-    """The batch form of a front end, open in a page; `again` has it made anew after the page was loaded again."""
+def batch_form(front_end: str, page: Page, cwd: Path, settings: dict[str, str], cell: str = BATCH) -> Iterator[None]:
+    """The forms of a front end, open in a page; `cell` makes them in JupyterLab."""
     if front_end == "app":
         with an_app(COMMAND, cwd, settings) as address:
             page.goto(address)
@@ -52,7 +55,7 @@ def batch_form(front_end: str, page: Page, cwd: Path, settings: dict[str, str]) 
             page.goto("about:blank")  # the server goes before the browser: it would be missed
     else:
         with a_lab(COMMAND, cwd, settings) as (address, _):
-            open_in_lab(page, address, cwd / "itnio-notebooks" / "0.1.0", BATCH)
+            open_in_lab(page, address, cwd / "itnio-notebooks" / "0.1.0", cell)
             run_all_from_the_menu(page)
             yield
             page.goto("about:blank")
@@ -124,4 +127,91 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
     assert len(books) == 2 * GROUPS
     phones = pd.read_excel(io.BytesIO(handed), dtype=str, engine="calamine")
     assert sorted(phones["password"]) == sorted(books["password"])
+    assert wrong == []
+
+
+FIELDS = {
+    "One order": ["Group name", "Phone name", "Phones", "Display number", "Application"],
+    "Batch": ["or its path", "Application for all rows", "or paste"],
+}
+
+
+def hostile_orders() -> bytes:
+    """An order for each hostile text, which stands in its names, its application, and a column of its own."""
+    columns = {
+        "groupName": [*HOSTILE, *(f"group-{number:03}" for number in range(len(HOSTILE)))],
+        "phoneName": [*(f"phone-{number:03}" for number in range(len(HOSTILE))), *HOSTILE],
+        "quantity": "1",
+        "displayNum": [*HOSTILE[:5], *["8610850001"] * (2 * len(HOSTILE) - 5)],
+        "appId": [*[APP] * (2 * len(HOSTILE) - 10), *HOSTILE[:10]],
+        **{header: list(HOSTILE) * 2 for header in HOSTILE[:20]},
+    }
+    return pd.DataFrame(columns).to_csv(index=False, quoting=csv.QUOTE_ALL).encode()
+
+
+@pytest.mark.parametrize("front_end", ["app", "lab"])
+def test_nothing_hostile_runs(front_end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts and markup in names, reasons, file names, headers and every field are text, wherever they are shown."""
+    assert len(set(HOSTILE)) >= 50
+    monkeypatch.setitem(REASONS, "-23", "<img src=x onerror=p()>")
+    sandbox = Sandbox(cap=30)
+    cell = "from itnio_nb.pages import all_forms\n\nall_forms()"
+    with sandbox, a_page(1300, 1100) as (page, wrong):
+        ran: list[str] = []
+        page.expose_function("p", lambda: ran.append("p"))
+
+        def answer(dialog: Dialog) -> None:
+            if dialog.type != "beforeunload":  # JupyterLab asks whether to leave an unsaved notebook
+                ran.append(dialog.message)
+            dialog.accept()
+
+        page.on("dialog", answer)
+        with batch_form(front_end, page, tmp_path, settings_for(sandbox), cell):
+            person = Person(page)
+            person.sees("No orders yet", 60)
+            for tab, labels in FIELDS.items():
+                page.get_by_role("tab", name=tab, exact=True).click()
+                for label in labels:
+                    for text in HOSTILE:
+                        page.get_by_label(label, exact=True).locator("visible=true").fill(text)
+                if tab == "Batch":
+                    person.press("Read")
+                    person.sees("Error: ")
+                    page.get_by_label("Application for all rows", exact=True).fill("")
+            person.upload("<img src=x onerror=p()>.csv", hostile_orders())
+            person.sees(f"{2 * len(HOSTILE)} orders · ")
+            for row in range(9):
+                page.mouse.click(*person.cell(row, "groupName", NAMES))
+            page.mouse.click(*person.cell(0, "displayNum", NAMES))
+            person.sees("Row 2, displayNum: error: '<script>p()</script>'")
+            page.get_by_text("findings as a list").click()
+            person.filter_by_value("groupName", NAMES)
+            person.press("Plan")
+            person.sees("Plan: ")
+            page.get_by_label("Save it as").fill("<svg onload=p()>/plan.json")
+            person.press("Save the plan")
+            person.sees("The plan cannot be written to <svg onload=p()>")
+            person.press("Go on to confirm")
+            page.get_by_label("at most a second").fill(HOSTILE[0])
+            person.write("Number of phones", str(person.number_of_phones()))
+            person.press("Submit")
+            person.sees("The most requests in a second are a number")
+            page.get_by_label("at most a second").fill("")
+            person.press("Submit")
+            person.sees("is full: nothing more was sent to it", 60)
+            for tab in ("Refused ", "Invalid ", "Created "):
+                page.get_by_role("tab", name=tab).click()
+            person.download("Download results")
+            person.press("4 Submit")
+            person.sees("<img src=x onerror=p()>")
+            page.get_by_role("tab", name="Review", exact=True).click()
+            runs = page.get_by_label("Run", exact=True)
+            runs.select_option(index=1)
+            person.press("Compare with the account")
+            person.sees("groups compared")
+            for tab in ("Charts", "Comparison", "Groups"):
+                page.get_by_role("tab", name=tab, exact=True).click()
+    assert sandbox.served["sipAdd", "0"] >= 30
+    assert sandbox.served["sipAdd", "-23"] >= 1
+    assert ran == []
     assert wrong == []
