@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check tidy quick notebooks picture docs torture fuzz bench constraints clean
+.PHONY: demo lab test test-oldest check tidy quick notebooks picture screenshots docs torture fuzz bench constraints clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -43,6 +43,10 @@ notebooks: .venv/test
 # The README's picture of the first notebook's result; needs Chromium.
 picture: .venv/test
 	$(BIN)/python docs/make_picture.py
+
+# The pictures of the forms, light and dark, from the running application; needs Chromium.
+screenshots: .venv/test
+	$(BIN)/python docs/make_screenshots.py
 
 # The table of faults and words, from the tests that meet each fault.
 docs: .venv/test

@@ -70,7 +70,6 @@ class BatchForm(RunForm):
             self._go(_RESULT)
         else:
             self._go(_SUBMIT)
-            self.ask(lambda: None)  # wakes the thread that follows it
 
     # From step to step.
 
@@ -86,6 +85,7 @@ class BatchForm(RunForm):
         return step == _ORDERS or ({**ready, _RESULT: self.result.record}[step] is not None)
 
     def _refresh(self) -> None:
+        super()._refresh()
         if self.client is None or not self.body.children:
             return
         busy = self._acting.locked()
@@ -143,10 +143,10 @@ class BatchForm(RunForm):
     def _over(self, record: Record, summary: str, table: pd.DataFrame) -> None:
         self.result.show(record, summary, table)
         self.plan.take(None)  # what it planned is done
-        if record.finished or record.name == "":
+        left = self.result.left
+        if record.finished or not left:
             self.say("")
         else:
-            left = self.result.left
             self.say(
                 f"This run is not finished: {count(left, 'group')} left. “Try the rest again” goes on with it.",
                 "warning",

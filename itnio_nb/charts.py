@@ -57,6 +57,8 @@ def created_chart(table: pd.DataFrame, when: str) -> Figure:
     created = pd.Series(made["quantity"].astype("int64").to_numpy(), index=times).sort_index().cumsum()
     axes.step(created.index, created.to_numpy(), where="post", color=_COLOURS[State.CREATED], linewidth=2)
     axes.fill_between(created.index, created.to_numpy(), step="post", alpha=0.2, color=_COLOURS[State.CREATED])
+    moment = pd.Timedelta(seconds=1)  # on each side: a chart of one moment has a width too
+    axes.set_xlim(created.index[0] - moment, created.index[-1] + moment)
     locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call] # matplotlib
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call] # matplotlib

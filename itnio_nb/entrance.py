@@ -89,6 +89,12 @@ class DeskForm(Form):
         self.banner.value = banner_html(text, rehearsal=is_rehearsal(client.account))
         self.entrance.layout.display, self.body.layout.display = "none", None
         self._opened()
+        self.ask(lambda: None)  # from now on it looks at the ledger
+
+    def _refresh(self) -> None:
+        """Show which buttons can be pressed; before an account is known, those of the entrance."""
+        for button in (self.enter, self.rehearse):
+            button.disabled = self._acting.locked()
 
     def _opened(self) -> None:
         """Show what the ledger has, now that it is known which."""

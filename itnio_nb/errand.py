@@ -64,10 +64,8 @@ class Errands:
             self._changed.wait_for(lambda: self._ended or self._asked, pause)
             if self._ended:
                 return None
-            if not self._asked:
-                return lambda: None
             self._busy = True
-            return self._asked.popleft()[1]
+            return self._asked.popleft()[1] if self._asked else lambda: None
 
     def _do(self, errand: Callable[[], object]) -> float | None:
         try:

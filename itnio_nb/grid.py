@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 import pandas as pd
 
 from itnio_nb.form import show as say_in
@@ -44,6 +45,7 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
         self.grid: Any = None
         self._renderers: dict[str, Any] = {}  # made once: a grid is made anew with each table
         self._names: list[str] = []
+        self._cells = np.empty((0, 0), dtype=object)  # as the page has them
         self.rows: list[Any] = []  # the frame's index, in the order of the grid's data
 
     def show(self, frame: pd.DataFrame, total: int | None = None) -> None:
@@ -52,6 +54,7 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
         frame = frame.head(MOST)
         self.rows, self._names = frame.index.tolist(), [str(name) for name in frame.columns]
         shown = frame.astype(object).set_axis(_shown_names(self._names), axis=1)
+        self._cells = shown.to_numpy(copy=True)
         old, self.grid = self.grid, self._new_grid(shown)
         rest = f"{len(frame):,} of {total:,} rows are shown here." if total > len(frame) else ""
         say_in(self._more, rest)
@@ -65,9 +68,9 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
         if self.grid is None or frame.index.tolist() != self.rows:
             self.show(frame)
             return
-        now = frame.astype(object).to_numpy()
-        before = self.grid.data.to_numpy(dtype=object)
-        changed = (now != before).any(axis=1).nonzero()[0]
+        now = frame.astype(object).to_numpy(copy=True)
+        changed = (now != self._cells).any(axis=1).nonzero()[0]
+        self._cells = now
         if len(changed) > _UPDATES:
             self.show(frame)
             return
@@ -125,8 +128,10 @@ class Table(widgets.VBox):  # type: ignore[misc] # no types
 
     def _edited(self, cell: dict[str, Any]) -> None:
         """Hand over what a person has typed; what was set from here is no news."""
-        if self._on_edit is not None and cell["row"] < len(self.rows) and cell["column_index"] < len(self._names):
-            self._on_edit(self.rows[cell["row"]], self._names[cell["column_index"]], cell_text(cell["value"]))
+        row, column, text = cell["row"], cell["column_index"], cell_text(cell["value"])
+        if self._on_edit is not None and row < len(self.rows) and column < len(self._names):
+            self._cells[row, column] = text
+            self._on_edit(self.rows[row], self._names[column], text)
 
     def _moved(self, _: object) -> None:
         if self._on_select is None or not self.grid.selections:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from itnio_nb.check import check_orders
 from itnio_nb.client import Client
+from itnio_nb.errors import ItnioError
 from itnio_nb.form import as_html, field, panel, row, show, table_html, text_area
 from itnio_nb.ledger import Ledger
 from itnio_nb.model import API_COLUMNS, LIMITS, State, count, phone_groups, split_orders
@@ -47,7 +48,6 @@ class OrderForm(RunForm):
         self._orders, self._findings = pd.DataFrame(), pd.DataFrame()
         self._asked = pd.DataFrame()  # the order that was shown when Create was pressed
         self._sent: dict[Hashable, str] = {}  # the order that was created from here
-        self._result = ""
         super().__init__("One order", client, ledger)
 
     def _opened(self) -> None:
@@ -98,6 +98,7 @@ class OrderForm(RunForm):
         self._refresh()
 
     def _refresh(self) -> None:
+        super()._refresh()
         if self.client is None:
             return
         sent = self._ready and self._orders.iloc[0].to_dict() == self._sent
@@ -105,7 +106,8 @@ class OrderForm(RunForm):
         self.watch.body.layout.display = None if self.watch.record is not None else "none"
         if not self._ready:
             self.preview.value = "<p class='faint'>The groups and their requests appear here.</p>"
-            show(self.sentence, "Fill in all five fields.", "faint")
+            empty = not all(made.value for made in self.fields.values())
+            show(self.sentence, "Fill in all five fields." if empty else "Mend what is marked first.", "faint")
             return
         groups = split_orders(self._orders)
         self.preview.value = _preview(groups, self.client.account)
@@ -129,27 +131,26 @@ class OrderForm(RunForm):
         self._sent = asked.iloc[0].to_dict()
 
     def _over(self, _: Record, summary: str, table: pd.DataFrame) -> None:
-        self._result = summary
         lost = table["state"].isin([State.UNKNOWN, State.REFUSED, State.PARTIAL, State.PLANNED]).any()
-        if table["state"].isin([State.REFUSED, State.PLANNED]).any():
-            self._sent = {}  # something is left to be tried again
-        self.say(self._result, "warning" if lost else "good")
+        if table["state"].isin([State.UNKNOWN, State.REFUSED, State.PLANNED]).any():
+            self._sent = {}  # something is left to be tried again; what is unknown is looked up first
+        self.say(summary, "warning" if lost else "good")
         told = table_html(table[["groupName", "quantity", "state", "status", "reason", "advice"]])
-        self.outcome.value = f"<h3>What came back</h3>{told}"
-        self.outcome.value += f"<h3>Phones that exist now</h3>{self._phones(table)}"
+        phones = f"<h3>Phones that exist now</h3>{self._phones(table)}"
+        self.outcome.value = f"<h3>What came back</h3>{told}{phones}"
 
     def _phones(self, groups: pd.DataFrame) -> str:
         """Return the phones of some groups, as the account lists them, as HTML; passwords stay masked."""
         client, _ = self.tools
-        listed = [client.list_phones(app_id) for app_id in groups["appId"].unique()]
-        phones = pd.concat(listed)
+        try:
+            phones = pd.concat([client.list_phones(app_id) for app_id in groups["appId"].unique()])
+        except ItnioError as error:
+            return f"<p class='warning'>{as_html(error)}</p>"
         ours = phones[phones["groupName"].isin(groups["groupName"])]
         return table_html(ours, _PHONES) if len(ours) else "<p>None of these groups is there.</p>"
 
     def _lines(self) -> list[str]:
-        if self.client is None:
-            return [f"OrderForm: {self.place}."]
-        if self._result or not self._ready:
+        if self.client is None or not self._ready or self._orders.iloc[0].to_dict() == self._sent:
             return [f"OrderForm: {self.place}."]
         groups = split_orders(self._orders)
         size = f"{count(int(groups['quantity'].sum()), 'phone')} in {count(len(groups), 'group')}"

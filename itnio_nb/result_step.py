@@ -11,7 +11,6 @@ import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.check import invalid_rows
-from itnio_nb.entrance import DeskForm
 from itnio_nb.form import panel, row, show, text_area
 from itnio_nb.grid import Table
 from itnio_nb.handover import export_credentials
@@ -19,6 +18,7 @@ from itnio_nb.model import State, count
 from itnio_nb.record import Record
 from itnio_nb.review import file_stems
 from itnio_nb.settle import reconcile
+from itnio_nb.watch import RunForm
 
 FOLDER = Path("results")
 _TABS = {  # the states of groups behind each tab
@@ -34,7 +34,7 @@ _COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "state"
 class ResultStep:
     """What became of a run's groups. `go_on(record)` resumes it or plans the rest; `new` begins another batch."""
 
-    def __init__(self, form: DeskForm, go_on: Callable[[Record], None], new: Callable[[], None]) -> None:
+    def __init__(self, form: RunForm, go_on: Callable[[Record], None], new: Callable[[], None]) -> None:
         self._form = form
         self.record: Record | None = None
         self.created = False  # whether anything can be handed over: created by this run or an earlier one
@@ -130,7 +130,9 @@ class ResultStep:
         settled = report[report["before"] != report["after"]]
         parts = [f"{number} {state}" for state, number in settled["after"].value_counts().items()]
         open_still = int((report["after"] == State.UNKNOWN).sum())
-        self.show(self._shown, *self._shown.told())
+        told = self._shown.told()
+        self.show(self._shown, *told)
+        self._form.knows(*told)
         self._form.say(
             f"Looked: {count(len(settled), 'group')} settled{f' ({chr(44).join(parts)})' if parts else ''}, "
             f"{open_still:,} still unknown. `planned` can be sent again.",

@@ -45,12 +45,12 @@ class ReviewForm(Form):
         self._when = "made"
         self._filling = False
         self.runs = field("Run", "The runs of this ledger, newest first", "100%", widgets.Select, rows=6)
-        self.state = field("State", "", "220px", widgets.Dropdown, options=[_ANY, *map(str, State)])
-        self.application = field("Application", "", "260px", widgets.Dropdown, options=[_ANY])
+        self.state = field("State", "", "170px", widgets.Dropdown, options=[_ANY, *map(str, State)])
+        self.application = field("Application", "", "230px", widgets.Dropdown, options=[_ANY])
         whose = [("all", False)] if client is None else [("this one", True), ("all in the ledger", False)]
-        self.account = field("Account", "Whose runs", "240px", widgets.Dropdown, options=whose)
-        self.since = field("From", "First day, UTC", "220px", widgets.DatePicker)
-        self.until = field("to", "Last day, UTC", "200px", widgets.DatePicker)
+        self.account = field("Account", "Whose runs", "220px", widgets.Dropdown, options=whose)
+        self.since = field("From", "First day, UTC", "190px", widgets.DatePicker)
+        self.until = field("to", "Last day, UTC", "170px", widgets.DatePicker)
         for chosen in (self.runs, self.state, self.application, self.since, self.until):
             chosen.observe(lambda _: None if self._filling else self.ask(self._show, once="show"), "value")
         self.account.observe(lambda _: self.ask(self._load, once="load"), "value")
@@ -152,7 +152,8 @@ class ReviewForm(Form):
         drawn = [(outcome_chart(self._shown), f"Outcomes: {words}")]
         drawn.append((created_chart(self._shown, self._when), "Phones created over time"))
         pictures = [(base64.b64encode(as_png(figure)).decode(), alt) for figure, alt in drawn]
-        return "".join(f'<img alt="{as_html(alt)}" src="data:image/png;base64,{data}">' for data, alt in pictures)
+        images = (f'<img alt="{as_html(alt)}" src="data:image/png;base64,{data}">' for data, alt in pictures)
+        return f"<div class='itnio-charts'>{''.join(images)}</div>"
 
     def _refresh(self) -> None:
         busy = self._acting.locked()

@@ -21,7 +21,7 @@ from itnio_nb.run import Run
 from itnio_nb.submit import working_run
 
 _QUICK, _SLOW = 0.2, 1.0  # seconds between two looks: at first, and once it takes long
-_SETTLED_IN = 100  # the pause is this part of the time that it has taken
+_SETTLED_IN = 25  # the pause is this part of the time that it has taken
 _IN_VOILA = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 _IDLE = 1.0  # seconds between two looks at a ledger in which nothing goes on
 _LINES = 50  # problems that are shown, the newest
@@ -80,6 +80,7 @@ class Watch:
         """Show how far it is; return the seconds until the next look, None where nothing goes on."""
         if self.record is None or self._ended:
             return None
+        self.stop.disabled = not self.at_work or self._stopping  # before the ledger is read: it may fail
         self.elsewhere = not isinstance(self.record, Run) and not self.record.done
         going = self.at_work or self.elsewhere
         if going:
@@ -88,7 +89,6 @@ class Watch:
             self.told = self.record.told()
             self._tell(Counter(self.told[1]["state"]), going)
         self._list_problems()
-        self.stop.disabled = not going or not isinstance(self.record, Run) or self._stopping
         if not going:
             self._ended = True
             return None
@@ -160,6 +160,10 @@ class RunForm(DeskForm):
     def _over(self, record: Record, summary: str, table: pd.DataFrame) -> None:
         """Show what became of a run that is over, as the ledger has it now."""
         raise NotImplementedError
+
+    def knows(self, summary: str, table: pd.DataFrame) -> None:
+        """Take what this form itself has written into the ledger for no news."""
+        self._stamp, self.watch.told = self.tools[1].stamp(), (summary, table)
 
     def _newest(self) -> Record | None:
         """Return the account's newest run, as it is: at work here, or as the ledger has it."""

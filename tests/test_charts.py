@@ -55,9 +55,6 @@ def test_phones_are_added_up_over_time() -> None:
     assert figure.axes[0].get_title(loc="left") == "Phones created over time (UTC): 9"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="AutoDateLocator warns of a span of microseconds or none, in the user's notebook"
-)
 def test_one_moment_is_drawn_too() -> None:
     """A single group has no span of time."""
     figure = created_chart(table(("created", 5, "2026-11-23T20:31:21+00:00")), "at")

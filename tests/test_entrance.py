@@ -18,10 +18,6 @@ from itnio_nb.entrance import _rehearsal
 from itnio_nb.order_form import OrderForm
 
 FORMS = [OrderForm, BatchForm]
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:metadata:DeprecationWarning"),  # bqplot's, at its import
-    pytest.mark.filterwarnings("ignore:The inplace keyword"),  # ipydatagrid's
-]
 
 
 @pytest.fixture
@@ -149,7 +145,6 @@ def test_what_cannot_be_an_account_is_said(
     assert form.client is None
 
 
-@pytest.mark.xfail(strict=True, reason="_refresh returns before the buttons of the entrance live again")
 @pytest.mark.parametrize("kind", FORMS)
 def test_after_a_mistake_one_may_try_again(kind: type[OrderForm], sandbox: Sandbox) -> None:
     """Its buttons live on, and the secret need not be typed again."""

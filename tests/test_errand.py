@@ -168,7 +168,6 @@ def test_resting_ends_at_the_time_that_was_given(desks: Desks) -> None:
     assert errands.rest(5)
 
 
-@pytest.mark.xfail(strict=True, reason="_next does not mark the thread as busy for a look after a pause")
 def test_resting_waits_for_a_look_under_way(desks: Desks) -> None:
     """Also one that it has begun by itself: what it shows is not whole before."""
     looking, hold = threading.Event(), threading.Event()

@@ -14,11 +14,6 @@ from itnio_nb.grid import MARKS, Table, marks_of
 from itnio_nb.model import API_COLUMNS
 from itnio_nb.read import read_orders
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:metadata:DeprecationWarning"),  # bqplot's, at its import
-    pytest.mark.filterwarnings("ignore:The inplace keyword"),  # ipydatagrid's
-]
-
 
 class Typed:
     """A table whose edits and selections are noted."""

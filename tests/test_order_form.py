@@ -104,7 +104,7 @@ def test_a_wrong_field_says_so_as_one_types(name: str, value: str, words: str, f
     assert "class='error'" in form.notes[name].value
     assert form.create.disabled
     assert [other for other in HINTS if text_of(form.notes[other]) != HINTS[other]] == [name]
-    assert text_of(form.sentence) == "Fill in all five fields."
+    assert text_of(form.sentence) == "Mend what is marked first."
     form.create.disabled = False  # as a page that does not know
     create(form)
     form.fields[name].value = GOOD[name]
@@ -205,7 +205,6 @@ def test_creating_is_told_with_the_phones(form: OrderForm, sandbox: Sandbox) -> 
     assert form.watch.body.layout.display is None
 
 
-@pytest.mark.xfail(strict=True, reason="_over writes the outcome in two steps, and lists the phones in between")
 def test_the_end_is_told_once(form: OrderForm, sandbox: Sandbox) -> None:
     """The phones are listed once for it, and what is shown does not change under one's eyes after `wait`."""
     fill(form)
@@ -257,7 +256,6 @@ def test_another_order_can_follow(form: OrderForm, sandbox: Sandbox, ledger: Led
     assert len(ledger.runs) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="_lines returns early as long as there is any result")
 def test_a_changed_order_is_ready_and_says_so(form: OrderForm) -> None:
     """The text form tells what would be created now, as the widgets do."""
     fill(form)
@@ -401,7 +399,6 @@ def test_a_lost_answer_is_settled(fault: str, form: OrderForm, sandbox: Sandbox)
     assert "1 problem" in text_of(form.watch.problems)
 
 
-@pytest.mark.xfail(strict=True, reason="that the phones cannot be listed hides what became of the order")
 def test_an_answer_that_stays_lost_is_unknown(form: OrderForm, sandbox: Sandbox) -> None:
     """As long as the account cannot be asked; told as a warning."""
     fill(form)
@@ -410,7 +407,6 @@ def test_an_answer_that_stays_lost_is_unknown(form: OrderForm, sandbox: Sandbox)
     assert "1 unknown" in repr(form)
 
 
-@pytest.mark.xfail(strict=True, reason="Create stays dead for whatever was sent, however it ended")
 def test_an_order_that_stayed_unknown_can_be_settled(form: OrderForm, sandbox: Sandbox) -> None:
     """The form does not end in a dead button: creating again looks, and sends nothing twice."""
     fill(form)
@@ -425,33 +421,32 @@ def test_an_order_that_stayed_unknown_can_be_settled(form: OrderForm, sandbox: S
 
 def test_stop_leaves_the_rest_not_sent(form: OrderForm, sandbox: Sandbox) -> None:
     """A large order can be stopped; what was sent is listed, and pressing Create again goes on."""
-    sandbox.latency = 0.05
+    sandbox.latency = 0.1
     fill(form, quantity="5000")
     form.create.click()
     until(lambda: sent(sandbox) >= 4)
     until(lambda: not form.watch.stop.disabled)
     form.watch.stop.click()
-    form.wait(10)
+    settle(form)
     assert "Stopped." in text_of(form.said)
     assert "not sent" in text_of(form.said)
     made = len(sandbox.phones)
     assert 0 < made < 5000
 
 
-@pytest.mark.xfail(strict=True, reason="Create stays dead for whatever was sent, however it ended")
 def test_a_stopped_order_can_be_finished(form: OrderForm, sandbox: Sandbox) -> None:
     """By the same button, each group once."""
-    sandbox.latency = 0.02
-    fill(form, quantity="1000")
+    sandbox.latency = 0.1
+    fill(form, quantity="5000")
     form.create.click()
     until(lambda: sent(sandbox) >= 4)
     until(lambda: not form.watch.stop.disabled)
     form.watch.stop.click()
-    form.wait(10)
+    settle(form)
     sandbox.latency = 0
     assert not form.create.disabled
     create(form)
-    assert len(sandbox.phones) == 1000
+    assert len(sandbox.phones) == 5000
     assert sandbox.served["sipAdd", "-20"] == 0
 
 
@@ -468,8 +463,8 @@ def test_made_anew_it_tells_of_the_newest_run(form: OrderForm, client: Client, l
 @pytest.mark.slow
 def test_made_anew_it_follows_a_run_at_work(form: OrderForm, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """In the same process: both forms tell the end, and each could stop it."""
-    sandbox.latency = 0.05
-    fill(form, quantity="1000")
+    sandbox.latency = 0.2
+    fill(form, quantity="5000")
     form.create.click()
     until(lambda: sent(sandbox) >= 2)
     with closing(OrderForm(client, ledger)) as again:
@@ -485,7 +480,6 @@ def test_made_anew_it_follows_a_run_at_work(form: OrderForm, sandbox: Sandbox, c
         until(lambda: "The first 200 of " in form.outcome.value == again.outcome.value)
 
 
-@pytest.mark.xfail(strict=True, reason="_opened follows the run, and does not wake the thread")
 @pytest.mark.slow
 def test_made_anew_it_follows_by_itself(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """Nobody has to click for that."""
@@ -554,7 +548,7 @@ def test_hostile_names_that_exist_are_text(text: str, form: OrderForm, sandbox: 
 @pytest.mark.slow
 def test_closing_the_form_leaves_the_run_at_work(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """What is sent goes on; the form's thread ends."""
-    sandbox.latency = 0.02
+    sandbox.latency = 0.1
     before = {thread for thread in threading.enumerate() if thread.name == "form"}
     form = OrderForm(client, ledger)
     fill(form, quantity="1000")

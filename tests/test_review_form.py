@@ -16,11 +16,7 @@ from itnio_nb import Client, Ledger, Run, Sandbox, make_plan, submit_plan
 from itnio_nb.model import State
 from itnio_nb.review_form import ReviewForm
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:metadata:DeprecationWarning"),  # bqplot's, at its import
-    pytest.mark.filterwarnings("ignore:The inplace keyword"),  # ipydatagrid's
-    pytest.mark.filterwarnings("ignore:AutoDateLocator was unable"),  # tests/test_charts.py sees to it
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""Make the pictures of the forms, light and dark, from the running application on a sandbox.
+
+Run by `make screenshots`; needs Chromium. Nothing in them is drawn: a browser does what a person does.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from browser import a_page, an_app  # noqa: E402 - found now
+from person import Person  # noqa: E402
+
+from itnio_nb import PhoneGroup, Sandbox  # noqa: E402
+
+FOLDER = ROOT / "docs" / "forms"
+COMMAND = [Path(sys.executable).with_name("itnio-nb")]
+ORDERS = (ROOT / "notebooks" / "data" / "phones.xlsx").read_bytes()
+NAMES = ["groupName", "phoneName", "quantity", "displayNum", "appId", "finding"]
+ORDER = {"Group name": "night-porter", "Phone name": "porter", "Phones": "2", "Display number": "861085"}
+
+
+def main() -> None:
+    """Go through all forms in both themes."""
+    FOLDER.mkdir(exist_ok=True)
+    for theme in ("light", "dark"):
+        # One answer is lost, one phone name is taken: so that there is something to settle and something refused.
+        with Sandbox(latency=0.4, faults="none*25, drop-after") as sandbox, tempfile.TemporaryDirectory() as folder:
+            account = sandbox.account
+            settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
+            settings["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own
+            make_lobby(sandbox)
+            with an_app(COMMAND, Path(folder), settings, "--theme", theme) as address, a_page(1180, 900) as (page, _):
+                page.goto(address)
+                take_all(page, theme)
+                page.goto("about:blank")
+
+
+def make_lobby(sandbox: Sandbox) -> None:
+    """Create a group that takes a phone name which the orders ask for too."""
+    from itnio_nb import Client
+
+    with Client(sandbox.account) as client:
+        client.create_phones(PhoneGroup("old-lobby", "lobby", 2, "8610850700", sandbox.app_id))
+
+
+def take_all(page: Page, theme: str) -> None:
+    """Take the pictures of one theme."""
+    person = Person(page)
+
+    def take(name: str) -> None:
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(600)  # what is drawn on a canvas tells nobody that it is ready
+        bottom = page.evaluate(
+            "() => Math.max(...[...document.querySelectorAll('.itnio')].map(e => e.getBoundingClientRect().bottom))"
+        )
+        clip = {"x": 0, "y": 0, "width": 1180, "height": min(900, bottom + 30)}
+        page.screenshot(path=FOLDER / f"{name}-{theme}.png", clip=clip)  # type: ignore[arg-type] # playwright's own
+
+    person.sees("No orders yet", 60)
+    person.upload("phones.xlsx", ORDERS)
+    person.sees("44 orders")
+    page.mouse.click(*person.cell(7, "groupName", NAMES))
+    person.sees("Row 9, groupName")
+    take("1-orders")
+    person.press("Plan")
+    person.sees("Plan: 43 groups")
+    take("2-plan")
+    person.press("Go on to confirm")
+    person.write("Number of phones", str(person.number_of_phones()))
+    person.sees("Confirmed.")
+    take("3-confirm")
+    person.press("Submit")
+    page.wait_for_function("() => /created (2[4-9]|3\\d) /.test(document.body.innerText)")
+    take("4-submit")
+    person.sees("Verified: ", 60)
+    page.get_by_role("tab", name="Refused ").click()
+    take("5-result")
+    page.get_by_role("tab", name="One order", exact=True).click()
+    for label, text in ORDER.items():
+        person.write(label, text)
+    person.write("Application", "4luaKsL2")
+    take("one-order-typing")
+    person.write("Display number", "8610850777")
+    person.press("Create")
+    person.sees("Phones that exist now")
+    take("one-order")
+    page.get_by_role("tab", name="Review", exact=True).click()
+    page.get_by_role("tab", name="Charts", exact=True).click()
+    take("review")
+
+
+if __name__ == "__main__":
+    main()
