@@ -65,6 +65,7 @@ bench: .venv/test
 	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/reconcile.py
 	$(BIN)/python benchmarks/ledger.py
+	$(BIN)/python benchmarks/forms.py
 
 # Pin the newest versions of everything, for all platforms.
 constraints: .venv/test

@@ -36,7 +36,7 @@ def main() -> None:
             settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
             settings["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own
             make_lobby(sandbox)
-            with an_app(COMMAND, Path(folder), settings, "--theme", theme) as address, a_page(1180, 900) as (page, _):
+            with an_app(COMMAND, Path(folder), settings, "--theme", theme) as address, a_page(1180, 1000) as (page, _):
                 page.goto(address)
                 take_all(page, theme)
                 page.goto("about:blank")
@@ -60,7 +60,7 @@ def take_all(page: Page, theme: str) -> None:
         bottom = page.evaluate(
             "() => Math.max(...[...document.querySelectorAll('.itnio')].map(e => e.getBoundingClientRect().bottom))"
         )
-        clip = {"x": 0, "y": 0, "width": 1180, "height": min(900, bottom + 30)}
+        clip = {"x": 0, "y": 0, "width": 1180, "height": min(1000, bottom + 30)}
         page.screenshot(path=FOLDER / f"{name}-{theme}.png", clip=clip)  # type: ignore[arg-type] # playwright's own
 
     person.sees("No orders yet", 60)

@@ -180,7 +180,8 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         except ItnioError as error:
             if not self._blind:  # said once; looked for again, as long as it takes
                 self._failed(error)
-            pause, self._blind = _PATIENCE, True
+            self._blind = True
+            pause = 4 * _TICK if self._at_work() else _PATIENCE
         awake = any(form() is self for form in Form._awake)
         return pause if awake or self._at_work() else None
 

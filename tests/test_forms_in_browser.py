@@ -130,6 +130,58 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("front_end", ["app", "lab"])
+def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> None:
+    """JupyterLab's kernel goes on, and the form follows; Voilà's ends, and the form goes on: each group once."""
+    sandbox = Sandbox(latency=0.1)
+    with sandbox, a_page() as (page, wrong), batch_form(front_end, page, tmp_path, settings_for(sandbox)):
+        person = Person(page)
+        person.sees("No orders yet", 60)
+        person.upload("phones.csv", spreadsheet())
+        person.press("Plan")
+        person.press("Go on to confirm")
+        person.write("Number of phones", str(person.number_of_phones()))
+        person.press("Submit")
+        page.wait_for_function("() => /created ([2-9]\\d) /.test(document.body.innerText)")
+        load_again(front_end, page)
+        if front_end == "app":
+            person.sees("This run is not finished", 60)
+            person.press("Try the rest again")
+        person.sees(f"Done. Groups: {GROUPS - 1} created", 60)
+    created = Counter(entry.group for entry in sandbox.log if entry.call == "sipAdd" and entry.status == "0")
+    assert (len(created), max(created.values())) == (GROUPS - 1, 1)
+    # What is sent to a page of JupyterLab that still loads its widgets finds none of them: jupyter-widgets says so.
+    assert [told for told in wrong if "widget model not found" not in told] == []
+
+
+def test_the_keyboard_is_enough(tmp_path: Path) -> None:
+    """From field to field and to the button, in the order in which one reads; all have names for screen readers."""
+    order = ["sales", "desk", "3", "8610850001", APP]
+    with Sandbox() as sandbox, a_page() as (page, wrong), batch_form("app", page, tmp_path, settings_for(sandbox)):
+        person = Person(page)
+        person.sees("No orders yet", 60)
+        page.get_by_role("tab", name="One order", exact=True).click()
+        page.get_by_label("Group name", exact=True).focus()
+        for text in order:
+            page.keyboard.type(text, delay=20)
+            if text == APP:
+                person.sees("creates 3 phones in 1 group on SANDBOX")
+            page.keyboard.press("Tab")
+        expect(person.button("Create")).to_be_focused()
+        page.keyboard.press("Enter")
+        person.sees("Done. Groups: 1 created (3 phones)")
+        assert page.get_by_role("region", name="One order").count() == 1
+        assert page.get_by_role("status").locator("visible=true").count() == 1
+        nameless = page.evaluate(
+            "() => [...document.querySelectorAll('.itnio :is(input, select, textarea, button)')].filter((one) =>"
+            " !one.labels?.length && !one.textContent.trim() && !one.title && !one.getAttribute('aria-label'))"
+            ".map((one) => one.outerHTML)"
+        )
+        assert nameless == []
+    assert len(sandbox.phones) == 3
+    assert wrong == []
+
+
 FIELDS = {
     "One order": ["Group name", "Phone name", "Phones", "Display number", "Application"],
     "Batch": ["or its path", "Application for all rows", "or paste"],
