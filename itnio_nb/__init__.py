@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from itnio_nb.read import read_orders
     from itnio_nb.review_form import ReviewForm
     from itnio_nb.run import Run
+    from itnio_nb.runbook import Outcome, conclude, exit_code
     from itnio_nb.sandbox import Sandbox
     from itnio_nb.settle import reconcile
     from itnio_nb.signing import Account, Secret, sign, signed_headers
@@ -46,6 +47,7 @@ __all__ = [
     "LedgerError",
     "Limits",
     "OrderForm",
+    "Outcome",
     "PhoneGroup",
     "Plan",
     "Receipt",
@@ -58,6 +60,8 @@ __all__ = [
     "State",
     "Workplace",
     "check_orders",
+    "conclude",
+    "exit_code",
     "export_credentials",
     "make_plan",
     "open_workplace",
@@ -84,6 +88,7 @@ _HOMES = {
     "read": ("read_orders",),
     "review_form": ("ReviewForm",),
     "run": ("Run",),
+    "runbook": ("Outcome", "conclude", "exit_code"),
     "sandbox": ("Sandbox",),
     "settle": ("reconcile",),
     "signing": ("Account", "Secret", "sign", "signed_headers"),

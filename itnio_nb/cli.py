@@ -16,11 +16,16 @@ from typing import Any
 import click
 
 from itnio_nb import __version__
+from itnio_nb.cli_run import run
 from itnio_nb.errors import InputError, ItnioError
+from itnio_nb.lab import FIRST_DATA, FIRST_NOTEBOOK, find_notebooks
 from itnio_nb.signing import Account
 
-_NOTEBOOK = "01-first-phones.ipynb"
-_DATA = "data/phones.xlsx"
+
+class _WrongUsage(click.UsageError):
+    """Of `run`, whose exit code 2 says that there are changes to make."""
+
+    exit_code = 1
 
 
 class _Commands(click.Group):
@@ -29,6 +34,10 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            if ctx.invoked_subcommand == "run":
+                raise _WrongUsage(error.format_message(), error.ctx) from None
+            raise
         except ItnioError as error:
             raise click.ClickException(str(error)) from None
 
@@ -65,19 +74,19 @@ def main() -> None:
 def demo(folder: Path) -> None:
     """Watch a real spreadsheet become phones: run the first notebook on the embedded sandbox, on this machine alone."""
     target = _new_folder(folder)
-    notebooks = _notebooks()
+    notebooks = find_notebooks()
     try:
-        (target / _DATA).parent.mkdir()
-        shutil.copyfile(notebooks / _DATA, target / _DATA)
-        shutil.copyfile(notebooks / _NOTEBOOK, target / _NOTEBOOK)
+        (target / FIRST_DATA).parent.mkdir()
+        shutil.copyfile(notebooks / FIRST_DATA, target / FIRST_DATA)
+        shutil.copyfile(notebooks / FIRST_NOTEBOOK, target / FIRST_NOTEBOOK)
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror}): choose another --folder.") from None
     from itnio_nb.narrate import execute
 
-    problem = execute(target / _NOTEBOOK, click.echo, {"ITNIO_SANDBOX": "1"})
+    problem = execute(target / FIRST_NOTEBOOK, click.echo, {"ITNIO_SANDBOX": "1"})
     if problem:
-        raise click.ClickException(f"{problem}\nThe notebook as far as it came: {target / _NOTEBOOK}")
-    click.echo(f"\nExecuted notebook: {target / _NOTEBOOK}")
+        raise click.ClickException(f"{problem}\nThe notebook as far as it came: {target / FIRST_NOTEBOOK}")
+    click.echo(f"\nExecuted notebook: {target / FIRST_NOTEBOOK}")
     click.echo(f"Ledger:            {target / 'results' / 'ledger.sqlite'}")
     click.echo("Result files:")
     for path in sorted((target / "results").glob("*.csv")):
@@ -108,7 +117,7 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
 
     require_jupyterlab()
     copy = folder / __version__
-    made = working_copy(_notebooks(), copy)
+    made = working_copy(find_notebooks(), copy)
     with _place(copy, rehearse) as (account, environment):
 
         def banner_of(place: Path) -> tuple[str, str]:
@@ -123,7 +132,7 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
         if account is not None:
             page = account.base_url.removesuffix("/voice") + "/"
             click.echo(f"{page} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
-        code = serve(folder, f"{__version__}/{_NOTEBOOK}", environment, jupyter_options)
+        code = serve(folder, f"{__version__}/{FIRST_NOTEBOOK}", environment, jupyter_options)
     raise SystemExit(code)
 
 
@@ -162,17 +171,14 @@ def app(folder: Path, rehearse: bool, port: int, theme: str, no_browser: bool) -
 def _place(folder: Path, rehearse: bool) -> Iterator[tuple[Account | None, dict[str, str]]]:
     """Start a sandbox if one is wanted: its account, and the environment in which notebooks find it."""
     from itnio_nb.sandbox import Sandbox
-    from itnio_nb.workplace import LATENCY, wants_sandbox
+    from itnio_nb.workplace import LATENCY, settings_of, wants_sandbox
 
     if not rehearse and not wants_sandbox(folder):
         yield None, {}
         return
     # One for all notebooks, outside of their kernels: a kernel that is started again finds its phones there.
     with Sandbox(latency=LATENCY) as sandbox:
-        account = sandbox.account
-        environment = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_SANDBOX": ""}
-        environment["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else
-        yield account, environment
+        yield sandbox.account, settings_of(sandbox.account)
 
 
 @main.command()
@@ -274,15 +280,6 @@ def sandbox(
     click.echo(f"# Stopped. {answered:,} request{'s' * (answered != 1)} answered.")
 
 
-def _notebooks() -> Path:
-    """Return the folder of the notebooks: the repository's, or the one inside the installed package."""
-    here = Path(__file__).resolve().parent
-    for folder in (here / "notebooks", here.parent / "notebooks"):
-        if (folder / _NOTEBOOK).exists() and (folder / _DATA).exists():
-            return folder
-    raise InputError("The notebooks are not beside the package: install itnio-nb again.")
-
-
 def _new_folder(parent: Path) -> Path:
     """Make a folder that is not there yet, named after the time."""
     stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
@@ -296,3 +293,6 @@ def _new_folder(parent: Path) -> Path:
     except OSError as error:
         raise InputError(f"The folder {parent} cannot be used ({error.strerror}): choose another --folder.") from None
     return folder
+
+
+main.add_command(run)

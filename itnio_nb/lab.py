@@ -18,8 +18,19 @@ from itnio_nb.errors import InputError
 from itnio_nb.files import replace_file
 
 _LARGEST = 200 * 1024 * 1024  # bytes of one upload
+FIRST_NOTEBOOK = "01-first-phones.ipynb"
+FIRST_DATA = "data/phones.xlsx"
 BANNER_TAG = "banner"  # the cell that says where one works
 _LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")
+
+
+def find_notebooks() -> Path:
+    """Return the folder of the notebooks: the repository's, or the one inside the installed package."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / "notebooks", here.parent / "notebooks"):
+        if (folder / FIRST_NOTEBOOK).exists() and (folder / FIRST_DATA).exists():
+            return folder
+    raise InputError("The notebooks are not beside the package: install itnio-nb again.")
 
 
 def require_jupyterlab() -> None:

@@ -103,7 +103,7 @@ class OrderForm(RunForm):
             return
         sent = self._ready and self._orders.iloc[0].to_dict() == self._sent
         self.create.disabled = not self._ready or sent or self._at_work() or self._acting.locked()
-        self.watch.body.layout.display = None if self.watch.record is not None else "none"
+        self.watch.body.layout.display = None if self.watch.at_work or self.watch.elsewhere else "none"
         if not self._ready:
             self.preview.value = "<p class='faint'>The groups and their requests appear here.</p>"
             empty = not all(made.value for made in self.fields.values())

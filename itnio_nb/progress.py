@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from itnio_nb.model import State
 
+TO_FILE = "file:"
 _TOLD = (State.CREATED, State.EXISTS, State.REFUSED, State.UNKNOWN)
+
+
+class _FileBar:
+    """Writes how far it is into a file, as a line of JSON each time: whoever runs the notebook shows it."""
+
+    def __init__(self, path: str, total: int) -> None:
+        self._path, self._told = Path(path), {"total": total, "activity": ""}
+        self.n = 0
+
+    def set_description(self, activity: str, refresh: bool = True) -> None:  # noqa: ARG002 - as tqdm has it
+        self._told["activity"] = activity
+
+    def set_postfix(self, counts: dict[str, int]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**self._told, "done": self.n, "counts": counts}) + "\n")
 
 
 @contextmanager
 def progress_bar(total: int, done: int) -> Iterator[Any]:
     """Show a tqdm bar over `total` groups, of which `done` are done already, while the context lasts.
 
-    `ITNIO_PROGRESS` in the environment decides otherwise: `text` for text in a notebook too, `off` for none.
+    `ITNIO_PROGRESS` in the environment decides otherwise: `text` for text in a notebook too, `off` for none,
+    `file:PATH` for lines in a file.
     """
     from tqdm.auto import tqdm as auto_tqdm
     from tqdm.notebook import tqdm_notebook
     from tqdm.std import tqdm as text_tqdm
 
     wanted = os.environ.get("ITNIO_PROGRESS", "")
+    if wanted.startswith(TO_FILE):
+        yield _FileBar(wanted.removeprefix(TO_FILE), total)
+        return
     options: dict[str, Any] = {"total": total, "initial": done, "unit": " groups", "disable": wanted == "off"}
     if wanted or not issubclass(auto_tqdm, tqdm_notebook):
         with text_tqdm(**options) as bar:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb.ledger import Ledger
+from itnio_nb.model import State
 from itnio_nb.owners import lives
 from itnio_nb.pack import unpack_orders
 from itnio_nb.review import next_step, outcome_table, run_summary, show_html, show_text, write_results
@@ -38,6 +39,13 @@ class Record:
     def finished(self) -> bool:
         """Whether nothing of it is left to be sent or settled."""
         return self._id is None or self._ledger.run_info(self._id, "finished")["finished"] is not None
+
+    @property
+    def proven(self) -> bool:
+        """Whether every phone of its created groups was seen in the account."""
+        table, seen = self.table, self._ledger.run_info(self._number, "verified")["verified"] if self.name else 0
+        asked = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
+        return asked == 0 or (seen is not None and seen >= asked)
 
     @property
     def counts(self) -> Counter[str]:

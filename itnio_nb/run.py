@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 
 from itnio_nb.client import Client
@@ -90,6 +91,18 @@ class Run(Record):
         except KeyboardInterrupt:
             self.stop()
             raise KeyboardInterrupt(f"{self.summary} Submit the plan again to go on.") from None
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def attend(self) -> Run:
+        """Wait like `wait`, for a runbook: an interrupt stops the run and is not raised, so that the cells below tell.
+
+        submit_plan(plan, client, ledger).attend()
+        """
+        while not self.done:
+            with suppress(KeyboardInterrupt):  # a second one changes nothing: what is under way is being finished
+                self.wait()
         if self.error is not None:
             raise self.error
         return self

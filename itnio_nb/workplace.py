@@ -77,6 +77,13 @@ def is_rehearsal(account: Account) -> bool:
     return account.is_loopback and account.base_url.startswith("http:")
 
 
+def settings_of(account: Account) -> dict[str, str]:
+    """Return the environment in which notebooks find a sandbox's account."""
+    settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_SANDBOX": ""}
+    settings["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else
+    return settings
+
+
 def banner(account: Account | None) -> str:
     """Return the line that says where one works: on an account, or on an embedded sandbox (None)."""
     if account is None or is_rehearsal(account):

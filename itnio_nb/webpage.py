@@ -1,0 +1,42 @@
+"""An executed notebook as one HTML page without code: it opens offline, and prints well."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nbconvert import HTMLExporter
+from traitlets.config import Config
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, 'DejaVu Sans', sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto;
+  max-width: 1100px; padding: 24px }
+h1, h2, h3 { line-height: 1.25; margin: 1.2em 0 .4em }
+table { border-collapse: collapse; font-size: 13px; margin: 8px 0 }
+th, td { text-align: left !important; vertical-align: top; padding: 3px 10px 3px 0; border: 0;
+  border-bottom: 1px solid #ccc }
+pre { background: #f4f4f4; padding: 8px 10px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }
+img { max-width: 100% }
+.prompt, .anchor-link { display: none }
+@media print { body { max-width: none; padding: 0; font-size: 11px } tr, img, pre { break-inside: avoid }
+  table { font-size: 9px } thead { display: table-header-group } }
+"""
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title><style>{style}</style></head><body>{body}</body></html>
+"""
+
+
+def write_page(notebook: Any, title: str, path: Path) -> None:
+    """Write what a notebook shows as a page: text, tables and pictures, no code, nothing that runs or is fetched."""
+    settings = Config()
+    settings.HTMLExporter.exclude_input = True
+    settings.TemplateExporter.exclude_input_prompt = settings.TemplateExporter.exclude_output_prompt = True
+    settings.TagRemovePreprocessor.remove_cell_tags = ("parameters", "injected-parameters")
+    settings.HTMLExporter.sanitize_html = True
+    # The body alone: no script, no public host.
+    exporter = HTMLExporter(config=settings, template_name="basic")  # type: ignore[no-untyped-call] # nbconvert
+    body, _ = exporter.from_notebook_node(notebook)
+    path.write_text(_PAGE.format(title=escape(title), style=_STYLE, body=body), encoding="utf-8")
