@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import unquote, unquote_plus
 
 from filelock import FileLock, Timeout
 
@@ -20,8 +21,10 @@ from itnio_nb.model import now
 from itnio_nb.signing import sign
 
 _PRIVATE = ".private-"
+_MAKING = ".making-"
 _LOCK = "lock"
 _HOUR = 3600
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SIGNATURE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
 
 
@@ -32,30 +35,43 @@ class PrivateFolder:
         self.records = records
         try:
             records.mkdir(parents=True, exist_ok=True)
-            self.name, self.path = _new_folder(records, f"{now():%Y%m%dT%H%M%SZ}-{stem}")
+            self.name, self.path, self._lock = _new_folder(records, f"{now():%Y%m%dT%H%M%SZ}-{stem}")
         except OSError as error:
             raise InputError(f"No record can be made in {records} ({why(error)}): choose another --records.") from None
-        self._lock = FileLock(self.path / _LOCK, mode=0o600)
-        self._lock.acquire(timeout=0)
 
     def release(self) -> None:
         """Let go of it."""
-        self._lock.release()
+        _let_go(self._lock, self.path, self.records / self.name)
+
+
+def _let_go(lock: FileLock, *places: Path) -> None:
+    """Release a lock, and take its file away from wherever the folder is by now."""
+    lock.release()
+    for place in places:
         with suppress(OSError):
-            (self.path / _LOCK).unlink(missing_ok=True)
+            (place / _LOCK).unlink(missing_ok=True)
 
 
-def _new_folder(records: Path, stem: str) -> tuple[str, Path]:
+def _new_folder(records: Path, stem: str) -> tuple[str, Path, FileLock]:
     number = 1
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
         path = records / f"{_PRIVATE}{name}"
         number += 1
-        if (records / name).exists():
+        if path.exists() or (records / name).exists():
             continue
+        making = records / f"{_MAKING}{name}"
         with suppress(FileExistsError):
-            path.mkdir(mode=0o700)
-            return name, path
+            making.mkdir(mode=0o700)
+            lock = FileLock(making / _LOCK, mode=0o600)
+            lock.acquire(timeout=0)
+            try:
+                making.rename(path)  # held from the moment that others see it
+            except OSError:  # somebody else was quicker
+                _let_go(lock, making)
+                making.rmdir()
+                continue
+            return name, path, lock
 
 
 def left_behind(records: Path) -> Iterator[tuple[str, Path]]:
@@ -66,10 +82,11 @@ def left_behind(records: Path) -> Iterator[tuple[str, Path]]:
             lock.acquire(timeout=0)
         except (Timeout, OSError):
             continue
-        lock.release()
-        with suppress(OSError):
-            (path / _LOCK).unlink(missing_ok=True)
-        yield path.name.removeprefix(_PRIVATE), path
+        try:
+            if (path / _LOCK).exists():  # not moved since it was listed
+                yield path.name.removeprefix(_PRIVATE), path
+        finally:
+            _let_go(lock, path, records / path.name.removeprefix(_PRIVATE))
 
 
 @dataclass
@@ -87,22 +104,31 @@ class Needles:
         """
         account = self.client.account
         secret = account.api_secret.reveal()
-        forms = {secret, quote(secret), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-        hidden = [(f"the API secret of …{account.api_key[-4:]}", form.encode()) for form in sorted(forms)]
+        written = (repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False))
+        forms = sorted({secret, *(form[1:-1] for form in written)})
         passwords: set[str] = set()
         for app_id in sorted(self.applications):
             with suppress(InputError):  # an application that the account does not have has no phones
                 passwords |= set(self.client.list_phones(app_id, reveal=True)["password"])
         words = [re.escape(word) for word in sorted(passwords) if word]
         pattern = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(words)})(?![0-9A-Za-z])".encode()) if words else None
-        first, last = int(self.since.timestamp()) - _HOUR, int(now().timestamp()) + _HOUR
-        signatures = {sign(account.api_key, account.api_secret, second) for second in range(first, last)}
+        ahead = int(self.client.clock_ahead)  # requests were signed with the server's time
+        first = int(self.since.timestamp()) - _HOUR + min(0, ahead)
+        last = int(now().timestamp()) + _HOUR + max(0, ahead)
+
+        def signed(candidates: set[str]) -> bool:
+            return any(
+                sign(account.api_key, account.api_secret, second) in candidates
+                for second in (range(first, last) if candidates else ())
+            )
 
         def found(text: bytes) -> str:
-            for what, form in hidden:
-                if form in text:
-                    return what
-            if any(match.decode().lower() in signatures for match in _SIGNATURE.findall(text)):
+            readable = text.decode("utf-8", "replace")
+            # As other tools write it: a page, an address, a form.
+            views = (readable, unescape(readable), unquote(readable), unquote_plus(readable))
+            if any(form in view for form in forms for view in views):
+                return f"the API secret of …{account.api_key[-4:]}"
+            if signed({match.decode().lower() for match in _SIGNATURE.findall(text)}):
                 return "a signature"
             return "the password of a phone" if pattern is not None and pattern.search(text) else ""
 
@@ -125,10 +151,10 @@ def search_record(folder: Path, found: Callable[[bytes], str]) -> str:
 
 def _texts(part: Any) -> Iterator[str]:
     if isinstance(part, str):
-        yield part + "\n"
+        yield _COLOUR.sub("", part) + "\n"
     elif isinstance(part, list):
         joined = "".join(part) if all(isinstance(line, str) for line in part) else ""
-        yield joined + "\n"
+        yield _COLOUR.sub("", joined) + "\n"
         for each in part:
             yield from _texts(each)
     elif isinstance(part, dict):
@@ -150,8 +176,8 @@ def publish(private: Path, records: Path, name: str, needles: Needles) -> tuple[
     if problem:
         return None, f"The record is withheld: {problem}. It stays in {private}, for you alone to read."
     try:
-        private.chmod(0o755)
         private.rename(records / name)
+        (records / name).chmod(0o755)
     except OSError as error:
         return None, f"The record stays in {private}: it cannot be moved to {records} ({why(error)})."
     return records / name, ""

@@ -30,7 +30,7 @@ from itnio_nb.signing import Account
 @click.option("--records", type=click.Path(path_type=Path, file_okay=False), default=Path("records"), show_default=True)
 @click.option("--sandbox", "rehearse", is_flag=True, help="Work on the sandbox, whatever account is configured.")
 def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, rehearse: bool, **given: Any) -> None:
-    r"""Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
+    """Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
 
     NOTEBOOK is a path, or a notebook that comes with the package: runbook (the default), 05-go-live, 06-audit.
     The last line that is printed is the command that goes on. Exit codes, the first of 1, 6, 5, 4, 3, 2, 0 that holds:
@@ -43,7 +43,7 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, r
     4  some groups were refused, or created in part
     5  some groups are unknown
     6  stopped, some groups were not sent
-    """
+    """  # noqa: D301 - the backslash is click's
     from itnio_nb.nightly import Night, kept_sandbox, require_papermill, run_night
     from itnio_nb.workplace import banner, settings_of, wants_sandbox
 

@@ -88,6 +88,11 @@ class Client:
         return f"Client({self.account!r})"
 
     @property
+    def clock_ahead(self) -> float:
+        """Seconds by which the server's clock is ahead, as far as requests were signed with its time."""
+        return self._transport.clock_ahead
+
+    @property
     def clock_difference(self) -> str:
         """How far this machine's clock is off, in words; "" as long as the server has not refused a timestamp."""
         return self._transport.clock_difference

@@ -21,6 +21,7 @@ from itnio_nb.model import now
 from itnio_nb.runbook import MIME, Outcome, outcome_in
 from itnio_nb.sandbox import Sandbox
 from itnio_nb.signing import Account
+from itnio_nb.workplace import own_ledger
 
 _PARAMETERS = "parameters"  # the tag of the cell whose values are overruled
 
@@ -62,10 +63,10 @@ def run_night(night: Night, settings: Mapping[str, str], tell: Callable[[str], N
             (private.path / ".progress").unlink(missing_ok=True)
             outcome = _outcome_of(output, problem, interrupted=mill.interrupted)
             _finish(private.path, private.name)
-            needles = Needles(client, began, _applications(output))
+            needles = Needles(client, began, _applications(output, client))
+            place, withheld = publish(private.path, night.records, private.name, needles)
         finally:
             private.release()
-        place, withheld = publish(private.path, night.records, private.name, needles)
     if problem:
         tell(problem)
     tell(f"Record: {place}" if place else withheld)
@@ -76,7 +77,8 @@ def run_night(night: Night, settings: Mapping[str, str], tell: Callable[[str], N
 
 def _outcome_of(notebook: Path, problem: str, *, interrupted: bool) -> Outcome:
     outputs = [output for cell in _cells(notebook) for output in cell.get("outputs", ())]
-    outcome = outcome_in(outputs)
+    ended = any(MIME in output.get("data", {}) for output in outputs)
+    outcome = outcome_in(outputs) if ended or problem else Outcome(0)  # a notebook that concludes nothing
     if problem and interrupted:
         return Outcome(6)
     return Outcome(1) if problem else outcome
@@ -107,7 +109,7 @@ def _take_up_what_was_left(records: Path, client: Client, tell: Callable[[str], 
     for name, path in left_behind(records):
         (path / ".progress").unlink(missing_ok=True)
         _finish(path, name)
-        applications = {app for notebook in path.glob("*.ipynb") for app in _applications(notebook)}
+        applications = {app for notebook in path.glob("*.ipynb") for app in _applications(notebook, client)}
         place, withheld = publish(path, records, name, Needles(client, _day_of(path), applications))
         tell(f"A record that was left behind: {place}" if place else withheld)
 
@@ -118,15 +120,20 @@ def _day_of(path: Path) -> datetime:
     return datetime.fromtimestamp(oldest, UTC)
 
 
-def _applications(notebook: Path) -> set[str]:
-    """Return the application ids that a runbook has told of: their phones' passwords are searched for."""
+def _applications(notebook: Path, client: Client) -> set[str]:
+    """Return the application ids that a runbook has told of, and all that the ledger knows.
+
+    Their phones' passwords are searched for.
+    """
+    with own_ledger(client.account) as ledger:
+        known = set(ledger.account_table(client.account)["appId"])
     told = [
         output["data"].get(MIME, {})
         for cell in _cells(notebook)
         for output in cell.get("outputs", ())
         if "data" in output
     ]
-    return {app for outcome in told for app in outcome.get("applications", ())}
+    return known | {app for outcome in told for app in outcome.get("applications", ())}
 
 
 def _require_parameters(notebook: Any, night: Night) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class _FileBar:
         self._told["activity"] = activity
 
     def set_postfix(self, counts: dict[str, int]) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
+        with suppress(OSError), self._path.open("a", encoding="utf-8") as file:  # the run goes on, told or not
             file.write(json.dumps({**self._told, "done": self.n, "counts": counts}) + "\n")
 
 

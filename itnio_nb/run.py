@@ -6,7 +6,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from math import inf
 
 from itnio_nb.client import Client
@@ -101,8 +100,10 @@ class Run(Record):
         submit_plan(plan, client, ledger).attend()
         """
         while not self.done:
-            with suppress(KeyboardInterrupt):  # a second one changes nothing: what is under way is being finished
+            try:
                 self.wait()
+            except KeyboardInterrupt:  # a second one changes nothing: what is under way is being finished
+                self.halt()
         if self.error is not None:
             raise self.error
         return self

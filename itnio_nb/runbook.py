@@ -62,10 +62,11 @@ class Outcome:
         return {MIME: told, "text/plain": repr(self)}
 
 
-def conclude(plan: Plan, run: Record | None = None) -> Outcome:
+def conclude(plan: Plan, run: Record | None = None, report: pd.DataFrame | None = None) -> Outcome:
     """Return what a plan, and the run of it if there was one, come to.
 
         conclude(plan, run)         # as the last line of a runbook
+        conclude(plan, run, report) # where `reconcile` has looked since, which is the better proof
         conclude(plan)              # of a dry run
 
     Exit codes: 0 nothing is left to do · 2 dry run with changes to make · 3 all valid groups are there, some rows
@@ -85,9 +86,17 @@ def conclude(plan: Plan, run: Record | None = None) -> Outcome:
     summary, table = run.told()
     states = set(table["state"])
     holds |= {6} if State.PLANNED in states else set()
-    holds |= {5} if states & {State.UNKNOWN, State.SENDING} or not run.proven else set()
+    holds |= {5} if states & {State.UNKNOWN, State.SENDING} or not _proven(run, report) else set()
     holds |= {4} if states & {State.REFUSED, State.PARTIAL} else set()
     return Outcome(_first(holds), summary, applications)
+
+
+def _proven(run: Record, report: pd.DataFrame | None) -> bool:
+    """Whether all that was created was seen: when the ledger was compared with the account, or at the run's end."""
+    if report is None:
+        return run.proven
+    made = report[report["after"] == State.CREATED]
+    return bool((made["found"] >= made["asked"]).all())
 
 
 def _first(holds: set[int]) -> int:
@@ -103,12 +112,11 @@ def exit_code(notebook: str | PathLike[str]) -> int:
     """
     try:
         content = json.loads(Path(notebook).read_bytes())
-        outputs = [output for cell in content["cells"] for output in cell.get("outputs", ())]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return outcome_in([output for cell in content["cells"] for output in cell.get("outputs", ())]).code
+    except (AttributeError, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{notebook} is no executed notebook ({error}): give the one that the run has written."
         ) from None
-    return outcome_in(outputs).code
 
 
 def outcome_in(outputs: Sequence[Mapping[str, Any]]) -> Outcome:
@@ -116,7 +124,7 @@ def outcome_in(outputs: Sequence[Mapping[str, Any]]) -> Outcome:
     if any(output.get("output_type") == "error" for output in outputs):
         return Outcome(1)
     told = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
-    return Outcome(int(told[-1]["code"]), str(told[-1]["summary"])) if told else Outcome(0)
+    return Outcome(int(told[-1]["code"]), str(told[-1]["summary"])) if told else Outcome(1)
 
 
 class Heading:
@@ -140,8 +148,9 @@ def heading(client: Client, parameters: Mapping[str, object], files: Sequence[st
     rows |= {"user": f"{_or_unknown(getpass.getuser)} on {platform.node()}"}
     rows |= {"began": f"{time:%Y-%m-%d %H:%M:%S} UTC, {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z} here"}
     for name in files:
-        data = Path(name).read_bytes() if Path(name).is_file() else b""
-        rows[f"file {name}"] = f"SHA-256 {sha256(data).hexdigest()}, {len(data):,} bytes" if data else "is not there"
+        data = Path(name).read_bytes() if Path(name).is_file() else None
+        told = "is not there" if data is None else f"SHA-256 {sha256(data).hexdigest()}, {len(data):,} bytes"
+        rows[f"file {name}"] = told
     rows |= {f"parameter {name}": repr(value) for name, value in parameters.items()}
     versions = [f"{name} {version(name)}" for name in _VERSIONS]
     rows["versions"] = ", ".join([*versions, f"Python {platform.python_version()}"])

@@ -92,6 +92,11 @@ class Transport:
         self._adapter.close()
 
     @property
+    def clock_ahead(self) -> float:
+        """Seconds by which the server's clock is ahead, 0 as long as it has not refused a timestamp."""
+        return self._offset
+
+    @property
     def clock_difference(self) -> str:
         """How far this machine's clock is off, in words; "" as long as the server has not refused a timestamp."""
         if abs(self._offset) < _CLOCK_SLACK:

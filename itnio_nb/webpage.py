@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
 
+import bleach
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
@@ -22,6 +24,30 @@ img { max-width: 100% }
 @media print { body { max-width: none; padding: 0; font-size: 11px } tr, img, pre { break-inside: avoid }
   table { font-size: 9px } thead { display: table-header-group } }
 """
+# What text, tables and pictures are made of, and nothing that runs, styles or fetches.
+_TAGS = {
+    "a",
+    "abbr",
+    "b",
+    "blockquote",
+    "br",
+    "code",
+    "dd",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "hr",
+    "i",
+    "img",
+}
+_TAGS |= {"li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "u", "ul"}
+_TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
+_EVERYWHERE = {"class", "id", "colspan", "rowspan", "scope", "alt", "title"}
+# Without their tags they would be read as text.
+_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
@@ -35,8 +61,23 @@ def write_page(notebook: Any, title: str, path: Path) -> None:
     settings.HTMLExporter.exclude_input = True
     settings.TemplateExporter.exclude_input_prompt = settings.TemplateExporter.exclude_output_prompt = True
     settings.TagRemovePreprocessor.remove_cell_tags = ("parameters", "injected-parameters")
-    settings.HTMLExporter.sanitize_html = True
     # The body alone: no script, no public host.
     exporter = HTMLExporter(config=settings, template_name="basic")  # type: ignore[no-untyped-call] # nbconvert
     body, _ = exporter.from_notebook_node(notebook)
-    path.write_text(_PAGE.format(title=escape(title), style=_STYLE, body=body), encoding="utf-8")
+    clean = bleach.clean(
+        _UNSEEN.sub("", body),
+        tags=_TAGS,
+        attributes=_allowed,
+        protocols=["http", "https", "mailto", "data"],
+        strip=True,
+    )
+    path.write_text(_PAGE.format(title=escape(title), style=_STYLE, body=clean), encoding="utf-8")
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    """Whether an attribute may stay: pictures are in the page itself, and a link leads to a page."""
+    if (tag, name) == ("img", "src"):
+        return value.startswith(("data:image/png;", "data:image/jpeg;"))
+    if (tag, name) == ("a", "href"):
+        return value.startswith(("http://", "https://", "mailto:", "#"))
+    return name in _EVERYWHERE

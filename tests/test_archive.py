@@ -174,7 +174,6 @@ def test_nothing_was_left_behind_where_nothing_is(records: Path) -> None:
     assert list(left_behind(records)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the lock is let go of before the folder is handed out: two runs take it up")
 def test_what_is_taken_up_is_held(records: Path) -> None:
     """Of two runs that begin together, one searches and moves it."""
     PrivateFolder(records, "killed").release()
@@ -218,7 +217,6 @@ def test_the_secret_is_found_as_it_is_written_elsewhere(
     assert told == "the API secret of …ryky stands in page.html"
 
 
-@pytest.mark.xfail(strict=True, reason="only the forms of JSON and of quote() are looked for")
 @pytest.mark.parametrize(
     ("form", "secret"),
     [
@@ -302,7 +300,6 @@ def test_signatures_since_the_beginning_are_found(tmp_path: Path) -> None:
     assert search_record(tmp_path, found) == "a signature stands in cell 2 of runbook.ipynb"
 
 
-@pytest.mark.xfail(strict=True, reason="where the clocks differ by more than an hour, requests are signed for another")
 def test_a_signature_with_the_servers_time_is_found(sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
     """This machine's clock is two hours behind, and was corrected."""
     sandbox.clock_offset = 7200
@@ -341,7 +338,6 @@ def test_a_longer_word_is_no_password(text: str, password: str, client: Client, 
     assert search(tmp_path, client, APP) == ""
 
 
-@pytest.mark.xfail(strict=True, reason="the letter that ends a colour's code hides that a word begins")
 def test_a_password_in_colour_is_found(password: str, client: Client, tmp_path: Path) -> None:
     """Tracebacks are coloured."""
     write(tmp_path, cell("2", output(text_plain=f"\x1b[31m{password}\x1b[0m")))
@@ -439,7 +435,6 @@ def test_a_damaged_notebook_leaves_it_private(content: bytes, client: Client, re
     assert mode(private.path) == 0o700
 
 
-@pytest.mark.xfail(strict=True, reason="its mode is changed before it is moved, and not back")
 def test_a_record_that_cannot_be_moved_stays_private(client: Client, records: Path) -> None:
     """Somebody has taken its name meanwhile."""
     private = PrivateFolder(records, "runbook")

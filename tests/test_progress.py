@@ -82,7 +82,6 @@ def test_a_run_tells_its_end_in_the_file(
     assert (last["total"], last["done"], last["counts"]["created"]) == (4, 4, 4)
 
 
-@pytest.mark.xfail(strict=True, reason="an OSError of the progress file ends the wait, while the run goes on unseen")
 def test_a_file_that_cannot_be_written_ends_no_wait(
     client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -90,7 +90,6 @@ def test_it_shows_outputs_and_no_code() -> None:
     assert made.is_harmless()
 
 
-@pytest.mark.xfail(strict=True, reason="nbconvert's clean_html knows neither headings nor paragraphs: shown as tags")
 def test_texts_keep_their_shape() -> None:
     """Headings, paragraphs, lists, emphasis; no tag is shown as text."""
     made = page(text("# Heading\n\nSome **bold** words.\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |"))
@@ -99,7 +98,6 @@ def test_texts_keep_their_shape() -> None:
     assert "<" not in made.text
 
 
-@pytest.mark.xfail(strict=True, reason="nbconvert's clean_html knows no th, thead, tbody: tables fall apart")
 def test_tables_keep_their_shape() -> None:
     """As the package shows them, and as pandas does: heads, rows, cells, in order."""
     frame = pd.DataFrame({"groupName": ["sales", "a<b"], "phones": [3, 50]})
