@@ -20,6 +20,7 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from tqdm.std import tqdm
 
+from itnio_nb.errors import InputError
 from itnio_nb.progress import TO_FILE
 from itnio_nb.runbook import MIME
 
@@ -157,5 +158,16 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 
 def read_notebook(path: Path) -> Any:
-    """Read a notebook as papermill takes it."""
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # nbformat
+    """Read a notebook as papermill takes it; raises `InputError` for a file that is none."""
+    try:
+        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # nbformat
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        TypeError,
+        KeyError,
+        nbformat.ValidationError,
+        nbformat.reader.NotJSONError,
+    ) as error:
+        raise InputError(f"{path} is no notebook ({type(error).__name__}): give the path of an .ipynb file.") from None

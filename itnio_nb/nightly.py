@@ -70,9 +70,11 @@ def run_night(night: Night, settings: Mapping[str, str], tell: Callable[[str], N
     if problem:
         tell(problem)
     tell(f"Record: {place}" if place else withheld)
+    if place is None and outcome.code == 0:
+        outcome = Outcome(1)  # all went well, and there is no record to show for it
     tell(f"Exit code {outcome.code}: {outcome.words}.")
     tell(_goes_on(outcome, night))
-    return outcome.code if place or outcome.code else 1
+    return outcome.code
 
 
 def _outcome_of(notebook: Path, problem: str, *, interrupted: bool) -> Outcome:
@@ -100,7 +102,7 @@ def _finish(folder: Path, title: str) -> None:
     for path in folder.glob("*.ipynb"):
         try:
             write_page(read_notebook(path), title, path.with_suffix(".html"))
-        except (OSError, ValueError, nbformat.ValidationError):
+        except (InputError, OSError, ValueError):
             continue  # one that was cut off: the notebook alone is the record
 
 

@@ -115,6 +115,7 @@ def test_all_that_was_asked_for_is_exit_0(sandbox: Sandbox) -> None:
         ["--orders", "no-such.xlsx"],
         ["--orders", "orders.csv", "-p", "nonsense", "1"],
         ["no-such-notebook"],
+        ["orders.csv"],
         ["--orders", "orders.csv", "--limit", "0"],
         ["--plan", "orders.csv", "--apply"],
         ["--orders", "orders.csv", "--apply", "--confirm", "7"],
