@@ -82,7 +82,7 @@ constraints: .venv/test
 	@touch $@
 
 .venv/lab: .venv/core
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,runbook]"
 	@touch $@
 
 .venv/test: .venv/core
