@@ -30,13 +30,13 @@ def counted() -> Iterator[list[int]]:
 
     def count(self: BaseComm, *arguments: object, **options: object) -> None:
         sent.append(1)
-        publish(self, *arguments, **options)  # type: ignore[arg-type]
+        publish(self, *arguments, **options)  # type: ignore[arg-type] # handed on as they came
 
-    BaseComm.send = count  # type: ignore[method-assign]
+    BaseComm.send = count  # type: ignore[method-assign] # that is the measurement
     try:
         yield sent
     finally:
-        BaseComm.send = publish  # type: ignore[method-assign]
+        BaseComm.send = publish  # type: ignore[method-assign] # as it was
 
 
 def orders(number: int) -> str:

@@ -243,18 +243,16 @@ def table_html(frame: pd.DataFrame, most: int = 60) -> str:
 
 def row(*parts: widgets.Widget, style: str = "") -> widgets.HBox:
     """Return widgets beside each other, below each other where the page is narrow."""
-    box = widgets.HBox(parts)
-    box.add_class("itnio-row")
-    if style:
-        box.add_class(style)
-    return box
+    return _styled(widgets.HBox(parts), "itnio-row", style)
 
 
 def panel(*parts: widgets.Widget, style: str = "") -> widgets.VBox:
     """Return widgets below each other, as one group for screen readers."""
-    box = widgets.VBox(parts)
-    box.add_class("itnio-panel")
-    if style:
+    return _styled(widgets.VBox(parts), "itnio-panel", style)
+
+
+def _styled(box: Any, *styles: str) -> Any:
+    for style in filter(None, styles):
         box.add_class(style)
     return box
 
