@@ -55,11 +55,11 @@ docs: .venv/test
 
 # Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round.
 torture: .venv/test
-	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python tests/torture.py --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
+	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python -m tests.torture.torture --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
 
 # A hundred thousand files changed at random: none may raise anything but an InputError; some minutes.
 fuzz: .venv/test
-	$(BIN)/python tests/fuzz.py --inputs 100000
+	$(BIN)/python -m tests.torture.fuzz --inputs 100000
 
 # What costs what; prints tables.
 bench: .venv/test

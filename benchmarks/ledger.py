@@ -22,7 +22,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb import Account, Client, Ledger, Plan, Sandbox, make_plan, submit_plan
-from itnio_nb.model import PhoneGroup, phone_groups
+from itnio_nb.api.models import PhoneGroup, phone_groups
 
 LATENCY = 0.02  # seconds before each answer
 ROUNDS = 5

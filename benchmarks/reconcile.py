@@ -40,9 +40,9 @@ def measure(groups: int, key: str, secret: str, url: str) -> dict[str, float]:
     import pandas as pd
 
     from itnio_nb import Account, Client, Ledger, State, make_plan, reconcile
-    from itnio_nb.model import Receipt, now
-    from itnio_nb.pack import pack_orders
-    from itnio_nb.plan import groups_to_keep
+    from itnio_nb.api.models import Receipt, now
+    from itnio_nb.orders.export import pack_orders
+    from itnio_nb.runs.plan import groups_to_keep
 
     columns = ("groupName", "phoneName", "quantity", "displayNum", "appId")
     rows = [(f"group-{at}", f"phone-{at}", str(PHONES), "861000000", APP) for at in range(groups)]

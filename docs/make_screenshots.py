@@ -12,12 +12,11 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
-from browser import a_page, an_app  # noqa: E402 - found now
-from person import Person  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from itnio_nb import PhoneGroup, Sandbox  # noqa: E402
+from tests.support.browser import a_page, an_app  # noqa: E402 - found now
+from tests.support.person import Person  # noqa: E402
 
 FOLDER = ROOT / "docs" / "forms"
 COMMAND = [Path(sys.executable).with_name("itnio-nb")]

@@ -13,25 +13,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from itnio_nb.batch_form import BatchForm
-    from itnio_nb.check import check_orders
-    from itnio_nb.client import Client
+    from itnio_nb.api.account import Account, Secret
+    from itnio_nb.api.client import Client
+    from itnio_nb.api.models import LIMITS, Limits, PhoneGroup, Receipt, State
+    from itnio_nb.api.signing import sign, signed_headers
     from itnio_nb.errors import AccountError, InputError, ItnioError, LedgerError, ServiceError, StalePlanError
-    from itnio_nb.handover import export_credentials
-    from itnio_nb.ledger import Ledger
-    from itnio_nb.marked import write_findings
-    from itnio_nb.model import LIMITS, Limits, PhoneGroup, Receipt, State
-    from itnio_nb.order_form import OrderForm
-    from itnio_nb.plan import Plan, make_plan
-    from itnio_nb.read import read_orders
-    from itnio_nb.review_form import ReviewForm
-    from itnio_nb.run import Run
-    from itnio_nb.runbook import Outcome, conclude, exit_code
-    from itnio_nb.sandbox import Sandbox
-    from itnio_nb.settle import reconcile
-    from itnio_nb.signing import Account, Secret, sign, signed_headers
-    from itnio_nb.submit import resume, submit_plan
-    from itnio_nb.workplace import Workplace, open_workplace
+    from itnio_nb.forms.batch.form import BatchForm
+    from itnio_nb.forms.order import OrderForm
+    from itnio_nb.forms.review import ReviewForm
+    from itnio_nb.ledger.ledger import Ledger
+    from itnio_nb.orders.check import check_orders
+    from itnio_nb.orders.export import write_findings
+    from itnio_nb.orders.read import read_orders
+    from itnio_nb.runbooks.outcome import Outcome, conclude, exit_code
+    from itnio_nb.runs.credentials import export_credentials
+    from itnio_nb.runs.plan import Plan, make_plan
+    from itnio_nb.runs.reconcile import reconcile
+    from itnio_nb.runs.run import Run
+    from itnio_nb.runs.submit import resume, submit_plan
+    from itnio_nb.sandbox.sandbox import Sandbox
+    from itnio_nb.workspace import Workplace, open_workplace
 
 __version__ = "0.1.0"
 
@@ -75,25 +76,26 @@ __all__ = [
 ]
 
 _HOMES = {
-    "batch_form": ("BatchForm",),
-    "check": ("check_orders",),
-    "client": ("Client",),
+    "forms.batch.form": ("BatchForm",),
+    "orders.check": ("check_orders",),
+    "api.client": ("Client",),
     "errors": ("AccountError", "InputError", "ItnioError", "LedgerError", "ServiceError", "StalePlanError"),
-    "handover": ("export_credentials",),
-    "ledger": ("Ledger",),
-    "marked": ("write_findings",),
-    "model": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
-    "order_form": ("OrderForm",),
-    "plan": ("Plan", "make_plan"),
-    "read": ("read_orders",),
-    "review_form": ("ReviewForm",),
-    "run": ("Run",),
-    "runbook": ("Outcome", "conclude", "exit_code"),
-    "sandbox": ("Sandbox",),
-    "settle": ("reconcile",),
-    "signing": ("Account", "Secret", "sign", "signed_headers"),
-    "submit": ("resume", "submit_plan"),
-    "workplace": ("Workplace", "open_workplace"),
+    "runs.credentials": ("export_credentials",),
+    "ledger.ledger": ("Ledger",),
+    "orders.export": ("write_findings",),
+    "api.models": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
+    "forms.order": ("OrderForm",),
+    "runs.plan": ("Plan", "make_plan"),
+    "orders.read": ("read_orders",),
+    "forms.review": ("ReviewForm",),
+    "runs.run": ("Run",),
+    "runbooks.outcome": ("Outcome", "conclude", "exit_code"),
+    "sandbox.sandbox": ("Sandbox",),
+    "runs.reconcile": ("reconcile",),
+    "api.account": ("Account", "Secret"),
+    "api.signing": ("sign", "signed_headers"),
+    "runs.submit": ("resume", "submit_plan"),
+    "workspace": ("Workplace", "open_workplace"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import settings
 
-from itnio_nb import Client, Ledger, PhoneGroup, Sandbox
-
-APP = "4luaKsL2"
+from itnio_nb import Client, Ledger, Sandbox
 
 settings.register_profile("no clock", deadline=None)  # correctness is tested, speed is not
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("no clock")
-COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId"]
-
-
-def group(name: str = "sales", phone: str = "desk", quantity: int = 3, app_id: str = APP) -> PhoneGroup:
-    return PhoneGroup(name, phone, quantity, "861000000", app_id)
-
-
-def orders_frame(*rows: tuple[object, ...]) -> pd.DataFrame:
-    """Orders from tuples; what a tuple lacks at its end is filled with a good value."""
-    good = ("sales", "desk", "3", "861000000", APP)
-    return pd.DataFrame([(*row, *good[len(row) :]) for row in rows], columns=COLUMNS, dtype=object)
-
-
-def many_orders(number: int, quantity: int = 3, app_id: str = APP) -> pd.DataFrame:
-    return orders_frame(*((f"group-{at}", f"phone-{at}", str(quantity), "861000000", app_id) for at in range(number)))
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for what another thread does; fail if it does not."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        threading.Event().wait(0.005)
 
 
 @pytest.fixture(autouse=True)
@@ -85,8 +57,8 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience is tested by how often, not by how long."""
-    monkeypatch.setattr("itnio_nb.client._PAUSE", 0.005)
-    monkeypatch.setattr("itnio_nb.settle.PAUSES", (0.02, 0.04, 0.08, 0.16))
+    monkeypatch.setattr("itnio_nb.api.client._PAUSE", 0.005)
+    monkeypatch.setattr("itnio_nb.runs.reconcile.PAUSES", (0.02, 0.04, 0.08, 0.16))
 
 
 @pytest.fixture

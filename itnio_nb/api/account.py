@@ -1,0 +1,169 @@
+"""The account: API key, API secret and base address."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from itnio_nb.errors import AccountError
+
+DEFAULT_BASE_URL = "https://api.itniotech.com/voice"
+MASK = "********"
+
+
+class Secret:
+    """A text that never shows: `repr`, `str` and `format` give `********`, pickling is refused.
+
+    >>> secret = Secret("7bz1lzh9")
+    >>> f"the secret is {secret}"
+    'the secret is ********'
+
+    `reveal()` is the one way to its text.
+    """
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: str) -> None:
+        self.__text = text
+
+    def reveal(self) -> str:
+        """Return the text itself. Never print, log or store what this returns."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.__text.encode("utf-8", "replace"), other.__text.encode("utf-8", "replace"))
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.__text))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is never pickled: give the other process its own ITNIO_API_SECRET")
+
+
+@dataclass(frozen=True, init=False)
+class Account:
+    """Who asks, and where: API key, API secret and base address.
+
+    >>> Account("bDqJFiq9", "7bz1lzh9")
+    Account(api_key='bDqJFiq9', api_secret=********, base_url='https://api.itniotech.com/voice')
+
+    The same API is sold at other addresses; `base_url` is what stands before `/sipAdd`. Host and scheme
+    are lowered and a closing slash is dropped, so that one account is always written in one way: the
+    ledger knows a group by it. Raises `AccountError` for a key, secret or address that cannot be used.
+    """
+
+    api_key: str
+    api_secret: Secret
+    base_url: str
+
+    def __init__(self, api_key: str, api_secret: str | Secret, base_url: str = DEFAULT_BASE_URL) -> None:
+        secret = api_secret if isinstance(api_secret, Secret) else Secret(api_secret)
+        del api_secret  # from here on, a traceback that shows variables shows the mask
+        for name, value in (("api_key", api_key), ("api_secret", secret), ("base_url", "")):
+            object.__setattr__(self, name, value)  # at once: a traceback may show this object half made
+        _require_header_text("API key", api_key)
+        if not secret.reveal():
+            raise AccountError("The API secret is empty: set ITNIO_API_SECRET, or give it to Account(...).")
+        if secret.reveal() != secret.reveal().strip() or not secret.reveal().isprintable():
+            raise AccountError("The API secret has blanks around it or characters that no secret has: copy it again.")
+        object.__setattr__(self, "base_url", _normal_base_url(base_url))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether its address is one of this machine: a sandbox, unless somebody forwards it."""
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    @classmethod
+    def is_configured(cls, folder: Path | None = None) -> bool:
+        """Tell whether any of the variables that `from_env` reads is set."""
+        values, _ = _settings(folder)
+        return any(values.values())
+
+    @classmethod
+    def from_env(cls, folder: Path | None = None) -> Account:
+        """Read `ITNIO_API_KEY`, `ITNIO_API_SECRET` and, where set, `ITNIO_BASE_URL`.
+
+        The environment goes first; what it lacks is read from the nearest `.env` file in this folder (or
+        another `folder`) or above it. Raises `AccountError` that names exactly the variables that are missing.
+        """
+        values, dotenv_path = _settings(folder)
+        missing = [name for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET") if not values[name]]
+        if missing:
+            here = folder or Path.cwd()
+            where = f"nor in {dotenv_path}" if dotenv_path else f"and there is no .env file in {here} or above"
+            lines = " and ".join(f"{name}=…" for name in missing)
+            raise AccountError(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: not in the environment, "
+                f"{where}. Set {'it' if len(missing) == 1 else 'them'}, or write {lines} into {dotenv_path or '.env'}."
+            )
+        base_url = values["ITNIO_BASE_URL"] or DEFAULT_BASE_URL
+        return cls(values["ITNIO_API_KEY"], values["ITNIO_API_SECRET"], base_url)
+
+
+def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
+    """Return the account's variables, "" for what is not set, and the `.env` file that was found."""
+    from dotenv import dotenv_values
+
+    start = (folder or Path.cwd()).resolve()
+    problem, dotenv_path = "", None
+    in_file: dict[str, str | None] = {}
+    try:
+        dotenv_path = next((path for place in (start, *start.parents) if (path := place / ".env").is_file()), None)
+        in_file = dotenv_values(dotenv_path, interpolate=False, encoding="utf-8-sig") if dotenv_path else {}
+    except OSError as error:
+        problem = error.strerror or "it cannot be opened"
+    except ValueError:
+        problem = "it is not UTF-8 text"
+    if problem:  # outside of `except`: the original may hold the file's text
+        raise AccountError(f"The file {dotenv_path or start / '.env'} cannot be read ({problem}): mend or delete it.")
+    names = ("ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL")
+    return {name: os.environ.get(name) or in_file.get(name) or "" for name in names}, dotenv_path
+
+
+def _require_header_text(name: str, text: str) -> None:
+    """Refuse a text that cannot stand in an HTTP header."""
+    if not text:
+        raise AccountError(f"The {name} is empty: set ITNIO_API_KEY, or give it to Account(...).")
+    if not (text.isascii() and text.isprintable()) or text != text.strip():
+        raise AccountError(f"The {name} has blanks around it or characters that no key has: copy it again.")
+
+
+def _normal_base_url(base_url: str) -> str:
+    advice = f"Write it like {DEFAULT_BASE_URL} (ITNIO_BASE_URL)."
+    try:
+        parts = urlsplit(base_url.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise AccountError(f"The base address cannot be read. {advice}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise AccountError(f"The base address {base_url!r} is not an http address. {advice}")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        # Not echoed: a password may be in it.
+        raise AccountError(f"The base address must not carry a user name, a query or a fragment. {advice}")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    at = "" if port in (None, usual) else f":{port}"
+    return f"{parts.scheme}://{host}{at}{parts.path.rstrip('/')}"

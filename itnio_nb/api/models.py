@@ -1,0 +1,106 @@
+"""The API's limits, phone groups, states and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import pandas as pd
+
+# The one mapping between Python's words and the API's: attribute of PhoneGroup -> field on the wire.
+WIRE = {
+    "group_name": "groupName",
+    "phone_name": "phoneName",
+    "quantity": "quantity",
+    "display_num": "displayNum",
+    "app_id": "appId",
+}
+API_COLUMNS = tuple(WIRE.values())
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the API allows in a field. Another brand of the same API may differ: limits are data.
+
+    Lengths are counted in code points. Source: the API document, except where a field says otherwise.
+    """
+
+    name_min: int = 4  # groupName and phoneName, characters
+    name_max: int = 32
+    group_max: int = 50  # phones in one request; a larger order is split
+    display_min: int = 7  # displayNum, digits
+    display_max: int = 13
+    display_required: bool = True
+    order_max: int = 100_000  # ours: a larger order is a display number in the wrong column
+
+
+LIMITS = Limits()
+
+
+class State(StrEnum):
+    """What is known of a phone group. After a run, `planned` reads "not sent"."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    CREATED = "created"
+    PARTIAL = "partial"
+    EXISTS = "exists"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+# What a plan says of a group that was made once and is not in the account: by that it is told from an unknown one.
+GONE = "no longer in the account"
+
+
+class Action(StrEnum):
+    """What a plan says that a group needs."""
+
+    CREATE = "create"
+    EXISTS = "exists"
+    IN_DOUBT = "in doubt"
+
+
+@dataclass(frozen=True)
+class PhoneGroup:
+    """One phone group: what one `sipAdd` request asks for. It validates nothing, so that a refusal can be met.
+
+    >>> PhoneGroup("sipGroup", "sip", 30, "861000000", "4luaKsL2").to_wire()["groupName"]
+    'sipGroup'
+    """
+
+    group_name: str  # unique in its application
+    phone_name: str  # unique in its application; the phones are named after it
+    quantity: int  # phones, 1–50
+    display_num: str  # the number that a called person sees
+    app_id: str  # the voice application that the phones belong to
+
+    def to_wire(self) -> dict[str, str | int]:
+        """Return the JSON body of the request, in the API's field names and order."""
+        return {wire: getattr(self, name) for name, wire in WIRE.items()}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one try told about one group."""
+
+    state: State
+    status: str  # the API's status, or "" where the API did not answer
+    reason: str  # in the server's words, or what happened to the connection
+    advice: str  # what it means, whether anything was created, what to do next
+    at: datetime  # when it was known, UTC
+    wait: float = 0.0  # seconds that the server asks all to wait before anything more is sent
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def phone_groups(groups: pd.DataFrame) -> Iterator[PhoneGroup]:
+    """Yield a `PhoneGroup` for each row of a table that has the API columns."""
+    columns = [groups[wire].tolist() for wire in API_COLUMNS]
+    for values in zip(*columns, strict=True):
+        yield PhoneGroup(*values)

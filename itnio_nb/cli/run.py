@@ -1,0 +1,83 @@
+"""The console command `itnio-nb run`: a runbook for people and schedulers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from itnio_nb.api.account import Account
+from itnio_nb.cli.servers import find_notebooks
+from itnio_nb.errors import InputError
+
+
+@click.command()
+@click.argument("notebook", default="runbook", required=False)
+@click.option("--orders", help="The spreadsheet with the orders.")
+@click.option("--app-id", help="One application for all rows, where the spreadsheet has no such column.")
+@click.option("--plan", help="Execute exactly this saved plan; refused if it has become stale.")
+@click.option("--apply", is_flag=True, help="Send what the plan creates. Without it nothing is sent.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first so many groups: a trial.")
+@click.option("--confirm", type=click.IntRange(0), help="The phones that must be created; else nothing is sent.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Requests at once. Default: 8.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="The most requests in a second.")
+@click.option("--results", help="Folder of the result files. Default: results.")
+@click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Any other parameter; repeatable.")
+@click.option("--records", type=click.Path(path_type=Path, file_okay=False), default=Path("records"), show_default=True)
+@click.option("--sandbox", "rehearse", is_flag=True, help="Work on the sandbox, whatever account is configured.")
+def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, rehearse: bool, **given: Any) -> None:
+    """Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
+
+    NOTEBOOK is a path, or a notebook that comes with the package: runbook (the default), 05-go-live, 06-audit.
+    The last line that is printed is the command that goes on. Exit codes, the first of 1, 6, 5, 4, 3, 2, 0 that holds:
+
+    \b
+    0  nothing is left to do: all that was asked for is there, and verified
+    1  could not run, wrong usage included
+    2  dry run, with changes to make
+    3  all valid groups are there, some rows are invalid
+    4  some groups were refused, or created in part
+    5  some groups are unknown
+    6  stopped, some groups were not sent
+    """  # noqa: D301 - the backslash is click's
+    from itnio_nb.runbooks.execute import Night, kept_sandbox, require_papermill, run_night
+    from itnio_nb.workspace import banner, settings_of, wants_sandbox
+
+    require_papermill()
+    path = _notebook_of(notebook)
+    values = {name: value for name, value in given.items() if value not in (None, False)}
+    values |= {name: _parsed(value) for name, value in parameters}
+    with ExitStack() as stack:
+        account: Account | None = None
+        environment: dict[str, str] = {}
+        if rehearse or wants_sandbox(Path()):
+            account = stack.enter_context(kept_sandbox(Path("results"))).account
+            environment = settings_of(account)
+        account = account or Account.from_env()
+        click.echo(banner(account))
+        night = Night(path, values, records, account, sys.argv[1:])
+        code = run_night(night, environment, click.echo)
+    raise SystemExit(code)
+
+
+def _notebook_of(name: str) -> Path:
+    """Return the path of a notebook: one of the user's, or one that comes with the package."""
+    packaged = find_notebooks() / (name if name.endswith(".ipynb") else f"{name}.ipynb")
+    for path in (Path(name), packaged):
+        if path.is_file():
+            return path
+    raise InputError(f"There is no notebook {name}: give a path, or runbook, 05-go-live, 06-audit.")
+
+
+def _parsed(text: str) -> Any:
+    """Return a parameter as JSON reads it, or as Python writes it; anything else is text."""
+    if text in ("True", "False", "None"):
+        return {"True": True, "False": False, "None": None}[text]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,162 @@
+"""Steps 2 and 3 of a batch: the groups and what each needs; then one sentence, and the number that confirms it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import ipywidgets as widgets
+import pandas as pd
+
+from itnio_nb.api.client import Client
+from itnio_nb.api.models import Action
+from itnio_nb.api.text import count
+from itnio_nb.errors import InputError
+from itnio_nb.forms.base import Form
+from itnio_nb.forms.grid import Table
+from itnio_nb.forms.layout import field, panel, row, show, text_area
+from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.runs.plan import Plan, make_plan
+
+_COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "action", "why"]
+_NO_PLAN = pd.DataFrame(columns=_COLUMNS, index=pd.Index([], name="row"))
+
+
+class PlanStep:
+    """The plan of a batch: of the whole, or of its first groups as a trial. Nothing is sent here."""
+
+    def __init__(self, form: Form, changed: Callable[[], None], replan: Callable[[], None]) -> None:
+        self._form, self._changed = form, changed
+        self.whole: Plan | None = None
+        self.summary = text_area("itnio-note")
+        self.table = Table("itnio-plan")
+        self.trial = widgets.Checkbox(description="Only a trial", indent=False)
+        self.trial.layout.width = "auto"
+        size = {"kind": widgets.BoundedIntText, "value": 3, "min": 1, "max": 10**6}
+        self.first = field("of the first groups:", "How many groups the trial has", "220px", **size)
+        self.recreate = widgets.Checkbox(description="Make again what was deleted in the account", indent=False)
+        self.recreate.layout.width = "auto"
+        self.again = form.button("Plan again", replan, "Ask the account and the ledger anew")
+        self.path = field("Save it as", "A file where the notebook runs", "300px", value="plan.json")
+        self.save = form.button("Save the plan", self._save)
+        self.download = form.button("Download the plan", self._download)
+        self.trial.observe(lambda _: form.ask(self._show, once="plan"), "value")
+        self.first.observe(lambda _: form.ask(self._show, once="plan") if self.trial.value else None, "value")
+        choice = row(self.trial, self.first, self.recreate, self.again)
+        self.body = panel(self.summary, choice, self.table, row(self.path, self.save, self.download))
+        self._show()
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan that is to be submitted: the whole, or the trial."""
+        if self.whole is None or not self.trial.value:
+            return self.whole
+        return self.whole.first(int(self.first.value))
+
+    def make(self, orders: pd.DataFrame, client: Client, ledger: Ledger) -> None:
+        """Plan these orders."""
+        self.take(make_plan(orders, client, ledger, recreate=bool(self.recreate.value)))
+
+    def take(self, plan: Plan | None) -> None:
+        """Go on with this plan."""
+        self.whole = plan
+        self._show()
+
+    def refresh(self, *, busy: bool) -> None:
+        """Show which buttons can be pressed."""
+        for button in (self.again, self.save, self.download):
+            button.disabled = busy or self.whole is None
+
+    def _show(self) -> None:
+        plan = self.plan
+        if plan is None:
+            self.table.show(_NO_PLAN)
+            show(self.summary, "No plan yet.", "faint")
+        else:
+            self.table.show(plan.table.set_index("row")[_COLUMNS])
+            doubtful = bool((plan.table["action"] == Action.IN_DOUBT).any())
+            hint = " What is in doubt is looked up when the plan is submitted, and not sent." if doubtful else ""
+            show(self.summary, ("Trial. " if self.trial.value else "") + plan.summary + hint)
+        self._changed()
+
+    def _save(self) -> None:
+        if self.plan is not None:
+            path = self.plan.save(self.path.value.strip() or "plan.json")
+            self._form.say(f"The plan was saved to {path}. Read it in step 1, here or elsewhere, to submit it.", "good")
+
+    def _download(self) -> None:
+        if self.plan is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                self._form.page.hand_over("plan.json", self.plan.save(Path(folder, "plan.json")).read_bytes())
+
+
+class ConfirmStep:
+    """One sentence, and a button that is dead until its number of phones has been typed."""
+
+    def __init__(self, form: Form, submit: Callable[[], None]) -> None:
+        self.plan: Plan | None = None
+        self._busy = False
+        self.sentence, self.hint = text_area("itnio-sentence"), text_area("itnio-note")
+        self.typed = field("Number of phones", "Type the number of phones to confirm", "260px")
+        self.typed.observe(lambda _: self.refresh(busy=self._busy), "value")
+        self.workers = field("Requests at once", "", "240px", widgets.BoundedIntText, value=8, min=1, max=64)
+        self.rate = field("at most a second", "Empty: no limit", "240px", placeholder="no limit")
+        self.submit = form.button("Submit", submit, "Create the phones: the API cannot delete them", main=True)
+        speed = row(self.workers, self.rate)
+        self.body = panel(self.sentence, row(self.typed, self.submit), self.hint, speed)
+        self.take(None, "")
+
+    @property
+    def number(self) -> int | None:
+        """The number that has been typed, None for anything else."""
+        text = self.typed.value.strip().replace(",", "").replace(" ", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+
+    @property
+    def speed(self) -> tuple[float | None, int]:
+        """The most requests in a second, None for no limit, and how many at once."""
+        return _rate(self.rate.value.strip()), int(self.workers.value)
+
+    def take(self, plan: Plan | None, place: str) -> None:
+        """Ask for the confirmation of this plan; what was typed for another is taken away."""
+        if plan is None or plan is not self.plan:
+            self.typed.value = ""
+        self.plan = plan
+        show(self.sentence, _sentence(plan, place) if plan is not None else "Nothing is planned yet.")
+        self.refresh(busy=self._busy)
+
+    def refresh(self, *, busy: bool) -> None:
+        """Show whether it can be submitted."""
+        self._busy = busy
+        right = self.plan is not None and self.number == self.plan.phones
+        self.submit.disabled = busy or not right
+        if self.plan is None:
+            show(self.hint, "")
+        elif right:
+            show(self.hint, "Confirmed.", "good")
+        else:
+            show(self.hint, f"Type {self.plan.phones} to confirm.", "warning" if self.typed.value else "faint")
+
+
+def _sentence(plan: Plan, place: str) -> str:
+    """Return what is about to be done, in one sentence."""
+    made = plan.table[plan.table["action"] == Action.CREATE]
+    by_application = made.groupby("appId", sort=False)["quantity"].sum()
+    apps = [f"{count(int(size), 'phone')} in application {name}" for name, size in by_application.head(5).items()]
+    more = [f"the rest in {len(by_application) - 5} more"] if len(by_application) > 5 else []
+    where = f": {', '.join([*apps, *more])}" if apps else ""
+    doubt = int((plan.table["action"] == Action.IN_DOUBT).sum())
+    look = f" {count(doubt, 'group')} in doubt will be looked up and not sent." if doubt else ""
+    size = f"{count(plan.phones, 'phone')} in {count(len(made), 'group')}"
+    return f"Submitting creates {size} on {place}{where}. The API cannot delete them.{look}"
+
+
+def _rate(text: str) -> float | None:
+    """Return the most requests in one second, None for no limit."""
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"The most requests in a second are a number, such as 5 or 0.5, not {text!r}.") from None

@@ -1,0 +1,164 @@
+"""What a runbook ends with: what happened, in words and as an exit code, and the command that goes on."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from itnio_nb.api.client import Client
+from itnio_nb.api.models import Action, State, now
+from itnio_nb.errors import InputError
+from itnio_nb.orders.check import invalid_rows
+from itnio_nb.runs.plan import Plan
+from itnio_nb.runs.results import show_html
+from itnio_nb.runs.run import Record
+
+# In a notebook's outputs: what the runner, or whoever schedules it, reads.
+MIME = "application/vnd.itnio-nb.outcome+json"
+
+# What holds, in words. Where several hold, the first in this order counts.
+CODES = {
+    1: "could not run",
+    6: "stopped, some groups were not sent",
+    5: "some groups are unknown",
+    4: "some groups were refused, or created in part",
+    3: "all valid groups are there, some rows are invalid",
+    2: "dry run, with changes to make",
+    0: "nothing is left to do: all that was asked for is there",
+}
+_VERSIONS = ("itnio-nb", "pandas", "requests", "SQLAlchemy", "papermill")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a runbook: its exit code and the words for it. It shows itself in a cell, and to the runner."""
+
+    code: int
+    summary: str = ""
+    applications: tuple[str, ...] = ()  # whose phones' passwords must not be in the record
+
+    @property
+    def words(self) -> str:
+        """What the exit code means."""
+        return CODES[self.code]
+
+    def __repr__(self) -> str:
+        return f"Exit code {self.code}: {self.words}."
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        told: dict[str, object] = {"code": self.code, "words": self.words, "summary": self.summary}
+        told["applications"] = list(self.applications)
+        return {MIME: told, "text/plain": repr(self)}
+
+
+def conclude(plan: Plan, run: Record | None = None, report: pd.DataFrame | None = None) -> Outcome:
+    """Return what a plan, and the run of it if there was one, come to.
+
+        conclude(plan, run)         # as the last line of a runbook
+        conclude(plan, run, report) # where `reconcile` has looked since, which is the better proof
+        conclude(plan)              # of a dry run
+
+    Exit codes: 0 nothing is left to do · 2 dry run with changes to make · 3 all valid groups are there, some rows
+    invalid · 4 some refused or partial · 5 some unknown, or not all that was created was seen · 6 stopped, some not
+    sent. Where several hold, the first of 6, 5, 4, 3, 2, 0.
+    """
+    holds = {0}
+    applications = tuple(plan.orders["appId"].unique())
+    if len(invalid_rows(plan.findings)):
+        holds.add(3)
+    if run is None:
+        actions = set(plan.table["action"])
+        holds |= {code for action, code in ((Action.IN_DOUBT, 5), (Action.CREATE, 2)) if action in actions}
+        if 2 in holds:
+            holds.discard(3)  # the valid groups are not there yet
+        return Outcome(_first(holds), plan.summary, applications)
+    summary, table = run.told()
+    states = set(table["state"])
+    holds |= {6} if State.PLANNED in states else set()
+    holds |= {5} if states & {State.UNKNOWN, State.SENDING} or not _proven(run, report) else set()
+    holds |= {4} if states & {State.REFUSED, State.PARTIAL} else set()
+    return Outcome(_first(holds), summary, applications)
+
+
+def _proven(run: Record, report: pd.DataFrame | None) -> bool:
+    """Whether all that was created was seen: when the ledger was compared with the account, or at the run's end."""
+    if report is None:
+        return run.proven
+    made = report[report["after"] == State.CREATED]
+    return bool((made["found"] >= made["asked"]).all())
+
+
+def _first(holds: set[int]) -> int:
+    return next(code for code in CODES if code in holds)
+
+
+def exit_code(notebook: str | PathLike[str]) -> int:
+    """Return the exit code that an executed runbook ended with; 1 where it did not come to its end.
+
+        exit_code("records/20261125T020000Z-runbook/runbook.ipynb")
+
+    For schedulers that run the notebook themselves, such as Apache Airflow's Papermill operator.
+    """
+    try:
+        content = json.loads(Path(notebook).read_bytes())
+        return outcome_in([output for cell in content["cells"] for output in cell.get("outputs", ())]).code
+    except (AttributeError, OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{notebook} is no executed notebook ({error}): give the one that the run has written."
+        ) from None
+
+
+def outcome_in(outputs: Sequence[Mapping[str, Any]]) -> Outcome:
+    """Return the last outcome among the outputs of cells; without one, or after an error, that it could not run."""
+    if any(output.get("output_type") == "error" for output in outputs):
+        return Outcome(1)
+    told = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
+    return Outcome(int(told[-1]["code"]), str(told[-1]["summary"])) if told else Outcome(1)
+
+
+class Heading:
+    """Who ran what, when, on which file and with which versions: the first thing that a record says."""
+
+    def __init__(self, rows: Mapping[str, str]) -> None:
+        self.rows = dict(rows)
+
+    def __repr__(self) -> str:
+        width = max(map(len, self.rows))
+        return "\n".join(f"{name:{width}}  {text}" for name, text in self.rows.items())
+
+    def _repr_html_(self) -> str:
+        return show_html("Record of a run", pd.DataFrame(self.rows.items(), columns=["what", "is"]))
+
+
+def heading(client: Client, parameters: Mapping[str, object], files: Sequence[str] = ()) -> Heading:
+    """Return the heading of a record: account (last four of its key), time, files with their SHA-256, versions."""
+    account, time = client.account, now()
+    rows = {"account": f"…{account.api_key[-4:]} at {account.base_url}"}
+    rows |= {"user": f"{_or_unknown(getpass.getuser)} on {platform.node()}"}
+    rows |= {"began": f"{time:%Y-%m-%d %H:%M:%S} UTC, {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z} here"}
+    for name in files:
+        data = Path(name).read_bytes() if Path(name).is_file() else None
+        told = "is not there" if data is None else f"SHA-256 {sha256(data).hexdigest()}, {len(data):,} bytes"
+        rows[f"file {name}"] = told
+    rows |= {f"parameter {name}": repr(value) for name, value in parameters.items()}
+    versions = [f"{name} {version(name)}" for name in _VERSIONS]
+    rows["versions"] = ", ".join([*versions, f"Python {platform.python_version()}"])
+    return Heading(rows)
+
+
+def _or_unknown(ask: Callable[[], str]) -> str:
+    try:
+        return ask()
+    except (OSError, KeyError):
+        return "an unknown user"

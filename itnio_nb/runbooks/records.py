@@ -1,0 +1,183 @@
+"""Records of runbooks: made in a private folder, searched for what must not be in them, and only then moved out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from filelock import FileLock, Timeout
+
+from itnio_nb.api.client import Client
+from itnio_nb.api.models import now
+from itnio_nb.api.signing import sign
+from itnio_nb.errors import InputError, ItnioError, why
+
+_PRIVATE = ".private-"
+_MAKING = ".making-"
+_LOCK = "lock"
+_HOUR = 3600
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_SIGNATURE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
+
+
+class PrivateFolder:
+    """Where a record is made: for its owner alone, and held by a lock as long as somebody is at work in it."""
+
+    def __init__(self, records: Path, stem: str) -> None:
+        self.records = records
+        try:
+            records.mkdir(parents=True, exist_ok=True)
+            self.name, self.path, self._lock = _new_folder(records, f"{now():%Y%m%dT%H%M%SZ}-{stem}")
+        except OSError as error:
+            raise InputError(f"No record can be made in {records} ({why(error)}): choose another --records.") from None
+
+    def release(self) -> None:
+        """Let go of it."""
+        _let_go(self._lock, self.path, self.records / self.name)
+
+
+def _let_go(lock: FileLock, *places: Path) -> None:
+    """Release a lock, and take its file away from wherever the folder is by now."""
+    lock.release()
+    for place in places:
+        with suppress(OSError):
+            (place / _LOCK).unlink(missing_ok=True)
+
+
+def _new_folder(records: Path, stem: str) -> tuple[str, Path, FileLock]:
+    number = 1
+    while True:
+        name = stem if number == 1 else f"{stem}-{number}"
+        path = records / f"{_PRIVATE}{name}"
+        number += 1
+        if path.exists() or (records / name).exists():
+            continue
+        making = records / f"{_MAKING}{name}"
+        with suppress(FileExistsError):
+            making.mkdir(mode=0o700)
+            lock = FileLock(making / _LOCK, mode=0o600)
+            lock.acquire(timeout=0)
+            try:
+                making.rename(path)  # held from the moment that others see it
+            except OSError:  # somebody else was quicker
+                _let_go(lock, making)
+                making.rmdir()
+                continue
+            return name, path, lock
+
+
+def left_behind(records: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the private folders that nobody is at work in: their runs were killed, or their records withheld."""
+    for path in sorted(records.glob(f"{_PRIVATE}*")):
+        lock = FileLock(path / _LOCK, mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            continue
+        try:
+            if (path / _LOCK).exists():  # not moved since it was listed
+                yield path.name.removeprefix(_PRIVATE), path
+        finally:
+            _let_go(lock, path, records / path.name.removeprefix(_PRIVATE))
+
+
+@dataclass
+class Needles:
+    """What must not be in a record: the secret, signatures, passwords of phones."""
+
+    client: Client
+    since: datetime
+    applications: set[str] = field(default_factory=set)
+
+    def find(self) -> Callable[[bytes], str]:
+        """Return a function that says which of them stands in a text, "" for none.
+
+        Raises `ItnioError` where the passwords cannot be asked for: then nothing can be said.
+        """
+        account = self.client.account
+        secret = account.api_secret.reveal()
+        written = (repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False))
+        forms = sorted({secret, *(form[1:-1] for form in written)})
+        passwords: set[str] = set()
+        for app_id in sorted(self.applications):
+            with suppress(InputError):  # an application that the account does not have has no phones
+                passwords |= set(self.client.list_phones(app_id, reveal=True)["password"])
+        words = [re.escape(word) for word in sorted(passwords) if word]
+        pattern = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(words)})(?![0-9A-Za-z])".encode()) if words else None
+        ahead = int(self.client.clock_ahead)  # requests were signed with the server's time
+        first = int(self.since.timestamp()) - _HOUR + min(0, ahead)
+        last = int(now().timestamp()) + _HOUR + max(0, ahead)
+
+        def signed(candidates: set[str]) -> bool:
+            return any(
+                sign(account.api_key, account.api_secret, second) in candidates
+                for second in (range(first, last) if candidates else ())
+            )
+
+        def found(text: bytes) -> str:
+            readable = text.decode("utf-8", "replace")
+            # As other tools write it: a page, an address, a form.
+            views = (readable, unescape(readable), unquote(readable), unquote_plus(readable))
+            if any(form in view for form in forms for view in views):
+                return f"the API secret of …{account.api_key[-4:]}"
+            if signed({match.decode().lower() for match in _SIGNATURE.findall(text)}):
+                return "a signature"
+            return "the password of a phone" if pattern is not None and pattern.search(text) else ""
+
+        return found
+
+
+def search_record(folder: Path, found: Callable[[bytes], str]) -> str:
+    """Return what was found in the files of a record, and where, "" for nothing."""
+    for path in sorted(folder.rglob("*.ipynb")):
+        cells = json.loads(path.read_bytes())["cells"]
+        for number, cell in enumerate(cells, 1):
+            # As text too: JSON writes some characters in another way.
+            if what := found(json.dumps(cell, ensure_ascii=False).encode()) or found("".join(_texts(cell)).encode()):
+                return f"{what} stands in cell {number} of {path.name}"
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != _LOCK and (what := found(path.read_bytes())):
+            return f"{what} stands in {path.name}"
+    return ""
+
+
+def _texts(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield _COLOUR.sub("", part) + "\n"
+    elif isinstance(part, list):
+        joined = "".join(part) if all(isinstance(line, str) for line in part) else ""
+        yield _COLOUR.sub("", joined) + "\n"
+        for each in part:
+            yield from _texts(each)
+    elif isinstance(part, dict):
+        for each in part.values():
+            yield from _texts(each)
+
+
+def publish(private: Path, records: Path, name: str, needles: Needles) -> tuple[Path | None, str]:
+    """Move a record to where people find it, if nothing stands in it that must not: its folder, or None and why not."""
+    try:
+        problem = search_record(private, needles.find())
+    except ItnioError as error:
+        return None, f"The record was not searched yet ({error}); it stays in {private}, and the next run searches it."
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return (
+            None,
+            f"The record cannot be searched ({why(error) if isinstance(error, OSError) else error}): {private}.",
+        )
+    if problem:
+        return None, f"The record is withheld: {problem}. It stays in {private}, for you alone to read."
+    try:
+        private.rename(records / name)
+        (records / name).chmod(0o755)
+    except OSError as error:
+        return None, f"The record stays in {private}: it cannot be moved to {records} ({why(error)})."
+    return records / name, ""

@@ -1,0 +1,188 @@
+"""The hand-over: accounts and passwords in one file for those who configure the handsets, and nowhere else."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from itnio_nb.api.client import LISTING_COLUMNS, Client
+from itnio_nb.api.models import PhoneGroup, State
+from itnio_nb.api.text import count
+from itnio_nb.errors import InputError, ItnioError, ServiceError, why
+from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.orders.read import as_csv, guard_formula
+
+_EXACT = ("account", "password")  # typed into a handset as they are: not one character may be added
+
+
+def export_credentials(
+    client: Client,
+    app_id: str,
+    groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup],
+    path: str | os.PathLike[str],
+) -> Path:
+    """Write account, password and display number of each phone of some groups to a new file; return its path.
+
+        export_credentials(client, "4luaKsL2", run.table, "4luaKsL2-phones.xlsx")
+
+    `groups` is `run.table`, of which the groups of this application are taken that this run or an earlier one
+    has created; or a ledger, for all that it knows as created in this account; or any number of group names.
+    The phones are read from the account; each is one row: `groupName phoneName account password displayNum appId`.
+
+    The name decides: `.xlsx` (all cells as text, whatever opens it) or `.csv` (UTF-8). Only the file's owner
+    can read it (mode 0600), nothing is ever overwritten, and nothing is written unless every group is there
+    with all its phones. Raises `InputError` otherwise, and what `list_phones` raises.
+    """
+    wanted = _wanted(client, app_id, groups)
+    path, handle = _new_file(path)
+    try:
+        problem = _fill(handle, path, client, app_id, wanted)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if problem is not None:  # raised here, where a traceback that shows variables shows no password
+        path.unlink(missing_ok=True)
+        raise problem
+    return path
+
+
+def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str, int]) -> ItnioError | None:
+    """Write the phones of the wanted groups, or return why that cannot be done."""
+    with open(handle, "wb") as file:
+        listed = client.list_phones(app_id, reveal=True)
+        phones = listed[listed["groupName"].isin(wanted)][list(LISTING_COLUMNS)]
+        problem = _lacking(app_id, wanted, phones)
+        if problem is None and path.suffix.lower() == ".csv":
+            problem = _formulas(phones)
+        if problem is not None:
+            return problem
+        try:
+            file.write(as_csv(phones) if path.suffix.lower() == ".csv" else _xlsx(phones))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            return _unwritable(path, error)
+    return None
+
+
+def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup]) -> dict[str, int]:
+    """Return the groups by name, each with the phones that it must have at least."""
+    if isinstance(groups, Ledger):
+        known = groups.entries(client.account).items()
+        groups = pd.DataFrame(
+            [(app, name, str(entry.state)) for (app, name), entry in known], columns=["appId", "groupName", "state"]
+        )
+    if isinstance(groups, pd.DataFrame):
+        return _created(app_id, groups)
+    if isinstance(groups, str | PhoneGroup):
+        groups = [groups]
+    if not isinstance(groups, Iterable):
+        raise InputError("The groups to hand over are a table or group names: give run.table.")
+    wanted: dict[str, int] = {}
+    for group in groups:
+        if isinstance(group, PhoneGroup):
+            wanted[group.group_name] = group.quantity
+        else:
+            wanted[str(group)] = 1
+    if not wanted:
+        raise InputError("No group was named to be handed over: give run.table, or group names.")
+    return wanted
+
+
+def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:
+    if "groupName" not in table.columns:
+        raise InputError("The table of groups has no column groupName: give run.table, or group names.")
+    chosen = table
+    if "appId" in table.columns:
+        chosen = chosen[chosen["appId"] == app_id]
+    if "state" in table.columns:
+        earlier = chosen["created_in"] != "" if "created_in" in chosen.columns else False
+        chosen = chosen[(chosen["state"] == State.CREATED) | earlier]
+    if chosen.empty:
+        raise InputError(
+            f"No group of application {app_id} was created here, so there is nothing to hand over: "
+            "for groups that existed before, give their names."
+        )
+    try:
+        sizes = chosen["quantity"].astype("int64") if "quantity" in chosen.columns else pd.Series(1, index=chosen.index)
+    except (TypeError, ValueError):
+        raise InputError("The table's quantity holds something that is no whole number: give run.table.") from None
+    return dict(zip(chosen["groupName"].astype(str), sizes.tolist(), strict=True))
+
+
+def _lacking(app_id: str, wanted: dict[str, int], phones: pd.DataFrame) -> ItnioError | None:
+    """Return the error of a hand-over that would lack a phone or a password, None where none is lacking."""
+    there = phones.groupby("groupName").size()
+    short = [
+        f"{name!r} ({f'{there[name]:,} of {size:,}' if name in there else 'not there'})"
+        for name, size in wanted.items()
+        if there.get(name, 0) < size
+    ]
+    if short:
+        more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
+        return InputError(
+            f"Nothing was written: in application {app_id} {count(len(short), 'group')} "
+            f"{'lacks' if len(short) == 1 else 'lack'} phones: {', '.join(short[:5])}{more}. Check the application id, "
+            "and look with client.list_phones; to hand over what is there, give the names of the groups that are whole."
+        )
+    empty = int((phones[list(_EXACT)] == "").any(axis=1).sum())
+    if empty:
+        return ServiceError(
+            f"Nothing was written: the server did not show account and password of {count(empty, 'phone')}. Try again."
+        )
+    return None
+
+
+def _formulas(phones: pd.DataFrame) -> ItnioError | None:
+    """Return the error of a CSV file in which an account or password would run, None where none would."""
+    exact = phones[list(_EXACT)]
+    changed = int((exact.map(guard_formula) != exact).any(axis=1).sum())
+    if not changed:
+        return None
+    return InputError(
+        f"Nothing was written: account or password of {count(changed, 'phone')} begins like a formula, which a "
+        "spreadsheet would run. Choose a name that ends in .xlsx: there all cells are text."
+    )
+
+
+def _xlsx(phones: pd.DataFrame) -> bytes:
+    import xlsxwriter
+
+    whole = io.BytesIO()
+    # In memory: xlsxwriter would put the passwords into temporary files. No cell becomes a formula or a link.
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(whole, options) as book:
+        sheet = book.add_worksheet("Phones")
+        text = book.add_format({"num_format": "@"})
+        bold = book.add_format({"bold": True})
+        sheet.set_column(0, len(phones.columns) - 1, 20, text)
+        sheet.write_row(0, 0, phones.columns, bold)
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, len(phones), len(phones.columns) - 1)
+        for row, cells in enumerate(phones.itertuples(index=False, name=None), 1):
+            for column, cell in enumerate(cells):
+                sheet.write_string(row, column, cell.encode("utf-8", "backslashreplace").decode(), text)
+    return whole.getvalue()
+
+
+def _new_file(path: str | os.PathLike[str]) -> tuple[Path, int]:
+    """Make an empty file that was not there before and that its owner alone can read; return it opened."""
+    try:
+        path = Path(path)
+        if path.suffix.lower() not in (".csv", ".xlsx"):
+            raise InputError(f"The hand-over file is a table: name it .xlsx or .csv, not {path.name!r}.")
+        return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise InputError(
+            f"{path} exists already, and a hand-over file is never overwritten: choose another name."
+        ) from None
+    except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: object, error: Exception) -> InputError:
+    return InputError(f"The hand-over file cannot be written to {path} ({why(error)}): choose another name or folder.")

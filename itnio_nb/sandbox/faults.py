@@ -1,0 +1,182 @@
+"""The fault menu of the sandbox: what can go wrong with one request, by a script or by seeded chance."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from itnio_nb.sandbox.server import Reply
+
+# Every kind of fault, and what it does to a request. What ends in -before and -after differs in when: before
+# or after the request has done its work.
+KINDS = {
+    "drop-before": "the connection is cut before anything is created",
+    "drop-after": "the phones are created, the connection is cut before the answer",
+    "stall-before": "nothing is created, and no answer comes",
+    "stall-after": "the phones are created, and no answer comes",
+    "429": "HTTP 429 with Retry-After: 1; nothing is created",
+    "500-before": "HTTP 500; nothing is created",
+    "500-after": "the phones are created, the answer is HTTP 500",
+    "502-before": "HTTP 502; nothing is created",
+    "502-after": "the phones are created, the answer is HTTP 502",
+    "503": "HTTP 503 with Retry-After: 1; nothing is created",
+    "503-silent": "the phones are created, the answer is HTTP 503 without Retry-After",
+    "redirect": "HTTP 302 to another address; nothing is created",
+    "html": "the phones are created, the answer is a page of HTML with HTTP 200",
+    "truncated": "the phones are created, the answer breaks off in the middle",
+    "number": "the phones are created, the answer has its status as a number",
+    "slow": "the phones are created, the answer comes byte by byte",
+    "-18-before": "status -18; nothing is created",
+    "-18-after": "the phones are created, the answer is status -18",
+    "half": "half of the phones are created, the answer is status -18",
+    "late": "the phones are created, and the next three listings do not show them",
+    "clock": "the server's clock jumps by 45 minutes, and back with the next such fault",
+}
+NONE = "none"
+# What a listing cannot have: it creates nothing, and has no -before.
+ADD_ONLY = {"half", "late", *(kind for kind in KINDS if kind.endswith("-after"))}
+CLOCK_JUMP = 2700.0  # seconds; a timestamp may be 1,800 off
+LATE_LISTINGS = 3
+_QUERY = "query:"
+_DRIP = 0.01  # seconds between two bytes of a slow answer
+
+
+class Served(NamedTuple):
+    """What one request asked for and met."""
+
+    call: str  # sipAdd or sipQuery
+    group: str  # the group's name; of a listing, the page
+    app_id: str
+    fault: str  # the fault that it met, "" for none
+    status: str  # what came of it on the server, "" where it did not get that far
+    at: float  # when it came in, Unix time of this machine
+
+
+class Faults:
+    """Decides which fault, if any, each request meets. Raises `ValueError` for a kind that there is not.
+
+        Faults(["drop-after", "none", "502-before"])       # the next three sipAdd requests, in order of arrival
+        Faults(chances={"drop-after": 0.2, "late": 0.1}, seed=7)
+        Faults.parse("all=0.33", seed=7)                    # every kind alike, listings included
+
+    `query:` before a kind means sipQuery, as in `query:500-before`. What chance decides depends on the seed, the
+    group (or page) and how often it was asked for: the same seed gives the same faults, in whatever order
+    requests arrive.
+    """
+
+    def __init__(self, script: Iterable[str] = (), chances: Mapping[str, float] | None = None, seed: int = 0) -> None:
+        script, self._chances, self._seed = list(script), dict(chances or {}), seed
+        if not all(isinstance(chance, int | float) and 0 <= chance <= 1 for chance in self._chances.values()):
+            raise ValueError("A chance is a number from 0 to 1.")
+        for name in [*script, *self._chances]:
+            _require_kind(name)
+        self._scripts = {
+            "sipAdd": deque(name for name in script if not name.startswith(_QUERY)),
+            "sipQuery": deque(name.removeprefix(_QUERY) for name in script if name.startswith(_QUERY)),
+        }
+        self._asked: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def parse(cls, text: str, seed: int = 0) -> Faults:
+        """Read faults as the console command takes them.
+
+        `drop-after,none,502-before` is a script, `late*3` in it three times the same; `drop-after=0.2,late=0.1` are
+        chances; `all=0.33` spreads a chance over every kind.
+        """
+        script: list[str] = []
+        chances: dict[str, float] = {}
+        for item in filter(None, (item.strip() for item in text.split(","))):
+            if "=" in item:
+                for kind, chance in _chances(*item.split("=", 1)).items():
+                    chances[kind] = chances.get(kind, 0) + chance
+                continue
+            name, _, times = item.partition("*")
+            if times and not (times.isdecimal() and len(times) < 6):
+                raise ValueError(f"{item!r}: after the * stands how often, as in late*3, at most 99,999 times.")
+            script += [name] * int(times or 1)
+        for call, prefix in (("sipAdd", ""), ("sipQuery", _QUERY)):
+            if sum(chance for name, chance in chances.items() if name.startswith(_QUERY) == bool(prefix)) > 1.000001:
+                raise ValueError(f"The chances of {call} add up to more than 1.")
+        return cls(script, chances, seed)
+
+    def draw(self, call: str, subject: str) -> str:
+        """Return the fault that this request meets, "" for none. `subject` is its group, or its page."""
+        with self._lock:
+            script = self._scripts[call]
+            if script:
+                kind = script.popleft()
+                return "" if kind == NONE else kind
+            if not self._chances:
+                return ""
+            self._asked[call, subject] += 1
+            time = self._asked[call, subject]
+        point = random.Random(f"{self._seed} {call} {subject} {time}").random()  # noqa: S311 - chance, not a secret
+        for name, chance in self._chances.items():
+            if name.startswith(_QUERY) != (call == "sipQuery"):
+                continue
+            point -= chance
+            if point < 0:
+                kind = name.removeprefix(_QUERY)
+                return "" if kind == NONE else kind
+        return ""
+
+
+def works(fault: str) -> bool:
+    """Tell whether a request that meets this fault does its work all the same."""
+    return not fault or fault in ADD_ONLY or fault in ("503-silent", "html", "truncated", "number", "slow", "clock")
+
+
+def status_for(fault: str, status: str) -> str:
+    """Return the status that the answer has instead of `status`."""
+    spoilt = fault.startswith("-18") or (fault == "half" and status == "0")
+    return "-18" if spoilt else status
+
+
+def spoil(fault: str, reply: Reply, stall: float) -> Reply:
+    """Return what goes back in place of the sandbox's own answer; `stall` is in seconds."""
+    if fault.startswith("drop"):
+        return replace(reply, cut=0)
+    if fault.startswith("stall"):
+        return replace(reply, wait=stall, cut=0)
+    if fault in ("429", "503"):
+        return Reply(int(fault), {"error": "too many requests"}, {"Retry-After": "1"})
+    if fault[:3] in ("500", "502", "503"):
+        return Reply(int(fault[:3]), f"<html><h1>{fault[:3]}</h1></html>")
+    if fault == "redirect":
+        return Reply(302, "", {"Location": "http://127.0.0.1:9/voice"})
+    if fault == "html":
+        return Reply(200, "<html><script>alert(1)</script>Please log in</html>")
+    if fault == "truncated":
+        return replace(reply, cut=20)
+    if fault == "slow":
+        return replace(reply, drip=_DRIP)
+    if fault == "number" and isinstance(reply.content, dict):
+        content: dict[str, Any] = reply.content | {"status": int(reply.content["status"])}
+        return replace(reply, content=content)
+    return reply
+
+
+def _chances(name: str, number: str) -> dict[str, float]:
+    try:
+        chance = float(number)
+    except ValueError:
+        chance = -1.0
+    if not 0 <= chance <= 1:
+        raise ValueError(f"{name}={number}: a chance is a number from 0 to 1.")
+    if name != "all":
+        return {name: chance}
+    listing = [kind for kind in KINDS if kind not in ADD_ONLY]
+    added = {kind: chance / len(KINDS) for kind in KINDS}
+    return added | {f"{_QUERY}{kind}": chance / len(listing) for kind in listing}
+
+
+def _require_kind(name: str) -> None:
+    kind = name.removeprefix(_QUERY)
+    if kind not in (*KINDS, NONE) or (kind != name and kind in ADD_ONLY):
+        listing = " (with query: before it not those of creating)" if kind != name else ""
+        raise ValueError(f"There is no fault {name!r}. There are: {', '.join(KINDS)}, none{listing}.")

@@ -1,0 +1,269 @@
+"""The forms in a real browser, in JupyterLab and on the Voilà page: the whole job, as a hasty person does it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+
+from itnio_nb import Sandbox
+from itnio_nb.sandbox.endpoints import REASONS
+from tests.commands.test_cli import COMMAND
+from tests.support.browser import a_lab, a_page, an_app, run_all_from_the_menu
+from tests.support.factories import APP
+from tests.support.hostile import NAMES as HOSTILE
+from tests.support.person import CELL, Person, open_in_lab
+
+pytestmark = pytest.mark.slow
+
+GROUPS = 200
+NAMES = ["groupName", "phoneName", "quantity", "displayNum", "appId", "finding"]
+BATCH = CELL.format(form="BatchForm", arguments="here.client, here.ledger")
+
+
+def settings_for(sandbox: Sandbox) -> dict[str, str]:
+    account = sandbox.account
+    secret = account.api_secret.reveal()
+    return {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_API_SECRET": secret}
+
+
+def spreadsheet() -> bytes:
+    """200 orders of 2 phones, of which the third has a group name that is too short."""
+    names = [f"group-{number:03}" for number in range(GROUPS)]
+    orders = pd.DataFrame({"groupName": names, "phoneName": [f"desk-{number:03}" for number in range(GROUPS)]})
+    orders = orders.assign(quantity="2", displayNum="8610850001", appId=APP, Site="Beijing")
+    orders.loc[2, "groupName"] = "ab"
+    return orders.to_csv(index=False).encode()
+
+
+@contextmanager
+def batch_form(front_end: str, page: Page, cwd: Path, settings: dict[str, str], cell: str = BATCH) -> Iterator[None]:
+    """The forms of a front end, open in a page; `cell` makes them in JupyterLab."""
+    if front_end == "app":
+        with an_app(COMMAND, cwd, settings) as address:
+            page.goto(address)
+            yield
+            page.goto("about:blank")  # the server goes before the browser: it would be missed
+    else:
+        with a_lab(COMMAND, cwd, settings) as (address, _):
+            open_in_lab(page, address, cwd / "itnio-notebooks" / "0.1.0", cell)
+            run_all_from_the_menu(page)
+            yield
+            page.goto("about:blank")
+
+
+def load_again(front_end: str, page: Page) -> None:
+    """Load the page again; in JupyterLab run the cell again, in the kernel that goes on."""
+    page.reload()
+    if front_end == "lab":
+        run_all_from_the_menu(page)
+
+
+@pytest.mark.parametrize("front_end", ["app", "lab"])
+def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
+    """Upload, mend a cell, plan, confirm, submit, stop, reload, settle, go on, download; each button clicked twice."""
+    # One answer is lost: the thirtieth request creates its phones, and the connection ends.
+    sandbox = Sandbox(latency=0.02, faults="none*29, drop-after")
+    with sandbox, a_page(1300, 1100) as (page, wrong), batch_form(front_end, page, tmp_path, settings_for(sandbox)):
+        person = Person(page, hasty=True)
+        person.sees("No orders yet", 60)
+        person.upload("phones.csv", spreadsheet())
+        person.sees(f"{GROUPS} orders · 1 row with errors")
+        page.mouse.click(*person.cell(2, "groupName", NAMES))
+        person.sees("Row 4, groupName: error: 'ab' has 2 characters")
+        person.mend(2, "groupName", NAMES, "group-mended")
+        person.sees(f"{GROUPS} orders · 0 rows with errors")
+        person.press("Plan")
+        person.sees(f"Plan: {GROUPS} groups to create ({2 * GROUPS} phones), 0 already exist, 0 rows invalid")
+        person.press("Go on to confirm")
+        person.sees(f"{2 * GROUPS} phones in {GROUPS} groups on SANDBOX")
+        expect(person.button("Submit")).to_be_disabled()
+        person.write("Number of phones", str(2 * GROUPS - 1))
+        person.sees(f"Type {2 * GROUPS} to confirm.")
+        expect(person.button("Submit")).to_be_disabled()
+        assert sandbox.served["sipAdd", "0"] == 0
+        person.write("Number of phones", str(2 * GROUPS))
+        person.press("Submit")
+        page.wait_for_function("() => /[1-9]\\d* groups? of 200/.test(document.body.innerText)")
+        page.wait_for_function("() => /created (3[5-9]|[4-9]\\d|1\\d\\d) /.test(document.body.innerText)")
+        person.press("Stop")
+        began = monotonic()
+        page.wait_for_function("() => document.body.innerText.includes('Stopped. Groups:')")
+        assert monotonic() - began < 1
+        sent = sandbox.served["sipAdd", "0"]
+        assert 0 < sent < GROUPS
+        load_again(front_end, page)
+        person.sees("This run is not finished", 60)
+        assert page.get_by_role("tab", name="Not sent ").inner_text() != "Not sent 0"
+        assert page.get_by_role("tab", name="Unknown ").inner_text() == "Unknown 1"
+        person.press("Settle unknown")
+        person.sees("Looked: 1 group settled (1 created), 0 still unknown.")
+        assert sandbox.served["sipAdd", "0"] == sent
+        person.press("Try the rest again")
+        person.sees(f"Done. Groups: {GROUPS} created ({2 * GROUPS} phones)", 60)
+        person.press("Hand over")
+        person.sees("Written to results/, for you alone to read")
+        results = person.download("Download results")
+        handed = person.download("Download the hand-over")
+        person.press("New batch")
+        person.sees("No orders yet")
+        books = sandbox.phones
+    created = Counter(entry.group for entry in sandbox.log if entry.call == "sipAdd" and entry.status == "0")
+    assert (len(created), max(created.values())) == (GROUPS, 1)
+    with zipfile.ZipFile(io.BytesIO(results)) as archive:
+        tables = {name.split("-")[1]: pd.read_csv(archive.open(name), dtype=str) for name in archive.namelist()}
+    assert sum(map(len, tables.values())) == GROUPS
+    assert set(tables["created.csv"]["groupName"]) == set(books["groupName"])
+    assert "group-mended" in set(books["groupName"])
+    assert len(books) == 2 * GROUPS
+    phones = pd.read_excel(io.BytesIO(handed), dtype=str, engine="calamine")
+    assert sorted(phones["password"]) == sorted(books["password"])
+    assert wrong == []
+
+
+@pytest.mark.parametrize("front_end", ["app", "lab"])
+def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> None:
+    """JupyterLab's kernel goes on, and the form follows; Voilà's ends, and the form goes on: each group once."""
+    sandbox = Sandbox(latency=0.1)
+    with sandbox, a_page() as (page, wrong), batch_form(front_end, page, tmp_path, settings_for(sandbox)):
+        person = Person(page)
+        person.sees("No orders yet", 60)
+        person.upload("phones.csv", spreadsheet())
+        person.press("Plan")
+        person.press("Go on to confirm")
+        person.write("Number of phones", str(person.number_of_phones()))
+        person.press("Submit")
+        page.wait_for_function("() => /created ([2-9]\\d) /.test(document.body.innerText)")
+        load_again(front_end, page)
+        if front_end == "app":
+            person.sees("This run is not finished", 60)
+            person.press("Try the rest again")
+        person.sees(f"Done. Groups: {GROUPS - 1} created", 60)
+    created = Counter(entry.group for entry in sandbox.log if entry.call == "sipAdd" and entry.status == "0")
+    assert (len(created), max(created.values())) == (GROUPS - 1, 1)
+    # What is sent to a page of JupyterLab that still loads its widgets finds none of them: jupyter-widgets says so.
+    assert [told for told in wrong if "widget model not found" not in told] == []
+
+
+def test_the_keyboard_is_enough(tmp_path: Path) -> None:
+    """From field to field and to the button, in the order in which one reads; all have names for screen readers."""
+    order = ["sales", "desk", "3", "8610850001", APP]
+    with Sandbox() as sandbox, a_page() as (page, wrong), batch_form("app", page, tmp_path, settings_for(sandbox)):
+        person = Person(page)
+        person.sees("No orders yet", 60)
+        page.get_by_role("tab", name="One order", exact=True).click()
+        page.get_by_label("Group name", exact=True).focus()
+        for text in order:
+            page.keyboard.type(text, delay=20)
+            if text == APP:
+                person.sees("creates 3 phones in 1 group on SANDBOX")
+            page.keyboard.press("Tab")
+        expect(person.button("Create")).to_be_focused()
+        page.keyboard.press("Enter")
+        person.sees("Done. Groups: 1 created (3 phones)")
+        assert page.get_by_role("region", name="One order").count() == 1
+        assert page.get_by_role("status").locator("visible=true").count() == 1
+        nameless = page.evaluate(
+            "() => [...document.querySelectorAll('.itnio :is(input, select, textarea, button)')].filter((one) =>"
+            " !one.labels?.length && !one.textContent.trim() && !one.title && !one.getAttribute('aria-label'))"
+            ".map((one) => one.outerHTML)"
+        )
+        assert nameless == []
+    assert len(sandbox.phones) == 3
+    assert wrong == []
+
+
+FIELDS = {
+    "One order": ["Group name", "Phone name", "Phones", "Display number", "Application"],
+    "Batch": ["or its path", "Application for all rows", "or paste"],
+}
+
+
+def hostile_orders() -> bytes:
+    """An order for each hostile text, which stands in its names, its application, and a column of its own."""
+    columns = {
+        "groupName": [*HOSTILE, *(f"group-{number:03}" for number in range(len(HOSTILE)))],
+        "phoneName": [*(f"phone-{number:03}" for number in range(len(HOSTILE))), *HOSTILE],
+        "quantity": "1",
+        "displayNum": [*HOSTILE[:5], *["8610850001"] * (2 * len(HOSTILE) - 5)],
+        "appId": [*[APP] * (2 * len(HOSTILE) - 10), *HOSTILE[:10]],
+        **{header: list(HOSTILE) * 2 for header in HOSTILE[:20]},
+    }
+    return pd.DataFrame(columns).to_csv(index=False, quoting=csv.QUOTE_ALL).encode()
+
+
+@pytest.mark.parametrize("front_end", ["app", "lab"])
+def test_nothing_hostile_runs(front_end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts and markup in names, reasons, file names, headers and every field are text, wherever they are shown."""
+    assert len(set(HOSTILE)) >= 50
+    monkeypatch.setitem(REASONS, "-23", "<img src=x onerror=p()>")
+    sandbox = Sandbox(cap=30)
+    cell = "from itnio_nb.cli.jupyter import all_forms\n\nall_forms()"
+    with sandbox, a_page(1300, 1100) as (page, wrong):
+        ran: list[str] = []
+        page.expose_function("p", lambda: ran.append("p"))
+
+        def answer(dialog: Dialog) -> None:
+            if dialog.type != "beforeunload":  # JupyterLab asks whether to leave an unsaved notebook
+                ran.append(dialog.message)
+            dialog.accept()
+
+        page.on("dialog", answer)
+        with batch_form(front_end, page, tmp_path, settings_for(sandbox), cell):
+            person = Person(page)
+            person.sees("No orders yet", 60)
+            for tab, labels in FIELDS.items():
+                page.get_by_role("tab", name=tab, exact=True).click()
+                for label in labels:
+                    for text in HOSTILE:
+                        page.get_by_label(label, exact=True).locator("visible=true").fill(text)
+                if tab == "Batch":
+                    person.press("Read")
+                    person.sees("Error: ")
+                    page.get_by_label("Application for all rows", exact=True).fill("")
+            person.upload("<img src=x onerror=p()>.csv", hostile_orders())
+            person.sees(f"{2 * len(HOSTILE)} orders · ")
+            for row in range(9):
+                page.mouse.click(*person.cell(row, "groupName", NAMES))
+            page.mouse.click(*person.cell(0, "displayNum", NAMES))
+            person.sees("Row 2, displayNum: error: '<script>p()</script>'")
+            page.get_by_text("findings as a list").click()
+            person.filter_by_value("groupName", NAMES)
+            person.press("Plan")
+            person.sees("Plan: ")
+            page.get_by_label("Save it as").fill("<svg onload=p()>/plan.json")
+            person.press("Save the plan")
+            person.sees("The plan cannot be written to <svg onload=p()>")
+            person.press("Go on to confirm")
+            page.get_by_label("at most a second").fill(HOSTILE[0])
+            person.write("Number of phones", str(person.number_of_phones()))
+            person.press("Submit")
+            person.sees("The most requests in a second are a number")
+            page.get_by_label("at most a second").fill("")
+            person.press("Submit")
+            person.sees("is full: nothing more was sent to it", 60)
+            for tab in ("Refused ", "Invalid ", "Created "):
+                page.get_by_role("tab", name=tab).click()
+            person.download("Download results")
+            person.press("4 Submit")
+            person.sees("<img src=x onerror=p()>")
+            page.get_by_role("tab", name="Review", exact=True).click()
+            runs = page.get_by_label("Run", exact=True)
+            runs.select_option(index=1)
+            person.press("Compare with the account")
+            person.sees("groups compared")
+            for tab in ("Charts", "Comparison", "Groups"):
+                page.get_by_role("tab", name=tab, exact=True).click()
+    assert sandbox.served["sipAdd", "0"] >= 30
+    assert sandbox.served["sipAdd", "-23"] >= 1
+    assert ran == []
+    assert wrong == []

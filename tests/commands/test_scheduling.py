@@ -1,0 +1,164 @@
+"""docs/scheduling.md and docs/runbooks.md: what they show is run as it stands, on a sandbox."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from itnio_nb import Sandbox, exit_code
+from tests.commands.test_cli import COMMAND
+from tests.support.factories import ROOT, many_orders
+
+pytestmark = pytest.mark.slow
+
+SCHEDULING = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
+RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    """A folder of a job: orders, a venv with the command, an account in the environment."""
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "bin").symlink_to(Path(COMMAND[0]).parent)
+    for name in ("orders.csv", "tonight.csv"):
+        many_orders(3).to_csv(tmp_path / name, index=False)
+    (tmp_path / "tonight.csv").rename(tmp_path / "tonight.xlsx")  # told apart by its content
+    with Sandbox() as sandbox:
+        account = sandbox.account
+        settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
+        settings["ITNIO_API_SECRET"] = account.api_secret.reveal()
+        settings["PATH"] = f"{Path(COMMAND[0]).parent}{os.pathsep}{os.environ['PATH']}"
+        yield sandbox, {**os.environ, **settings}
+
+
+def shell(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def created(sandbox: Sandbox) -> int:
+    return sandbox.served["sipAdd", "0"]
+
+
+def test_the_systemd_unit_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
+    """Its command, its folder and what counts as success; the timer names a time."""
+    sandbox, environment = job
+    service, timer = (configparser.ConfigParser(strict=False, interpolation=None) for _ in range(2))
+    for parser, text in zip((service, timer), blocks(SCHEDULING, "ini"), strict=True):
+        parser.optionxform = str  # type: ignore[assignment,method-assign]
+        parser.read_string(text)
+    command = service["Service"]["ExecStart"].replace("/srv/phones/", "")
+    done = shell(command, environment)
+    assert done.returncode == 0, done.stdout
+    assert created(sandbox) == 3
+    assert service["Service"]["SuccessExitStatus"] == "3"
+    assert timer["Timer"]["OnCalendar"]
+
+
+def test_the_line_for_cron_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
+    """Silent when all is well; what was told is in the log."""
+    sandbox, environment = job
+    [line] = blocks(SCHEDULING, "crontab")
+    done = shell(line.removeprefix("30 2 * * * ").replace("/srv/phones", "."), environment)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "Verified: 9 of 9 phones." in Path("run.log").read_text()
+    assert created(sandbox) == 3
+
+
+def test_the_ci_job_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
+    """Dry first, and nothing is sent; then applied."""
+    sandbox, environment = job
+    dry, applied = blocks(SCHEDULING, "sh")
+    assert shell(dry, environment).returncode == 0
+    assert created(sandbox) == 0
+    done = shell(applied, environment)
+    assert done.returncode == 0, done.stdout
+    assert "itnio-nb ended with 0" in done.stdout
+    assert created(sandbox) == 3
+
+
+def test_the_kubernetes_job_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
+    """The container's command and environment, as they are written."""
+    sandbox, environment = job
+    [text] = blocks(SCHEDULING, "yaml")
+    spec = yaml.safe_load(text)["spec"]
+    [container] = spec["template"]["spec"]["containers"]
+    own = {each["name"]: each["value"].replace("/srv/phones", ".") for each in container["env"]}
+    done = shell(shlex.join(container["command"]), {**environment, **own})
+    assert done.returncode == 0, done.stdout
+    assert (spec["backoffLimit"], spec["template"]["spec"]["restartPolicy"]) == (0, "Never")
+    assert created(sandbox) == 3
+
+
+def test_airflows_operator_runs_the_same_notebook(job: tuple[Sandbox, dict[str, str]]) -> None:
+    """Papermill's own function, with these parameters; then the check of the example."""
+    sandbox, environment = job
+    [text] = [text for text in blocks(SCHEDULING, "python") if "PapermillOperator" in text]
+    parameters = re.search(r"parameters=(\{.*?\})", text)
+    assert parameters
+    check = text[text.index("def require_done") : text.index("with DAG")]
+    script = f"""
+from papermill import execute_notebook
+from itnio_nb import exit_code
+{check}
+execute_notebook({str(ROOT / "notebooks" / "runbook.ipynb")!r}, "out.ipynb", {parameters[1]}, progress_bar=False)
+require_done("out.ipynb")
+""".replace("/srv/phones/", "")
+    quiet = {"ITNIO_WIDGETS": "off", "ITNIO_PROGRESS": "off"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**environment, **quiet}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert exit_code("out.ipynb") == 0
+    assert created(sandbox) == 3
+
+
+def test_ones_own_runbook_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
+    """The cells of docs/runbooks.md as they stand, dry and applied; twenty lines."""
+    sandbox, environment = job
+    sources = blocks(RUNBOOKS, "python")
+    assert sum(len(source.splitlines()) for source in sources) <= 20
+    cells: list[dict[str, object]] = [
+        {
+            "cell_type": "code",
+            "id": f"c{number}",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": source,
+        }
+        for number, source in enumerate(sources)
+    ]
+    cells[0]["metadata"] = {"tags": ["parameters"]}
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    Path("mine.ipynb").write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    dry = shell("itnio-nb run mine.ipynb --orders orders.csv", environment)
+    assert dry.returncode == 2, dry.stdout
+    applied = shell("itnio-nb run mine.ipynb --orders orders.csv --apply", environment)
+    assert applied.returncode == 0, applied.stdout
+    assert created(sandbox) == 3
+
+
+def test_the_exit_codes_are_those_of_the_command() -> None:
+    """The table, the command's help and the package agree on what there is."""
+    from itnio_nb.runbooks.outcome import CODES
+
+    told = [int(code) for code in re.findall(r"^\| (\d) \|", RUNBOOKS, re.MULTILINE)]
+    assert told == sorted(CODES)
+    shown = subprocess.run([*COMMAND, "run", "--help"], capture_output=True, text=True, check=True).stdout
+    assert [int(code) for code in re.findall(r"^\s+(\d)  ", shown, re.MULTILINE)] == sorted(CODES)

@@ -1,0 +1,119 @@
+"""The wheel, installed into a new environment in another folder, as a stranger gets it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from itnio_nb import read_orders
+from tests.support.browser import a_lab, a_page, run_all_from_the_menu
+from tests.support.factories import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Installed:
+    """An installation with everything of its own: environment, home, folder for temporary files."""
+
+    folder: Path
+    wheel: Path
+
+    @property
+    def command(self) -> Path:
+        return self.folder / "venv" / "bin" / "itnio-nb"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        own = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp"), "PYTHONPATH": ""}
+        return own | {"XDG_DATA_HOME": str(self.folder / "home" / "share")}
+
+    def run(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **self.settings}
+        return subprocess.run(
+            [self.command, *words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for name in ("home", "tmp"):
+        (folder / name).mkdir()
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
+    [wheel] = folder.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    pip[0] = str(folder / "venv" / "bin" / "python")
+    subprocess.run([*pip, "install", "--no-compile", "-c", ROOT / "constraints.txt", f"{wheel}[lab]"], check=True)
+    return Installed(folder, wheel)
+
+
+@pytest.fixture(scope="module")
+def demo(installed: Installed) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = installed.folder / "somewhere"
+    folder.mkdir()
+    return folder, installed.run("demo", cwd=folder)
+
+
+def test_every_notebook_and_its_data_travel(installed: Installed) -> None:
+    """All that git has of them but what makes and tests them; nothing that lies about in the folder."""
+    listed = subprocess.run(["git", "ls-files", "notebooks"], cwd=ROOT, capture_output=True, text=True, check=True)
+    kept = {name for name in listed.stdout.split() if not re.search(r"conftest\.py$|make_\w+\.py$", name)}
+    inside = {name.removeprefix("itnio_nb/") for name in zipfile.ZipFile(installed.wheel).namelist()}
+    assert {name for name in inside if name.startswith("notebooks/")} == kept
+
+
+def test_demo_runs(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Exit 0, and the phones are there."""
+    _, done = demo
+    assert done.returncode == 0, done.stderr
+    assert "Verified: 865 of 865 phones." in done.stdout
+
+
+def test_the_demos_hand_over(installed: Installed, demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Each phone of each created group once, for its owner alone; no password in any other file, wherever."""
+    folder, done = demo
+    files = [folder / name for name in re.findall(r"^  (.*-phones\.xlsx)$", done.stdout, re.MULTILINE)]
+    assert len(files) == 3
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    phones = pd.concat([pd.read_excel(path, dtype=str, engine="calamine") for path in files])
+    [created] = [read_orders(path) for path in folder.glob("**/*-created.csv")]
+    assert len(phones) == created["quantity"].astype(int).sum() == 865
+    assert not phones.duplicated(["appId", "account"]).any()
+    assert not phones.duplicated(["appId", "phoneName"]).any()
+    assert phones["password"].str.fullmatch(r"\w{8}").all()
+    passwords = re.compile("|".join(phones["password"]).encode())
+    places = [folder, installed.folder / "home", installed.folder / "tmp"]
+    others = [path for place in places for path in place.rglob("*") if path.is_file() and path not in files]
+    assert len(others) >= 8
+    assert not [path for path in others if passwords.search(path.read_bytes())]
+
+
+def test_lab_opens_and_the_first_notebook_runs(installed: Installed) -> None:
+    """In a real browser, from the menu: the banner first, the result at the end, no error, no other host asked."""
+    folder = installed.folder / "lab"
+    folder.mkdir()
+    with a_page() as (page, wrong), a_lab([installed.command], folder, installed.settings) as (url, log):
+        page.goto(url)
+        first = page.locator(".jp-NotebookPanel .jp-CodeCell").first
+        first.get_by_text("a stand-in for the API on this machine").wait_for(timeout=60_000)
+        assert page.get_by_text("Verified: 865 of 865").count() == 0
+        run_all_from_the_menu(page)
+        page.get_by_text("Verified: 865 of 865 phones.").first.wait_for(timeout=60_000)
+        page.get_by_text("Nothing was sent: all 42 groups exist already.").first.wait_for(timeout=60_000)
+        assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+        told = log.read_text()
+        page.goto(str(re.search(r"http://127\.0\.0\.1:\d+/(?= shows)", told)[0]))  # type: ignore[index] # it is there
+        assert page.get_by_text("phones").count() >= 3
+    assert told.startswith("SANDBOX at http://127.0.0.1:")
+    assert "Your working copy of the notebooks: itnio-notebooks/0.1.0 (new)" in told
+    assert wrong == []

@@ -1,0 +1,39 @@
+"""Orders and groups for tests, and where things are."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from itnio_nb import PhoneGroup
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
+APP = "4luaKsL2"
+COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId"]
+
+
+def group(name: str = "sales", phone: str = "desk", quantity: int = 3, app_id: str = APP) -> PhoneGroup:
+    return PhoneGroup(name, phone, quantity, "861000000", app_id)
+
+
+def orders_frame(*rows: tuple[object, ...]) -> pd.DataFrame:
+    """Orders from tuples; what a tuple lacks at its end is filled with a good value."""
+    good = ("sales", "desk", "3", "861000000", APP)
+    return pd.DataFrame([(*row, *good[len(row) :]) for row in rows], columns=COLUMNS, dtype=object)
+
+
+def many_orders(number: int, quantity: int = 3, app_id: str = APP) -> pd.DataFrame:
+    return orders_frame(*((f"group-{at}", f"phone-{at}", str(quantity), "861000000", app_id) for at in range(number)))
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for what another thread does; fail if it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        threading.Event().wait(0.005)

@@ -1,0 +1,218 @@
+"""Disks that fill up, turn read-only, lose the ledger: nothing is sent unrecorded, and it can be resumed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from itnio_nb import Client, Ledger, LedgerError, Run, Sandbox, make_plan, resume, submit_plan
+from itnio_nb.ledger.storage import RESERVE, network_kind, room
+from tests.support.factories import ROOT, many_orders, until
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+30 22 0:40 / /home rw - nfs4 server:/home rw
+31 30 0:41 / /home/me/local\\040disk rw - ext4 /dev/sdb1 rw
+32 22 0:42 / /mnt/share rw - cifs //server/share rw
+33 22 0:43 / /media/laptop rw - fuse.sshfs me@laptop: rw
+34 22 0:44 / /media/stick rw - fuseblk /dev/sdc1 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/srv", ""),
+        ("/home/me", "nfs4"),
+        ("/homework", ""),
+        ("/home/me/local disk/deep", ""),
+        ("/mnt/share/a", "cifs"),
+        ("/media/laptop", "fuse.sshfs"),
+        ("/media/stick", ""),
+    ],
+)
+def test_network_folders(folder: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the deepest mount that has the folder; a blank in its name is written in octal."""
+    (tmp_path / "mountinfo").write_text(MOUNTS)
+    monkeypatch.setattr("itnio_nb.ledger.storage._MOUNTS", tmp_path / "mountinfo")
+    assert network_kind(Path(folder)) == kind
+
+
+def test_a_system_that_does_not_tell_is_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No list of mounts: nothing is refused."""
+    monkeypatch.setattr("itnio_nb.ledger.storage._MOUNTS", tmp_path / "nothing")
+    assert network_kind(tmp_path) == ""
+
+
+def test_a_ledger_on_a_network_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the kind, and what to do."""
+    (tmp_path / "mountinfo").write_text("22 1 8:1 / / rw - nfs4 server:/ rw")
+    monkeypatch.setattr("itnio_nb.ledger.storage._MOUNTS", tmp_path / "mountinfo")
+    with pytest.raises(LedgerError, match=r"its folder is on a network, nfs4.*choose another with Ledger\(path\)"):
+        Ledger(tmp_path / "ledger.sqlite")
+
+
+def test_room_is_what_disk_and_quota_leave(tmp_path: Path) -> None:
+    """The smaller of the two."""
+    (tmp_path / "big").write_bytes(b"x" * 1000)
+    assert room(tmp_path / "none", tmp_path / "big") > 2**20
+    code = (
+        "import resource, sys; from pathlib import Path; from itnio_nb.disk import room\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "print(room(Path('none'), Path('big')))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout == "4000\n"
+
+
+def mounted(folder: Path, *command: str) -> Iterator[Path]:
+    """Mount something on a folder for a test; where that is not allowed, the test is skipped, except in CI."""
+    folder.mkdir()
+    done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        if os.environ.get("ITNIO_TEST_EVERYTHING"):
+            pytest.fail(f"cannot mount: {done.stderr}")
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    yield from mounted(tmp_path / "small", "mount", "-t", "tmpfs", "-o", "size=3m", "none")
+
+
+@pytest.fixture
+def failing_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, which can be made to fail."""
+    image = tmp_path / "image"
+    image.write_bytes(b"")
+    os.truncate(image, 16 * 2**20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    yield from mounted(tmp_path / "failing", "mount", "-o", "loop", str(image))
+
+
+def started(folder: Path, sandbox: Sandbox, client: Client, groups: int = 400) -> tuple[Ledger, Run]:
+    """A run that is under way, with its ledger on that disk."""
+    sandbox.latency = 0.02
+    ledger = Ledger(folder / "ledger.sqlite")
+    run = submit_plan(make_plan(many_orders(groups), client, ledger), client, ledger)
+    until(lambda: sandbox.served["sipAdd", "0"] >= 40)
+    return ledger, run
+
+
+def sent(sandbox: Sandbox) -> list[str]:
+    return [one.group for one in sandbox.log if one.call == "sipAdd"]
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up(small_disk: Path, sandbox: Sandbox, client: Client) -> None:
+    """It stops sending while there is room to record: every answer is in the ledger, the rest is not sent."""
+    ledger, run = started(small_disk, sandbox, client)
+    (small_disk / "fill").write_bytes(b"x" * (room(ledger.path) - RESERVE // 2))
+    with pytest.raises(LedgerError, match=r"its disk is full: \d+ KiB are left\): mend the file or its folder"):
+        run.wait(60)
+    assert run.summary.startswith("Stopped. ")
+    assert "It failed: The ledger" in run.summary
+    assert run.counts == {"created": len(sent(sandbox)), "planned": 400 - len(sent(sandbox))}
+    assert sorted(ledger.table["groupName"]) == sorted(sent(sandbox))
+    (small_disk / "fill").unlink()
+    assert resume(ledger, client).wait(60).counts == {"created": 400}
+    assert len(sent(sandbox)) == len(set(sent(sandbox))) == 400
+    ledger.close()
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_at_once(small_disk: Path, sandbox: Sandbox, client: Client) -> None:
+    """Not even what is under way can be recorded: it stays claimed, becomes unknown, is settled by looking."""
+    ledger, run = started(small_disk, sandbox, client)
+    with (small_disk / "fill").open("wb", buffering=0) as fill, suppress(OSError):
+        while fill.write(b"x" * 4096):
+            pass
+    with pytest.raises(LedgerError):
+        run.wait(60)
+    (small_disk / "fill").unlink()
+    states = ledger.table.set_index("groupName")["state"]
+    assert set(sent(sandbox)) <= set(states.index)
+    assert set(states) <= {"created", "unknown"}
+    assert resume(ledger, client).wait(60).counts == {"created": 400}
+    assert sandbox.served["sipAdd", "0"] == 400
+    ledger.close()
+
+
+@pytest.mark.slow
+def test_a_disk_that_turns_read_only(failing_disk: Path, sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
+    """The run stops; what is on the disk is still the truth, on whatever disk it is copied to."""
+    ledger, run = started(failing_disk, sandbox, client)
+    subprocess.run(["mount", "-o", "remount,abort", str(failing_disk)], check=True)
+    with pytest.raises(LedgerError, match=r"mend the file or its folder, or choose another"):
+        run.wait(60)
+    assert len(sent(sandbox)) < 400
+    ledger.close()
+    for name in ("ledger.sqlite", "ledger.sqlite-wal"):
+        (tmp_path / name).write_bytes((failing_disk / name).read_bytes())
+    with Ledger(tmp_path / "ledger.sqlite") as rescued:
+        assert set(sent(sandbox)) <= set(rescued.table["groupName"])
+        assert resume(rescued, client).wait(60).counts == {"created": 400}
+    assert sandbox.served["sipAdd", "0"] == 400
+
+
+@pytest.mark.slow
+def test_a_ledger_that_is_deleted_under_a_run(tmp_path: Path, sandbox: Sandbox, client: Client) -> None:
+    """It is noticed at the next claim, before anything more is sent."""
+    ledger, run = started(tmp_path, sandbox, client)
+    ledger.path.rename(tmp_path / "moved")
+    for tail in ("-wal", "-shm"):
+        ledger.path.with_name(ledger.path.name + tail).rename(tmp_path / f"moved{tail}")
+    before = len(sent(sandbox))
+    with pytest.raises(LedgerError, match="the file was deleted or replaced"):
+        run.wait(60)
+    assert len(sent(sandbox)) <= before + 3 * 8  # what had been claimed by then
+    ledger.close()
+    with Ledger(tmp_path / "moved") as found:
+        assert set(sent(sandbox)) <= set(found.table["groupName"])
+        assert resume(found, client).wait(60).counts == {"created": 400}
+    assert sandbox.served["sipAdd", "0"] == 400
+
+
+QUOTA = """
+import resource, sys
+from tests.support.factories import many_orders
+from itnio_nb import Account, Client, Ledger, LedgerError, make_plan, submit_plan
+key, secret, url, limit = sys.argv[1:]
+client, ledger = Client(Account(key, secret, url)), Ledger("ledger.sqlite")
+plan = make_plan(many_orders(3000, 1), client, ledger)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+try:
+    print(submit_plan(plan, client, ledger).wait().summary)
+except LedgerError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [1_300_000, 4_000_000])
+def test_a_quota(limit: int, sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
+    """`ulimit -f`: SQLite's log is emptied when that helps; in the end it stops, and all that was sent is recorded."""
+    account = sandbox.account
+    command = [sys.executable, "-c", QUOTA, account.api_key, account.api_secret.reveal(), account.base_url, str(limit)]
+    path = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | path, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Traceback" not in done.stdout
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        assert sorted(sent(sandbox)) == sorted(ledger.table["groupName"])
+        assert len(sent(sandbox)) == len(set(sent(sandbox)))
+        if "full" in done.stdout:
+            assert "its disk is full" in done.stdout
+            assert len(sent(sandbox)) < 3000
+            assert resume(ledger, client).wait(120).counts == {"created": 3000}
+    assert sandbox.served["sipAdd", "0"] == 3000

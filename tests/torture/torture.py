@@ -1,0 +1,232 @@
+"""The torture test: runs that are killed at random, on a server that fails at random, until all is done.
+
+    python -m tests.torture.torture --kills 200 --faults 2000 --of-each 50
+    python -m tests.torture.torture --seed 4711 --rounds 1          # that round again
+
+Each round has a sandbox in this process under seeded faults of every kind, and submitters in processes of their own,
+one to three at once, over one ledger. They are killed with SIGKILL when so many more requests have come in as chance
+says, and started again, until nothing is left to send or to settle. Then ledger, history, result files, the server's
+log and its books are compared, group by group.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import pandas as pd
+
+from itnio_nb import Account, Client, Ledger, Run, Sandbox, make_plan, read_orders, resume, submit_plan
+from itnio_nb.runs import reconcile as reconciling
+from itnio_nb.sandbox.faults import KINDS, Faults
+
+GROUPS = 300
+CHANCE = 0.35  # of a fault, for each request
+# The result file that has the orders of a state.
+FILES = {"created": "created", "partial": "refused", "exists": "existed", "refused": "refused"}
+
+
+@dataclass
+class Figures:
+    """What a torture has done, and what it has found."""
+
+    kills: int = 0
+    groups: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    in_doubt: int = 0  # groups whose sender was killed, and what became of them not recorded
+    created_twice: int = 0
+    sent_after_success: int = 0
+    lost: int = 0  # groups that are nowhere, or in no final state
+    mismatches: list[str] = field(default_factory=list)
+
+    def add(self, other: Figures) -> None:
+        """Add the figures of another round."""
+        for name in ("kills", "groups", "in_doubt", "created_twice", "sent_after_success", "lost"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.faults += other.faults
+        self.mismatches += other.mismatches
+
+    @property
+    def bad(self) -> int:
+        """How much of it must not be."""
+        return self.created_twice + self.sent_after_success + self.lost + len(self.mismatches)
+
+
+def orders_of(chance: random.Random, groups: int) -> pd.DataFrame:
+    """Orders of different sizes, in two applications; some are split."""
+    rows: list[tuple[str, ...]] = []
+    made = 0
+    while made < groups:
+        quantity = chance.choice([1, 1, 1, 1, 2, 2, 3, 4, 5, 5, 70])
+        app_id = chance.choice(["4luaKsL2", "second-app"])
+        rows.append((f"group-{len(rows)}", f"phone-{len(rows)}", str(quantity), "861000000", app_id))
+        made += -(-quantity // 50)
+    columns = ["groupName", "phoneName", "quantity", "displayNum", "appId"]
+    return pd.DataFrame(rows, columns=columns, dtype=object)
+
+
+def submit(key: str, secret: str, url: str, folder: str, workers: int) -> None:
+    """What an operator does again and again: go on with what there is, or begin."""
+    os.environ["ITNIO_PROGRESS"] = "off"
+    reconciling.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
+    with Client(Account(key, secret, url), timeout=(1, 0.3)) as client, Ledger(Path(folder, "ledger.sqlite")) as ledger:
+        run = resume(ledger, client, workers=workers)
+        if not len(run.table):
+            plan = make_plan(read_orders(Path(folder, "orders.csv")))
+            run = submit_plan(plan, client, ledger, workers=workers)
+        run.wait()
+
+
+def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path) -> int:
+    """Start one to three submitters and kill each after some requests, unless it ends before; return the kills."""
+    account = sandbox.account
+    server = multiprocessing.get_context("forkserver")
+    arguments = (account.api_key, account.api_secret.reveal(), account.base_url, str(folder))
+    processes: list[ForkServerProcess] = [
+        server.Process(target=submit, args=(*arguments, chance.choice([1, 4, 8])))
+        for _ in range(chance.choice([1, 1, 2, 3]))
+    ]
+    kills, begun = 0, len(sandbox.log)
+    for process in processes:
+        process.start()
+    for process in processes:
+        begun += chance.randrange(1, 60)
+        while process.is_alive() and len(sandbox.log) < begun:
+            process.join(0.002)
+        process.join(chance.random() * 0.03)  # anywhere between two requests
+        if process.is_alive():
+            process.kill()
+            kills += 1
+        process.join()
+        if process.exitcode not in (0, -9):
+            raise RuntimeError(f"a submitter ended with {process.exitcode}")
+    return kills
+
+
+def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
+    """One round: kill and start again until all is done, then compare all books."""
+    chance = random.Random(seed)
+    figures = Figures()
+    orders = orders_of(chance, groups)
+    orders.to_csv(folder / "orders.csv", index=False)
+    with Sandbox(faults=Faults.parse(f"all={CHANCE}", seed), stall=5) as sandbox:
+        lives = 0
+        while not is_done(folder / "ledger.sqlite"):
+            lives += 1
+            if lives > 50 + groups:
+                raise RuntimeError(f"not done after {lives} lives")
+            figures.kills += live_and_die(chance, sandbox, folder)
+        sandbox.faults = None
+        with Client(sandbox.account) as client, Ledger(folder / "ledger.sqlite") as ledger:
+            plan = make_plan(read_orders(folder / "orders.csv"), client, ledger)
+            compare(figures, plan.table, ledger, sandbox)
+            before = len([one for one in sandbox.log if one.call == "sipAdd"])
+            compare_files(figures, last_run(ledger, client), folder)
+            if len([one for one in sandbox.log if one.call == "sipAdd"]) != before:
+                figures.mismatches.append("something was sent after all was done")
+        figures.faults = Counter(one.fault for one in sandbox.log if one.fault)
+    return figures
+
+
+def is_done(path: Path) -> bool:
+    """Whether the ledger has a run, and nothing of it is left to send or to settle."""
+    with Ledger(path) as ledger:
+        return len(ledger.runs) > 0 and bool(ledger.runs["finished"].ne("").all())
+
+
+def last_run(ledger: Ledger, client: Client) -> Run:
+    """Return the run that was tortured: finished, it sends nothing."""
+    return Run(int(ledger.runs.index[-1]) + 1, client, ledger).wait()
+
+
+def compare(figures: Figures, planned: pd.DataFrame, ledger: Ledger, sandbox: Sandbox) -> None:
+    """Compare the ledger and its history with the server's log and books, group by group."""
+    known = ledger.table.set_index(["appId", "groupName"])
+    history = ledger.history
+    phones = sandbox.phones.groupby(["appId", "groupName"])
+    there = {key: (len(part), set(part["displayNum"])) for key, part in phones}
+    made = Counter((one.app_id, one.group) for one in sandbox.log if one.call == "sipAdd" and one.status == "0")
+    sent = {(one.app_id, one.group): one.at for one in sandbox.log if one.call == "sipAdd"}  # the last
+    created = history[history["state"] == "created"].groupby(["appId", "groupName"])["at"].agg(["first", "size"])
+    figures.groups = len(planned)
+    figures.in_doubt = int(history["reason"].str.startswith("what became of it was not recorded").sum())
+    figures.created_twice = sum(number > 1 for number in made.values())
+    for group, app_id, quantity in zip(planned["groupName"], planned["appId"], planned["quantity"], strict=True):
+        key = app_id, group
+        state = known["state"].get(key, "nowhere")
+        number, displayed = there.get(key, (0, set()))
+        figures.lost += state not in FILES
+        right = {"created": number == quantity and displayed == {"861000000"}, "partial": 0 < number < quantity}
+        if not right.get(state, number == 0):
+            figures.mismatches.append(f"{key}: {state}, {number} of {quantity} phones")
+        if key in created.index:
+            first = datetime.fromisoformat(created.loc[key, "first"]).timestamp()
+            figures.sent_after_success += sent[key] > first + 0.001  # the ledger has milliseconds
+            if created.loc[key, "size"] != 1:
+                figures.mismatches.append(f"{key}: {created.loc[key, 'size']} receipts of its creation")
+    if set(there) - set(zip(planned["appId"], planned["groupName"], strict=True)):
+        figures.mismatches.append("the server has groups that nobody asked for")
+
+
+def compare_files(figures: Figures, run: Run, folder: Path) -> None:
+    """Compare the result files with the run's table: every order once, in the file of its worst group."""
+    worst = ["partial", "refused", "created", "exists"]
+    by_row = run.table.groupby("row")["state"].agg(lambda states: min(states, key=worst.index)).to_dict()
+    filed = [
+        (int(row), kind)
+        for kind, path in run.write_results(folder / "results").items()
+        for row in pd.read_csv(path, dtype=str)["itnio_row"]
+    ]
+    if sorted(filed) != sorted((row, FILES[state]) for row, state in by_row.items()):
+        figures.mismatches.append("the result files differ from the run's table")
+
+
+def main() -> None:
+    """Torture until there were so many kills and faults; print the figures."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--faults", type=int, default=0)
+    parser.add_argument("--of-each", type=int, default=0, help="faults of each kind")
+    parser.add_argument("--rounds", type=int, default=1, help="at least")
+    parser.add_argument("--groups", type=int, default=GROUPS)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    asked = parser.parse_args()
+    total, rounds, begun = Figures(), 0, time.monotonic()
+    while (
+        rounds < asked.rounds
+        or total.kills < asked.kills
+        or total.faults.total() < asked.faults
+        or min(total.faults[kind] for kind in KINDS) < asked.of_each
+    ):
+        seed = asked.seed + rounds
+        with tempfile.TemporaryDirectory() as folder:
+            found = torture(seed, Path(folder), asked.groups)
+        total.add(found)
+        rounds += 1
+        wrong = f", {found.bad} WRONG: {found.mismatches[:5]}" if found.bad else ""
+        print(
+            f"seed {seed}: {found.kills} kills, {found.faults.total()} faults, {found.groups} groups{wrong}", flush=True
+        )
+    print(f"\n{rounds} rounds from seed {asked.seed}, {time.monotonic() - begun:.0f} s")
+    print(f"kills: {total.kills}   faults: {total.faults.total()}   groups: {total.groups}")
+    print("faults by kind: " + ", ".join(f"{kind} {total.faults[kind]}" for kind in KINDS))
+    print(f"groups left in doubt by a kill and settled by looking: {total.in_doubt}")
+    print(f"created twice: {total.created_twice}   sent again after success: {total.sent_after_success}")
+    print(f"lost: {total.lost}   mismatches: {len(total.mismatches)}")
+    sys.exit(1 if total.bad else 0)
+
+
+multiprocessing.set_forkserver_preload(["torture"])
+
+if __name__ == "__main__":
+    main()

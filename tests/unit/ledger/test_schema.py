@@ -1,0 +1,105 @@
+"""The ledger's file: made once, with a version; transactions that write take the lock first."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from itnio_nb import Client, Ledger, LedgerError, Sandbox, resume
+from itnio_nb.ledger import schema
+from itnio_nb.ledger.schema import SCHEMA, metadata, open_engine, open_schema
+from tests.support.factories import DATA, group
+
+
+def test_a_new_file_gets_every_table_and_the_version(tmp_path: Path) -> None:
+    """Opening it again changes nothing."""
+    path = tmp_path / "ledger.sqlite"
+    engine = open_engine(path)
+    for _ in range(2):
+        with engine.begin() as connection:
+            open_schema(connection, path)
+    engine.dispose()
+    other = sqlite3.connect(path)
+    tables = {name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert tables == set(metadata.tables)
+    assert other.execute("SELECT schema FROM itnio_ledger").fetchall() == [(SCHEMA,)]
+    other.close()
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """A ledger as the first version left it: six groups, one of them being sent when it was killed, one never sent."""
+    path = tmp_path / "ledger-v1.sqlite"
+    shutil.copyfile(DATA / "ledger-v1.sqlite", path)
+    return path
+
+
+def test_a_ledger_of_the_first_version_is_taken_over(earlier: Path) -> None:
+    """Every receipt is kept; what was being sent is not known; a second opening changes nothing."""
+    for _ in range(2):
+        with Ledger(earlier) as ledger:
+            assert ledger.table["state"].tolist() == ["created", "refused", "exists", "unknown", "unknown"]
+            assert ledger.table["reason"].iloc[4].startswith("what became of it was not recorded")
+            assert len(ledger.history) == 10
+            assert ledger.runs[["groups", "finished"]].to_numpy().tolist() == [[6, ""]]
+    with closing(sqlite3.connect(earlier)) as other:
+        assert other.execute("SELECT schema FROM itnio_ledger").fetchall() == [(SCHEMA,)]
+        assert other.execute("SELECT count(*) FROM claims").fetchall() == [(0,)]
+
+
+def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, client: Client) -> None:
+    """What it left is settled and sent; a colleague's ledger needs nothing but to be opened."""
+    with closing(sqlite3.connect(earlier)) as other, other:
+        other.execute("UPDATE accounts SET base_url = ?, api_key = ?", (sandbox.base_url, sandbox.account.api_key))
+    client.create_phones(group("group-3", "phone-3", 3))  # the answer that was lost
+    with Ledger(earlier) as ledger:
+        run = resume(ledger, client).wait()
+        assert run.table["state"].tolist() == ["created", "refused", "exists", "created", "created", "created"]
+    assert [one.group for one in sandbox.log if one.call == "sipAdd"] == ["group-3", "group-5", "group-4"]
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transaction: the older version still opens it."""
+
+    def broken(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("DROP TABLE receipts")
+        raise sa.exc.OperationalError("", {}, Exception("disk full"))
+
+    monkeypatch.setitem(schema._MIGRATIONS, 1, broken)
+    with pytest.raises(LedgerError, match="disk full"):
+        Ledger(earlier)
+    with closing(sqlite3.connect(earlier)) as other:
+        assert other.execute("SELECT schema, (SELECT count(*) FROM receipts) FROM itnio_ledger").fetchall() == [(1, 9)]
+
+
+def test_a_writing_transaction_locks_before_it_reads(tmp_path: Path) -> None:
+    """A second writer waits; a reader does not."""
+    engine = open_engine(tmp_path / "ledger.sqlite")
+    with engine.execution_options(itnio_write=True).begin() as writer:
+        writer.exec_driver_sql("CREATE TABLE t (a)")
+        other = sqlite3.connect(tmp_path / "ledger.sqlite", timeout=0)
+        assert other.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+    engine.dispose()
+
+
+def test_receipts_need_their_run_and_group(tmp_path: Path) -> None:
+    """Foreign keys are checked."""
+    engine = open_engine(tmp_path / "ledger.sqlite")
+    with engine.begin() as connection:
+        open_schema(connection, tmp_path)
+        row = dict.fromkeys(("state", "status", "reason", "advice", "at"), "") | {
+            "group_id": 1,
+            "run_id": 1,
+            "position": 0,
+        }
+        with pytest.raises(sa.exc.IntegrityError):
+            connection.execute(metadata.tables["receipts"].insert().values(**row))
+    engine.dispose()

@@ -1,0 +1,78 @@
+"""Findings for the colleague who made the file: the own cells, coloured and commented, and readable again."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from itnio_nb import InputError, check_orders, read_orders, write_findings
+from tests.support.factories import orders_frame
+
+MESS = (
+    b"Phones for the new year;;;;;\n\nSite;Group Name;phoneName;quantity;displayNum;appId\n"
+    b"Hall 2; sales;desk;30;+86 10 8500;x\n=1+1;abc;line;many;8.61E+09;x\n;fine1;fine1;1;8610000;x\n"
+)
+
+
+def written(data: bytes, path: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    orders = read_orders(data)
+    findings = check_orders(orders)
+    assert write_findings(orders, findings, path) == path
+    with zipfile.ZipFile(path) as parts:
+        return orders, findings, {name: parts.read(name).decode() for name in parts.namelist()}
+
+
+def test_every_cell_stands_where_it_stood(tmp_path: Path) -> None:
+    """Same rows, headers and columns; repaired cells as they were; read again it says the very same."""
+    orders, findings, _ = written(MESS, tmp_path / "mend.xlsx")
+    again = read_orders(tmp_path / "mend.xlsx")
+    assert again.index.tolist() == orders.index.tolist() == [4, 5, 6]
+    assert again.attrs["itnio"].headers == orders.attrs["itnio"].headers
+    pd.testing.assert_frame_equal(again, orders)
+    pd.testing.assert_frame_equal(check_orders(again), findings)
+
+
+def test_each_finding_is_a_colour_and_a_comment(tmp_path: Path) -> None:
+    """What it is, how bad, what to do; nothing is a formula or a link."""
+    _, findings, parts = written(MESS, tmp_path / "mend.xlsx")
+    comments = parts["xl/comments1.xml"]
+    places = re.findall(r'<comment ref="([A-Z]+\d+)"', comments)
+    assert places == ["B4", "E4", "B5", "D5", "E5"]
+    assert "error: keeps 3 of its 10 digits." in comments
+    assert "repaired: had blanks around it. Nothing to do: read as sales." in comments
+    assert set(findings["severity"]) == {"error", "repaired"}
+    sheet = parts["xl/worksheets/sheet1.xml"]
+    assert "<f>" not in sheet
+    assert "hyperlink" not in sheet
+    for colour in ("F8B4B4", "C6E0B4"):
+        assert colour in parts["xl/styles.xml"]
+
+
+def test_only_such_a_file_is_replaced(tmp_path: Path) -> None:
+    """Not the original, nor anything else; the same again is."""
+    orders = read_orders(MESS)
+    for name in ("orders.csv", "notes.xlsx"):
+        (tmp_path / name).write_bytes(b"mine")
+        with pytest.raises(InputError, match="exists and holds something else"):
+            write_findings(orders, check_orders(orders), tmp_path / name)
+        assert (tmp_path / name).read_bytes() == b"mine"
+    for _ in range(2):
+        write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx")
+    assert write_findings(orders, check_orders(orders), tmp_path / "new" / "mend.xlsx").exists()
+    with pytest.raises(InputError, match="choose another path"):
+        write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx" / "no-folder.xlsx")
+    with pytest.raises(InputError, match=r"those of check_orders"):
+        write_findings(orders, orders, tmp_path / "mend.xlsx")
+
+
+def test_odd_cells_are_written(tmp_path: Path) -> None:
+    """Control characters, half a surrogate pair, very long texts, names that look like formulas; no orders at all."""
+    frame = orders_frame(("=1+1", "a\x00b\ud800", "x" * 40000, "'861000000"), ("https://a.b", "desk"))
+    for rows in (frame, frame[:0]):
+        orders = read_orders(rows)
+        write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx")
+        assert len(read_orders(tmp_path / "mend.xlsx")) == len(rows)

@@ -1,0 +1,236 @@
+"""The page of a record: what the notebook shows, no code, nothing that runs or is fetched."""
+
+from __future__ import annotations
+
+import base64
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from nbformat import from_dict
+
+from itnio_nb.runbooks.page import write_page
+from itnio_nb.runs.results import show_html
+from tests.support.hostile import NAMES
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n and more").decode()
+RUNNABLE = {"script", "iframe", "object", "embed", "applet", "form", "input", "button", "base", "link", "frame", "svg"}
+FETCHING = {"src", "srcset", "poster", "data", "background", "action", "formaction"}
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it: its tags with their attributes, and its text."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.source, self.text, self._inside = source, "", [""]
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._inside:
+            while self._inside.pop() != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        if self._inside[-1] != "style":
+            self.text += data
+
+    def named(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def is_harmless(self) -> bool:
+        """Whether nothing in it runs and nothing is fetched, whoever opens it."""
+        for tag, attributes in self.tags:
+            handlers = [name for name in attributes if name.startswith("on")]
+            fetched = [text for name, text in attributes.items() if name in FETCHING and not text.startswith("data:")]
+            told = [text for text in attributes.values() if text.strip().lower().startswith("javascript:")]
+            refreshed = tag == "meta" and attributes.get("http-equiv", "").lower() == "refresh"
+            if tag in RUNNABLE or handlers or fetched or told or refreshed or "url(" in attributes.get("style", ""):
+                return False
+        return len(self.named("style")) == 1
+
+
+def output(kind: str, content: object, **more: str) -> dict[str, Any]:
+    return {"output_type": "display_data", "metadata": {}, "data": {kind: content, **more}}
+
+
+def code(*outputs: dict[str, Any], source: str = "the_code()", tags: tuple[str, ...] = ()) -> dict[str, Any]:
+    metadata = {"tags": list(tags)}
+    return {"cell_type": "code", "execution_count": 7, "metadata": metadata, "source": source, "outputs": list(outputs)}
+
+
+def text(source: str, kind: str = "markdown") -> dict[str, Any]:
+    return {"cell_type": kind, "metadata": {}, "source": source}
+
+
+def page(*cells: dict[str, Any], title: str = "a record") -> Page:
+    """The page of a notebook with these cells."""
+    made = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": list(cells)}
+    write_page(from_dict(made), title, Path("page.html"))  # type: ignore[no-untyped-call] # nbformat
+    return Page(Path("page.html").read_text(encoding="utf-8"))
+
+
+def test_it_shows_outputs_and_no_code() -> None:
+    """What was printed, what cells show, what failed; neither code nor the numbers of cells."""
+    stream = {"output_type": "stream", "name": "stdout", "text": "printed 1 < 2\n"}
+    error = {"output_type": "error", "ename": "E", "evalue": "failed", "traceback": ["\x1b[31mit failed\x1b[0m"]}
+    made = page(text("A text — with ü"), code(stream, output("text/plain", "shown"), error, source="the_code = 1"))
+    for words in ("A text — with ü", "printed 1 < 2", "shown", "it failed"):
+        assert words in made.text
+    for words in ("the_code", "[7]", "In\xa0[", "Out[", "\x1b"):
+        assert words not in made.source
+    assert made.is_harmless()
+
+
+def test_texts_keep_their_shape() -> None:
+    """Headings, paragraphs, lists, emphasis; no tag is shown as text."""
+    made = page(text("# Heading\n\nSome **bold** words.\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |"))
+    tags = {tag for tag, _ in made.tags}
+    assert {"h1", "p", "strong", "ul", "li", "table", "th", "td"} <= tags
+    assert "<" not in made.text
+
+
+def test_tables_keep_their_shape() -> None:
+    """As the package shows them, and as pandas does: heads, rows, cells, in order."""
+    frame = pd.DataFrame({"groupName": ["sales", "a<b"], "phones": [3, 50]})
+    for html in (show_html("Done.", frame), frame.to_html(notebook=True)):
+        made = page(code(output("text/html", html, **{"text/plain": "plain"})))
+        tags = [tag for tag, _ in made.tags]
+        assert (tags.count("tr"), tags.count("td")) in ((3, 4), (3, 6))
+        assert {"thead", "th", "tbody"} <= set(tags)
+        words = made.text.split()
+        assert words.index("groupName") < words.index("sales") < words.index("a<b")
+        assert "</" not in made.text
+        assert "vertical-align" not in made.text
+
+
+def test_pictures_are_in_the_page() -> None:
+    """Charts, as PNG: the file is enough."""
+    made = page(code(output("image/png", PNG, **{"text/plain": "<Figure>"})))
+    assert [picture["src"] for picture in made.named("img")] == [f"data:image/png;base64,{PNG}"]
+    assert "<Figure>" not in made.text
+    assert made.is_harmless()
+
+
+@pytest.mark.parametrize("tag", ["parameters", "injected-parameters"])
+def test_the_cell_of_parameters_is_hidden(tag: str) -> None:
+    """With whatever it shows: the heading tells what was given."""
+    shown = output("text/plain", "of parameters")
+    assert "of parameters" not in page(code(shown, tags=(tag,))).source
+    assert "of parameters" in page(code(shown, tags=("other",))).source
+
+
+def test_the_title_is_text() -> None:
+    """It is the name of a folder, from the name of a file."""
+    made = page(title="</title><script>x</script>{body}&")
+    assert "<title>&lt;/title&gt;&lt;script&gt;x&lt;/script&gt;{body}&amp;</title>" in made.source
+    assert made.is_harmless()
+
+
+def test_braces_are_text() -> None:
+    """Names of groups may hold what a template would fill in."""
+    assert "{title} {0} {{ x }} {% y %}" in page(code(output("text/plain", "{title} {0} {{ x }} {% y %}"))).text
+
+
+def test_a_policy_forbids_what_slipped_through() -> None:
+    """Before anything else that could be fetched: no script, no connection, pictures from the page alone."""
+    made = page()
+    policies = [meta["content"] for meta in made.named("meta") if "http-equiv" in meta]
+    assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+    assert made.source.index("Content-Security-Policy") < made.source.index("<style")
+    assert "charset" in made.named("meta")[0]
+
+
+def test_it_names_no_address_of_its_own() -> None:
+    """It opens offline: nothing of it is anywhere else."""
+    made = page(
+        text("Text"), code(output("text/html", "<b>x</b>"), output("image/png", PNG), output("text/latex", "$x$"))
+    )
+    assert "http:" not in made.source
+    assert "https:" not in made.source
+    assert "//" not in made.source.replace(f"base64,{PNG}", "")
+
+
+MARKUP = [
+    "<script>alert(1)</script>",
+    "<SCRIPT src=//evil.example/x.js></SCRIPT>",
+    "<scr<script>ipt>alert(1)</scr</script>ipt>",
+    "<img src=x onerror=alert(1)>",
+    "<img src='https://evil.example/pixel.png'>",
+    "<b onclick=alert(1)>b</b>",
+    "<a href='javascript:alert(1)'>a</a>",
+    "<a href='JaVa&#10;Script:alert(1)'>a</a>",
+    "<a href='data:text/html,<script>alert(1)</script>'>a</a>",
+    "<svg onload=alert(1)><script>alert(2)</script></svg>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)></style></mglyph></table></mtext></math>",
+    "<iframe srcdoc='<script>alert(1)</script>' src='https://evil.example'></iframe>",
+    "<object data='https://evil.example'></object><embed src='https://evil.example'>",
+    "<form action='https://evil.example'><input name=x><button>send</button></form>",
+    "<meta http-equiv='refresh' content='0;url=https://evil.example'>",
+    "<base href='https://evil.example'><link rel=stylesheet href='https://evil.example/x.css'>",
+    "<style>@import url(https://evil.example/x.css);</style>",
+    "<p style='background:url(https://evil.example/x.png)'>p</p>",
+    "<!--><img src=x onerror=alert(1)>-->",
+    "</pre></div></body><script>alert(1)</script>",
+]
+
+
+def hostile_page(*markups: str) -> Page:
+    """A page of such texts wherever one can stand: in a text cell, in each kind of output, in an error."""
+    kinds = ("text/html", "text/markdown", "text/plain", "text/latex", "image/svg+xml", "application/javascript")
+    cells = []
+    for markup in markups:
+        stream = {"output_type": "stream", "name": "stderr", "text": markup}
+        error = {"output_type": "error", "ename": markup, "evalue": markup, "traceback": [markup]}
+        shown = [output(kind, markup) for kind in kinds]
+        cells += [text(markup), text(f"x {markup}"), text(f"[a]({markup})"), text(markup, "raw")]
+        cells += [code(*shown, stream, error, output("image/png", f'{PNG}">{markup}'))]
+    return page(*cells, title=markups[0])
+
+
+@pytest.mark.parametrize("markup", MARKUP)
+def test_hostile_markup_does_not_run(markup: str) -> None:
+    """Nor does it fetch anything."""
+    made = hostile_page(markup)
+    assert made.is_harmless(), made.tags
+
+
+def test_hostile_names_do_not_run() -> None:
+    """Texts that fit into a name; and the check itself finds them where they are not sanitised."""
+    made = hostile_page(*NAMES)
+    assert made.is_harmless(), made.tags
+    assert not Page(made.source.replace("&lt;", "<").replace("&gt;", ">")).is_harmless()
+
+
+def test_links_of_markdown_lead_where_they_say() -> None:
+    """To pages, and never into code or pictures elsewhere."""
+    made = page(
+        text("[good](https://www.itniotech.com) [bad](javascript:alert(1)) ![pixel](https://evil.example/p.png)")
+    )
+    assert [link["href"] for link in made.named("a") if link.get("href")] == ["https://www.itniotech.com"]
+    assert made.is_harmless()
+
+
+def test_scripts_of_outputs_are_left_out() -> None:
+    """Widgets and JavaScript: their text takes their place, if they have one."""
+    widget = output("application/vnd.jupyter.widget-view+json", {"model_id": "abc"}, **{"text/plain": "a widget"})
+    made = page(code(output("application/javascript", "alert(1)"), widget))
+    assert "alert" not in made.source
+    assert "abc" not in made.source
+    assert "a widget" in made.text
+
+
+def test_the_notebook_stays_as_it_is() -> None:
+    """The page is another view of it: the record has both."""
+    made = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [code(output("text/html", MARKUP[0]))]}
+    notebook = from_dict(made)  # type: ignore[no-untyped-call] # nbformat
+    write_page(notebook, "a record", Path("page.html"))
+    assert notebook == made

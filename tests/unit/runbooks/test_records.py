@@ -1,0 +1,447 @@
+"""Records: private while they are made, searched for what must not be in them, published only when it is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from html import escape
+from pathlib import Path
+from stat import S_IMODE
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from itnio_nb import Account, Client, InputError, Sandbox, sign
+from itnio_nb.api.models import now
+from itnio_nb.runbooks.records import Needles, PrivateFolder, left_behind, publish, search_record
+from tests.support.factories import APP, group
+
+KEY, SECRET = "canaryky", "c4n4ry-S3cret"
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    return tmp_path / "records"
+
+
+def mode(path: Path) -> int:
+    return S_IMODE(path.stat().st_mode)
+
+
+def output(**data: Any) -> dict[str, Any]:
+    bundle = {name.replace("_", "/"): text for name, text in data.items()}
+    return {"output_type": "display_data", "metadata": {}, "data": bundle}
+
+
+def cell(source: str | list[str] = "1", *outputs: dict[str, Any]) -> dict[str, Any]:
+    return {"cell_type": "code", "execution_count": 1, "metadata": {}, "source": source, "outputs": list(outputs)}
+
+
+def write(folder: Path, *cells: dict[str, Any], ascii_only: bool = False, **metadata: Any) -> Path:
+    """Write a notebook into a folder, after a first cell that is clean."""
+    content = {"nbformat": 4, "nbformat_minor": 4, "metadata": metadata, "cells": [cell("first"), *cells]}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "runbook.ipynb"
+    path.write_text(json.dumps(content, ensure_ascii=ascii_only, indent=1), encoding="utf-8")
+    return path
+
+
+def needles_for(secret: str, *, key: str = KEY) -> Callable[[bytes], str]:
+    """What finds the secret and the signatures of an account; no application, so nobody is asked."""
+    with Client(Account(key, secret, "http://127.0.0.1:9/voice")) as client:
+        return Needles(client, now()).find()
+
+
+def found_in(folder: Path, secret: str, *cells: dict[str, Any]) -> str:
+    write(folder, *cells)
+    return search_record(folder, needles_for(secret))
+
+
+# Folders
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o000, 0o077])
+def test_a_folder_is_private_until_it_is_published(mask: int, records: Path, client: Client) -> None:
+    """0700 while it is made, 0755 where people find it, whatever the umask."""
+    before = os.umask(mask)
+    try:
+        private = PrivateFolder(records, "runbook")
+        assert mode(private.path) == 0o700
+        assert private.path.parent == records
+        write(private.path, cell())
+        private.release()
+        place, problem = publish(private.path, records, private.name, Needles(client, now()))
+    finally:
+        os.umask(before)
+    assert (place, problem) == (records / private.name, "")
+    assert place is not None
+    assert mode(place) == 0o755
+    assert sorted(path.name for path in records.rglob("*")) == [private.name, "runbook.ipynb"]
+
+
+def test_a_folder_is_named_after_the_time_and_the_notebook(records: Path) -> None:
+    """The private one begins with a dot: a listing does not show it."""
+    private = PrivateFolder(records, "runbook")
+    assert private.name.endswith("Z-runbook")
+    assert private.name.startswith(f"{now():%Y%m%dT}")
+    assert private.path.name == f".private-{private.name}"
+    private.release()
+
+
+def test_two_at_once_get_two_names(records: Path) -> None:
+    """Many in the same second too, and none that is published already."""
+    with ThreadPoolExecutor(8) as crew:
+        folders = list(crew.map(lambda _: PrivateFolder(records, "runbook"), range(8)))
+    assert len({private.name for private in folders}) == 8
+    assert len(list(records.iterdir())) == 8
+    for private in folders:
+        private.release()
+
+
+def test_a_name_that_is_published_is_not_taken_again(
+    records: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the same second: the second has a number behind."""
+    moment = now()
+    monkeypatch.setattr("itnio_nb.runbooks.records.now", lambda: moment)
+    first = PrivateFolder(records, "runbook")
+    first.release()
+    assert publish(first.path, records, first.name, Needles(client, moment))[0] is not None
+    second = PrivateFolder(records, "runbook")
+    second.release()
+    assert second.name == f"{first.name}-2"
+
+
+def test_records_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
+    """Before anything is executed."""
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"No record can be made in .*: choose another --records"):
+        PrivateFolder(tmp_path / "file", "runbook")
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from itnio_nb.runbooks.records import PrivateFolder
+private = PrivateFolder(Path(sys.argv[1]), "held")
+print(private.path, flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def held_elsewhere(records: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A private folder that another process is at work in."""
+    command = [sys.executable, "-c", HOLD, str(records)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process, Path(process.stdout.readline().strip())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_only_what_nobody_holds_was_left_behind(records: Path) -> None:
+    """Not one that another process is at work in; once that was killed, that too."""
+    released = PrivateFolder(records, "released")
+    released.release()
+    ours = PrivateFolder(records, "ours")
+    (records / "published").mkdir()
+    with held_elsewhere(records) as (process, held):
+        assert list(left_behind(records)) == [(released.name, released.path)]
+        process.kill()
+        process.wait()
+        found = {path for _, path in left_behind(records)}
+        assert found == {released.path, held}
+        assert {path.name for path in held.iterdir()} == set()
+    ours.release()
+
+
+def test_nothing_was_left_behind_where_nothing_is(records: Path) -> None:
+    """No folder yet, an empty one, or a file of such a name."""
+    assert list(left_behind(records)) == []
+    records.mkdir()
+    (records / ".private-file").touch()
+    assert list(left_behind(records)) == []
+
+
+def test_what_is_taken_up_is_held(records: Path) -> None:
+    """Of two runs that begin together, one searches and moves it."""
+    PrivateFolder(records, "killed").release()
+    assert [list(left_behind(records)) for _ in left_behind(records)] == [[]]
+
+
+# The secret
+
+
+SECRETS = [SECRET, 'qu"ote', "it's", "back\\slash", "ümlaut€", "a b+c/d?e=f&g", "100%", 'all "\\é& <of> it']
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("secret", SECRETS)
+def test_the_secret_is_found_in_a_cell(secret: str, ascii_only: bool, tmp_path: Path) -> None:
+    """As text of an output, as the notebook's JSON has it; the cell is named, and the secret is not."""
+    write(tmp_path, cell("2"), cell("3", output(text_plain=[f"it is {secret}, they say"])), ascii_only=ascii_only)
+    told = search_record(tmp_path, needles_for(secret))
+    assert told == "the API secret of …ryky stands in cell 3 of runbook.ipynb"
+
+
+FORMS: list[Callable[[str], str]] = [
+    str,
+    quote,
+    lambda text: json.dumps({"secret": text}),
+    lambda text: json.dumps({"secret": text}, ensure_ascii=False),
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_secret_is_found_as_it_is_written_elsewhere(
+    form: Callable[[str], str], secret: str, tmp_path: Path
+) -> None:
+    """In an address, in JSON that a cell shows, in a file beside the notebook."""
+    told = found_in(tmp_path / "cell", secret, cell("2", output(text_plain=form(secret))))
+    assert told == "the API secret of …ryky stands in cell 2 of runbook.ipynb"
+    write(tmp_path / "file")
+    (tmp_path / "file" / "page.html").write_text(form(secret), encoding="utf-8")
+    told = search_record(tmp_path / "file", needles_for(secret))
+    assert told == "the API secret of …ryky stands in page.html"
+
+
+@pytest.mark.parametrize(
+    ("form", "secret"),
+    [
+        pytest.param(lambda text: quote(text, safe=""), "a/b-c", id="percent without a safe slash"),
+        pytest.param(quote_plus, "a b-c", id="plus for a blank, as forms are sent"),
+        pytest.param(escape, "a&b-c", id="HTML"),
+        pytest.param(escape, "it's-c", id="HTML, quoted"),
+        pytest.param(repr, 'it\'s "c"', id="repr"),
+        pytest.param(ascii, "ümlaut€-c", id="ascii, without braces"),
+        pytest.param(lambda text: quote(text).lower(), "a&Ü-c", id="percent in lower case"),
+    ],
+)
+def test_the_secret_is_found_in_forms_of_other_tools(form: Callable[[str], str], secret: str, tmp_path: Path) -> None:
+    """As HTML, Python and other libraries write it."""
+    assert found_in(tmp_path, secret, cell("2", output(text_html=f"<b>{form(secret)}</b>"))) != ""
+
+
+@pytest.mark.parametrize("part", ["source", "text", "html", "stream", "traceback"])
+def test_the_secret_is_found_where_its_line_was_cut(part: str, tmp_path: Path) -> None:
+    """A notebook keeps texts as lists of lines."""
+    cut = ["before ", SECRET[:4], SECRET[4:], " after"]
+    outputs = {
+        "source": cell(cut),
+        "text": cell("2", output(text_plain=cut)),
+        "html": cell("2", output(text_html=cut)),
+        "stream": cell("2", {"output_type": "stream", "name": "stdout", "text": cut}),
+        "traceback": cell("2", {"output_type": "error", "ename": "E", "evalue": "", "traceback": cut}),
+    }
+    assert found_in(tmp_path, SECRET, outputs[part]).endswith("stands in cell 2 of runbook.ipynb")
+
+
+def test_the_secret_is_found_outside_of_cells(tmp_path: Path) -> None:
+    """In what papermill notes of the parameters, in a nested folder, in bytes that are no text."""
+    write(tmp_path / "meta", papermill={"parameters": {"x": SECRET}})
+    assert search_record(tmp_path / "meta", needles_for(SECRET)).endswith("stands in runbook.ipynb")
+    write(tmp_path / "deep")
+    (tmp_path / "deep" / "files").mkdir()
+    (tmp_path / "deep" / "files" / "log.bin").write_bytes(b"\xff\x00" + SECRET.encode() + b"\xfe")
+    assert search_record(tmp_path / "deep", needles_for(SECRET)).endswith("stands in log.bin")
+
+
+def test_what_only_resembles_the_secret_is_not_it(tmp_path: Path) -> None:
+    """Its beginning, the key and other case are none."""
+    assert found_in(tmp_path, SECRET, cell([SECRET[:-1], "\n", SECRET.upper(), KEY])) == ""
+
+
+# Signatures
+
+
+def hour_old(secret: str = SECRET, seconds: int = -1800) -> str:
+    return sign(KEY, secret, int(time.time()) + seconds)
+
+
+@pytest.mark.parametrize("seconds", [-3500, -1800, 0, 3500])
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_a_signature_of_this_hour_is_found(case: Callable[[str], str], seconds: int, tmp_path: Path) -> None:
+    """In either case, in any text around it."""
+    for text in (f"Sign: {case(hour_old(seconds=seconds))}", f'{{"Sign":"{case(hour_old(seconds=seconds))}"}}'):
+        told = found_in(tmp_path, SECRET, cell("2", output(text_plain=text)))
+        assert told == "a signature stands in cell 2 of runbook.ipynb"
+
+
+def test_a_signature_in_a_page_is_found(tmp_path: Path) -> None:
+    """Between its tags."""
+    write(tmp_path)
+    (tmp_path / "runbook.html").write_text(f"<td>{hour_old()}</td>", encoding="utf-8")
+    assert search_record(tmp_path, needles_for(SECRET)) == "a signature stands in runbook.html"
+
+
+def test_another_md5_is_no_signature(tmp_path: Path) -> None:
+    """Another account's, one that has expired long since, part of a longer number: records are full of such."""
+    others = [sign(KEY, "another1", int(time.time())), hour_old(seconds=-86400), f"{hour_old()}{'0' * 32}", "0" * 32]
+    assert found_in(tmp_path, SECRET, cell("2", output(text_plain="\n".join(others)))) == ""
+
+
+def test_signatures_since_the_beginning_are_found(tmp_path: Path) -> None:
+    """Of a run that took a day, or was killed then."""
+    with Client(Account(KEY, SECRET, "http://127.0.0.1:9/voice")) as client:
+        found = Needles(client, now() - timedelta(hours=20)).find()
+    write(tmp_path, cell("2", output(text_plain=hour_old(seconds=-20 * 3600))))
+    assert search_record(tmp_path, found) == "a signature stands in cell 2 of runbook.ipynb"
+
+
+def test_a_signature_with_the_servers_time_is_found(sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
+    """This machine's clock is two hours behind, and was corrected."""
+    sandbox.clock_offset = 7200
+    client.list_phones(APP)
+    account = client.account
+    signature = sign(account.api_key, account.api_secret, int(time.time()) + 7200)
+    write(tmp_path, cell("2", output(text_plain=signature)))
+    assert search_record(tmp_path, Needles(client, now()).find()) != ""
+
+
+# Passwords of phones
+
+
+@pytest.fixture
+def password(client: Client, sandbox: Sandbox) -> str:
+    """The password of one of three phones."""
+    client.create_phones(group())
+    return str(sandbox.phones["password"].iloc[1])
+
+
+def search(folder: Path, client: Client, *applications: str) -> str:
+    return search_record(folder, Needles(client, now(), set(applications)).find())
+
+
+@pytest.mark.parametrize("text", ["{}", "the word {}.", '"{}"', "<td>{}</td>", "x={}&y", "{}\nnext", "line\n{}"])
+def test_the_password_of_a_phone_is_found(text: str, password: str, client: Client, tmp_path: Path) -> None:
+    """As a word, whatever stands around it."""
+    write(tmp_path, cell("2", output(text_plain=text.format(password))))
+    assert search(tmp_path, client, APP) == "the password of a phone stands in cell 2 of runbook.ipynb"
+
+
+@pytest.mark.parametrize("text", ["x{}", "{}x", "0{}", "{}9", "A{}Z"])
+def test_a_longer_word_is_no_password(text: str, password: str, client: Client, tmp_path: Path) -> None:
+    """A picture's base64 holds every short text."""
+    write(tmp_path, cell("2", output(text_plain=text.format(password))))
+    assert search(tmp_path, client, APP) == ""
+
+
+def test_a_password_in_colour_is_found(password: str, client: Client, tmp_path: Path) -> None:
+    """Tracebacks are coloured."""
+    write(tmp_path, cell("2", output(text_plain=f"\x1b[31m{password}\x1b[0m")))
+    assert search(tmp_path, client, APP) != ""
+
+
+def test_a_password_in_a_page_is_found(password: str, client: Client, tmp_path: Path) -> None:
+    """The page is searched too."""
+    write(tmp_path)
+    (tmp_path / "runbook.html").write_text(f"<td>{password}</td>", encoding="utf-8")
+    assert search(tmp_path, client, APP) == "the password of a phone stands in runbook.html"
+
+
+def test_applications_that_the_account_has_not_have_no_passwords(
+    sandbox: Sandbox, password: str, client: Client, tmp_path: Path
+) -> None:
+    """A misspelt one hides none of the others'."""
+    sandbox.app_ids = [APP]
+    write(tmp_path, cell("2", output(text_plain=password)))
+    assert search(tmp_path, client, "", "wrong", APP).startswith("the password of a phone")
+    assert search(tmp_path, client, "", "wrong") == ""
+
+
+def test_no_needle_is_told(password: str, client: Client, records: Path) -> None:
+    """What is withheld says which and where, never what."""
+    account = client.account
+    signature = sign(account.api_key, account.api_secret, int(time.time()))
+    for number, needle in enumerate([password, account.api_secret.reveal(), signature]):
+        private = records / f".private-{number}"
+        write(private, cell("2", output(text_plain=needle)))
+        _, problem = publish(private, records, str(number), Needles(client, now(), {APP}))
+        assert problem.startswith("The record is withheld: ")
+        assert needle not in problem
+
+
+# Publishing
+
+
+def test_a_clean_record_is_published(password: str, client: Client, records: Path) -> None:
+    """All its files, searched with everything there is to search for."""
+    private = PrivateFolder(records, "runbook")
+    write(private.path, cell("2", output(text_plain="3 phones")))
+    (private.path / "runbook.html").write_text("<p>3 phones</p>")
+    private.release()
+    place, problem = publish(private.path, records, private.name, Needles(client, now(), {APP}))
+    assert (place, problem) == (records / private.name, "")
+    assert not private.path.exists()
+    assert sorted(path.name for path in (records / private.name).iterdir()) == ["runbook.html", "runbook.ipynb"]
+
+
+def test_a_record_with_a_password_is_withheld(password: str, client: Client, records: Path) -> None:
+    """It stays private, and the words say what stands in which cell; mended, it is published."""
+    private = PrivateFolder(records, "runbook")
+    write(private.path, cell("2", output(text_plain=password)))
+    private.release()
+    needles = Needles(client, now(), {APP})
+    place, problem = publish(private.path, records, private.name, needles)
+    assert place is None
+    assert problem == (
+        "The record is withheld: the password of a phone stands in cell 2 of runbook.ipynb. "
+        f"It stays in {private.path}, for you alone to read."
+    )
+    assert mode(private.path) == 0o700
+    assert list(left_behind(records)) == [(private.name, private.path)]
+    write(private.path, cell("2"))
+    assert publish(private.path, records, private.name, needles)[0] is not None
+
+
+def test_an_account_that_cannot_be_asked_leaves_it_private(sandbox: Sandbox, client: Client, records: Path) -> None:
+    """The next run searches it, when the account answers again."""
+    private = PrivateFolder(records, "runbook")
+    write(private.path)
+    private.release()
+    sandbox.broken = True
+    needles = Needles(client, now(), {APP})
+    place, problem = publish(private.path, records, private.name, needles)
+    assert place is None
+    assert problem.startswith("The record was not searched yet (The phones of application 4luaKsL2 could not be listed")
+    assert problem.endswith(f"it stays in {private.path}, and the next run searches it.")
+    assert mode(private.path) == 0o700
+    sandbox.broken = False
+    assert publish(private.path, records, private.name, needles)[0] is not None
+
+
+@pytest.mark.parametrize("content", [b"", b'{"cells": [', b"\xff\xfe\x00", b"[]", b"{}", b'{"cells": 5}'])
+def test_a_damaged_notebook_leaves_it_private(content: bytes, client: Client, records: Path) -> None:
+    """A kill in the middle of writing: nobody can say what a reader would make of it."""
+    private = PrivateFolder(records, "runbook")
+    (private.path / "runbook.ipynb").write_bytes(content)
+    private.release()
+    place, problem = publish(private.path, records, private.name, Needles(client, now()))
+    assert place is None
+    assert problem.startswith("The record cannot be searched (")
+    assert str(private.path) in problem
+    assert mode(private.path) == 0o700
+
+
+def test_a_record_that_cannot_be_moved_stays_private(client: Client, records: Path) -> None:
+    """Somebody has taken its name meanwhile."""
+    private = PrivateFolder(records, "runbook")
+    write(private.path)
+    private.release()
+    (records / private.name / "theirs").mkdir(parents=True)
+    place, problem = publish(private.path, records, private.name, Needles(client, now()))
+    assert place is None
+    assert problem.startswith(f"The record stays in {private.path}: it cannot be moved to {records} (")
+    assert mode(private.path) == 0o700

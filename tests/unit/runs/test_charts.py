@@ -1,0 +1,99 @@
+"""Charts: bars and steps that have the numbers of the table, readable on light and dark, with nothing to draw too."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import pandas as pd
+import pytest
+
+from itnio_nb.api.models import State
+from itnio_nb.runs.charts import as_png, created_chart, outcome_chart
+
+
+def table(*groups: tuple[str, int, str]) -> pd.DataFrame:
+    """Groups as (state, quantity, time)."""
+    return pd.DataFrame(groups, columns=["state", "quantity", "at"], dtype=object)
+
+
+def texts(figure: object) -> list[str]:
+    axes = figure.axes[0]  # type: ignore[attr-defined]
+    return [text.get_text() for text in axes.texts]
+
+
+def test_the_outcomes_have_their_numbers() -> None:
+    """One bar for each state that there is, in words, the longest for the most."""
+    figure = outcome_chart(table(*[("created", 3, "")] * 12, ("refused", 3, ""), ("planned", 3, ""), ("exists", 1, "")))
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["created", "existed", "refused", "not sent"]
+    assert [bar.get_width() for bar in axes.patches] == [12, 1, 1, 1]  # type: ignore[attr-defined]
+    assert texts(figure) == ["12 groups", "1 group", "1 group", "1 group"]
+    assert axes.get_title(loc="left") == "Outcomes"
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_each_state_has_a_bar(state: State) -> None:
+    """None is left out of the picture."""
+    assert texts(outcome_chart(table((str(state), 3, "")))) == ["1 group"]
+
+
+def test_phones_are_added_up_over_time() -> None:
+    """Created ones alone, in the order of their times, whatever the order of the rows."""
+    figure = created_chart(
+        table(
+            ("created", 5, "2026-11-23T20:31:21.500000+00:00"),
+            ("created", 3, "2026-11-23T20:31:19+00:00"),
+            ("refused", 50, "2026-11-23T20:31:20+00:00"),
+            ("created", 7, ""),
+            ("created", 1, "2026-11-24T01:31:21+05:00"),
+        ),
+        "at",
+    )
+    (line,) = figure.axes[0].lines
+    assert list(line.get_ydata()) == [3, 4, 9]  # type: ignore[arg-type]
+    assert figure.axes[0].get_title(loc="left") == "Phones created over time (UTC): 9"
+
+
+def test_one_moment_is_drawn_too() -> None:
+    """A single group has no span of time."""
+    figure = created_chart(table(("created", 5, "2026-11-23T20:31:21+00:00")), "at")
+    assert as_png(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("groups", [(), (("refused", 3, "2026-11-23T20:31:21+00:00"),), (("created", 3, ""),)])
+def test_nothing_created_is_said(groups: tuple[tuple[str, int, str], ...]) -> None:
+    """In place of an empty chart."""
+    assert texts(created_chart(table(*groups), "at")) == ["Nothing to draw."]
+
+
+def test_nothing_at_all_is_said() -> None:
+    """No run, or a filter that leaves nothing."""
+    assert texts(outcome_chart(table())) == ["Nothing to draw."]
+    assert as_png(outcome_chart(table())).startswith(b"\x89PNG")
+
+
+def test_a_picture_has_a_ground_that_shows_through() -> None:
+    """It is read on light and on dark pages, and is the same each time."""
+    picture = as_png(outcome_chart(table(("created", 3, ""))))
+    assert picture == as_png(outcome_chart(table(("created", 3, ""))))
+    width, height, depth, kind = struct.unpack(">IIBB", picture[16:26])
+    assert (width, height, depth, kind) == (704, 308, 8, 6)  # RGBA
+    data, at = b"", 8
+    while at < len(picture):
+        (size,) = struct.unpack(">I", picture[at : at + 4])
+        if picture[at + 4 : at + 8] == b"IDAT":
+            data += picture[at + 8 : at + 8 + size]
+        at += size + 12
+    pixels = zlib.decompress(data)
+    assert pixels[:5] == b"\x00\x00\x00\x00\x00" or pixels[4] == 0  # the corner is transparent
+
+
+def test_drawing_leaves_no_figure_open() -> None:
+    """No state of pyplot: a hundred charts warn nobody."""
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    for _ in range(3):
+        outcome_chart(table(("created", 3, "")))
+    assert plt.get_fignums() == before

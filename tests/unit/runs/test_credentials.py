@@ -1,0 +1,252 @@
+"""The hand-over file: every phone once, for its reader alone, and nothing lost or overwritten."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from itnio_nb import (
+    Client,
+    InputError,
+    Ledger,
+    Run,
+    Sandbox,
+    ServiceError,
+    export_credentials,
+    make_plan,
+    read_orders,
+    submit_plan,
+)
+from tests.support.factories import APP, group, many_orders, orders_frame
+
+COLUMNS = ["groupName", "phoneName", "account", "password", "displayNum", "appId"]
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    "phones.csv": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False),
+    "phones.xlsx": lambda path: pd.read_excel(path, dtype=str, keep_default_na=False, engine="calamine"),
+}
+
+
+@pytest.fixture
+def run(client: Client, ledger: Ledger) -> Run:
+    """Two groups created, one that existed, one of another application."""
+    client.create_phones(group("there", "phone"))
+    orders = orders_frame(
+        ("hotline", "hotln", "60", "0861000000"), ("there", "phone"), ("sales", "desk", "3", "861000000", "other")
+    )
+    return submit_plan(make_plan(orders, client, ledger), client, ledger).wait()
+
+
+def handed_over(client: Client, groups: Any, path: Path, app_id: str = APP) -> pd.DataFrame:
+    return READERS[f"phones{path.suffix}"](export_credentials(client, app_id, groups, path))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_each_phone_of_each_created_group_once(name: str, run: Run, client: Client, sandbox: Sandbox) -> None:
+    """Account and password as the account has them, leading zeros included; what existed is not handed over."""
+    phones = handed_over(client, run.table, Path(name))
+    assert phones.columns.tolist() == COLUMNS
+    theirs = sandbox.phones.query(f"appId == {APP!r} and groupName != 'there'").reset_index(drop=True)
+    key = ["groupName", "account"]
+    pd.testing.assert_frame_equal(
+        phones.sort_values(key, ignore_index=True), theirs.sort_values(key, ignore_index=True), check_dtype=False
+    )
+    assert phones["displayNum"].eq("0861000000").all()
+    assert len(phones) == 60
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_its_owner_alone_reads_it(name: str, run: Run, client: Client) -> None:
+    """Mode 0600 whatever the umask, from its first byte."""
+    before = os.umask(0)
+    try:
+        path = export_credentials(client, APP, run.table, name)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_overwritten(run: Run, client: Client, sandbox: Sandbox) -> None:
+    """A file, an empty file, a dangling link: refused before the account is asked, and left as it is."""
+    Path("phones.csv").write_text("mine")
+    Path("empty.csv").write_text("")
+    Path("link.csv").symlink_to("nowhere.csv")
+    asked = sandbox.served["sipQuery", "0"]
+    for name in ("phones.csv", "empty.csv", "link.csv"):
+        with pytest.raises(InputError, match=f"{name} exists already.*choose another name"):
+            export_credentials(client, APP, run.table, name)
+    assert Path("phones.csv").read_text() == "mine"
+    assert not Path("nowhere.csv").exists()
+    assert sandbox.served["sipQuery", "0"] == asked
+
+
+@pytest.mark.parametrize("name", ["", ".", "nul\0byte.csv", None, 5])
+def test_a_name_that_is_none_is_said(name: Any, run: Run, client: Client, sandbox: Sandbox) -> None:
+    """Before the account is asked."""
+    asked = sandbox.served["sipQuery", "0"]
+    with pytest.raises(InputError, match=r"hand-over file"):
+        export_credentials(client, APP, run.table, name)
+    assert sandbox.served["sipQuery", "0"] == asked
+
+
+def shown_with_variables(error: BaseException) -> str:
+    """What tools that show the variables of a traceback would show."""
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def test_no_traceback_shows_a_password(client: Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong once they are read: a phone lacking, a full disk, a listing that breaks off, Ctrl-C."""
+    for at in range(5):
+        client.create_phones(group(f"group-{at}", f"phone-{at}", 50))
+    passwords = sandbox.phones["password"].tolist()
+
+    def failing(groups: Any) -> BaseException:
+        with pytest.raises(BaseException) as raised:  # noqa: PT011 - any of them
+            export_credentials(client, APP, groups, "phones.csv")
+        assert not Path("phones.csv").exists()
+        return raised.value
+
+    errors = [failing(["group-1", "nonsense"])]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        errors.append(failing(["group-1"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert isinstance(failing(["group-1"]), KeyboardInterrupt)
+    with monkeypatch.context() as patch:
+        page = client._page
+        patch.setattr(client, "_page", lambda app, at, **how: page("" if at == 3 else app, at, **how))
+        errors.append(failing(["group-1"]))
+    for record in sandbox._books.applications[client.account.api_key, APP].records[-50:]:
+        record["password"] = ""
+    errors.append(failing(["group-4"]))
+    assert [type(error).__name__ for error in errors] == ["InputError", "InputError", "InputError", "ServiceError"]
+    for error in errors:
+        shown = shown_with_variables(error)
+        assert not [password for password in passwords if password in shown]
+
+
+def test_groups_by_name_and_by_what_was_asked_for(run: Run, client: Client, ledger: Ledger, tmp_path: Path) -> None:
+    """Names, one name, phone groups, a series, the ledger's table: also for what existed before."""
+    assert len(handed_over(client, ["there", "hotline"], tmp_path / "names.csv")) == 53
+    assert len(handed_over(client, "there", tmp_path / "name.csv")) == 3
+    assert len(handed_over(client, [group("there", "phone")], tmp_path / "groups.csv")) == 3
+    assert len(handed_over(client, run.table["groupName"][:2], tmp_path / "series.csv")) == 60
+    assert len(handed_over(client, ledger, tmp_path / "ledger.csv", "other")) == 3
+    assert len(handed_over(client, pd.DataFrame({"groupName": ["there"]}), tmp_path / "table.csv")) == 3
+
+
+def test_what_cannot_be_handed_over_is_said(run: Run, client: Client) -> None:
+    """Nothing created, no names, a wrong name, a group that lacks phones, a wrong ending: nothing is written."""
+    nobody = run.table[run.table["groupName"] == "there"]
+    cases: list[tuple[Any, str, str]] = [
+        (nobody, "a.csv", "No group of application 4luaKsL2 was created here"),
+        (run.table.iloc[:0], "a.csv", "No group of application"),
+        ([], "a.csv", "No group was named"),
+        (run, "a.csv", "give run.table"),
+        (pd.DataFrame({"name": ["there"]}), "a.csv", "no column groupName"),
+        (["there", "nonsense"], "a.csv", r"1 group lacks phones: 'nonsense' \(not there\)"),
+        (run.table.assign(quantity="many"), "a.csv", "holds something that is no whole number"),
+        ([group("there", "phone", 4)], "a.csv", r"1 group lacks phones: 'there' \(3 of 4\)"),
+        ([f"none-{at}" for at in range(7)], "a.csv", r"7 groups lack phones: .*'none-4' \(not there\) and 2 more"),
+        (["there"], "phones", "name it .xlsx or .csv"),
+        (["there"], "phones.xls", "name it .xlsx or .csv"),
+        (["there"], "no/folder.csv", "cannot be written to no/folder.csv .*choose another name or folder"),
+    ]
+    for groups, name, words in cases:
+        with pytest.raises(InputError, match=words):
+            export_credentials(client, APP, groups, name)
+    assert not list(Path().glob("*.csv"))
+
+
+@pytest.mark.parametrize("password", ["=1+1", "-x1", "@sum", "+a", "\tx"])
+def test_a_password_like_a_formula_goes_to_xlsx_alone(password: str, client: Client, sandbox: Sandbox) -> None:
+    """In CSV it would run or be altered: refused, with the way out."""
+    client.create_phones(group("=cmd", "desk", 1))
+    sandbox._books.applications[client.account.api_key, APP].records[0]["password"] = password
+    with pytest.raises(InputError, match=r"password of 1 phone begins like a formula.*ends in \.xlsx"):
+        export_credentials(client, APP, ["=cmd"], "phones.csv")
+    assert not Path("phones.csv").exists()
+    assert handed_over(client, ["=cmd"], Path("phones.xlsx")).iloc[0][["groupName", "password"]].tolist() == [
+        "=cmd",
+        password,
+    ]
+
+
+def test_names_are_guarded_in_csv(client: Client) -> None:
+    """A group name never runs; it reads back as it was."""
+    client.create_phones(group("=cmd|' /C calc'", "desk", 1))
+    path = export_credentials(client, APP, ["=cmd|' /C calc'"], "phones.csv")
+    assert "\"'=cmd|' /C calc'\"" in path.read_text(encoding="utf-8-sig")
+
+
+def test_a_server_that_hides_passwords_is_told(client: Client, sandbox: Sandbox) -> None:
+    """A file without them would help nobody."""
+    client.create_phones(group("sales", "desk", 2))
+    sandbox._books.applications[client.account.api_key, APP].records[1]["password"] = ""
+    with pytest.raises(ServiceError, match="did not show account and password of 1 phone"):
+        export_credentials(client, APP, ["sales"], "phones.csv")
+    assert not Path("phones.csv").exists()
+
+
+def test_a_disk_that_fills_up_leaves_no_half_file(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was begun is taken away again."""
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        export_credentials(client, APP, run.table, "phones.csv")
+    assert not Path("phones.csv").exists()
+
+
+def test_no_password_is_anywhere_else(client: Client, ledger: Ledger, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Not in ledger, result files, plan or what is shown; not in a temporary file either."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    plan = make_plan(many_orders(3), client, ledger)
+    plan.save("plan.json")
+    run = submit_plan(plan, client, ledger).wait()
+    run.write_results("results")
+    export_credentials(client, APP, run.table, "phones.xlsx")
+    ledger.close()
+    passwords = [password.encode() for password in sandbox.phones["password"]]
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "phones.xlsx"]
+    assert len(written) >= 8
+    shown = (repr(run) + run._repr_html_() + str(client.list_phones(APP))).encode()
+    for password in passwords:
+        assert password not in shown
+        assert not [path for path in written if password in path.read_bytes()]
+
+
+def test_the_run_names_the_hand_over_as_the_next_step(run: Run, client: Client, ledger: Ledger) -> None:
+    """In the very words that do it, one line for each application; nothing created, nothing to hand over."""
+    for shown in (repr(run), run._repr_html_().replace("&#x27;", "'")):
+        assert "Next: hand the phones over" in shown
+        assert "export_credentials(client, '4luaKsL2', run.table, '4luaKsL2-phones.xlsx')" in shown
+        assert "export_credentials(client, 'other', run.table, 'other-phones.xlsx')" in shown
+    lines = [line for line in repr(run).splitlines() if line.startswith("export_credentials")]
+    for line in lines:
+        exec(line, {"export_credentials": export_credentials, "client": client, "run": run})
+    assert sorted(path.name for path in Path().glob("*.xlsx")) == ["4luaKsL2-phones.xlsx", "other-phones.xlsx"]
+    again = submit_plan(make_plan(read_orders(many_orders(1)), client, ledger).first(1), client, ledger)
+    assert "Next" in repr(again.wait())
+    nothing = submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
+    assert "Next" not in repr(nothing) + nothing._repr_html_()
+
+
+def test_what_a_trial_has_created_is_handed_over_too(client: Client, ledger: Ledger) -> None:
+    """Three first, then the rest: the file of the whole run has all, but not what somebody else had made."""
+    client.create_phones(group("there", "phone"))
+    plan = make_plan(orders_frame(("there", "phone"), ("hotline", "hotln", "130"), ("sales", "desk")), client, ledger)
+    submit_plan(plan.first(2), client, ledger).wait()
+    rest = submit_plan(plan, client, ledger).wait()
+    assert rest.counts == {"exists": 3, "created": 2}
+    assert rest.table["created_in"].ne("").tolist() == [False, True, True, True, True]
+    assert len(handed_over(client, rest.table, Path("phones.csv"))) == 133

@@ -1,0 +1,385 @@
+"""The life of a run when things go wrong: nothing stays unknown, nothing is made twice, it stops by itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from itnio_nb import Client, InputError, Ledger, Run, Sandbox, State, make_plan, reconcile, resume, submit_plan
+from itnio_nb.api.models import PhoneGroup, Receipt, now
+from itnio_nb.runs.engine import Walk
+from itnio_nb.sandbox.faults import KINDS, Faults
+from tests.support.factories import APP, ROOT, group, many_orders, until
+
+# The file that has the orders of a state.
+FILES = {
+    "created": "created",
+    "exists": "existed",
+    "refused": "refused",
+    "partial": "refused",
+    "unknown": "unknown",
+    "planned": "notsent",
+}
+
+
+@pytest.fixture
+def hasty(sandbox: Sandbox) -> Client:
+    """A client that does not wait for stalled answers."""
+    return Client(sandbox.account, timeout=(1, 0.5))
+
+
+def creations(sandbox: Sandbox) -> Counter[str]:
+    """How often each group was created: the server's own success, whatever the client heard of it."""
+    return Counter(one.group for one in sandbox.log if one.call == "sipAdd" and one.status == "0")
+
+
+def require_agreement(run: Run, ledger: Ledger, sandbox: Sandbox, folder: Path) -> None:
+    """Ledger, run, result files and the sandbox's books say the same of each group."""
+    table = run.table.set_index("groupName")
+    known = ledger.table.set_index("groupName")["state"]
+    phones = sandbox.phones.groupby("groupName").size()
+    assert creations(sandbox).total() == len(creations(sandbox)), "a group was created twice"
+    for name, state, quantity in zip(table.index, table["state"], table["quantity"], strict=True):
+        there = int(phones.get(name, 0))
+        assert known.get(name, "planned") == state
+        assert {"created": there == quantity, "partial": 0 < there < quantity, "planned": there == 0}[state], name
+    filed = {
+        name: kind
+        for kind, path in run.write_results(folder).items()
+        for name in pd.read_csv(path, dtype=str)["groupName"]
+    }
+    assert filed == {name: FILES[state] for name, state in table["state"].items()}
+
+
+def test_every_answer_dropped_after_creating(sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path) -> None:
+    """200 groups, and not one answer: each is created once, found, and verified."""
+    sandbox.faults = "drop-after=1"
+    run = submit_plan(make_plan(many_orders(200), client, ledger), client, ledger).wait(60)
+    assert run.summary == (
+        "Done. Groups: 200 created (600 phones), 0 existed, 0 refused, 0 unknown, 0 not sent. "
+        "Verified: 600 of 600 phones. Settled by looking: 200 created."
+    )
+    assert creations(sandbox) == {f"group-{at}": 1 for at in range(200)}
+    assert sum(one.call == "sipAdd" for one in sandbox.log) == 200
+    require_agreement(run, ledger, sandbox, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_kind_of_fault_on_a_third_of_the_requests(
+    seed: int, sandbox: Sandbox, hasty: Client, ledger: Ledger, tmp_path: Path
+) -> None:
+    """300 groups, listings fail too: nothing is unknown in the end, and the books agree group by group."""
+    plan = make_plan(many_orders(300), hasty, ledger)
+    sandbox.faults = Faults.parse("all=0.333", seed)
+    run = submit_plan(plan, hasty, ledger).wait(120)
+    while "not sent" in run.summary and "0 not sent" not in run.summary:  # sent four times, each time in vain
+        run = resume(ledger, hasty).wait(120)
+    assert {one.fault for one in sandbox.log if one.call == "sipAdd"} == {"", *KINDS}
+    assert set(run.counts) <= {"created", "partial"}
+    require_agreement(run, ledger, sandbox, tmp_path)
+    sandbox.faults = None
+    assert reconcile(ledger, hasty)["advice"].eq("").all()
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_in_the_middle(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """The run stops itself; what was not sent is "not sent"; resume finishes when the server is back."""
+    sandbox.latency = 0.02
+    run = submit_plan(make_plan(many_orders(500), client, ledger), client, ledger)
+    until(lambda: sandbox.served["sipAdd", "0"] >= 50)
+    sandbox.stop()
+    run.wait(60)
+    counts = run.counts
+    assert set(counts) <= {"created", "unknown", "planned"}
+    assert counts["unknown"] <= 8
+    assert counts["planned"] > 300
+    assert run.summary.startswith("Stopped. ")
+    assert re.search(r"It stopped itself after 1\d failures in a row \(.*\): the account does not answer", run.summary)
+    assert "Submit the plan again, or resume(ledger, client), to go on." in run.summary
+    sandbox.latency = 0
+    sandbox.start()
+    again = resume(ledger, client).wait(60)
+    assert (again.name, again.counts) == (run.name, {"created": 500})
+    assert creations(sandbox) == {f"group-{at}": 1 for at in range(500)}
+    assert resume(ledger, client).done
+
+
+def test_resume_of_nothing_is_a_finished_empty_run(client: Client, ledger: Ledger, tmp_path: Path) -> None:
+    """Safe to write into any runbook."""
+    run = resume(ledger, client).wait()
+    assert (run.done, run.counts, len(run.table)) == (True, {}, 0)
+    assert run.summary.endswith("Nothing was sent: no run of this account is unfinished.")
+    assert run.write_results(tmp_path) == {}
+    run.stop()
+
+
+def test_a_server_that_creates_nothing_ends_the_run(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """The account answers, and yet nothing comes of 10 + 20 + 40 requests: it gives up, and can be resumed."""
+    sandbox.faults = "-18-before=1"
+    run = submit_plan(make_plan(many_orders(100), client, ledger), client, ledger).wait(60)
+    assert run.counts == {"planned": 100}
+    assert (
+        "It stopped itself: request after request failed (Port program unusual) and nothing was created" in run.summary
+    )
+    assert 70 <= sum(one.call == "sipAdd" for one in sandbox.log) <= 70 + 3 * 8
+    sandbox.faults = None
+    assert resume(ledger, client).wait().counts == {"created": 100}
+
+
+def test_a_pause_is_told_by_what_it_settled_and_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """A bad quarter of an hour: ten failures, a look, and on it goes."""
+    sandbox.faults = "502-after*12,502-before*6"
+    run = submit_plan(make_plan(many_orders(100), client, ledger), client, ledger).wait(60)
+    assert run.counts == {"created": 100}
+    assert "Settled by looking: 12 created, 6 absent and sent again." in run.summary
+    first_look = next(at for at, one in enumerate(sandbox.log) if at > 1 and one.call == "sipQuery")
+    assert 10 <= first_look - 1 <= 10 + 8
+
+
+def test_a_busy_server_slows_the_whole_run(
+    sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer asks to wait a second: for a second no worker sends anything; nothing is unknown."""
+    sandbox.faults = "none*20,429"
+    times: list[float] = []
+    create = client.create_phones
+
+    def timed(one: PhoneGroup) -> Receipt:
+        receipt = create(one)
+        times.append(time.monotonic())
+        return receipt
+
+    monkeypatch.setattr(client, "create_phones", timed)
+    run = submit_plan(make_plan(many_orders(60)), client, ledger, workers=4).wait(30)
+    assert run.counts == {"created": 60}
+    assert ledger.history["state"].tolist().count("planned") == 1
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert max(gaps) > 0.9
+
+
+def test_a_server_that_asks_for_an_hour_ends_the_run(
+    client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it: stopped, with its words."""
+
+    def busy(one: PhoneGroup) -> Receipt:
+        words = "HTTP 429: the server is busy and asks to wait 1 h"
+        return Receipt(State.PLANNED, "", words, "Wait.", now(), 3600)
+
+    monkeypatch.setattr(client, "create_phones", busy)
+    run = submit_plan(make_plan(many_orders(60)), client, ledger).wait(30)
+    assert "It stopped itself (HTTP 429: the server is busy and asks to wait 1 h)" in run.summary
+    assert run.counts == {"planned": 60}
+
+
+def test_the_clock_is_corrected_and_told(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Once, from the server's Date header; what it is off by is in the summary."""
+    sandbox.clock_offset = 2470
+    run = submit_plan(make_plan(many_orders(20)), client, ledger).wait()
+    assert run.counts == {"created": 20}
+    assert re.search(r"this machine's clock is 41 min (9|10|11) s behind the server's\.$", run.summary)
+    assert sandbox.served["sipAdd", "-16"] <= 8  # those that were under way
+    sandbox.clock_offset = -3600
+    other = submit_plan(make_plan(many_orders(3, app_id="other")), client, ledger).wait()
+    assert "this machine's clock is 1 h ahead of the server's" in other.summary or "59 min" in other.summary
+
+
+def test_a_group_shown_late_is_created_all_the_same(
+    sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer was lost and two listings do not show it: sent again, -20, found: created, by us, once."""
+    sandbox.faults = "late"
+    create = client.create_phones
+    lost = threading.Event()
+
+    def lose_the_first(one: PhoneGroup) -> Receipt:
+        receipt = create(one)
+        if lost.is_set():
+            return receipt
+        lost.set()
+        return Receipt(State.UNKNOWN, "", "no answer in time", "", receipt.at)
+
+    monkeypatch.setattr(client, "create_phones", lose_the_first)
+    run = submit_plan(make_plan(many_orders(1)), client, ledger).wait(30)
+    assert ledger.history["state"].tolist() == ["unknown", "planned", "unknown", "created"]
+    assert ledger.history["status"].tolist() == ["", "", "-20", ""]
+    assert run.counts == {"created": 1}
+    assert creations(sandbox) == {"group-0": 1}
+
+
+def test_absent_groups_are_sent_again_three_times(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Then it is left "not sent", for the operator to resume."""
+    sandbox.faults = "drop-before*4"
+    run = submit_plan(make_plan(many_orders(1)), client, ledger).wait(30)
+    assert run.counts == {"planned": 1}
+    assert "Settled by looking: 3 absent and sent again, 1 absent." in run.summary
+    assert sum(one.call == "sipAdd" for one in sandbox.log) == 4
+    assert resume(ledger, client).wait().counts == {"created": 1}
+
+
+def test_an_application_that_cannot_be_listed_keeps_no_other_from_being_settled(
+    sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can be known is known."""
+    orders = pd.concat([many_orders(1, app_id="gone"), many_orders(1)], ignore_index=True)
+    sandbox.faults = "drop-after*2"
+    create = client.create_phones
+
+    def then_gone(one: PhoneGroup) -> Receipt:
+        receipt = create(one)
+        if sandbox.served["sipAdd", "drop-after"] == 2:
+            sandbox.app_ids = [APP]
+        return receipt
+
+    monkeypatch.setattr(client, "create_phones", then_gone)
+    run = submit_plan(make_plan(orders), client, ledger, workers=1).wait(30)
+    assert run.table["state"].tolist() == ["unknown", "created"]
+    assert "Not verified: The phones of application gone could not be listed" in run.summary
+
+
+def test_two_runs_in_one_process_share_nothing_but_the_ledger(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Different groups, at once: each sends its own."""
+    sandbox.latency = 0.01
+    plans = [make_plan(many_orders(30, app_id=app)) for app in ("one-app", "two-app")]
+    runs = [submit_plan(plan, client, ledger) for plan in plans]
+    for run in runs:
+        assert run.wait(30).counts == {"created": 30}
+    assert client.create_phones(group("group-1", "phone-1", app_id="one-app")).status == "-20"
+
+
+def ended(ledger: Ledger) -> list[bool]:
+    """Whether each run is finished."""
+    return ledger.runs["finished"].ne("").tolist()
+
+
+def test_an_unknown_is_judged_by_what_was_asked_for_when_it_was_sent(
+    sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """Half of 30 was made; a later plan asks for 15 of that name: partial of the run that sent it, never created."""
+    plans = [make_plan(many_orders(1, quantity), client, ledger) for quantity in (30, 15)]
+    sandbox.faults = "half,query:-18-before*30"
+    first = submit_plan(plans[0], client, ledger).wait()
+    assert first.counts == {"unknown": 1}
+    sandbox.faults = None
+    second = submit_plan(plans[1], client, ledger).wait()
+    assert (first.counts, second.counts) == ({"partial": 1}, {"exists": 1})
+    assert ledger.table[["quantity", "state", "reason"]].to_numpy().tolist() == [
+        [30, "partial", "15 of 30 phones are there"]
+    ]
+
+
+def test_what_another_run_has_created_is_not_left_in_this_one(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """A run that was stopped and whose groups were made by others is finished by resume; nothing is sent."""
+    plan = make_plan(many_orders(12), client, ledger)
+    sandbox.stop()
+    stopped = submit_plan(plan, client, ledger).wait(60)
+    assert stopped.counts == {"planned": 12}
+    sandbox.start()
+    other = pd.concat([many_orders(12), many_orders(13)[12:]], ignore_index=True)
+    submit_plan(make_plan(other, client, ledger), client, ledger).wait()
+    assert stopped.counts == {"exists": 12}
+    assert resume(ledger, client).wait().counts == {"exists": 12}
+    assert ended(ledger) == [True, True]
+    assert sum(one.call == "sipAdd" for one in sandbox.log) == 13
+
+
+def test_an_older_run_is_resumed_by_its_name(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """The newest goes first, also if it cannot be settled; one that was left long ago is never sent unasked."""
+    sandbox.latency = 0.05
+    first = submit_plan(make_plan(many_orders(30)), client, ledger, workers=1)
+    until(lambda: sandbox.served["sipAdd", "0"] >= 2)
+    first.stop()
+    sandbox.latency = 0
+    sandbox.faults = "drop-after,query:-18-before*30"
+    submit_plan(make_plan(many_orders(1, app_id="gone")), client, ledger).wait()
+    sandbox.faults, sandbox.app_ids = None, [APP]
+    assert resume(ledger, client).wait().counts == {"unknown": 1}
+    again = resume(ledger, client, run=first.name).wait()
+    assert (again.name, again.counts) == (first.name, {"created": 30})
+    with pytest.raises(InputError, match=r"no unfinished run '2000'.*Unfinished: \d{8}T\d{6}Z"):
+        resume(ledger, client, run="2000")
+    assert ended(ledger) == [True, False]
+
+
+def test_runs_that_share_groups_wait_for_each_other(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """What one has claimed and gives back is sent by the other; each group once, and no busy waiting."""
+    plans = [make_plan(many_orders(number)) for number in (20, 21)]
+    slow = submit_plan(plans[0], client, ledger, rate=1, workers=4)
+    until(lambda: len(ledger.table) > 4)
+    asked = 0
+    exchange = ledger.exchange
+
+    def counted(*args: Any, **what: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return exchange(*args, **what)
+
+    ledger.exchange = counted  # type: ignore[method-assign] # to see how often
+    other = submit_plan(plans[1], client, ledger)
+    until(lambda: len(ledger.table) == 21)
+    slow.stop()
+    other.wait(30)
+    assert creations(sandbox) == {f"group-{at}": 1 for at in range(21)}
+    assert other.counts["planned"] == 0
+    assert asked < 200
+
+
+def test_a_run_whose_unknowns_were_settled_by_others_goes_on(
+    sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten failures, and a colleague reconciles before the run looks: nothing is left, and that is no error."""
+    sandbox.faults = "drop-after=1"
+    settle = Walk._settle
+
+    def after_a_colleague(self: Walk, *, braked: bool) -> Any:
+        reconcile(ledger, client)
+        return settle(self, braked=braked)
+
+    monkeypatch.setattr(Walk, "_settle", after_a_colleague)
+    run = submit_plan(make_plan(many_orders(10)), client, ledger, workers=10).wait()
+    assert run.counts == {"created": 10}
+
+
+FORK = """
+import os, sys
+from tests.support.factories import many_orders
+from itnio_nb import Account, Client, Ledger, make_plan, submit_plan
+client, ledger = Client(Account.from_env()), Ledger("ledger.sqlite")
+run = submit_plan(make_plan(many_orders(20)), client, ledger)
+child = os.fork()
+if not child:
+    sys.exit(0)
+_, status = os.waitpid(child, 0)
+print(status, run.wait().summary)
+"""
+
+
+@pytest.mark.slow
+def test_a_fork_has_no_run_of_its_own(sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
+    """The child of a fork ends at once, and the parent's run goes on to its end."""
+    sandbox.latency = 0.2
+    account = client.account
+    environment = {"ITNIO_API_KEY": account.api_key, "ITNIO_API_SECRET": account.api_secret.reveal()}
+    environment |= {"ITNIO_BASE_URL": account.base_url, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK],
+        env=os.environ | environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith("0 Done. Groups: 20 created")

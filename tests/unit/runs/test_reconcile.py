@@ -1,0 +1,272 @@
+"""What an application's phones say about a group."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import count
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from itnio_nb import Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
+from itnio_nb.api.listing import Listing, _by_group, look, phone_order_name, phones_seen
+from itnio_nb.api.models import PhoneGroup, Receipt
+from itnio_nb.runs.plan import groups_to_keep
+from itnio_nb.runs.reconcile import Doubt, judge, settle_doubts
+from tests.support.factories import APP, group, many_orders
+
+
+def test_phone_names_lead_back_to_the_order() -> None:
+    """The one rule that stands on a published sample."""
+    assert [phone_order_name(name) for name in ("sip-1", "south-2-30", "plain", "a-b", "-1", "x-")] == [
+        "sip",
+        "south-2",
+        "plain",
+        "a-b",
+        "",
+        "x-",
+    ]
+
+
+def test_look_reads_an_application_by_group(client: Client) -> None:
+    """Sizes, display numbers and the phone names as they were ordered."""
+    client.create_phones(group("sales", "desk", 3))
+    client.create_phones(group("support", "line", 50))
+    listing = look(client, APP)
+    assert {name: held.phones for name, held in listing.groups.items()} == {"sales": 3, "support": 50}
+    assert listing.groups["sales"].display_nums == {"861000000"}
+    assert listing.phone_names == {"desk": "sales", "line": "support"}
+    assert look(client, "empty").groups == {}
+
+
+def test_what_differs_is_said(client: Client) -> None:
+    """Fewer phones, another display number, or nothing."""
+    client.create_phones(group("sales", "desk", 3))
+    held = look(client, APP).groups["sales"]
+    assert held.differs(group("sales", "desk", 3)) == ""
+    assert held.differs(group("sales", "desk", 5)) == "3 phones, 5 asked for"
+    assert held.differs(PhoneGroup("sales", "desk", 3, "8620000", APP)) == "display number 861000000, 8620000 asked for"
+
+
+def judged(listing: Listing, asked: PhoneGroup, *, taken: bool = False, tried: bool = True) -> Receipt:
+    return judge(Doubt(asked, taken, tried), listing)
+
+
+def test_taken_is_settled_by_looking(client: Client) -> None:
+    """The group is there → exists; its phone name is elsewhere → refused; neither → unknown."""
+    client.create_phones(group("sales", "desk", 3))
+    listing = look(client, APP)
+    there = judged(listing, group("sales", "desk", 3), taken=True, tried=False)
+    differing = judged(listing, group("sales", "new1", 5), taken=True, tried=False)
+    assert (there.state, there.status, there.reason) == (State.EXISTS, "-20", "the group was there before, as asked")
+    assert differing.state is State.EXISTS
+    assert "3 phones, 5 asked for; phone name desk, new1 asked for" in differing.reason
+    elsewhere = judged(listing, group("other", "desk", 3), taken=True)
+    assert (elsewhere.state, elsewhere.reason) == (State.REFUSED, "the phone name is taken by group sales")
+    assert judged(listing, group("other", "new1", 3), taken=True).state is State.UNKNOWN
+    ours = judged(listing, group("sales", "desk", 3), taken=True)
+    assert ours.state is State.CREATED  # an earlier try of this ledger was lost after creating it
+
+
+def test_what_was_lost_is_settled_by_looking(client: Client) -> None:
+    """All there as asked → created; some → partial, and what to order; otherwise → exists; none → planned."""
+    client.create_phones(group("sales", "desk", 17))
+    listing = look(client, APP)
+    assert judged(listing, group("sales", "desk", 17)).state is State.CREATED
+    partial = judged(listing, group("sales", "desk", 30))
+    assert (partial.state, partial.reason) == (State.PARTIAL, "17 of 30 phones are there")
+    assert partial.advice.endswith("it cannot be completed under this name. Order 13 under a new one.")
+    for other in (group("sales", "desk", 5), group("sales", "new1", 17), PhoneGroup("sales", "desk", 30, "1", APP)):
+        assert judged(listing, other).state is State.EXISTS
+    absent = judged(listing, group("other", "desk", 3))
+    assert absent.state is State.PLANNED
+    assert re.match(r"absent as of \d\d:\d\d UTC: two listings of application 4luaKsL2 do not have it", absent.reason)
+
+
+def test_the_rule_that_names_phones_can_be_replaced(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another brand may name them otherwise: one function."""
+    client.create_phones(group("sales", "desk", 3))
+    monkeypatch.setattr("itnio_nb.api.listing.phone_order_name", lambda name: name.split("-")[0].upper())
+    assert look(client, APP).groups["sales"].phone_names == {"DESK"}
+
+
+def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: Client) -> None:
+    """A group that two listings do not show is absent; one that appears meanwhile is there."""
+    sandbox.faults = "late,late"
+    client.create_phones(group("late", "late", 3))
+    doubts = {"late": Doubt(group("late", "late", 3), taken=False, tried=True)}
+    settled, _ = settle_doubts(client, APP, doubts)
+    assert settled["late"].state is State.PLANNED  # as far as anybody can see
+    client.create_phones(group("second", "seco", 3))  # shown from the fourth listing on
+    taken = {"second": Doubt(group("second", "seco", 3), taken=True, tried=True)}
+    settled, listing = settle_doubts(client, APP, taken)
+    assert settled["second"].state is State.CREATED
+    assert listing.total == 6
+
+
+def test_a_clear_answer_needs_one_listing(sandbox: Sandbox, client: Client) -> None:
+    """What is there as asked is believed at once."""
+    client.create_phones(group("sales", "desk", 3))
+    settle_doubts(client, APP, {1: Doubt(group("sales", "desk", 3), taken=False, tried=True)})
+    assert sandbox.served["sipQuery", "0"] == 1
+
+
+def test_a_listing_that_never_stands_still_settles_nothing(
+    sandbox: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody adds phones between any two listings: whether the group comes too, nobody can say."""
+    numbers = count()
+
+    def shifting(*args: Any) -> Listing:
+        at = next(numbers)
+        client.create_phones(group(f"other-{at}", f"other-{at}", 1))
+        return look(client, APP)
+
+    monkeypatch.setattr("itnio_nb.api.listing.look", shifting)
+    settled, _ = settle_doubts(client, APP, {1: Doubt(group("sales", "desk", 3), taken=False, tried=True)})
+    assert settled == {}
+    assert next(numbers) == 5
+
+
+def unknown_groups(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Five groups whose answers were lost and whose account cannot be looked at."""
+    sandbox.faults = "drop-after,drop-before,half,drop-after,none,query:-18-before*30"
+    submit_plan(make_plan(many_orders(5, 30)), client, ledger, workers=1).wait()
+    sandbox.faults = None
+
+
+def test_reconcile_settles_what_is_unknown(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """created, planned, partial; what is as it should be is said too, below what needs attention."""
+    unknown_groups(sandbox, client, ledger)
+    assert ledger.table["state"].tolist() == ["unknown"] * 4 + ["created"]
+    report = reconcile(ledger, client)
+    assert " ".join(report.columns) == "appId groupName before after asked found advice"
+    assert report.drop(columns=["appId", "advice"]).to_numpy().tolist() == [
+        ["group-0", "unknown", "created", 30, 30],
+        ["group-1", "unknown", "planned", 30, 0],
+        ["group-2", "unknown", "partial", 30, 15],
+        ["group-3", "unknown", "created", 30, 30],
+        ["group-4", "created", "created", 30, 30],
+    ]
+    assert report["advice"].ne("").tolist() == [True] * 4 + [False]
+    assert ledger.table["state"].tolist() == ["created", "planned", "partial", "created", "created"]
+    assert sent_names(sandbox) == [f"group-{at}" for at in range(5)]
+    again = reconcile(ledger, client)
+    assert again["before"].tolist() == ["created", "planned", "partial", "created", "created"]
+    assert again["advice"].eq("").all()
+
+
+def sent_names(sandbox: Sandbox) -> list[str]:
+    return [one.group for one in sandbox.log if one.call == "sipAdd"]
+
+
+def test_what_reconcile_found_absent_is_resumed(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """The run that was finished but for it has something to send again."""
+    unknown_groups(sandbox, client, ledger)
+    reconcile(ledger, client)
+    run = resume(ledger, client).wait()
+    assert run.counts == {"created": 4, "partial": 1}
+    assert sent_names(sandbox)[5:] == ["group-1"]
+
+
+def test_reconcile_tells_drift(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Groups that are gone, phones that are gone, groups that the ledger never made; one listing is enough."""
+    submit_plan(make_plan(many_orders(4)), client, ledger).wait()
+    client.create_phones(group("foreign", "foreign", 7))
+    books = sandbox._books.applications[client.account.api_key, APP]
+    books.records[:] = [
+        one for one in books.records if one["groupName"] != "group-1" and one["phoneName"] != "phone-2-3"
+    ]
+    before = sandbox.served["sipQuery", "0"]
+    report = reconcile(ledger, client).set_index("groupName")
+    assert sandbox.served["sipQuery", "0"] == before + 1
+    assert report["found"].to_dict() == {"group-1": 0, "group-2": 2, "foreign": 7, "group-0": 3, "group-3": 3}
+    assert report["before"].tolist() == report["after"].tolist() == ["created", "created", "", "created", "created"]
+    assert "no longer there" in report["advice"]["group-1"]
+    assert report["advice"]["group-2"] == "Changed since: 2 phones, 3 asked for."
+    assert "has not made it" in report["advice"]["foreign"]
+
+
+def test_reconcile_of_nothing(client: Client, ledger: Ledger) -> None:
+    """An empty ledger: a table without rows, and nobody is asked."""
+    assert reconcile(ledger, client).empty
+    assert list(reconcile(ledger, client).columns) == [
+        "appId",
+        "groupName",
+        "before",
+        "after",
+        "asked",
+        "found",
+        "advice",
+    ]
+
+
+def test_reconcile_goes_on_where_an_application_is_refused(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """The others are compared all the same."""
+    orders = pd.concat([many_orders(1, app_id="gone"), many_orders(1)], ignore_index=True)
+    submit_plan(make_plan(orders), client, ledger).wait()
+    sandbox.app_ids = [APP]
+    report = reconcile(ledger, client).set_index("appId")
+    assert "Check the application id" in report["advice"]["gone"]
+    assert report["advice"][APP] == ""
+
+
+def test_reconcile_leaves_what_is_being_sent(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """It belongs to somebody who is at work."""
+    plan = make_plan(many_orders(2))
+    run = submit_plan(plan, client, ledger).wait()
+    run_id = ledger.open_run(client.account, "other", groups_to_keep(make_plan(many_orders(3))), "orders")
+    owner = ledger.owner()
+    assert ledger.exchange(run_id, owner.token, wanted=[(2, 0)]).claimed
+    report = reconcile(ledger, client).set_index("groupName")
+    assert report["after"].to_dict() == {"group-2": "sending", "group-0": "created", "group-1": "created"}
+    assert "look again afterwards" in report["advice"]["group-2"]
+    owner.release()
+    assert reconcile(ledger, client).set_index("groupName")["after"]["group-2"] == "planned"
+    assert run.counts == {"created": 2}
+
+
+def test_phones_seen_are_never_more_than_asked_for(client: Client) -> None:
+    """The read-back counts what was asked for and is there."""
+    client.create_phones(group("sales", "desk", 3))
+    listing = look(client, APP)
+    assert [phones_seen(group("sales", "desk", size), listing) for size in (2, 3, 5)] == [2, 3, 3]
+    assert phones_seen(group("none", "desk", 3), listing) == 0
+
+
+def test_a_group_that_was_shown_late_is_ours(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Two listings did not have it, the next has: created by this ledger, not elsewhere."""
+    sandbox.faults = "stall-after,query:-18-before*30"
+    with Client(client.account, timeout=(1, 0.2)) as hasty:
+        submit_plan(make_plan(many_orders(1)), hasty, ledger).wait()
+    sandbox.faults = None
+    sandbox._hidden[client.account.api_key, APP] = Counter({"group-0": 2})
+    assert reconcile(ledger, client)["after"].tolist() == ["planned"]
+    assert reconcile(ledger, client)[["before", "after"]].to_numpy().tolist() == [["planned", "created"]]
+
+
+@pytest.mark.parametrize("field", ["displayNum", "phoneName"])
+def test_what_a_listing_does_not_show_is_no_difference(field: str) -> None:
+    """Another brand's listing may lack a field."""
+    record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "861000000"}
+    for value in (None, ""):
+        listing = _by_group(iter([[record | {field: value}]]))
+        assert judged(listing, group("sales", "desk", 1)).state is State.CREATED
+
+
+def test_hostile_text_of_a_listing_is_told_in_plain_words() -> None:
+    """Escape sequences, half a surrogate pair, endless text: none of it gets into the ledger."""
+    record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "\x1b[2J\ud800" + "9" * 999}
+    reason = judged(_by_group(iter([[record]])), group("sales", "desk", 1)).reason
+    assert reason.isprintable()
+    assert len(reason) < 500
+
+
+@pytest.mark.parametrize("wrong", [(None, None), ("ledger.sqlite", None)])
+def test_reconcile_needs_a_ledger_and_a_client(wrong: tuple[Any, Any], client: Client, ledger: Ledger) -> None:
+    """In this order."""
+    for arguments in (wrong, (client, ledger)):
+        with pytest.raises(InputError, match=r"reconcile\(ledger, client\)"):
+            reconcile(*arguments)

@@ -1,0 +1,208 @@
+"""Results for people: outcomes, the summary line, the result files."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from itnio_nb import InputError, check_orders, read_orders
+from itnio_nb.api.models import API_COLUMNS, State
+from itnio_nb.orders.models import split_orders
+from itnio_nb.orders.read import RESULT_COLUMNS
+from itnio_nb.runs.results import order_outcomes, outcome_table, run_summary, write_results
+from tests.support.factories import orders_frame
+
+KINDS = ["created", "existed", "refused", "unknown", "notsent", "invalid"]
+
+
+def groups(*states: str, rows: list[int] | None = None, quantity: int = 10) -> pd.DataFrame:
+    """A run's table with these states."""
+    at = range(len(states))
+    table = pd.DataFrame({column: [f"{column}-{number}" for number in at] for column in API_COLUMNS}, dtype=object)
+    told = {"status": "0", "reason": [f"reason-{number}" for number in at], "advice": "advice", "at": "time"}
+    told["owner"] = "owner"
+    return table.assign(quantity=quantity, state=list(states), row=rows or [number + 2 for number in at], **told)
+
+
+def test_the_summary_line() -> None:
+    """The design's own example."""
+    states = ["created"] * 11 + ["exists"] * 3 + ["unknown"]
+    table = groups(*states).assign(quantity=[30] * 10 + [10] + [5] * 4)
+    assert run_summary(table, 310, "", over=True) == (
+        "Done. Groups: 11 created (310 phones), 3 existed, 0 refused, 1 unknown, 0 not sent. "
+        "Verified: 310 of 310 phones."
+    )
+
+
+def test_the_summary_of_every_ending() -> None:
+    """Stopped, running, partial, one phone, a note."""
+    assert run_summary(groups("created", "planned", quantity=1), None, "", over=True) == (
+        "Stopped. Groups: 1 created (1 phone), 0 existed, 0 refused, 0 unknown, 1 not sent."
+    )
+    assert run_summary(groups("partial", "unknown"), None, "Why.", over=True) == (
+        "Done. Groups: 0 created (0 phones), 0 existed, 1 partial, 0 refused, 1 unknown, 0 not sent. Why."
+    )
+    assert run_summary(groups("created", "planned", "sending"), None, "", over=False) == (
+        "Running. Groups: 1 created (10 phones), 0 existed, 0 refused, 0 unknown, 2 to go."
+    )
+
+
+def test_an_order_takes_the_worst_state_of_its_groups() -> None:
+    """unknown, partial, refused, not sent, created, exists: in this order; and how many share it."""
+    order = ["unknown", "partial", "refused", "planned", "created", "exists"]
+    for at, worst in enumerate(order):
+        better = order[at:]
+        outcome = order_outcomes(orders(1), none_found(), groups(*better[::-1], rows=[2] * len(better)))
+        words = {"planned": "not sent"}.get(worst, worst)
+        assert outcome.loc[2, "itnio_state"] == words
+        if len(better) > 1:
+            assert str(outcome.loc[2, "itnio_reason"]).startswith(f"1 of {len(better)} groups: reason-")
+    three = order_outcomes(orders(1), none_found(), groups("created", "refused", "refused", rows=[2, 2, 2]))
+    assert three.loc[2, "itnio_reason"] == "2 of 3 groups: reason-1"
+    sending = order_outcomes(orders(1), none_found(), groups("sending"))
+    assert sending.loc[2, "itnio_state"] == "unknown"
+
+
+def orders(number: int) -> pd.DataFrame:
+    return read_orders(orders_frame(*((f"group-{at}", f"phone-{at}") for at in range(number))))
+
+
+def none_found() -> pd.DataFrame:
+    return check_orders(orders(1))
+
+
+def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
+    """What the plan knew, what another run learnt, or "not sent"."""
+    cases = [
+        # state, action, before, then: state and reason
+        ("created", "create", "created", "created", "said"),
+        ("", "exists", "", "exists", "why"),
+        ("", "in doubt", "unknown", "unknown", "why"),
+        ("", "create", "created", "exists", "created in run R"),
+        ("", "create", "partial", "exists", "partial in run R"),
+        ("", "create", "sending", "unknown", "sending in run R"),
+        ("", "create", "refused", "planned", "not sent"),
+        ("", "create", "", "planned", "not sent"),
+        ("", "in doubt", "planned", "planned", "not sent"),
+    ]
+    states, actions, before, expected, reasons = (list(column) for column in zip(*cases, strict=True))
+    raw = groups(*states).assign(action=actions, before=before, why="why", run="R", reason=["said"] + [""] * 8)
+    table = outcome_table(raw)
+    assert table["state"].tolist() == expected
+    assert table["reason"].tolist() == reasons
+    assert table["advice"].ne("").all()
+    assert outcome_table(raw.iloc[:0]).empty
+
+
+def test_what_is_being_sent_is_unknown_once_the_run_is_over() -> None:
+    """Nobody is left who could tell."""
+    raw = groups("sending").assign(action="create", before="sending", why="", run="R", reason="")
+    assert outcome_table(raw, over=False)["state"].tolist() == ["sending"]
+    over = outcome_table(raw)
+    assert over["state"].tolist() == ["unknown"]
+    assert over["reason"].tolist() == ["sent, and what became of it was not recorded"]
+    assert "reconcile(ledger, client)" in over["advice"].iloc[0]
+    assert outcome_table(raw, living=["owner"])["state"].tolist() == ["sending"]
+    assert "1 being sent by another process, 0 not sent" in run_summary(raw, None, "", over=True)
+
+
+def written(folder: Path, frame: pd.DataFrame, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    read = read_orders(frame)
+    files = write_results(read, check_orders(read), table, folder, "RUN")
+    return {kind: read_csv(path) for kind, path in files.items()}
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
+def test_six_files_with_the_original_columns(tmp_path: Path) -> None:
+    """Each order once, in its file; headers and their order as they came, ours behind."""
+    frame = orders_frame(*((f"group-{at}", f"phone-{at}") for at in range(6)), ("abc",))
+    frame = frame[frame.columns[::-1]].rename(columns={"appId": "App ID"})
+    table = groups("created", "exists", "refused", "partial", "unknown", "planned")
+    files = written(tmp_path / "new" / "folder", frame, table)
+    assert list(files) == KINDS
+    rows = {kind: content["itnio_row"].tolist() for kind, content in files.items()}
+    assert rows == {
+        "created": ["2"],
+        "existed": ["3"],
+        "refused": ["4", "5"],
+        "unknown": ["6"],
+        "notsent": ["7"],
+        "invalid": ["8"],
+    }
+    for content in files.values():
+        assert content.columns.tolist() == ["App ID", *frame.columns[1:], *RESULT_COLUMNS]
+    assert files["invalid"]["itnio_reason"].tolist() == [
+        "groupName has 3 characters; 4 to 32 characters are allowed (API document)"
+    ]
+    assert files["notsent"]["itnio_state"].tolist() == ["not sent"]
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_files_are_for_spreadsheets(tmp_path: Path) -> None:
+    """A byte order mark, every field quoted, nothing that a spreadsheet would run."""
+    frame = orders_frame(
+        ("=1+1x", "@sum", "3", "0861000000"), ("-20-", "+cmd|x"), ("'=was", "'quote"), ("-2000", "tab1")
+    )
+    files = write_results(read_orders(frame), none_found(), groups(*["created"] * 4), tmp_path, "RUN")
+    content = files["created"].read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.decode("utf-8-sig").splitlines()[1].startswith('"\'=1+1x","\'@sum","3","0861000000"')
+    table = read_csv(files["created"])
+    assert table["groupName"].tolist() == ["'=1+1x", "'-20-", "'=was", "-2000"]
+    assert table["phoneName"].tolist() == ["'@sum", "'+cmd|x", "'quote", "tab1"]
+
+
+texts = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=6)
+formula = st.tuples(st.sampled_from("'=+-@"), texts).map("".join)
+
+
+@given(st.lists(st.tuples(texts | formula, texts | formula, texts), min_size=1, max_size=5), st.booleans())
+def test_a_result_file_reads_back_as_the_same_orders(rows: list[tuple[str, str, str]], extra: bool) -> None:
+    """Our columns are ignored, the apostrophes are taken away again: cell by cell the same."""
+    frame = orders_frame(*rows)
+    if extra:
+        frame["=Note"] = [name for _, name, _ in rows]
+    before = read_orders(frame)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_results(before, none_found(), groups(), folder, "RUN")
+        data = files["notsent"].read_bytes()
+    again = read_orders(io.BytesIO(data))
+    assert again.columns.tolist() == before.columns.tolist()
+    assert again.to_numpy().tolist() == before.to_numpy().tolist()
+
+
+def test_counts_add_up_whatever_happened(tmp_path: Path) -> None:
+    """Every row of the orders is in exactly one file, split orders and invalid ones included."""
+    frame = orders_frame(*((f"group-{at}", f"phone-{at}", str(at * 13)) for at in range(40)))
+    read = read_orders(frame)
+    findings = check_orders(read)
+    table = split_orders(read[read.index != 2])
+    states = [list(State)[at % len(State)] for at in range(len(table))]
+    table = table.assign(state=[str(state) for state in states], status="", reason="r", advice="a", at="t")
+    files = write_results(read, findings, table, tmp_path, "RUN")
+    rows = [row for path in files.values() for row in read_csv(path)["itnio_row"]]
+    assert sorted(map(int, rows)) == read.index.to_list()
+
+
+def test_writing_again_replaces(tmp_path: Path) -> None:
+    """The files of a run tell its newest state."""
+    for state in ("planned", "created"):
+        files = written(tmp_path, orders_frame(("sales",)), groups(state))
+    assert len(files["created"]) == 1
+    assert files["notsent"].empty
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """With what to do next."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="choose another folder"):
+        written(tmp_path / "file", orders_frame(("sales",)), groups("created"))

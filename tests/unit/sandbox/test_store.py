@@ -1,0 +1,96 @@
+"""The sandbox's books, kept in a file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from itnio_nb import AccountError, Client, Ledger, Sandbox, State
+from tests.support.factories import APP, group
+
+FILE = Path("box.sqlite")
+
+
+def test_phones_and_accounts_survive(tmp_path: Path) -> None:
+    """Names taken stay taken, accounts go on counting, secrets and passwords are the same."""
+    with Sandbox(file=FILE) as first, Client(first.account) as client:
+        other = first.add_account()
+        client.create_phones(group("sales", "desk", 50))
+        with Client(other) as theirs:
+            theirs.create_phones(group("北京客服", "\U0001f4de phone", 2))
+    with Sandbox(file=FILE) as second, Client(second.account) as client:
+        assert [account.api_secret for account in second.accounts] == [account.api_secret for account in first.accounts]
+        assert second.phones.equals(first.phones)
+        assert client.create_phones(group("sales", "other")).status == "-20"
+        assert client.create_phones(group("other", "desk")).status == "-20"
+        assert client.create_phones(group("other", "line", 1)).state is State.CREATED
+        assert second.phones["account"].tolist() == [f"test_{at:03d}" for at in (*range(1, 51), 53, 51, 52)]
+
+
+def test_the_same_sandbox_can_be_stopped_and_started() -> None:
+    """It lets go of its file meanwhile, and takes what another has added."""
+    box = Sandbox(file=FILE)
+    with box, Client(box.account) as client:
+        client.create_phones(group("sales", "desk"))
+    with Sandbox(file=FILE) as other, Client(other.account) as client:
+        client.create_phones(group("more", "line"))
+    with box, Client(box.account) as client:
+        assert len(client.list_phones(APP)) == 6
+
+
+def test_its_file_is_for_its_owner() -> None:
+    """It holds passwords, if only of phones that do not exist."""
+    before = os.umask(0)
+    try:
+        Sandbox(file=FILE)
+    finally:
+        os.umask(before)
+    assert FILE.stat().st_mode & 0o777 == 0o600
+
+
+def test_two_at_once_are_refused() -> None:
+    """Each would overlook what the other creates."""
+    with Sandbox(file=FILE), pytest.raises(ValueError, match=r"another sandbox uses it.*choose another"):
+        Sandbox(file=FILE)
+    with Sandbox(file=FILE):
+        pass
+
+
+def test_files_of_something_else_are_left_alone(tmp_path: Path) -> None:
+    """A spreadsheet, a ledger, another database, a folder: said in words, not touched."""
+    Path("text.csv").write_text("groupName,phoneName\n" * 100)
+    with sqlite3.connect("other.sqlite") as other:
+        other.execute("CREATE TABLE mine (x)")
+    other.close()
+    Ledger("ledger.sqlite").close()
+    for name in ("text.csv", "other.sqlite", "ledger.sqlite"):
+        before = Path(name).read_bytes()
+        with pytest.raises(ValueError, match=f"The sandbox's file {name} cannot be used .*choose another"):
+            Sandbox(file=name)
+        assert Path(name).read_bytes() == before
+    for path in (tmp_path, tmp_path / "no" / "folder.sqlite"):
+        with pytest.raises(ValueError, match=r"cannot be used"):
+            Sandbox(file=path)
+
+
+def test_a_key_that_no_account_has_is_not_kept() -> None:
+    """It would be refused for ever."""
+    with pytest.raises(AccountError):
+        Sandbox(file=FILE, api_key="bad ")
+    with Sandbox(file=FILE) as box:
+        with pytest.raises(AccountError):
+            box.add_account("bad ")
+        assert len(box.accounts) == 1
+
+
+def test_a_sandbox_that_never_ran_lets_go_of_its_file() -> None:
+    """And one that is stopped says so."""
+    box = Sandbox(file=FILE, port=1)
+    box.stop()
+    with pytest.raises(ValueError, match=r"start\(\) it first"):
+        box.add_account()
+    with Sandbox(file=FILE):
+        pass
