@@ -49,9 +49,9 @@ def make(path: Path, rows: int, every: int) -> None:
         },
         dtype=object,
     )
-    for number, (column, spoil) in enumerate(BAD):
+    for number, (column, apply_fault) in enumerate(BAD):
         at = frame.index[number * every :: len(BAD) * every]
-        frame.loc[at, column] = frame.loc[at, column].map(spoil)
+        frame.loc[at, column] = frame.loc[at, column].map(apply_fault)
     frame.to_csv(path, index=False)
 
 

@@ -80,7 +80,7 @@ def running(number: int) -> tuple[float, int, float]:
         began = time.perf_counter()
         again = BatchForm(client, ledger)
         shown = time.perf_counter() - began
-        for each in (form, again, ReviewForm(ledger, client)):
+        for each in (form, again, ReviewForm(client, ledger)):
             each.close()
     return seconds, len(sent), shown
 

@@ -28,7 +28,7 @@ def serve(groups: int, account: multiprocessing.Queue[tuple[str, str, str]], ove
     with Sandbox() as sandbox:
         first = sandbox.account
         for at in range(groups):
-            sandbox._books.add_group(  # by HTTP it would take longer than what is measured
+            sandbox._store.add_group(  # by HTTP it would take longer than what is measured
                 first.api_key, APP, f"group-{at}", f"phone-{at}", ["password"] * PHONES, "861000000"
             )
         account.put((first.api_key, first.api_secret.reveal(), first.base_url))
@@ -41,7 +41,7 @@ def measure(groups: int, key: str, secret: str, url: str) -> dict[str, float]:
 
     from itnio_nb import Account, Client, Ledger, State, make_plan, reconcile
     from itnio_nb.api.models import Receipt, now
-    from itnio_nb.orders.export import pack_orders
+    from itnio_nb.orders.export import orders_to_json
     from itnio_nb.runs.plan import groups_to_keep
 
     columns = ("groupName", "phoneName", "quantity", "displayNum", "appId")
@@ -50,12 +50,12 @@ def measure(groups: int, key: str, secret: str, url: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
         client = Client(Account(key, secret, url))
         run_id = ledger.open_run(
-            client.account, plan.fingerprint, groups_to_keep(plan), pack_orders(plan.orders, plan.findings)
+            client.account, plan.fingerprint, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings)
         )
         lost = Receipt(State.UNKNOWN, "", "no answer in time", "", now())
-        ledger.exchange(run_id, "", outcomes=[(at, lost) for at in range(groups)])
+        ledger.sync(run_id, "", outcomes=[(at, lost) for at in range(groups)])
         before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-        report = reconcile(ledger, client)
+        report = reconcile(client, ledger)
         seconds = time.perf_counter() - begun
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         assert (report["after"] == "created").all()

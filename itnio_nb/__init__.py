@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from itnio_nb.orders.check import check_orders
     from itnio_nb.orders.export import write_findings
     from itnio_nb.orders.read import read_orders
-    from itnio_nb.runbooks.outcome import Outcome, conclude, exit_code
+    from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_outcome
     from itnio_nb.runs.credentials import export_credentials
     from itnio_nb.runs.plan import Plan, make_plan
     from itnio_nb.runs.reconcile import reconcile
     from itnio_nb.runs.run import Run
     from itnio_nb.runs.submit import resume, submit_plan
     from itnio_nb.sandbox.sandbox import Sandbox
-    from itnio_nb.workspace import Workplace, open_workplace
+    from itnio_nb.workspace import Workspace, open_workspace
 
 __version__ = "0.1.0"
 
@@ -59,16 +59,16 @@ __all__ = [
     "ServiceError",
     "StalePlanError",
     "State",
-    "Workplace",
+    "Workspace",
     "check_orders",
-    "conclude",
     "exit_code",
     "export_credentials",
     "make_plan",
-    "open_workplace",
+    "open_workspace",
     "read_orders",
     "reconcile",
     "resume",
+    "runbook_outcome",
     "sign",
     "signed_headers",
     "submit_plan",
@@ -89,13 +89,13 @@ _HOMES = {
     "orders.read": ("read_orders",),
     "forms.review": ("ReviewForm",),
     "runs.run": ("Run",),
-    "runbooks.outcome": ("Outcome", "conclude", "exit_code"),
+    "runbooks.outcome": ("Outcome", "runbook_outcome", "exit_code"),
     "sandbox.sandbox": ("Sandbox",),
     "runs.reconcile": ("reconcile",),
     "api.account": ("Account", "Secret"),
     "api.signing": ("sign", "signed_headers"),
     "runs.submit": ("resume", "submit_plan"),
-    "workspace": ("Workplace", "open_workplace"),
+    "workspace": ("Workspace", "open_workspace"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

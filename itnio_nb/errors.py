@@ -29,7 +29,7 @@ class ItnioError(Exception):
         self.status = status
 
 
-def why(error: Exception) -> str:
+def os_error_reason(error: Exception) -> str:
     """Return the reason of an error of Python or of the system in a few words, without its number and its path."""
     return getattr(error, "strerror", None) or str(error)
 

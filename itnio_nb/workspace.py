@@ -3,68 +3,132 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
+import pandas as pd
+
+import itnio_nb
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
+from itnio_nb.api.models import PhoneGroup
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.runs.credentials import export_credentials
+from itnio_nb.runs.plan import Plan, make_plan
+from itnio_nb.runs.reconcile import reconcile
+from itnio_nb.runs.run import Run
+from itnio_nb.runs.submit import DEFAULT_WORKERS, resume, submit_plan
 from itnio_nb.sandbox.sandbox import Sandbox
 
-_REHEARSAL_LEDGER = Path("results", "ledger.sqlite")
+if TYPE_CHECKING:
+    from itnio_nb import BatchForm, OrderForm, ReviewForm
+
+_SANDBOX_LEDGER = Path("results", "ledger.sqlite")
 LATENCY = 0.1  # seconds before the embedded sandbox answers: one sees the progress
 
 
-class Workplace:
-    """A client and a ledger, and whether what is done with them is a rehearsal. It shows itself as a banner.
+class Workspace:
+    """A client and a ledger of one account, and every step from orders to proof as a method.
 
-    `client`     for the account
-    `ledger`     the user's own for a live account; `results/ledger.sqlite` in this folder for a rehearsal
-    `rehearsal`  True on a sandbox: nothing that is created exists anywhere else
+        ws = open_workspace()
+        ws                                             # the banner: SANDBOX or LIVE ACCOUNT
+        plan = ws.plan(read_orders("phones.xlsx"))     # nothing is sent
+        run = ws.submit(plan, confirm=867).wait()
+        ws.reconcile()
+
+    Each method is one line over the function of the package that its docstring names, with the same arguments and
+    errors. `client` signs and sends for the account, `ledger` records all that was sent, and `is_sandbox` is True
+    where nothing that is created exists anywhere else. A context manager; it shows itself as its banner.
     """
 
-    def __init__(self, account: Account, ledger: Ledger, sandbox: Sandbox | None = None) -> None:
-        self.client = Client(account)
+    def __init__(self, client: Client, ledger: Ledger, *, _sandbox: Sandbox | None = None) -> None:
+        self.client = client
         self.ledger = ledger
-        self.rehearsal = sandbox is not None or is_rehearsal(account)
-        self._sandbox = sandbox
-        self._banner = banner(account if sandbox is None else None)
+        self.is_sandbox = is_sandbox_account(client.account)
+        self._sandbox = _sandbox
+        self._banner = banner(None if _sandbox else client.account)
+
+    def plan(self, orders: pd.DataFrame, *, recreate: bool = False) -> Plan:
+        """Split orders into groups and compare them with ledger and account; nothing is sent: `make_plan`."""
+        return make_plan(orders, self.client, self.ledger, recreate=recreate)
+
+    def submit(
+        self, plan: Plan, *, confirm: int | None = None, workers: int = DEFAULT_WORKERS, rate: float | None = None
+    ) -> Run:
+        """Send what a plan has to create, in the background: `submit_plan`."""
+        return submit_plan(plan, self.client, self.ledger, confirm=confirm, workers=workers, rate=rate)
+
+    def resume(self, run: str | None = None) -> Run:
+        """Go on with the newest unfinished run, or with the one of this name: `resume`."""
+        return resume(self.client, self.ledger, run=run)
+
+    def reconcile(self) -> pd.DataFrame:
+        """Compare the ledger with the phones that really exist: `reconcile`."""
+        return reconcile(self.client, self.ledger)
+
+    def export_credentials(
+        self, app_id: str, groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup], path: str | os.PathLike[str]
+    ) -> Path:
+        """Write the hand-over file for those who configure the handsets: `export_credentials`."""
+        return export_credentials(self.client, app_id, groups, path)
+
+    # The forms stand on this file: the package's lazy exports lead to them.
+
+    def order_form(self) -> OrderForm:
+        """Return a form for one order: `OrderForm`."""
+        return itnio_nb.OrderForm(self.client, self.ledger)
+
+    def batch_form(self) -> BatchForm:
+        """Return a form from spreadsheet to result: `BatchForm`."""
+        return itnio_nb.BatchForm(self.client, self.ledger)
+
+    def review_form(self) -> ReviewForm:
+        """Return a form that shows what the ledger has: `ReviewForm`."""
+        return itnio_nb.ReviewForm(self.client, self.ledger)
 
     def close(self) -> None:
-        """Close client and ledger, and stop the sandbox if it is this workplace's own: wait for runs before."""
+        """Close client and ledger, and stop the sandbox if it is this workspace's own: wait for runs before."""
         self.client.close()
         self.ledger.close()
         if self._sandbox is not None:
             self._sandbox.stop()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def __repr__(self) -> str:
         return self._banner
 
     def _repr_html_(self) -> str:
-        return banner_html(self._banner, rehearsal=self.rehearsal)
+        return banner_html(self._banner, sandbox=self.is_sandbox)
 
 
-def open_workplace(*, rehearse: bool = False) -> Workplace:
+def open_workspace(sandbox: bool | None = None) -> Workspace:
     """Open the configured account or, where none is configured, a sandbox of its own.
 
-        here = open_workplace()
-        here                       # the banner: SANDBOX or LIVE ACCOUNT
-        plan = make_plan(orders, here.client, here.ledger)
+        ws = open_workspace()
+        ws                         # the banner: SANDBOX or LIVE ACCOUNT
 
-    An account is configured by `ITNIO_API_KEY` and `ITNIO_API_SECRET`, in the environment or in a `.env` file
-    (see `Account.from_env`, whose `AccountError` is raised for half of it). `ITNIO_SANDBOX=1` in the
-    environment, or `rehearse`, asks for a sandbox whatever is configured.
+    `sandbox`: True opens a sandbox, False the account, None the account where one is configured and
+    `ITNIO_SANDBOX=1` does not ask for a sandbox. An account is configured by `ITNIO_API_KEY` and
+    `ITNIO_API_SECRET`, in the environment or in a `.env` file (see `Account.from_env`). Raises `AccountError`
+    for half of it, `LedgerError` where the ledger cannot be opened.
     """
-    if not rehearse and not wants_sandbox():
+    if not (wants_sandbox() if sandbox is None else sandbox):
         account = Account.from_env()
-        return Workplace(account, own_ledger(account))
-    sandbox = Sandbox(latency=LATENCY).start()
-    return Workplace(sandbox.account, own_ledger(sandbox.account), sandbox)
+        return Workspace(Client(account), open_ledger_for(account))
+    own = Sandbox(latency=LATENCY).start()
+    return Workspace(Client(own.account), open_ledger_for(own.account), _sandbox=own)
 
 
-def own_ledger(account: Account) -> Ledger:
-    """Open the ledger of an account: the user's own, or the one in this folder for a rehearsal."""
-    return Ledger(_REHEARSAL_LEDGER if is_rehearsal(account) else None)
+def open_ledger_for(account: Account) -> Ledger:
+    """Open the ledger of an account: the user's own, or the one in this folder for a sandbox."""
+    return Ledger(_SANDBOX_LEDGER if is_sandbox_account(account) else None)
 
 
 def wants_sandbox(folder: Path | None = None) -> bool:
@@ -72,7 +136,7 @@ def wants_sandbox(folder: Path | None = None) -> bool:
     return os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0") or not Account.is_configured(folder)
 
 
-def is_rehearsal(account: Account) -> bool:
+def is_sandbox_account(account: Account) -> bool:
     """Tell whether an account is a sandbox's: plain http on this machine. Encrypted, it may lead elsewhere."""
     return account.is_loopback and account.base_url.startswith("http:")
 
@@ -86,7 +150,7 @@ def settings_of(account: Account) -> dict[str, str]:
 
 def banner(account: Account | None) -> str:
     """Return the line that says where one works: on an account, or on an embedded sandbox (None)."""
-    if account is None or is_rehearsal(account):
+    if account is None or is_sandbox_account(account):
         where = f" at {account.base_url}" if account is not None else ""
         return f"SANDBOX{where}: a stand-in for the API on this machine. What is created here exists nowhere else."
     return (
@@ -95,9 +159,9 @@ def banner(account: Account | None) -> str:
     )
 
 
-def banner_html(text: str, *, rehearsal: bool) -> str:
-    """Return the banner as a box: blue for a rehearsal, red for a live account, readable on light and dark pages."""
-    border, ground = ("#1565c0", "rgba(21,101,192,.12)") if rehearsal else ("#c62828", "rgba(198,40,40,.16)")
-    word, rest = text.split(" ", 1) if rehearsal else (text[:12], text[13:])
+def banner_html(text: str, *, sandbox: bool) -> str:
+    """Return the banner as a box: blue for a sandbox, red for a live account, readable on light and dark pages."""
+    border, ground = ("#1565c0", "rgba(21,101,192,.12)") if sandbox else ("#c62828", "rgba(198,40,40,.16)")
+    word, rest = text.split(" ", 1) if sandbox else (text[:12], text[13:])
     style = f"border-left:8px solid {border};background:{ground};padding:10px 14px;font-size:115%"
     return f'<div style="{style}"><b>{escape(word)}</b> {escape(rest)}</div>'

@@ -18,10 +18,10 @@ from itnio_nb.api.statuses import (
     NO_ANSWER,
     STATUSES,
     UNDOCUMENTED,
-    Answer,
+    ApiResponse,
     BusyError,
-    NeverSentError,
-    NoAnswerError,
+    NotSentError,
+    UnknownOutcomeError,
 )
 from itnio_nb.api.transport import Transport
 from itnio_nb.errors import AccountError, InputError, ServiceError
@@ -36,11 +36,11 @@ _MAX_PAGE_WAIT = 60.0  # seconds that one page waits at most for a busy server
 T = TypeVar("T")
 
 
-class _ShiftedError(Exception):
+class _ListingChangedError(Exception):
     """A listing changed while it was read: its total did, a record came twice, or one is missing."""
 
 
-class _AgainError(Exception):
+class _RetryableError(Exception):
     """One page could not be had: a look changes nothing, so it may be asked for again."""
 
     def __init__(self, error: ServiceError, tries: int, wait: float = 0.0) -> None:
@@ -89,14 +89,14 @@ class Client:
         return f"Client({self.account!r})"
 
     @property
-    def clock_ahead(self) -> float:
+    def clock_offset(self) -> float:
         """Seconds by which the server's clock is ahead, as far as requests were signed with its time."""
-        return self._transport.clock_ahead
+        return self._transport.clock_offset
 
     @property
-    def clock_difference(self) -> str:
+    def clock_warning(self) -> str:
         """How far this machine's clock is off, in words; "" as long as the server has not refused a timestamp."""
-        return self._transport.clock_difference
+        return self._transport.clock_warning
 
     def create_phones(self, group: PhoneGroup) -> Receipt:
         """Send one `sipAdd` for `group`, once, and return its receipt; nothing an answer can be raises.
@@ -108,11 +108,11 @@ class Client:
         """
         try:
             answer = self._transport.ask("sipAdd", group.to_wire())
-        except NeverSentError as why:
+        except NotSentError as why:
             return Receipt(NEVER_SENT.state, "", str(why), NEVER_SENT.advice, now())
         except BusyError as why:
             return Receipt(BUSY.state, "", str(why), BUSY.advice, now(), why.wait)
-        except NoAnswerError as why:
+        except UnknownOutcomeError as why:
             return Receipt(NO_ANSWER.state, "", str(why), NO_ANSWER.advice, now())
         meaning = STATUSES.get(answer.status, UNDOCUMENTED)
         return Receipt(meaning.state, answer.status, answer.reason, meaning.advice, now())
@@ -158,7 +158,7 @@ class Client:
         for _ in range(_LISTING_TRIES):
             try:
                 return read(self._pages(app_id, reveal, stopping))
-            except _ShiftedError:
+            except _ListingChangedError:
                 continue
         raise ServiceError(
             f"{_not_listed(app_id)}: the listing changes while it is read. Try again when nobody adds phones."
@@ -172,7 +172,7 @@ class Client:
         return self._page(app_id, 1, reveal=False, stopping=stopping, size=1, most_tries=_CONNECT_TRIES)[1]
 
     def _pages(self, app_id: str, reveal: bool, stopping: Event | None) -> Iterator[list[dict[str, object]]]:
-        """Yield the records of all pages; raise `_ShiftedError` if they do not make one whole."""
+        """Yield the records of all pages; raise `_ListingChangedError` if they do not make one whole."""
         seen: set[int] = set()  # hashes of records
         whole: int | None = None
         for page in count_from(1):
@@ -182,12 +182,12 @@ class Client:
             seen |= {hash(tuple(map(str, record.values()))) for record in records}
             if total != whole or len(seen) != known + len(records) or (not records and len(seen) < whole):
                 records.clear()
-                raise _ShiftedError
+                raise _ListingChangedError
             yield records
             if page * PAGE_SIZE >= whole:
                 break
         if len(seen) != whole:
-            raise _ShiftedError
+            raise _ListingChangedError
 
     def _page(
         self,
@@ -205,7 +205,7 @@ class Client:
                 raise ServiceError(f"{_not_listed(app_id)}: stopped before its last page.")
             try:
                 return self._page_once(app_id, page, size, reveal)
-            except _AgainError as again:
+            except _RetryableError as again:
                 if tried >= min(again.tries, most_tries) or again.wait > _MAX_PAGE_WAIT:
                     error = again.error
                     break
@@ -222,43 +222,43 @@ class Client:
         if not isinstance(total, int) or isinstance(total, bool) or total < 0 or not _is_records(records):
             del answer, data, records  # a traceback may show variables, and these may hold passwords
             what = f"{_not_listed(app_id)}: page {page} has not the API's shape."
-            raise _AgainError(ServiceError(f"{what} Try again, or check ITNIO_BASE_URL."), _CONNECT_TRIES)
+            raise _RetryableError(ServiceError(f"{what} Try again, or check ITNIO_BASE_URL."), _CONNECT_TRIES)
         if not reveal:  # at once: whatever goes wrong later shows none
             for record in records:
                 record["password"] = MASK
         return records, total
 
-    def _listing_answer(self, app_id: str, page: int, size: int) -> Answer:
+    def _listing_answer(self, app_id: str, page: int, size: int) -> ApiResponse:
         body = {"current": page, "size": size, "params": {"appId": app_id}}
         wait = 0.0
         try:
             answer = self._transport.ask("sipQuery", body)
-        except NeverSentError as why:
+        except NotSentError as why:
             advice = "Check the network and ITNIO_BASE_URL, then try again."
             if self.account.is_loopback:
                 advice = "Is the sandbox still running? One that a notebook or script has opened ends with it."
             problem, tries = f"{why}. {advice}", _CONNECT_TRIES
         except BusyError as why:
             problem, tries, wait = f"{why}. Try again later.", _PAGE_TRIES, why.wait
-        except NoAnswerError as why:
+        except UnknownOutcomeError as why:
             advice = "Check that ITNIO_BASE_URL is the API's address without /sipAdd; if it is, try again."
             problem, tries = f"{why}. {advice}", 1 if why.http_status in range(400, 500) else _PAGE_TRIES
         else:
             if answer.status != "0":
                 raise _listing_error(app_id, answer)
             return answer
-        raise _AgainError(ServiceError(f"{_not_listed(app_id)} at {self.account.base_url}: {problem}"), tries, wait)
+        raise _RetryableError(ServiceError(f"{_not_listed(app_id)} at {self.account.base_url}: {problem}"), tries, wait)
 
 
-def _listing_error(app_id: str, answer: Answer) -> Exception:
+def _listing_error(app_id: str, answer: ApiResponse) -> Exception:
     meaning = STATUSES.get(answer.status, UNDOCUMENTED)
     what = f"{_not_listed(app_id)} (status {answer.status}, {answer.reason})."
-    if meaning.stops == "run":
+    if meaning.failure_scope == "run":
         return AccountError(f"{what} {meaning.advice.replace('submit', 'try')}", status=answer.status)
     if answer.status == "-22":
         return InputError(f"{what} Check the application id.", status=answer.status)
     error = ServiceError(f"{what} Nothing was changed. Try again in a minute.", status=answer.status)
-    return _AgainError(error, _PAGE_TRIES)
+    return _RetryableError(error, _PAGE_TRIES)
 
 
 def _is_records(records: object) -> TypeGuard[list[dict[str, object]]]:

@@ -9,12 +9,12 @@ from threading import Event
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup
-from itnio_nb.api.text import count, plain_words
+from itnio_nb.api.text import plain_words, plural
 from itnio_nb.orders.models import cell_text
 
 
 @dataclass(frozen=True)
-class Held:
+class GroupInventory:
     """What an application holds of one group."""
 
     phones: int
@@ -23,10 +23,10 @@ class Held:
 
     def differs(self, group: PhoneGroup) -> str:
         """Say how it differs from what was asked for, "" where it does not."""
-        size = f"{count(self.phones, 'phone')}, {group.quantity:,} asked for" if self.phones != group.quantity else ""
-        return "; ".join(filter(None, [size, self.is_other_than(group)]))
+        size = f"{plural(self.phones, 'phone')}, {group.quantity:,} asked for" if self.phones != group.quantity else ""
+        return "; ".join(filter(None, [size, self.field_differences(group)]))
 
-    def is_other_than(self, group: PhoneGroup) -> str:
+    def field_differences(self, group: PhoneGroup) -> str:
         """Say how its phones differ from those asked for, whatever their number; "" where they do not."""
         differences = []
         for noun, there, asked in (
@@ -41,10 +41,10 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Listing:
+class Inventory:
     """One application as it was when it was looked at."""
 
-    groups: dict[str, Held]  # by group name
+    groups: dict[str, GroupInventory]  # by group name
     phone_names: dict[str, str]  # phone name as ordered -> the group that has it
 
     @property
@@ -66,12 +66,12 @@ def phone_order_name(phone_name: str) -> str:
     return name if dash and number.isdecimal() else phone_name
 
 
-def look(client: Client, app_id: str, stopping: Event | None = None) -> Listing:
+def fetch_inventory(client: Client, app_id: str, stopping: Event | None = None) -> Inventory:
     """Read all phones of an application once, and return them by group. Raises what `list_phones` raises."""
     return client.read_listing(app_id, _by_group, stopping=stopping)
 
 
-def _by_group(pages: Iterator[list[dict[str, object]]]) -> Listing:
+def _by_group(pages: Iterator[list[dict[str, object]]]) -> Inventory:
     """Index pages of phones by group, page by page: no more than the index is kept."""
     sizes: Counter[str] = Counter()
     numbers: dict[str, set[str]] = {}
@@ -85,11 +85,13 @@ def _by_group(pages: Iterator[list[dict[str, object]]]) -> Listing:
             numbers.setdefault(group, set()).add(number)
             names.setdefault(group, set()).add(ordered)
             owners.setdefault(ordered, group)
-    held = {group: Held(size, frozenset(numbers[group]), frozenset(names[group])) for group, size in sizes.items()}
-    return Listing(held, owners)
+    held = {
+        group: GroupInventory(size, frozenset(numbers[group]), frozenset(names[group])) for group, size in sizes.items()
+    }
+    return Inventory(held, owners)
 
 
-def phones_seen(group: PhoneGroup, listing: Listing) -> int:
+def phones_seen(group: PhoneGroup, listing: Inventory) -> int:
     """Return how many of the phones that were asked for are there."""
     held = listing.groups.get(group.group_name)
     return min(held.phones, group.quantity) if held else 0

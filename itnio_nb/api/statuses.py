@@ -15,100 +15,100 @@ _BUSY_WAIT = 1.0  # seconds, where a busy server does not say how long
 
 
 @dataclass(frozen=True)
-class Meaning:
+class StatusInfo:
     """What one status of the API means for the group that was asked for, in words."""
 
     state: State
     reason: str  # the document's own words
     advice: str  # what it means, whether anything was created, what to do next
-    stops: str = ""  # what else it dooms: "run", "application", or nothing
+    failure_scope: str = ""  # what else it dooms: "run", "application", or nothing
 
 
 # Every status of the API document. The advice says: meaning, whether anything was created, next step.
 STATUSES = {
-    "0": Meaning(State.CREATED, "success", "Created. Next: hand it over."),
-    "-1": Meaning(
+    "0": StatusInfo(State.CREATED, "success", "Created. Next: hand it over."),
+    "-1": StatusInfo(
         State.REFUSED,
         "Authentication error",
         "Authentication failed: the API key, the secret or the signature is wrong. Nothing was created. "
         "Check ITNIO_API_KEY and ITNIO_API_SECRET, then submit again.",
-        stops="run",
+        failure_scope="run",
     ),
-    "-2": Meaning(
+    "-2": StatusInfo(
         State.REFUSED,
         "Restricted IP access",
         "Address not allowed: this machine's IP address is not on the account's allow-list. Nothing was created. "
         "Add the address in the ITNIO console, then submit again.",
-        stops="run",
+        failure_scope="run",
     ),
-    "-16": Meaning(
+    "-16": StatusInfo(
         State.REFUSED,
         "Timestamp expires",
         "Timestamp expired: the clocks of this machine and of the server differ by more than half an hour. "
         "Nothing was created. Set this machine's clock, then submit again.",
-        stops="run",
+        failure_scope="run",
     ),
-    "-18": Meaning(
+    "-18": StatusInfo(
         State.UNKNOWN,
         "Port program unusual",
         "Server fault: the server failed inside. It is not known whether the phones were created. "
         "A run looks by itself; otherwise look with client.list_phones(appId) before anything is sent again.",
     ),
-    "-20": Meaning(
+    "-20": StatusInfo(
         State.EXISTS,
         "Data existing",
         "Name taken: the group name or the phone name is in use in this application. This request created nothing. "
         "Look with client.list_phones(appId): the group may be there already; otherwise choose another phone name.",
     ),
-    "-22": Meaning(
+    "-22": StatusInfo(
         State.REFUSED,
         "Parameter exception",
         "Field refused: a field breaks a rule of the API, or the application id is wrong. Nothing was created. "
         "Mend the order, then submit it again.",
     ),
-    "-23": Meaning(
+    "-23": StatusInfo(
         State.REFUSED,
         "Data caps",
         "Application full: it can hold no more phones. Nothing was created. "
         "Have the limit raised or use another application, then submit again.",
-        stops="application",
+        failure_scope="application",
     ),
 }
-UNDOCUMENTED = Meaning(
+UNDOCUMENTED = StatusInfo(
     State.UNKNOWN,
     "no reason given",
     "Status not documented: the API document does not list it. It is not known whether the phones were created. "
     "A run looks by itself; otherwise look with client.list_phones(appId) before anything is sent again.",
 )
-NO_ANSWER = Meaning(
+NO_ANSWER = StatusInfo(
     State.UNKNOWN,
     "no reason given",
     "No answer of the API: the request left, and what came back does not tell. It is not known whether the phones "
     "were created. Look with client.list_phones(appId) before anything is sent again.",
 )
-NEVER_SENT = Meaning(
+NEVER_SENT = StatusInfo(
     State.PLANNED,
     "no reason given",
     "Not sent: no connection to the server. Nothing was created. "
     "Check the network and ITNIO_BASE_URL, then submit again: the group is still planned.",
 )
-BUSY = Meaning(
+BUSY = StatusInfo(
     State.PLANNED,
     "no reason given",
     "Not created: the server is busy and asks to wait. A run waits as long as it asks, and sends the group again.",
 )
 
 
-def stops(receipt: Receipt) -> str:
+def failure_scope(receipt: Receipt) -> str:
     """Return what a receipt dooms besides its own group: "run", "application" or ""."""
-    return STATUSES[receipt.status].stops if receipt.status in STATUSES else ""
+    return STATUSES[receipt.status].failure_scope if receipt.status in STATUSES else ""
 
 
-class NeverSentError(Exception):
+class NotSentError(Exception):
     """The request certainly never left this machine."""
 
 
-class NoAnswerError(Exception):
+class UnknownOutcomeError(Exception):
     """The request may have arrived, and nothing that came back is an answer of the API.
 
     `http_status` is that of what came back, 0 where nothing did.
@@ -128,7 +128,7 @@ class BusyError(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """An answer in the API's own shape."""
 
     status: str
@@ -136,7 +136,9 @@ class Answer:
     data: Any
 
 
-def read_answer(http_status: int, content: bytes, retry_after: str = "", server_time: float | None = None) -> Answer:
+def parse_response(
+    http_status: int, content: bytes, retry_after: str = "", server_time: float | None = None
+) -> ApiResponse:
     """Accept a body in the API's own shape that came with HTTP 200; anything else is no answer of the API.
 
     `status` may be text or a whole number, `reason` must be there. The document knows no other HTTP status
@@ -147,19 +149,19 @@ def read_answer(http_status: int, content: bytes, retry_after: str = "", server_
     if http_status == 429 or (http_status == 503 and retry_after):
         raise BusyError(http_status, _seconds(retry_after, server_time))
     if http_status != 200:
-        raise NoAnswerError(f"HTTP {http_status} instead of an answer of the API", http_status)
+        raise UnknownOutcomeError(f"HTTP {http_status} instead of an answer of the API", http_status)
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        raise NoAnswerError("HTTP 200, but the body is not JSON") from None
+        raise UnknownOutcomeError("HTTP 200, but the body is not JSON") from None
     status = body.get("status") if isinstance(body, dict) else None
     if isinstance(status, int) and not isinstance(status, bool):
         status = str(status)
     if not isinstance(status, str) or not re.fullmatch(r"0|-?[1-9][0-9]{0,8}", status) or "reason" not in body:
-        raise NoAnswerError("HTTP 200, but the body has not the API's shape")
+        raise UnknownOutcomeError("HTTP 200, but the body has not the API's shape")
     reason = body["reason"]
     words = plain_words(reason) if isinstance(reason, str) else ""
-    return Answer(status, words or STATUSES.get(status, UNDOCUMENTED).reason, body.get("data"))
+    return ApiResponse(status, words or STATUSES.get(status, UNDOCUMENTED).reason, body.get("data"))
 
 
 def http_time(text: str | None) -> float | None:

@@ -26,7 +26,7 @@ from urllib3.util.retry import Retry
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.signing import signed_headers
-from itnio_nb.api.statuses import Answer, NeverSentError, NoAnswerError, http_time, read_answer
+from itnio_nb.api.statuses import ApiResponse, NotSentError, UnknownOutcomeError, http_time, parse_response
 from itnio_nb.api.text import duration
 from itnio_nb.errors import AccountError
 
@@ -93,19 +93,19 @@ class Transport:
         self._adapter.close()
 
     @property
-    def clock_ahead(self) -> float:
+    def clock_offset(self) -> float:
         """Seconds by which the server's clock is ahead, 0 as long as it has not refused a timestamp."""
         return self._offset
 
     @property
-    def clock_difference(self) -> str:
+    def clock_warning(self) -> str:
         """How far this machine's clock is off, in words; "" as long as the server has not refused a timestamp."""
         if abs(self._offset) < _CLOCK_SLACK:
             return ""
         side = "behind" if self._offset > 0 else "ahead of"
         return f"this machine's clock is {duration(abs(self._offset))} {side} the server's"
 
-    def ask(self, call: str, body: dict[str, Any]) -> Answer:
+    def ask(self, call: str, body: dict[str, Any]) -> ApiResponse:
         """Send one signed request and return the API's answer to it; once more where the clock was to blame."""
         offset = self._offset
         answer, server_time = self._send(call, body, offset)
@@ -124,7 +124,7 @@ class Transport:
             self._offset = offset
             return True
 
-    def _send(self, call: str, body: dict[str, Any], offset: float) -> tuple[Answer, float | None]:
+    def _send(self, call: str, body: dict[str, Any], offset: float) -> tuple[ApiResponse, float | None]:
         """Send one request, signed for a clock that is `offset` seconds ahead; return answer and server's time."""
         headers = signed_headers(self._account, int(time.time() + offset))
         data = json.dumps(body, default=_plain).encode("ascii")
@@ -138,13 +138,13 @@ class Transport:
         except requests.RequestException as error:
             failure = _classify(error)
         except ReadTimeoutError:
-            failure = NoAnswerError("no answer in time")
+            failure = UnknownOutcomeError("no answer in time")
         except HTTPError:
-            failure = NoAnswerError(_LOST)
+            failure = UnknownOutcomeError(_LOST)
         else:
             server_time = http_time(response.headers.get("Date"))
             asked = response.headers.get("Retry-After", "")
-            return read_answer(response.status_code, content, asked, server_time), server_time
+            return parse_response(response.status_code, content, asked, server_time), server_time
         raise failure  # outside of `except`: the original, which carries the signed headers, is not its context
 
 
@@ -165,10 +165,10 @@ def _tls_context() -> ssl.SSLContext:
         ) from None
 
 
-def _classify(error: requests.RequestException) -> NeverSentError | NoAnswerError:
+def _classify(error: requests.RequestException) -> NotSentError | UnknownOutcomeError:
     """Tell what certainly never left from what may have arrived. In doubt, it may have."""
     if isinstance(error, requests.ConnectTimeout):
-        return NeverSentError("no connection in time")
+        return NotSentError("no connection in time")
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
     if isinstance(reason, ProxyError):
@@ -178,17 +178,17 @@ def _classify(error: requests.RequestException) -> NeverSentError | NoAnswerErro
             "Tunnel connection failed"
         )
         if unmet:
-            return NeverSentError("the proxy did not connect")
+            return NotSentError("the proxy did not connect")
     if isinstance(reason, NewConnectionError):  # refused, no route, and its subclass for an unknown host
         unknown_host = type(reason).__name__ == "NameResolutionError"
-        return NeverSentError("unknown host" if unknown_host else "connection refused")
+        return NotSentError("unknown host" if unknown_host else "connection refused")
     if isinstance(error, requests.exceptions.SSLError):
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return NeverSentError("the server's certificate is not valid for this address")
-        return NoAnswerError("the encrypted connection failed")
+            return NotSentError("the server's certificate is not valid for this address")
+        return UnknownOutcomeError("the encrypted connection failed")
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
-        return NoAnswerError("no answer in time")
-    return NoAnswerError(_LOST)
+        return UnknownOutcomeError("no answer in time")
+    return UnknownOutcomeError(_LOST)
 
 
 def _content(response: requests.Response, most_time: float) -> bytes:
@@ -198,7 +198,7 @@ def _content(response: requests.Response, most_time: float) -> bytes:
     while chunk := response.raw.read1(65536, decode_content=True):
         body += chunk
         if len(body) > _MAX_ANSWER:
-            raise NoAnswerError("an answer of more than 8 MiB")
+            raise UnknownOutcomeError("an answer of more than 8 MiB")
         if time.monotonic() > deadline:
-            raise NoAnswerError("no whole answer in time")
+            raise UnknownOutcomeError("no whole answer in time")
     return bytes(body)

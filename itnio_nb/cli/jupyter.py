@@ -19,11 +19,11 @@ from itnio_nb.errors import InputError
 from itnio_nb.forms.batch.form import BatchForm
 from itnio_nb.forms.order import OrderForm
 from itnio_nb.forms.review import ReviewForm
-from itnio_nb.orders.export import replace_file
-from itnio_nb.workspace import open_workplace
+from itnio_nb.orders.export import write_atomically
+from itnio_nb.workspace import open_workspace
 
 _NOTEBOOK = "app.ipynb"
-_CELL = "from itnio_nb.cli.jupyter import all_forms\n\nall_forms()"
+_CELL = "from itnio_nb.cli.jupyter import app_forms\n\nall_forms()"
 _TEMPLATE = Path(__file__).parents[1] / "forms" / "static" / "app.html.j2"
 
 
@@ -43,7 +43,7 @@ def serve_app(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / _NOTEBOOK, _notebook())
+        write_atomically(folder / _NOTEBOOK, _notebook())
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}): choose another --folder.") from None
     port = _usable_port(port)
@@ -90,12 +90,12 @@ def _notebook() -> bytes:
     return json.dumps({"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
-def all_forms() -> Any:
+def app_forms() -> Any:
     """Return the batch, the order and the review, in tabs, on one client and one ledger."""
-    here = open_workplace()
+    here = open_workspace()
     forms = {
         "Batch": BatchForm(here.client, here.ledger),
         "One order": OrderForm(here.client, here.ledger),
-        "Review": ReviewForm(here.ledger, here.client),
+        "Review": ReviewForm(here.client, here.ledger),
     }
     return widgets.Tab(list(forms.values()), titles=list(forms))

@@ -105,26 +105,26 @@ def demo(folder: Path) -> None:
     show_default=True,
     help="Your folder: in it is a working copy of the notebooks for each version, which no upgrade overwrites.",
 )
-@click.option("--sandbox", "rehearse", is_flag=True, help="Work on the sandbox, whatever account is configured.")
+@click.option("--sandbox", "sandbox", is_flag=True, help="Work on the sandbox, whatever account is configured.")
 @click.argument("jupyter_options", nargs=-1, type=click.UNPROCESSED)
-def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
+def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
     """Open the notebooks in JupyterLab: on the configured account or, where none is, on a sandbox.
 
     Options that are not listed here are JupyterLab's, such as --no-browser or --port 9000.
     """
     from itnio_nb.cli.servers import require_jupyterlab, serve, stamp, working_copy
-    from itnio_nb.workspace import banner, banner_html, is_rehearsal
+    from itnio_nb.workspace import banner, banner_html, is_sandbox_account
 
     require_jupyterlab()
     copy = folder / __version__
     made = working_copy(find_notebooks(), copy)
-    with _place(copy, rehearse) as (account, environment):
+    with _place(copy, sandbox) as (account, environment):
 
         def banner_of(place: Path) -> tuple[str, str]:
             """Say where the notebooks of a folder work: each may have a `.env` file of its own."""
             theirs = account or Account.from_env(place)
             text = banner(theirs)
-            return text, banner_html(text, rehearsal=is_rehearsal(theirs))
+            return text, banner_html(text, sandbox=is_sandbox_account(theirs))
 
         stamp(folder, banner_of)
         click.echo(banner_of(copy)[0])
@@ -144,17 +144,17 @@ def lab(folder: Path, rehearse: bool, jupyter_options: tuple[str, ...]) -> None:
     show_default=True,
     help="Where result files, hand-over files and, on a sandbox, the ledger go.",
 )
-@click.option("--sandbox", "rehearse", is_flag=True, help="Work on the sandbox, whatever account is configured.")
+@click.option("--sandbox", "sandbox", is_flag=True, help="Work on the sandbox, whatever account is configured.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1. Default: a free one.")
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
 @click.option("--no-browser", is_flag=True, help="Open no browser: open the printed address yourself.")
-def app(folder: Path, rehearse: bool, port: int, theme: str, no_browser: bool) -> None:
+def app(folder: Path, sandbox: bool, port: int, theme: str, no_browser: bool) -> None:
     """Serve the forms as a page without code: on the configured account or, where none is, on a sandbox."""
     from itnio_nb.cli.jupyter import require_voila, serve_app
     from itnio_nb.workspace import banner
 
     require_voila()
-    with _place(folder, rehearse) as (account, environment):
+    with _place(folder, sandbox) as (account, environment):
         click.echo(banner(account or Account.from_env(folder)))
         code = serve_app(
             folder,
@@ -168,17 +168,17 @@ def app(folder: Path, rehearse: bool, port: int, theme: str, no_browser: bool) -
 
 
 @contextmanager
-def _place(folder: Path, rehearse: bool) -> Iterator[tuple[Account | None, dict[str, str]]]:
+def _place(folder: Path, sandbox: bool) -> Iterator[tuple[Account | None, dict[str, str]]]:
     """Start a sandbox if one is wanted: its account, and the environment in which notebooks find it."""
     from itnio_nb.sandbox.sandbox import Sandbox
     from itnio_nb.workspace import LATENCY, settings_of, wants_sandbox
 
-    if not rehearse and not wants_sandbox(folder):
+    if not sandbox and not wants_sandbox(folder):
         yield None, {}
         return
     # One for all notebooks, outside of their kernels: a kernel that is started again finds its phones there.
-    with Sandbox(latency=LATENCY) as sandbox:
-        yield sandbox.account, settings_of(sandbox.account)
+    with Sandbox(latency=LATENCY) as running:
+        yield running.account, settings_of(running.account)
 
 
 @main.command()

@@ -28,8 +28,8 @@ from itnio_nb.errors import InputError
 @click.option("--results", help="Folder of the result files. Default: results.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Any other parameter; repeatable.")
 @click.option("--records", type=click.Path(path_type=Path, file_okay=False), default=Path("records"), show_default=True)
-@click.option("--sandbox", "rehearse", is_flag=True, help="Work on the sandbox, whatever account is configured.")
-def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, rehearse: bool, **given: Any) -> None:
+@click.option("--sandbox", "sandbox", is_flag=True, help="Work on the sandbox, whatever account is configured.")
+def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, sandbox: bool, **given: Any) -> None:
     """Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
 
     NOTEBOOK is a path, or a notebook that comes with the package: runbook (the default), 05-go-live, 06-audit.
@@ -44,7 +44,7 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, r
     5  some groups are unknown
     6  stopped, some groups were not sent
     """  # noqa: D301 - the backslash is click's
-    from itnio_nb.runbooks.execute import Night, kept_sandbox, require_papermill, run_night
+    from itnio_nb.runbooks.execute import RunbookJob, kept_sandbox, require_papermill, run_runbook
     from itnio_nb.workspace import banner, settings_of, wants_sandbox
 
     require_papermill()
@@ -54,13 +54,13 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, r
     with ExitStack() as stack:
         account: Account | None = None
         environment: dict[str, str] = {}
-        if rehearse or wants_sandbox(Path()):
+        if sandbox or wants_sandbox(Path()):
             account = stack.enter_context(kept_sandbox(Path("results"))).account
             environment = settings_of(account)
         account = account or Account.from_env()
         click.echo(banner(account))
-        night = Night(path, values, records, account, sys.argv[1:])
-        code = run_night(night, environment, click.echo)
+        job = RunbookJob(path, values, records, account, sys.argv[1:])
+        code = run_runbook(job, environment, click.echo)
     raise SystemExit(code)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from itnio_nb.errors import InputError
-from itnio_nb.orders.export import replace_file
+from itnio_nb.orders.export import write_atomically
 
 _LARGEST = 200 * 1024 * 1024  # bytes of one upload
 FIRST_NOTEBOOK = "01-first-phones.ipynb"
@@ -82,7 +82,7 @@ def stamp(folder: Path, banner: Callable[[Path], tuple[str, str]]) -> None:
             for cell in stale:
                 cell["outputs"] = [output]
             if stale:
-                replace_file(path, _as_json(content))
+                write_atomically(path, _as_json(content))
         except (OSError, ValueError, RecursionError):
             continue
 

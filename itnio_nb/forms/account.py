@@ -15,13 +15,13 @@ from itnio_nb.errors import ItnioError
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.layout import field, panel, row, text_area
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.workspace import Workplace, banner, banner_html, is_rehearsal, open_workplace, own_ledger
+from itnio_nb.workspace import Workspace, banner, banner_html, is_sandbox_account, open_ledger_for, open_workspace
 
 
 @cache
-def _rehearsal() -> Workplace:
+def _own_sandbox() -> Workspace:
     """Open the sandbox of this process: a form that is made again finds its phones there."""
-    return open_workplace(rehearse=True)
+    return open_workspace(sandbox=True)
 
 
 class _Masked(widgets.Password):  # type: ignore[misc] # no types
@@ -48,11 +48,11 @@ class DeskForm(Form):
         self.secret = field("API secret", kind=_Masked, continuous_update=False)
         self.address = field("Address", value=DEFAULT_BASE_URL)
         self.enter = self.button("Use this account", self._enter, main=True)
-        self.rehearse = self.button("Rehearse on a sandbox", self._rehearse)
+        self.use_sandbox = self.button("Rehearse on a sandbox", self._open_sandbox)
         self.secret.observe(self._take_secret, "value")
         words = text_area("", "No account is configured. For this session only; the secret is kept nowhere.")
         fields = panel(self.key, self.secret, self.address, style="itnio-form")
-        self.entrance = panel(words, fields, row(self.enter, self.rehearse), self.said)
+        self.entrance = panel(words, fields, row(self.enter, self.use_sandbox), self.said)
         self.children = (self.page, self.banner, self.entrance, self.body)
         self.body.layout.display = "none"
         self._start(client)
@@ -60,12 +60,12 @@ class DeskForm(Form):
     def _start(self, client: Client | None) -> None:
         try:
             if client is not None:
-                self._open(client, self.ledger or own_ledger(client.account))
+                self._open(client, self.ledger or open_ledger_for(client.account))
             elif os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0"):
-                self._rehearse()
+                self._open_sandbox()
             elif Account.is_configured():
                 account = Account.from_env()
-                self._open(Client(account), self.ledger or own_ledger(account))
+                self._open(Client(account), self.ledger or open_ledger_for(account))
         except ItnioError as error:
             self.say(str(error), "error")
 
@@ -77,24 +77,24 @@ class DeskForm(Form):
 
     def _enter(self) -> None:
         account = Account(self.key.value.strip(), self._secret or "", self.address.value)
-        self._open(Client(account), self.ledger or own_ledger(account))
+        self._open(Client(account), self.ledger or open_ledger_for(account))
         self._secret = None
 
-    def _rehearse(self) -> None:
-        here = _rehearsal()
+    def _open_sandbox(self) -> None:
+        here = _own_sandbox()
         self._open(here.client, self.ledger or here.ledger)
 
     def _open(self, client: Client, ledger: Ledger) -> None:
         self.client, self.ledger = client, ledger
         text = banner(client.account)
-        self.banner.value = banner_html(text, rehearsal=is_rehearsal(client.account))
+        self.banner.value = banner_html(text, sandbox=is_sandbox_account(client.account))
         self.entrance.layout.display, self.body.layout.display = "none", None
         self._opened()
         self.ask(lambda: None)  # from now on it looks at the ledger
 
     def _refresh(self) -> None:
         """Show which buttons can be pressed; before an account is known, those of the entrance."""
-        for button in (self.enter, self.rehearse):
+        for button in (self.enter, self.use_sandbox):
             button.disabled = self._acting.locked()
 
     def _opened(self) -> None:
@@ -114,4 +114,4 @@ class DeskForm(Form):
         if self.client is None:
             return "no account yet"
         account = self.client.account
-        return "SANDBOX" if is_rehearsal(account) else f"LIVE ACCOUNT …{account.api_key[-4:]}"
+        return "SANDBOX" if is_sandbox_account(account) else f"LIVE ACCOUNT …{account.api_key[-4:]}"

@@ -26,7 +26,7 @@ _PATIENCE = 2.0  # seconds until a ledger that could not be read is looked at ag
 _WORKING = ("busy", "Working …")
 
 
-class Page(anywidget.AnyWidget):
+class BrowserBridge(anywidget.AnyWidget):
     """The part of a form that lives in the browser: style, names for screen readers, files handed over."""
 
     _esm = _HERE / "form.js"
@@ -53,11 +53,11 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
     def __init__(self, name: str) -> None:
         super().__init__()
         self.add_class("itnio")
-        self.page = Page(names={"itnio": name})
+        self.page = BrowserBridge(names={"itnio": name})
         self.said = widgets.HTML()
         self.said.add_class("itnio-say")
         self._told: tuple[str, str] = ("", "")
-        self._errands = Errands(self._look_around, self._failed)
+        self._tasks = TaskQueue(self._look_around, self._failed)
         self._acting = threading.Lock()  # one button at a time
         self._fault: BaseException | None = None
         self._blind = self._closed = False  # whether the last look failed; whether the form was closed
@@ -139,9 +139,9 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         word = {"error": "Error: ", "warning": "Warning: "}.get(kind, "")
         self.said.value = f"<div class='{kind}'>{as_html(word + text)}</div>" if text else ""
 
-    def ask(self, errand: Callable[[], None], once: str = "") -> None:
+    def ask(self, task: Callable[[], None], once: str = "") -> None:
         """Have something done by the form's thread; of those that wait under one name, one is done."""
-        self._errands.ask(errand, once)
+        self._tasks.ask(task, once)
 
     # Time.
 
@@ -156,7 +156,7 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not self._errands.rest(left):
+            if not self._tasks.rest(left):
                 raise TimeoutError(f"The form is still at work after {timeout} s.")
             if self._fault is not None:
                 fault, self._fault = self._fault, None
@@ -185,7 +185,7 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
     def close(self) -> None:
         """Take the form from the page, and end its thread. What is sent goes on."""
         self._closed = True
-        self._errands.end()
+        self._tasks.end()
         for widget in list(_below(self)):
             widget.close()
         super().close()
@@ -198,29 +198,29 @@ def _below(widget: widgets.Widget) -> Iterator[widgets.Widget]:
         yield child
 
 
-Look = Callable[[], float | None]
+Poll = Callable[[], float | None]
 
 
-class Errands:
+class TaskQueue:
     """Does what it is asked, in the order in which it is asked, in a thread of its own.
 
     After each errand, and as often as it asks itself, `look` is called: it returns the seconds until the next look,
     None for not before the next errand. An error of an errand goes to `failed`; the thread goes on.
     """
 
-    def __init__(self, look: Look, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, look: Poll, failed: Callable[[BaseException], None]) -> None:
         self._look, self._failed = look, failed
         self._asked: deque[tuple[str, Callable[[], None]]] = deque()
         self._changed = threading.Condition()
         self._busy = self._ended = False
         self._thread: threading.Thread | None = None
 
-    def ask(self, errand: Callable[[], None], once: str = "") -> None:
+    def ask(self, task: Callable[[], None], once: str = "") -> None:
         """Ask for an errand; where one of the same `once` is waiting already, that one will do."""
         with self._changed:
             if self._ended or (once and any(name == once for name, _ in self._asked)):
                 return
-            self._asked.append((once, errand))
+            self._asked.append((once, task))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="form", daemon=True)
                 self._thread.start()
@@ -239,8 +239,8 @@ class Errands:
 
     def _work(self) -> None:
         pause: float | None = None
-        while (errand := self._next(pause)) is not None:
-            self._do(errand)
+        while (task := self._next(pause)) is not None:
+            self._do(task)
             began = time.monotonic()
             pause = self._do(self._look)
             if pause is not None:  # however slow looking is, most of the time is left for other things
@@ -258,9 +258,9 @@ class Errands:
             self._busy = True
             return self._asked.popleft()[1] if self._asked else lambda: None
 
-    def _do(self, errand: Callable[[], object]) -> float | None:
+    def _do(self, task: Callable[[], object]) -> float | None:
         try:
-            result = errand()
+            result = task()
         except BaseException as error:  # noqa: BLE001 - told to the form, which shows it
             self._failed(error)
             return None

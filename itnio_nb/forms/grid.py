@@ -25,7 +25,7 @@ _WIDTHS |= {"state": 84, "status": 66, "reason": 280, "advice": 420, "action": 8
 _WIDTHS |= {"column": 110, "value": 160, "problem": 380, "severity": 84, "at": 190, "made": 190}
 
 
-class Table(widgets.VBox):  # type: ignore[misc] # no types
+class DataTable(widgets.VBox):  # type: ignore[misc] # no types
     """A table in a grid that scrolls, sorts and filters; `on_edit` makes its cells editable.
 
     `on_edit(row, column, text)` and `on_select(row, column)` are given the frame's own index and column.

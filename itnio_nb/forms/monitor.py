@@ -12,12 +12,12 @@ import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import State
-from itnio_nb.api.text import count, duration
+from itnio_nb.api.text import duration, plural
 from itnio_nb.forms.account import DeskForm
 from itnio_nb.forms.layout import as_html, panel, row, show, text_area
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.progress import groups_done
-from itnio_nb.runs.run import Record, Run, newest_record
+from itnio_nb.runs.run import Run, RunRecord, newest_run
 from itnio_nb.runs.submit import working_run
 
 _QUICK, _SLOW = 0.2, 1.0  # seconds between two looks: at first, and once it takes long
@@ -29,11 +29,11 @@ _REMEMBERED = 20.0  # seconds over which the rate is taken
 _TOLD = {State.CREATED: "created", State.EXISTS: "existed", State.PARTIAL: "partial", State.REFUSED: "refused"}
 
 
-class Watch:
+class RunMonitor:
     """Shows one run, at work here or elsewhere, or over. However many groups it has, a look is a few messages."""
 
     def __init__(self, halted: Callable[[], None]) -> None:
-        self.record: Record | None = None
+        self.record: RunRecord | None = None
         self.elsewhere = False  # whether its run was going on in another process when it was looked at
         self.told: tuple[str, pd.DataFrame] = ("", pd.DataFrame())  # summary and table of a run that is over
         self._halted = halted  # told when Stop was pressed
@@ -54,7 +54,7 @@ class Watch:
         """Whether its run is going on in this process."""
         return isinstance(self.record, Run) and not self.record.done
 
-    def follow(self, record: Record | None) -> None:
+    def follow(self, record: RunRecord | None) -> None:
         """Show another run from now on."""
         self.record = record
         self._ended = self._stopping = False
@@ -73,7 +73,7 @@ class Watch:
     def prepare(self, groups: int) -> None:
         """Say that a run of so many groups is about to begin."""
         self.bar.value, self.bar.bar_style = 0, "info"
-        show(self.line, f"Writing {count(groups, 'group')} into the ledger …")
+        show(self.line, f"Writing {plural(groups, 'group')} into the ledger …")
         show(self.problems, "Problems appear here as they happen.", "faint")
 
     def look(self) -> float | None:
@@ -105,7 +105,7 @@ class Watch:
         self.bar.max, self.bar.value = max(total, 1), done
         whole = total == counts[State.CREATED] + counts[State.EXISTS]
         self.bar.bar_style = "info" if going else "success" if whole else "warning"
-        words = [f"{count(done, 'group')} of {total:,}"]
+        words = [f"{plural(done, 'group')} of {total:,}"]
         if going:
             activity = self.record.activity if isinstance(self.record, Run) else "At work in another process"
             activity = "Stopping, what is under way is finished" if self._stopping else activity
@@ -140,7 +140,7 @@ class Watch:
         cells = news.tail(_LINES)[["state", "groupName", "reason", "advice"]].to_numpy().tolist()
         self._lines += [f"{name}: {state}, {reason}. {advice}" for state, name, reason, advice in cells]
         more = f", the last {_LINES} below" if self._problems > _LINES else ""
-        head = f"<p><b>{count(self._problems, 'problem')}</b> as they happened{more}:</p>"
+        head = f"<p><b>{plural(self._problems, 'problem')}</b> as they happened{more}:</p>"
         self.problems.value = head + "".join(f"<p>{as_html(line)}</p>" for line in reversed(self._lines))
 
 
@@ -148,16 +148,16 @@ class RunForm(DeskForm):
     """A form that submits, and follows a run until it is over, whoever is at work on it."""
 
     def __init__(self, name: str, client: Client | None, ledger: Ledger | None) -> None:
-        self.watch = Watch(halted=lambda: self.ask(lambda: None))
+        self.watch = RunMonitor(halted=lambda: self.ask(lambda: None))
         self._untold = False  # the run that is followed may be over, and the form has not said so yet
         self._stamp: tuple[object, ...] = ()
         super().__init__(name, client, ledger)
 
-    def _follow(self, record: Record) -> None:
+    def _follow(self, record: RunRecord) -> None:
         self.watch.follow(record)
         self._untold = True
 
-    def _over(self, record: Record, summary: str, table: pd.DataFrame) -> None:
+    def _over(self, record: RunRecord, summary: str, table: pd.DataFrame) -> None:
         """Show what became of a run that is over, as the ledger has it now."""
         raise NotImplementedError
 
@@ -165,14 +165,14 @@ class RunForm(DeskForm):
         """Take what this form itself has written into the ledger for no news."""
         self._stamp, self.watch.told = self.tools[1].stamp(), (summary, table)
 
-    def _newest(self) -> Record | None:
+    def _newest(self) -> RunRecord | None:
         """Return the account's newest run, as it is: at work here, or as the ledger has it."""
         client, ledger = self.tools
-        return self._as_it_is(newest_record(ledger, ledger.runs_of(client.account)))
+        return self._as_it_is(newest_run(ledger, ledger.runs_of(client.account)))
 
-    def _as_it_is(self, record: Record | None) -> Record | None:
+    def _as_it_is(self, record: RunRecord | None) -> RunRecord | None:
         client, ledger = self.tools
-        return record and (working_run(ledger, client, record.name) or record)
+        return record and (working_run(client, ledger, record.name) or record)
 
     def _at_work(self) -> bool:
         if self._blind and not self.watch.at_work:
@@ -190,7 +190,7 @@ class RunForm(DeskForm):
             self._tell(self.watch.record)
         return self._peek()
 
-    def _tell(self, record: Record) -> None:
+    def _tell(self, record: RunRecord) -> None:
         if isinstance(record, Run) and record.error is not None:
             self._failed(record.error)
         try:

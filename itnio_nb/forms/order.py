@@ -11,7 +11,7 @@ import pandas as pd
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, LIMITS, State, phone_groups
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
 from itnio_nb.forms.layout import as_html, field, panel, row, show, table_html, text_area
 from itnio_nb.forms.monitor import RunForm
@@ -20,7 +20,7 @@ from itnio_nb.orders.check import check_orders
 from itnio_nb.orders.models import split_orders
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.plan import make_plan
-from itnio_nb.runs.run import Record
+from itnio_nb.runs.run import RunRecord
 from itnio_nb.runs.submit import submit_plan
 
 _LENGTH = f"{LIMITS.name_min}–{LIMITS.name_max} characters"
@@ -113,7 +113,7 @@ class OrderForm(RunForm):
             return
         groups = split_orders(self._orders)
         self.preview.value = _preview(groups, self.client.account)
-        size = f"{count(int(groups['quantity'].sum()), 'phone')} in {count(len(groups), 'group')}"
+        size = f"{plural(int(groups['quantity'].sum()), 'phone')} in {plural(len(groups), 'group')}"
         if sent:
             show(self.sentence, "This order was sent. Change a field for another one.", "faint")
         else:
@@ -132,7 +132,7 @@ class OrderForm(RunForm):
         self._follow(submit_plan(plan, client, ledger))
         self._sent = asked.iloc[0].to_dict()
 
-    def _over(self, _: Record, summary: str, table: pd.DataFrame) -> None:
+    def _over(self, _: RunRecord, summary: str, table: pd.DataFrame) -> None:
         lost = table["state"].isin([State.UNKNOWN, State.REFUSED, State.PARTIAL, State.PLANNED]).any()
         if table["state"].isin([State.UNKNOWN, State.REFUSED, State.PLANNED]).any():
             self._sent = {}  # something is left to be tried again; what is unknown is looked up first
@@ -155,7 +155,7 @@ class OrderForm(RunForm):
         if self.client is None or not self._ready or self._orders.iloc[0].to_dict() == self._sent:
             return [f"OrderForm: {self.place}."]
         groups = split_orders(self._orders)
-        size = f"{count(int(groups['quantity'].sum()), 'phone')} in {count(len(groups), 'group')}"
+        size = f"{plural(int(groups['quantity'].sum()), 'phone')} in {plural(len(groups), 'group')}"
         return [f"OrderForm: {self.place}. Ready to create {size}."]
 
 
@@ -175,7 +175,7 @@ def _preview(groups: pd.DataFrame, account: Account) -> str:
         *(json.dumps(group.to_wire(), ensure_ascii=False) for group in phone_groups(shown)),
     ]
     if len(groups) > _SHOWN:
-        lines.append(f"… and {count(len(groups) - _SHOWN, 'more request')}")
+        lines.append(f"… and {plural(len(groups) - _SHOWN, 'more request')}")
     return (
         f"{table_html(shown[['groupName', 'quantity']].assign(phones=phones))}<pre>{as_html(chr(10).join(lines))}</pre>"
     )

@@ -10,17 +10,17 @@ import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import State
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.grid import Table
+from itnio_nb.forms.grid import DataTable
 from itnio_nb.forms.layout import as_html, field, panel, require_grid, row, show, text_area
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.models import as_text
 from itnio_nb.orders.read import as_csv
 from itnio_nb.runs.reconcile import reconcile
-from itnio_nb.runs.run import Record
-from itnio_nb.workspace import banner, banner_html, is_rehearsal
+from itnio_nb.runs.run import RunRecord
+from itnio_nb.workspace import banner, banner_html, is_sandbox_account, open_ledger_for
 
 _ALL = ""
 _ANY = "all"
@@ -31,16 +31,18 @@ _COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "state"
 class ReviewForm(Form):
     """A form that shows what a ledger has, and compares it with the account of a client if one is given.
 
-        ReviewForm(ledger, client)
+        ReviewForm(client, ledger)
 
     Of the client's account, or of all in the ledger, pick one run or all; filter by state, application and time (UTC,
-    both days included); the charts and the export follow. **Compare with the account** is `reconcile(ledger, client)`:
+    both days included); the charts and the export follow. **Compare with the account** is `reconcile(client, ledger)`:
     it sends nothing, and settles what is unknown.
     """
 
-    def __init__(self, ledger: Ledger, client: Client | None = None) -> None:
+    def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
         require_grid()
         super().__init__("Review")
+        if ledger is None:
+            ledger = Ledger() if client is None else open_ledger_for(client.account)
         self.ledger, self.client = ledger, client
         self._stamp: tuple[object, ...] = ()  # of the ledger as it is shown
         self._seen: tuple[object, ...] = ()  # as it was at the last look
@@ -61,7 +63,7 @@ class ReviewForm(Form):
         self.export = self.button("Export", self._export, "The table below as CSV")
         self.reload = self.button("Refresh", self._load)
         self.summary, self.size = text_area("itnio-live"), text_area("itnio-note")
-        self.groups, self.differences = Table("itnio-groups"), Table("itnio-differences")
+        self.groups, self.differences = DataTable("itnio-groups"), DataTable("itnio-differences")
         self.charts = widgets.HTML()
         self.compared = text_area("itnio-note", "Not compared yet.")
         parts = {"Groups": panel(self.size, self.groups), "Charts": self.charts}
@@ -76,7 +78,7 @@ class ReviewForm(Form):
         }
         self.banner = widgets.HTML()
         if client is not None:
-            self.banner.value = banner_html(banner(client.account), rehearsal=is_rehearsal(client.account))
+            self.banner.value = banner_html(banner(client.account), sandbox=is_sandbox_account(client.account))
         self.children = (self.page, self.banner, self.runs, filters, actions, self.said, self.summary, self.tabs)
         self._load()
         self.ask(lambda: None)  # from now on it looks at the ledger
@@ -85,11 +87,11 @@ class ReviewForm(Form):
         """Read the runs anew, and show what is picked."""
         self._stamp = self._seen = self.ledger.stamp()
         runs = self._runs()
-        options = [(f"All: {count(len(runs), 'run')}", _ALL)]
+        options = [(f"All: {plural(len(runs), 'run')}", _ALL)]
         for name, groups, phones, finished in (
             runs[["run", "groups", "phones", "finished"]].iloc[::-1].to_numpy().tolist()
         ):
-            size = f"{count(groups, 'group')}, {count(phones, 'phone')}"
+            size = f"{plural(groups, 'group')}, {plural(phones, 'phone')}"
             options.append((f"{name} · {size} · {'finished' if finished else 'not finished'}", name))
         applications = [_ANY, *self._table()["appId"].unique().tolist()]
         picked, application = self.runs.value, self.application.value
@@ -120,16 +122,16 @@ class ReviewForm(Form):
         name = self.runs.value or _ALL
         if name == _ALL:
             table, self._when = self._table(), "made"
-            told = f"{count(len(self.runs.options) - 1, 'run')}, {count(len(table), 'group')} in the ledger."
+            told = f"{plural(len(self.runs.options) - 1, 'run')}, {plural(len(table), 'group')} in the ledger."
             columns = [*_COLUMNS, "made", "run"]
         else:
-            record = Record(self.ledger.runs_of(None)[name], self.ledger)
+            record = RunRecord(self.ledger.runs_of(None)[name], self.ledger)
             told, table = record.told()
             self._when = "at"
             columns = [*_COLUMNS, "advice", "at", "created_in", "row"]
         show(self.summary, told)
         self._shown = self._filtered(table[columns])
-        show(self.size, f"{count(len(self._shown), 'group')} of {len(table):,}")
+        show(self.size, f"{plural(len(self._shown), 'group')} of {len(table):,}")
         self.groups.show(self._shown.set_axis(pd.RangeIndex(1, len(self._shown) + 1, name="no.")))
         self.charts.value = self._pictures()
         self._refresh()
@@ -162,7 +164,7 @@ class ReviewForm(Form):
         busy = self._acting.locked()
         self.compare.disabled = busy or self.client is None
         self.compare.tooltip = (
-            "Give a client, to compare: ReviewForm(ledger, client)"
+            "Give a client, to compare: ReviewForm(client, ledger)"
             if self.client is None
             else "List the account, and settle what is unknown; nothing is sent"
         )
@@ -171,11 +173,11 @@ class ReviewForm(Form):
 
     def _compare(self) -> None:
         if self.client is None:
-            raise InputError("There is no account to compare with: ReviewForm(ledger, client).")
-        report = reconcile(self.ledger, self.client)
+            raise InputError("There is no account to compare with: ReviewForm(client, ledger).")
+        report = reconcile(self.client, self.ledger)
         differing = report[report["advice"] != ""]
         settled = int((report["before"] != report["after"]).sum())
-        told = f"{count(len(report), 'group')} compared: {len(differing):,} to look at, {settled:,} settled."
+        told = f"{plural(len(report), 'group')} compared: {len(differing):,} to look at, {settled:,} settled."
         show(self.compared, told, "good" if differing.empty else "warning")
         shown = differing if len(differing) else report
         self.differences.show(shown.set_axis(pd.RangeIndex(1, len(shown) + 1, name="no.")))
@@ -186,7 +188,7 @@ class ReviewForm(Form):
     def _export(self) -> None:
         name = self.runs.value or "all-runs"
         self.page.hand_over(f"{name}-groups.csv", as_csv(as_text(self._shown)))
-        self.say(f"{count(len(self._shown), 'group')} exported as {name}-groups.csv.", "good")
+        self.say(f"{plural(len(self._shown), 'group')} exported as {name}-groups.csv.", "good")
 
     def _look(self) -> float | None:
         """Show what others have written once they pause: a table that changes all the time cannot be read."""
@@ -200,7 +202,7 @@ class ReviewForm(Form):
         runs = len(self.runs.options) - 1
         states = self._shown["state"].value_counts().sort_index()
         told = ", ".join(f"{number:,} {state}" for state, number in states.items()) or "none"
-        return [f"ReviewForm: {count(runs, 'run')}. {count(len(self._shown), 'group')} shown: {told}."]
+        return [f"ReviewForm: {plural(runs, 'run')}. {plural(len(self._shown), 'group')} shown: {told}."]
 
 
 def _day(chosen: date | None) -> str:

@@ -15,7 +15,7 @@ from itnio_nb.ledger.schema import NOT_RECORDED, NOT_RECORDED_ADVICE, claims, re
 _SETTLED = {State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN}
 
 
-class News(NamedTuple):
+class NewReceipt(NamedTuple):
     """One receipt of a run, as those who work on it need it."""
 
     receipt: int  # its number
@@ -24,15 +24,15 @@ class News(NamedTuple):
     status: str
 
 
-class Exchange(NamedTuple):
-    """What `Ledger.exchange` found: positions that are the caller's now, positions that others hold, what is new."""
+class SyncResult(NamedTuple):
+    """What `Ledger.sync` found: positions that are the caller's now, positions that others hold, what is new."""
 
     claimed: list[int]
     held: list[int]
-    news: list[News]
+    news: list[NewReceipt]
 
 
-class Verdict(NamedTuple):
+class Resolution(NamedTuple):
     """What looking has told about a group: it counts only while the receipt that was known then is the newest."""
 
     run_id: int
@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
     receipt: Receipt
 
 
-def exchange(
+def sync(
     connection: sa.Connection,
     run_id: int,
     owner: str,
@@ -49,8 +49,8 @@ def exchange(
     returned: Sequence[int],
     wanted: Sequence[tuple[int, int]],
     since: int,
-) -> Exchange:
-    """Do what `Ledger.exchange` says."""
+) -> SyncResult:
+    """Do what `Ledger.sync` says."""
     done = [*returned, *(at for at, _ in outcomes)]
     asked = [*done, *(at for at, _ in wanted)]
     found = _find(connection, run_id, asked)
@@ -67,7 +67,7 @@ def exchange(
     columns = (receipts.c.id, receipts.c.position, receipts.c.state, receipts.c.status)
     newer = (receipts.c.id > since, receipts.c.run_id == run_id)
     news = connection.execute(sa.select(*columns).where(*newer).order_by(receipts.c.id)).all()
-    return Exchange(claimed, held, [News(*row) for row in news])
+    return SyncResult(claimed, held, [NewReceipt(*row) for row in news])
 
 
 def _find(connection: sa.Connection, run_id: int, positions: Sequence[int]) -> dict[int, sa.Row[Any]]:
@@ -83,7 +83,7 @@ def _may_be_sent(place: sa.Row[Any], seen: int) -> bool:
     return place.receipt == seen and (place.state not in _SETTLED or place.receipt == place.again_after)
 
 
-def bury(connection: sa.Connection, dead: Sequence[str]) -> None:
+def expire_claims(connection: sa.Connection, dead: Sequence[str]) -> None:
     """Turn the claims of owners that are gone into what they are: sent perhaps, and not known."""
     lost = Receipt(State.UNKNOWN, "", NOT_RECORDED, NOT_RECORDED_ADVICE, now())
     theirs = claims.c.owner.in_(dead)
@@ -92,10 +92,10 @@ def bury(connection: sa.Connection, dead: Sequence[str]) -> None:
     connection.execute(claims.delete().where(theirs))
 
 
-def write_verdicts(connection: sa.Connection, run_id: int, verdicts: Sequence[Verdict]) -> list[Verdict]:
+def write_resolutions(connection: sa.Connection, run_id: int, resolutions: Sequence[Resolution]) -> list[Resolution]:
     """Write what looking has told about groups of a run, where it still holds; return what was written."""
-    found = _find(connection, run_id, [verdict.position for verdict in verdicts])
-    held = [v for v in verdicts if found[v.position].receipt == v.known and not found[v.position].owner]
+    found = _find(connection, run_id, [resolution.position for resolution in resolutions])
+    held = [v for v in resolutions if found[v.position].receipt == v.known and not found[v.position].owner]
     _add_receipts(connection, [(found[v.position].group_id, run_id, v.position, v.receipt) for v in held])
     again = [found[v.position].group_id for v in held if v.receipt.state is State.PLANNED]
     if again:  # the newest run that has it can be resumed

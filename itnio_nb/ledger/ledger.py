@@ -20,14 +20,14 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import API_COLUMNS, Receipt, State, now
-from itnio_nb.errors import LedgerError, why
-from itnio_nb.ledger.claims import Exchange, Verdict, bury, exchange, write_verdicts
-from itnio_nb.ledger.locks import Owner, lives
+from itnio_nb.errors import LedgerError, os_error_reason
+from itnio_nb.ledger.claims import Resolution, SyncResult, expire_claims, sync, write_resolutions
+from itnio_nb.ledger.locks import OwnerLock, is_alive
 from itnio_nb.ledger.queries import STAMP, all_receipts, all_runs, groups_of_run, known_groups, problems_of_run
 from itnio_nb.ledger.schema import (
     accounts,
+    checkpoint_wal,
     claims,
-    empty_log,
     find_account,
     find_groups,
     free_name,
@@ -39,13 +39,13 @@ from itnio_nb.ledger.schema import (
     runs,
     text_of,
 )
-from itnio_nb.ledger.storage import RESERVE, file_identity, network_kind, room
+from itnio_nb.ledger.storage import RESERVE, file_identity, free_bytes, network_kind
 
 _CHUNK = 500  # groups that one transaction settles
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """What the ledger knows of one group: its newest receipt."""
 
     state: State
@@ -82,7 +82,7 @@ class Ledger:
         try:
             with self._transaction(write=True) as connection:
                 open_schema(connection, self.path)
-            self.bury()
+            self.expire_claims()
         except LedgerError:
             self.close()
             raise
@@ -106,13 +106,13 @@ class Ledger:
 
         `made` is when it was created (UTC), `run` the run that sent it.
         """
-        self.bury()
+        self.expire_claims()
         return self._frame(known_groups())[[*API_COLUMNS, "state", "status", "reason", "made", "run"]]
 
     @property
     def history(self) -> pd.DataFrame:
         """Every receipt in the order in which it was written: `at run appId groupName state status reason advice`."""
-        self.bury()
+        self.expire_claims()
         return self._frame(all_receipts())
 
     @property
@@ -122,15 +122,17 @@ class Ledger:
 
     def account_table(self, account: Account) -> pd.DataFrame:
         """Return the groups of one account: `table`'s columns and `run_id position receipt tried`."""
-        self.bury()
+        self.expire_claims()
         return self._frame(known_groups().where(*is_account(account)))
 
-    def entries(self, account: Account) -> dict[tuple[str, str], Entry]:
+    def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:
         """Return what is known of each group of an account, by (appId, groupName)."""
         table = self.account_table(account)
         columns = ("appId", "groupName", "state", "run", "receipt")
         cells = zip(*(table[column] for column in columns), strict=True)
-        return {(app_id, name): Entry(State(state), run, int(receipt)) for app_id, name, state, run, receipt in cells}
+        return {
+            (app_id, name): LedgerEntry(State(state), run, int(receipt)) for app_id, name, state, run, receipt in cells
+        }
 
     def runs_of(self, account: Account | None, *, unfinished: bool = False) -> dict[str, int]:
         """Return the runs of one account or all, or those with something left to do: number by name, newest first."""
@@ -173,8 +175,18 @@ class Ledger:
             rows = [
                 {"run_id": run_id, "position": position, "group_id": ids[app_id, name]}
                 | {"phone_name": phone, "quantity": size, "display_num": number}
-                | {"action": str(action), "row": row, "why": why, "again_after": again_after}
-                for position, (app_id, name, phone, size, number, action, row, why, again_after) in enumerate(cells)
+                | {"action": str(action), "row": row, "why": os_error_reason, "again_after": again_after}
+                for position, (
+                    app_id,
+                    name,
+                    phone,
+                    size,
+                    number,
+                    action,
+                    row,
+                    os_error_reason,
+                    again_after,
+                ) in enumerate(cells)
             ]
             if rows:
                 connection.execute(run_groups.insert(), rows)
@@ -207,24 +219,24 @@ class Ledger:
         with self._transaction() as connection:
             return tuple(connection.execute(STAMP).one())
 
-    def owner(self) -> Owner:
+    def owner(self) -> OwnerLock:
         """Return a new owner of claims: alive until it is released, or this process ends."""
         try:
-            return Owner(self.path)
+            return OwnerLock(self.path)
         except OSError as error:
-            raise self._error(why(error)) from None
+            raise self._error(os_error_reason(error)) from None
 
-    def bury(self) -> None:
+    def expire_claims(self) -> None:
         """Turn the claims of owners that are gone into what they are: sent perhaps, and not known."""
         with self._transaction() as connection:
             owners = connection.execute(sa.select(claims.c.owner).distinct()).scalars().all()
-        dead = [owner for owner in owners if not lives(self.path, owner)]
+        dead = [owner for owner in owners if not is_alive(self.path, owner)]
         if not dead:
             return
         with self._transaction(write=True) as connection:
-            bury(connection, dead)
+            expire_claims(connection, dead)
 
-    def exchange(
+    def sync(
         self,
         run_id: int,
         owner: str,
@@ -233,7 +245,7 @@ class Ledger:
         returned: Sequence[int] = (),
         wanted: Sequence[tuple[int, int]] = (),
         since: int = 0,
-    ) -> Exchange:
+    ) -> SyncResult:
         """Record outcomes, give claims back, claim groups and learn what is new, in one transaction.
 
         All of it is on disk when this returns. `outcomes` are (position, receipt) of groups that `owner` had
@@ -248,26 +260,26 @@ class Ledger:
             self._require_room()
         writes = bool(outcomes or returned or wanted)
         with self._transaction(write=writes) as connection:
-            return exchange(connection, run_id, owner, outcomes, returned, wanted, since)
+            return sync(connection, run_id, owner, outcomes, returned, wanted, since)
 
-    def holders(self, run_id: int) -> set[str]:
+    def claim_owners(self, run_id: int) -> set[str]:
         """Return the owners that hold claims of a run."""
         with self._transaction() as connection:
             return set(connection.execute(sa.select(claims.c.owner).where(claims.c.run_id == run_id)).scalars())
 
-    def settle(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    def settle(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
         """Write what looking has told; return the verdicts that still held, and so were written.
 
         A group that is planned again reopens the newest run that has it, so that it can be resumed.
         """
-        written: list[Verdict] = []
-        by_run: dict[int, list[Verdict]] = {}
-        for verdict in verdicts:
-            by_run.setdefault(verdict.run_id, []).append(verdict)
+        written: list[Resolution] = []
+        by_run: dict[int, list[Resolution]] = {}
+        for resolution in resolutions:
+            by_run.setdefault(resolution.run_id, []).append(resolution)
         for run_id, theirs in by_run.items():
             for at in range(0, len(theirs), _CHUNK):
                 with self._transaction(write=True) as connection:
-                    written += write_verdicts(connection, run_id, theirs[at : at + _CHUNK])
+                    written += write_resolutions(connection, run_id, theirs[at : at + _CHUNK])
         return written
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
@@ -279,12 +291,12 @@ class Ledger:
     def _require_room(self) -> None:
         log = self.path.with_name(f"{self.path.name}-wal")
         try:
-            if room(self.path, log) >= RESERVE:
+            if free_bytes(self.path, log) >= RESERVE:
                 return
-            empty_log(self._engine)
-            free = room(self.path, log)
+            checkpoint_wal(self._engine)
+            free = free_bytes(self.path, log)
         except OSError as error:
-            raise self._error(why(error)) from None
+            raise self._error(os_error_reason(error)) from None
         if free < RESERVE:
             raise self._error(f"its disk is full: {max(0, free) // 1024:,} KiB are left")
 
@@ -305,11 +317,11 @@ class Ledger:
         except sa.exc.SQLAlchemyError as error:
             raise self._error(str(getattr(error, "orig", None) or error)) from None
 
-    def _error(self, why: str) -> LedgerError:
-        damaged = "malformed" in why or "not a database" in why
+    def _error(self, os_error_reason: str) -> LedgerError:
+        damaged = "malformed" in os_error_reason or "not a database" in os_error_reason
         mend = "keep it, restore an earlier copy" if damaged else "mend the file or its folder"
         return LedgerError(
-            f"The ledger {self.path} cannot be used ({why}): {mend}, "
+            f"The ledger {self.path} cannot be used ({os_error_reason}): {mend}, "
             "or choose another with Ledger(path) or ITNIO_LEDGER. Nothing is sent without a ledger."
         )
 

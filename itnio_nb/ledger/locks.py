@@ -16,7 +16,7 @@ _TICK = 0.1  # seconds between two tries to take a lock
 _OLD = 60.0  # seconds after which a lock file that nobody holds is taken away: by then its maker holds it, or is gone
 
 
-class Owner:
+class OwnerLock:
     """Holds a lock file of its own until `release`; the system lets go of it when the process ends, however it does.
 
         owner = Owner(ledger.path)
@@ -40,7 +40,7 @@ class Owner:
         self._lock.release()
 
 
-def lives(ledger: Path, token: str) -> bool:
+def is_alive(ledger: Path, token: str) -> bool:
     """Tell whether an owner still holds its lock; one whose file belongs to another user is taken to."""
     path = _lock_path(ledger, token)
     return path.exists() and _is_held(path)
@@ -67,7 +67,7 @@ def _sweep(ledger: Path) -> None:
 
 
 @contextmanager
-def alone(ledger: Path, what: str, stopping: Event) -> Iterator[None]:
+def exclusive_lock(ledger: Path, what: str, stopping: Event) -> Iterator[None]:
     """Do something that of all processes one at a time may do; enter anyway once `stopping` is set."""
     lock = _file_lock(_lock_path(ledger, what))
     while not stopping.is_set():

@@ -18,7 +18,7 @@ from itnio_nb.api.models import State, now
 from itnio_nb.errors import LedgerError
 
 NOT_RECORDED = "what became of it was not recorded: its sender was killed or lost power, and may have sent it"
-NOT_RECORDED_ADVICE = "It is not known whether the phones were created. resume(ledger, client) looks and goes on."
+NOT_RECORDED_ADVICE = "It is not known whether the phones were created. resume(client, ledger) looks and goes on."
 SCHEMA = 2
 
 metadata = sa.MetaData()
@@ -130,7 +130,7 @@ def open_engine(path: Path) -> sa.Engine:
     return engine
 
 
-def empty_log(engine: sa.Engine) -> None:
+def checkpoint_wal(engine: sa.Engine) -> None:
     """Bring what is in SQLite's log into the file, and give the log's room back, unless others read it."""
     connection = engine.raw_connection()
     try:

@@ -35,7 +35,7 @@ def file_identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def room(*paths: Path) -> int:
+def free_bytes(*paths: Path) -> int:
     """Return how many bytes the largest of these files, all in one folder, can still grow by."""
     free = shutil.disk_usage(paths[0].parent).free
     if sys.platform == "win32":

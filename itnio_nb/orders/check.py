@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, LIMITS, Limits
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.orders.damage import (
     ASCII_DAMAGE,
     NAME_DAMAGE,
-    Found,
-    lost_names,
-    lost_numbers,
+    RuleHit,
+    damaged_names,
+    damaged_numbers,
+    expand_hits,
     shared_number,
     shorter_numbers,
-    spread,
 )
-from itnio_nb.orders.duplicates import twins
+from itnio_nb.orders.duplicates import find_duplicates
 from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Source, cell_text
 from itnio_nb.orders.text_columns import (
     Column,
@@ -74,7 +74,7 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     for name, noun in _NAMES.items():
         found += _name_findings(name, noun, text[name], limits)
         found += _split_findings(name, noun, text[name], parts, limits)
-        found += twins(name, noun, text, apps, phones, rows, limits)
+        found += find_duplicates(name, noun, text, apps, phones, rows, limits)
     return _table(text, rows, found, _repaired(orders, text))
 
 
@@ -84,7 +84,7 @@ def invalid_rows(findings: pd.DataFrame) -> list[int]:
 
 
 def _table(
-    text: dict[str, Column], rows: np.ndarray, found: list[Found], repaired: tuple[np.ndarray, ...] | None
+    text: dict[str, Column], rows: np.ndarray, found: list[RuleHit], repaired: tuple[np.ndarray, ...] | None
 ) -> pd.DataFrame:
     """Put all findings into one table, in the order of rows, then of columns."""
     parts = [_columns(text, finding) for finding in found if finding.where.any()]
@@ -105,7 +105,7 @@ def _table(
     )
 
 
-def _columns(text: dict[str, Column], finding: Found) -> tuple[np.ndarray, ...]:
+def _columns(text: dict[str, Column], finding: RuleHit) -> tuple[np.ndarray, ...]:
     """Return the findings of one rule as arrays: position, place of the column, value, problem, advice, severity."""
     at = np.flatnonzero(finding.where)
     value = objects(some(text[finding.column], at))
@@ -137,13 +137,13 @@ def _repaired(orders: pd.DataFrame, text: dict[str, Column]) -> tuple[np.ndarray
     return at[kept], place[kept], before[kept], how[kept], advice[kept], severity
 
 
-def _name_findings(column: str, noun: str, texts: Column, limits: Limits) -> Iterator[Found]:
+def _name_findings(column: str, noun: str, texts: Column, limits: Limits) -> Iterator[RuleHit]:
     allowed = f"{limits.name_min} to {limits.name_max} characters are allowed (API document)"
     length = lengths(texts)
     short, long = (length > 0) & (length < limits.name_min), length > limits.name_max
-    yield Found(length == 0, column, "is empty", f"Fill in the {noun}: {allowed}.")
-    yield Found(short, column, _lengths(length[short], "character", allowed), f"Lengthen the {noun}.")
-    yield Found(long, column, _lengths(length[long], "character", allowed), f"Shorten the {noun}.")
+    yield RuleHit(length == 0, column, "is empty", f"Fill in the {noun}: {allowed}.")
+    yield RuleHit(short, column, _lengths(length[short], "character", allowed), f"Lengthen the {noun}.")
+    yield RuleHit(long, column, _lengths(length[long], "character", allowed), f"Shorten the {noun}.")
     yield from _text_damage(column, noun, texts)
 
 
@@ -151,7 +151,7 @@ def _lengths(length: np.ndarray, unit: str, allowed: str) -> list[str]:
     return [f"has {number} {unit}{'s' * (number != 1)}; {allowed}" for number in length.tolist()]
 
 
-def _text_damage(column: str, noun: str, texts: Column) -> Iterator[Found]:
+def _text_damage(column: str, noun: str, texts: Column) -> Iterator[RuleHit]:
     """Look for control characters and damage, both rare, in the few cells that have any of them."""
     suspects = matches(texts, f"{_CONTROL}|{ASCII_DAMAGE}" if has_controls(texts) else ASCII_DAMAGE)
     others = foreign(texts)
@@ -160,23 +160,25 @@ def _text_damage(column: str, noun: str, texts: Column) -> Iterator[Found]:
     if len(at):
         suspect = some(texts, at)
         again = f"Type the {noun} again on one line."
-        broken = Found(matches(suspect, _CONTROL), column, "contains a line break or another control character", again)
-        yield from spread([broken, *lost_names(column, noun, suspect)], at, len(texts))
+        broken = RuleHit(
+            matches(suspect, _CONTROL), column, "contains a line break or another control character", again
+        )
+        yield from expand_hits([broken, *damaged_names(column, noun, suspect)], at, len(texts))
 
 
-def _quantity_findings(texts: Column, number: np.ndarray, limits: Limits) -> Iterator[Found]:
+def _quantity_findings(texts: Column, number: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
     column, empty = "quantity", lengths(texts) == 0
     strange = np.flatnonzero(~empty & (number < 0))
-    lost = list(spread(lost_numbers(column, some(texts, strange)), strange, len(texts)))
+    lost = list(expand_hits(damaged_numbers(column, some(texts, strange)), strange, len(texts)))
     told = np.logical_or.reduce([finding.where for finding in lost])
     yield from lost
-    yield Found(empty, column, "is empty", "Fill in how many phones: a whole number from 1.")
+    yield RuleHit(empty, column, "is empty", "Fill in how many phones: a whole number from 1.")
     whole = "Write how many phones in digits, such as 30."
-    yield Found(~empty & (number < 0) & ~told, column, "is not a whole number", whole)
-    yield Found(number == 0, column, "asks for no phone", "Write a whole number from 1, or delete the row.")
+    yield RuleHit(~empty & (number < 0) & ~told, column, "is not a whole number", whole)
+    yield RuleHit(number == 0, column, "asks for no phone", "Write a whole number from 1, or delete the row.")
     most = f"is more than {limits.order_max:,} phones in one order"
     slipped = "Look whether another column slipped in here; spread a true order of that size over several rows."
-    yield Found(number > limits.order_max, column, most, slipped)
+    yield RuleHit(number > limits.order_max, column, most, slipped)
 
 
 def _whole_numbers(texts: Column) -> np.ndarray:
@@ -190,33 +192,33 @@ def _whole_numbers(texts: Column) -> np.ndarray:
     return numbers
 
 
-def _number_findings(texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[Found]:
+def _number_findings(texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
     column, length = "displayNum", lengths(texts)
     empty, digits = length == 0, are_digits(texts)
     allowed = f"{limits.display_min} to {limits.display_max} digits are allowed (API document)"
     wrong = digits & ((length < limits.display_min) | (length > limits.display_max))
     if limits.display_required:
-        yield Found(empty, column, "is empty", f"Fill in the display number: {allowed}.")
+        yield RuleHit(empty, column, "is empty", f"Fill in the display number: {allowed}.")
     strange = np.flatnonzero(~empty & ~digits)
-    lost = list(spread(lost_numbers(column, some(texts, strange)), strange, len(texts)))
+    lost = list(expand_hits(damaged_numbers(column, some(texts, strange)), strange, len(texts)))
     told = np.logical_or.reduce([finding.where for finding in lost])
     yield from lost
     other = ~empty & ~digits & ~told
-    yield Found(other, column, "holds more than the digits 0 to 9", f"Write digits only: {allowed}.")
+    yield RuleHit(other, column, "holds more than the digits 0 to 9", f"Write digits only: {allowed}.")
     problem = _lengths(length[wrong], "digit", allowed)
-    yield Found(wrong, column, problem, "Write the whole number with its area code, digits only.")
+    yield RuleHit(wrong, column, problem, "Write the whole number with its area code, digits only.")
     yield from shorter_numbers(texts, digits & ~wrong)
     yield from shared_number(texts, digits & ~wrong, parts)
 
 
-def _application_findings(texts: Column) -> Iterator[Found]:
-    yield Found(lengths(texts) == 0, "appId", "is empty", "Fill in the id of the voice application.")
+def _application_findings(texts: Column) -> Iterator[RuleHit]:
+    yield RuleHit(lengths(texts) == 0, "appId", "is empty", "Fill in the id of the voice application.")
     different, code = distinct(texts)  # few: each is looked at once
     for finding in _text_damage("appId", "application id", different):
         yield finding._replace(where=finding.where[code])
 
 
-def _split_findings(column: str, noun: str, texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[Found]:
+def _split_findings(column: str, noun: str, texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
     """A name that splitting would make too long is a finding, never cut."""
     split = np.flatnonzero(parts > 1)
     if not len(split):
@@ -225,8 +227,8 @@ def _split_findings(column: str, noun: str, texts: Column, parts: np.ndarray, li
     length = lengths(some(texts, split))
     long = (length <= limits.name_max) & (length + suffix > limits.name_max)
     problem = [
-        f"is too long to be split: the last of its {count(int(number), 'group')} would have {int(size)} characters"
+        f"is too long to be split: the last of its {plural(int(number), 'group')} would have {int(size)} characters"
         for number, size in zip(parts[split][long], (length + suffix)[long], strict=True)
     ]
     advice = [f"Shorten the {noun} to {limits.name_max - int(size)} characters." for size in suffix[long]]
-    yield from spread([Found(long, column, problem, advice)], split, len(texts))
+    yield from expand_hits([RuleHit(long, column, problem, advice)], split, len(texts))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, Limits
-from itnio_nb.orders.damage import Found, spread
+from itnio_nb.orders.damage import RuleHit, expand_hits
 from itnio_nb.orders.models import split_orders
 from itnio_nb.orders.text_columns import (
     Column,
@@ -29,7 +29,7 @@ _ALIKE = str.maketrans("аеорсухіјѕԁһӏвкмнтαορνικ", "aeop
 _ALIKE_ASCII = bytes(range(256)).lower().replace(b"0", b"o").replace(b"1", b"l")
 
 
-def twins(
+def find_duplicates(
     column: str,
     noun: str,
     text: dict[str, Column],
@@ -37,19 +37,21 @@ def twins(
     phones: np.ndarray,
     rows: np.ndarray,
     limits: Limits,
-) -> Iterator[Found]:
+) -> Iterator[RuleHit]:
     """Find names that are there twice, also where splitting makes them, and names that only look so.
 
     Looked for among the few rows that it may concern: those whose looks stand twice, and those that may meet a part.
     """
-    looks = codes(skeletons(text[column]))
+    looks = codes(confusable_keys(text[column]))
     twice = pd.Series(apps.astype(np.int64) * len(looks) + looks).duplicated(keep=False).to_numpy(copy=True)
     at = np.flatnonzero(twice)
     names = some(text[column], at)
-    yield from spread(alike(column, noun, apps[at], looks[at], codes(names), names, rows[at]), at, len(rows))
+    yield from expand_hits(
+        find_confusables(column, noun, apps[at], looks[at], codes(names), names, rows[at]), at, len(rows)
+    )
     at = np.flatnonzero(twice | _may_meet_a_part(text[column], phones, limits))
     if len(at):
-        yield from spread(_duplicates(column, noun, text, at, phones, rows, limits), at, len(rows))
+        yield from expand_hits(_duplicates(column, noun, text, at, phones, rows, limits), at, len(rows))
 
 
 def _may_meet_a_part(texts: Column, phones: np.ndarray, limits: Limits) -> np.ndarray:
@@ -77,7 +79,7 @@ def _duplicates(
     phones: np.ndarray,
     rows: np.ndarray,
     limits: Limits,
-) -> Iterator[Found]:
+) -> Iterator[RuleHit]:
     """Find duplicates among the orders at these positions; the first stands, each later row has the error."""
     orders = pd.DataFrame({name: objects(some(text[name], at)) for name in API_COLUMNS}, dtype=object)
     groups = split_orders(orders.assign(quantity=phones[at]), limits)
@@ -92,7 +94,7 @@ def _duplicates(
     columns = (later[column], later["part"], stands, later["first_part"])
     told = zip(*(cells.tolist() for cells in columns), strict=True)
     problem = [_taken(noun, *cells) for cells in told]
-    yield Found(where, column, problem, f"Give one of the two rows another {noun}, or delete it.")
+    yield RuleHit(where, column, problem, f"Give one of the two rows another {noun}, or delete it.")
 
 
 def _taken(noun: str, name: str, part: int, first_row: int, first_part: int) -> str:
@@ -101,9 +103,9 @@ def _taken(noun: str, name: str, part: int, first_row: int, first_part: int) -> 
     return f"{here} row {first_row} {there} in the same application"
 
 
-def alike(
+def find_confusables(
     column: str, noun: str, apps: np.ndarray, looks: np.ndarray, names: np.ndarray, texts: Column, rows: np.ndarray
-) -> Iterator[Found]:
+) -> Iterator[RuleHit]:
     """Suspect names of one application that differ only in case, or in letters that look alike.
 
     `apps`, `looks` and `names` are the codes of the applications, of what the names look like and of the names.
@@ -123,10 +125,10 @@ def alike(
         f"differs from {name} in row {row} only in case or in letters that look alike"
         for name, row in zip(known, rows[first[later]].tolist(), strict=True)
     ]
-    yield Found(where, column, problem, f"Compare the two: is it the same {noun}?", "warning")
+    yield RuleHit(where, column, problem, f"Compare the two: is it the same {noun}?", "warning")
 
 
-def skeletons(texts: Column) -> Column:
+def confusable_keys(texts: Column) -> Column:
     """Return what each text looks like: without case, and with one letter for those that look like it."""
     at = foreign(texts)
     at = at[matches(some(texts, at), r"[\x{c0}-\x{52f}\x{1e00}-\x{1fff}\x{ff01}-\x{ff5e}]")]

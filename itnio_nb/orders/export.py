@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import xlsxwriter
 
-from itnio_nb.errors import InputError, why
+from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source
 from itnio_nb.orders.read import read_orders
 from itnio_nb.orders.text_columns import DTYPE
@@ -45,9 +45,11 @@ def write_findings(orders: pd.DataFrame, findings: pd.DataFrame, path: str | os.
         if path.exists() and not _is_ours(path):
             raise InputError(f"{path} exists and holds something else: choose another name, such as to-mend.xlsx.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, _workbook(orders, source, findings))
+        write_atomically(path, _workbook(orders, source, findings))
     except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
-        raise InputError(f"The findings cannot be written to {path!s} ({why(error)}): choose another path.") from None
+        raise InputError(
+            f"The findings cannot be written to {path!s} ({os_error_reason(error)}): choose another path."
+        ) from None
     return path
 
 
@@ -104,7 +106,7 @@ def _writable(text: str) -> str:
     return re.sub("[\ud800-\udfff\ufffe\uffff]", "\ufffd", text)[:32767]
 
 
-def replace_file(path: Path, contents: bytes) -> None:
+def write_atomically(path: Path, contents: bytes) -> None:
     """Write beside the file, then put it in its place: a reader never meets half of it, a failure leaves no trace.
 
     Raises `OSError`.
@@ -119,7 +121,7 @@ def replace_file(path: Path, contents: bytes) -> None:
         raise
 
 
-def pack_orders(orders: pd.DataFrame, findings: pd.DataFrame) -> str:
+def orders_to_json(orders: pd.DataFrame, findings: pd.DataFrame) -> str:
     """Return orders and findings as JSON: what a run keeps, so that any later process can review it."""
     source: Source = orders.attrs[SOURCE]
     return json.dumps(
@@ -133,8 +135,8 @@ def pack_orders(orders: pd.DataFrame, findings: pd.DataFrame) -> str:
     )
 
 
-def unpack_orders(packed: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the orders and findings that `pack_orders` packed."""
+def orders_from_json(packed: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the orders and findings that `orders_to_json` packed."""
     kept = json.loads(packed)
     rows = pd.Index(kept["rows"], name="row", dtype="int64")
     orders = pd.DataFrame(kept["cells"], index=rows, columns=kept["columns"], dtype=object).astype(DTYPE)

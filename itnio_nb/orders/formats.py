@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from itnio_nb.errors import InputError, why
+from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.orders.models import cell_text
 from itnio_nb.orders.text_columns import Column, column, lengths, read_regular_csv, some, trimmed
 
@@ -33,7 +33,7 @@ _MARKS = (
 
 
 @dataclass(frozen=True)
-class Grid:
+class RawTable:
     """Cells as they stand, rows without any left out."""
 
     columns: list[Column]  # the text of each column
@@ -43,7 +43,7 @@ class Grid:
     raw: list[list[Any] | None] | None = None  # the cells of each column in their own types, where not all are text
     widths: np.ndarray | None = None  # how many cells each row has, where that differs
 
-    def at(self, places: np.ndarray) -> Grid:
+    def at(self, places: np.ndarray) -> RawTable:
         """Return the rows at these positions."""
         return replace(
             self,
@@ -53,7 +53,7 @@ class Grid:
             widths=self.widths[places] if self.widths is not None else None,
         )
 
-    def below(self, place: int) -> Grid:
+    def below(self, place: int) -> RawTable:
         """Return the rows below a position."""
         return replace(
             self,
@@ -64,7 +64,7 @@ class Grid:
         )
 
 
-def load(source: str | PathLike[str] | bytes | IO[bytes]) -> tuple[str, bytes]:
+def read_source(source: str | PathLike[str] | bytes | IO[bytes]) -> tuple[str, bytes]:
     """Return a source's name and bytes. A text with more than one line, or a tab, is what was pasted."""
     if isinstance(source, bytes | bytearray | memoryview):
         return "upload", _not_too_large("upload", bytes(source))
@@ -84,10 +84,14 @@ def load(source: str | PathLike[str] | bytes | IO[bytes]) -> tuple[str, bytes]:
     except FileNotFoundError:
         raise InputError(f"There is no file {path}: check the name and the folder ({Path.cwd()}).") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({why(error)}): give the path of an XLSX or CSV file.") from None
+        raise InputError(
+            f"{path} cannot be read ({os_error_reason(error)}): give the path of an XLSX or CSV file."
+        ) from None
 
 
-def grid_of(name: str, data: bytes, *, sheet: str | int | None, encoding: str | None, delimiter: str | None) -> Grid:
+def parse_table(
+    name: str, data: bytes, *, sheet: str | int | None, encoding: str | None, delimiter: str | None
+) -> RawTable:
     """Return the cells of a file; XLSX, XLS and CSV are told apart by their content."""
     if data.startswith((_ZIP, _OLD_EXCEL)):
         grid = _excel_grid(name, data, sheet)
@@ -97,7 +101,7 @@ def grid_of(name: str, data: bytes, *, sheet: str | int | None, encoding: str | 
     return grid if filled.all() else grid.at(np.flatnonzero(filled))
 
 
-def _filled(grid: Grid) -> np.ndarray:
+def _filled(grid: RawTable) -> np.ndarray:
     """Tell for each row whether anything but blanks stands in it."""
     filled = np.zeros(len(grid.rows), dtype=bool)
     for texts in grid.columns:
@@ -115,7 +119,7 @@ def _not_too_large(name: str, data: bytes) -> bytes:
     return data
 
 
-def _excel_grid(name: str, data: bytes, sheet: str | int | None) -> Grid:
+def _excel_grid(name: str, data: bytes, sheet: str | int | None) -> RawTable:
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
@@ -134,7 +138,7 @@ def _excel_grid(name: str, data: bytes, sheet: str | int | None) -> Grid:
     raw: list[list[Any] | None] = [list(cells) for cells in zip(*rows, strict=True)]
     texts = [column([cell_text(cell) for cell in cells or ()]) for cells in raw]
     kind = "XLSX" if data.startswith(_ZIP) else "XLS"
-    return Grid(texts, np.arange(1, len(rows) + 1), kind, f"sheet {wanted}{others}", raw)
+    return RawTable(texts, np.arange(1, len(rows) + 1), kind, f"sheet {wanted}{others}", raw)
 
 
 def _sheet_name(name: str, names: list[str], sheet: str | int | None) -> str:
@@ -146,7 +150,7 @@ def _sheet_name(name: str, names: list[str], sheet: str | int | None) -> str:
     return str(wanted)
 
 
-def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | None) -> Grid:
+def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | None) -> RawTable:
     if delimiter is not None and len(delimiter) != 1:
         raise InputError(f"A delimiter is one character, not {delimiter!r}: ',', ';' or '\\t'.")
     utf8, spoken = _as_utf8(name, data, encoding)
@@ -156,7 +160,7 @@ def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | Non
         delimiter, utf8 = delimiter or said[1].decode("latin-1"), utf8[said.end() :]
     head = _first_lines(utf8)
     if not head:
-        return Grid([], np.array([], dtype=int), "CSV", "")
+        return RawTable([], np.array([], dtype=int), "CSV", "")
     delimiter = delimiter or _guess_delimiter(head)
     details = f"{spoken}, {_DELIMITERS.get(delimiter, delimiter)}"
     columns, widths = None, None
@@ -165,7 +169,7 @@ def _csv_grid(name: str, data: bytes, encoding: str | None, delimiter: str | Non
     if columns is None:
         columns, widths = _irregular_columns(name, utf8.decode("utf-8"), delimiter)
     rows = np.arange(1, 1 + (len(columns[0]) if columns else 0))
-    return Grid(columns, rows, "CSV", details, widths=widths)
+    return RawTable(columns, rows, "CSV", details, widths=widths)
 
 
 def _has_a_row_in_each_line(utf8: bytes) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, LIMITS, Limits
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 
 FINDING_COLUMNS = ("row", "column", "value", "problem", "advice", "severity")
 
@@ -53,8 +53,8 @@ class Source:
     def __str__(self) -> str:
         detail = f" ({self.details})" if self.details else ""
         header = f", headers in row {self.header_row}" if self.header_row else ""
-        repaired = f", {count(len(self.repairs), 'cell')} repaired" if self.repairs else ""
-        return f"{self.name}: {self.kind}{detail}{header}, {count(self.rows, 'order')}{repaired}"
+        repaired = f", {plural(len(self.repairs), 'cell')} repaired" if self.repairs else ""
+        return f"{self.name}: {self.kind}{detail}{header}, {plural(self.rows, 'order')}{repaired}"
 
     __repr__ = __str__
 

@@ -16,10 +16,10 @@ import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, WIRE
 from itnio_nb.errors import InputError
-from itnio_nb.orders.formats import Grid, grid_of, load
+from itnio_nb.orders.formats import RawTable, parse_table, read_source
 from itnio_nb.orders.headers import find_headers, known, plain, require_columns
 from itnio_nb.orders.models import SOURCE, Repair, Source, cell_text
-from itnio_nb.orders.repair import mend
+from itnio_nb.orders.repair import repair
 from itnio_nb.orders.text_columns import DTYPE, Column, are_digits, column_of, lengths, objects, replaced, series, some
 
 # The columns that result files add. They are dropped when such a file is read again.
@@ -62,8 +62,8 @@ def read_orders(
     given = _constants(constants)
     if isinstance(source, pd.DataFrame):
         return _from_frame(source, given)
-    name, data = load(source)
-    grid = grid_of(name, data, sheet=sheet, encoding=encoding, delimiter=delimiter)
+    name, data = read_source(source)
+    grid = parse_table(name, data, sheet=sheet, encoding=encoding, delimiter=delimiter)
     if not len(grid.rows):
         raise InputError(f"{name} is empty: it needs a row of headers ({', '.join(API_COLUMNS)}) and orders below it.")
     if columns is not None:
@@ -78,14 +78,14 @@ def read_orders(
     )
 
 
-def guard_formula(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Put an apostrophe before a text that a spreadsheet would run as a formula; a plain number stays."""
     return _FORMULA_LIKE.sub(r"'\1", text)
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
     """Return a table of text as CSV: UTF-8 with its mark, every field quoted, no cell that would run as a formula."""
-    guarded = frame.map(guard_formula).set_axis([guard_formula(str(name)) for name in frame.columns], axis=1)
+    guarded = frame.map(escape_formula).set_axis([escape_formula(str(name)) for name in frame.columns], axis=1)
     return guarded.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig", "backslashreplace")
 
 
@@ -98,11 +98,11 @@ def _constants(constants: Mapping[str, str] | None) -> dict[str, str]:
     return named
 
 
-def _row(grid: Grid, place: int) -> list[str]:
+def _row(grid: RawTable, place: int) -> list[str]:
     return [texts[place].as_py() for texts in grid.columns]
 
 
-def _header_place(name: str, grid: Grid, header: int | None) -> int:
+def _header_place(name: str, grid: RawTable, header: int | None) -> int:
     if header is None:
         return find_headers([_row(grid, place) for place in range(min(len(grid.rows), 60))])
     found = np.flatnonzero(grid.rows == header)
@@ -111,13 +111,13 @@ def _header_place(name: str, grid: Grid, header: int | None) -> int:
     return int(found[0])
 
 
-def _given_headers(name: str, columns: Sequence[str], grid: Grid) -> list[str]:
+def _given_headers(name: str, columns: Sequence[str], grid: RawTable) -> list[str]:
     if len(columns) != len(grid.columns):
         raise InputError(f"{name} has {len(grid.columns)} columns, and {len(columns)} were named in columns=[...].")
     return list(columns)
 
 
-def _require_width(name: str, body: Grid, width: int) -> None:
+def _require_width(name: str, body: RawTable, width: int) -> None:
     """Refuse a row that is wider than its header: its cells have slipped."""
     if body.widths is None:
         return
@@ -151,16 +151,16 @@ def _from_frame(frame: pd.DataFrame, given: dict[str, str]) -> pd.DataFrame:
     return orders
 
 
-def _frame_grid(frame: pd.DataFrame, rows: np.ndarray) -> Grid:
+def _frame_grid(frame: pd.DataFrame, rows: np.ndarray) -> RawTable:
     columns, raw = [], []
     for at in range(frame.shape[1]):
         texts, was_text = column_of(frame.iloc[:, at], cell_text)
         columns.append(texts)
         raw.append(None if was_text else frame.iloc[:, at].astype(object).tolist())
-    return Grid(columns, rows, "DataFrame", "", raw)
+    return RawTable(columns, rows, "DataFrame", "", raw)
 
 
-def _orders(body: Grid, headers: list[str], source: Source, given: dict[str, str]) -> pd.DataFrame:
+def _orders(body: RawTable, headers: list[str], source: Source, given: dict[str, str]) -> pd.DataFrame:
     """Name the columns, put the API's first, mend what can be mended."""
     texts = body.columns
     if any(header in RESULT_COLUMNS for header in headers):
@@ -219,7 +219,7 @@ def _bears(headers: list[str], name: str) -> bool:
 
 def _mended(name: str, texts: Column, raw: list[object] | None, rows: np.ndarray, repairs: list[Repair]) -> Column:
     """Mend a column without loss, and list each cell that changed: before, after, how."""
-    mended, hows = mend(name, texts)
+    mended, hows = repair(name, texts)
     if raw is not None and name != "quantity":  # a quantity is a number: nothing to tell
         number = np.array([isinstance(cell, Number) and not isinstance(cell, bool) for cell in raw], dtype=bool)
         number &= are_digits(mended)

@@ -35,7 +35,7 @@ _EXPONENT = re.compile(r"(\d)[.,]?(\d*)[eE]\+?(\d{1,2})")
 Hows = list[tuple[np.ndarray, str]]
 
 
-def mend(name: str, texts: Column) -> tuple[Column, Hows]:
+def repair(name: str, texts: Column) -> tuple[Column, Hows]:
     """Return a column of the API's with every repair made, and where each kind of repair was made.
 
     Only what is certain: a number stays as it is unless nothing but its digits is left.
@@ -49,9 +49,9 @@ def mend(name: str, texts: Column) -> tuple[Column, Hows]:
     told = []
     for changed, how in hows:
         if changed.any():
-            spread = np.zeros(len(texts), dtype=bool)
-            spread[at[changed]] = True
-            told.append((spread, how))
+            expand_hits = np.zeros(len(texts), dtype=bool)
+            expand_hits[at[changed]] = True
+            told.append((expand_hits, how))
     return (put(texts, where, mended), told) if told else (texts, [])
 
 

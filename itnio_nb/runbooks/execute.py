@@ -19,15 +19,15 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import now
 from itnio_nb.errors import InputError
 from itnio_nb.runbooks.outcome import MIME, Outcome, outcome_in
-from itnio_nb.runbooks.records import Needles, PrivateFolder, left_behind, publish
+from itnio_nb.runbooks.records import PendingRecord, SecretScanner, publish, unpublished_records
 from itnio_nb.sandbox.sandbox import Sandbox
-from itnio_nb.workspace import own_ledger
+from itnio_nb.workspace import open_ledger_for
 
 _PARAMETERS = "parameters"  # the tag of the cell whose values are overruled
 
 
 @dataclass(frozen=True)
-class Night:
+class RunbookJob:
     """What is to be run: a notebook, its parameters, where its record goes, and the account that it works on."""
 
     notebook: Path
@@ -43,28 +43,28 @@ def require_papermill() -> None:
         raise InputError('Papermill is not installed: pip install "itnio-nb[runbook]", then start this again.')
 
 
-def run_night(night: Night, settings: Mapping[str, str], tell: Callable[[str], None]) -> int:
+def run_runbook(job: RunbookJob, settings: Mapping[str, str], tell: Callable[[str], None]) -> int:
     """Execute a runbook, keep its record, and return its exit code; the last line told is the command that goes on."""
-    from itnio_nb.runbooks.runner import Mill, read_notebook
+    from itnio_nb.runbooks.runner import NotebookRunner, read_notebook
 
-    if night.parameters.get("apply"):
-        tell(f"Should this be cut off, this goes on: {_command(night.command)}")
-    with Client(night.account) as client:
-        _take_up_what_was_left(night.records, client, tell)
-        notebook = read_notebook(night.notebook)
-        _require_parameters(notebook, night)
+    if job.parameters.get("apply"):
+        tell(f"Should this be cut off, this goes on: {_command(job.command)}")
+    with Client(job.account) as client:
+        _take_up_what_was_left(job.records, client, tell)
+        notebook = read_notebook(job.notebook)
+        _require_parameters(notebook, job)
         began = now()
-        private = PrivateFolder(night.records, night.notebook.stem)
+        private = PendingRecord(job.records, job.notebook.stem)
         try:
-            output = private.path / night.notebook.name
-            notebook.cells.insert(0, nbformat.v4.new_code_cell(_heading_of(night)))  # type: ignore[no-untyped-call] # nbformat
-            mill = Mill(tell, private.path / ".progress")
-            problem = mill.run(notebook, output, night.parameters, settings)
+            output = private.path / job.notebook.name
+            notebook.cells.insert(0, nbformat.v4.new_code_cell(_heading_of(job)))  # type: ignore[no-untyped-call] # nbformat
+            runner = NotebookRunner(tell, private.path / ".progress")
+            problem = runner.run(notebook, output, job.parameters, settings)
             (private.path / ".progress").unlink(missing_ok=True)
-            outcome = _outcome_of(output, problem, interrupted=mill.interrupted)
+            outcome = _outcome_of(output, problem, interrupted=runner.interrupted)
             _finish(private.path, private.name)
-            needles = Needles(client, began, _applications(output, client))
-            place, withheld = publish(private.path, night.records, private.name, needles)
+            scanner = SecretScanner(client, began, _applications(output, client))
+            place, withheld = publish(private.path, job.records, private.name, scanner)
         finally:
             private.release()
     if problem:
@@ -73,7 +73,7 @@ def run_night(night: Night, settings: Mapping[str, str], tell: Callable[[str], N
     if place is None and outcome.code == 0:
         outcome = Outcome(1)  # all went well, and there is no record to show for it
     tell(f"Exit code {outcome.code}: {outcome.words}.")
-    tell(_goes_on(outcome, night))
+    tell(_goes_on(outcome, job))
     return outcome.code
 
 
@@ -108,11 +108,11 @@ def _finish(folder: Path, title: str) -> None:
 
 def _take_up_what_was_left(records: Path, client: Client, tell: Callable[[str], None]) -> None:
     """Search and move the records of runs that were killed."""
-    for name, path in left_behind(records):
+    for name, path in unpublished_records(records):
         (path / ".progress").unlink(missing_ok=True)
         _finish(path, name)
         applications = {app for notebook in path.glob("*.ipynb") for app in _applications(notebook, client)}
-        place, withheld = publish(path, records, name, Needles(client, _day_of(path), applications))
+        place, withheld = publish(path, records, name, SecretScanner(client, _day_of(path), applications))
         tell(f"A record that was left behind: {place}" if place else withheld)
 
 
@@ -127,7 +127,7 @@ def _applications(notebook: Path, client: Client) -> set[str]:
 
     Their phones' passwords are searched for.
     """
-    with own_ledger(client.account) as ledger:
+    with open_ledger_for(client.account) as ledger:
         known = set(ledger.account_table(client.account)["appId"])
     told = [
         output["data"].get(MIME, {})
@@ -138,32 +138,32 @@ def _applications(notebook: Path, client: Client) -> set[str]:
     return known | {app for outcome in told for app in outcome.get("applications", ())}
 
 
-def _require_parameters(notebook: Any, night: Night) -> None:
+def _require_parameters(notebook: Any, job: RunbookJob) -> None:
     tagged = [cell for cell in notebook.cells if _PARAMETERS in cell.metadata.get("tags", ())]
-    if night.parameters and not tagged:
-        raise InputError(f"{night.notebook.name} has no cell tagged `parameters`: it takes none.")
+    if job.parameters and not tagged:
+        raise InputError(f"{job.notebook.name} has no cell tagged `parameters`: it takes none.")
     known = {line.split("=")[0].strip() for cell in tagged for line in cell.source.splitlines() if "=" in line}
-    unknown = [name for name in night.parameters if name not in known]
+    unknown = [name for name in job.parameters if name not in known]
     if unknown:
         raise InputError(
-            f"{night.notebook.name} has no parameter {', '.join(unknown)}: it has {', '.join(sorted(known))}."
+            f"{job.notebook.name} has no parameter {', '.join(unknown)}: it has {', '.join(sorted(known))}."
         )
 
 
-def _heading_of(night: Night) -> str:
-    files = [str(night.parameters[name]) for name in ("orders", "plan") if night.parameters.get(name)]
-    given = dict(night.parameters)
+def _heading_of(job: RunbookJob) -> str:
+    files = [str(job.parameters[name]) for name in ("orders", "plan") if job.parameters.get(name)]
+    given = dict(job.parameters)
     return (
         "from itnio_nb import Account, Client\nfrom itnio_nb.runbooks.outcome import heading\n\n"
         f"heading(Client(Account.from_env()), {given!r}, {files!r})"
     )
 
 
-def _goes_on(outcome: Outcome, night: Night) -> str:
+def _goes_on(outcome: Outcome, job: RunbookJob) -> str:
     """Return the command that goes on from here."""
     if outcome.code == 0:
         return _command(["run", "06-audit"])
-    return _command([*night.command, *(["--apply"] if outcome.code == 2 else [])])
+    return _command([*job.command, *(["--apply"] if outcome.code == 2 else [])])
 
 
 def _command(words: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from itnio_nb.errors import InputError
 from itnio_nb.orders.check import invalid_rows
 from itnio_nb.runs.plan import Plan
 from itnio_nb.runs.results import show_html
-from itnio_nb.runs.run import Record
+from itnio_nb.runs.run import RunRecord
 
 # In a notebook's outputs: what the runner, or whoever schedules it, reads.
 MIME = "application/vnd.itnio-nb.outcome+json"
@@ -62,7 +62,7 @@ class Outcome:
         return {MIME: told, "text/plain": repr(self)}
 
 
-def conclude(plan: Plan, run: Record | None = None, report: pd.DataFrame | None = None) -> Outcome:
+def runbook_outcome(plan: Plan, run: RunRecord | None = None, report: pd.DataFrame | None = None) -> Outcome:
     """Return what a plan, and the run of it if there was one, come to.
 
         conclude(plan, run)         # as the last line of a runbook
@@ -91,7 +91,7 @@ def conclude(plan: Plan, run: Record | None = None, report: pd.DataFrame | None 
     return Outcome(_first(holds), summary, applications)
 
 
-def _proven(run: Record, report: pd.DataFrame | None) -> bool:
+def _proven(run: RunRecord, report: pd.DataFrame | None) -> bool:
     """Whether all that was created was seen: when the ledger was compared with the account, or at the run's end."""
     if report is None:
         return run.proven

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import now
 from itnio_nb.api.signing import sign
-from itnio_nb.errors import InputError, ItnioError, why
+from itnio_nb.errors import InputError, ItnioError, os_error_reason
 
 _PRIVATE = ".private-"
 _MAKING = ".making-"
@@ -28,7 +28,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SIGNATURE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
 
 
-class PrivateFolder:
+class PendingRecord:
     """Where a record is made: for its owner alone, and held by a lock as long as somebody is at work in it."""
 
     def __init__(self, records: Path, stem: str) -> None:
@@ -37,7 +37,9 @@ class PrivateFolder:
             records.mkdir(parents=True, exist_ok=True)
             self.name, self.path, self._lock = _new_folder(records, f"{now():%Y%m%dT%H%M%SZ}-{stem}")
         except OSError as error:
-            raise InputError(f"No record can be made in {records} ({why(error)}): choose another --records.") from None
+            raise InputError(
+                f"No record can be made in {records} ({os_error_reason(error)}): choose another --records."
+            ) from None
 
     def release(self) -> None:
         """Let go of it."""
@@ -74,7 +76,7 @@ def _new_folder(records: Path, stem: str) -> tuple[str, Path, FileLock]:
             return name, path, lock
 
 
-def left_behind(records: Path) -> Iterator[tuple[str, Path]]:
+def unpublished_records(records: Path) -> Iterator[tuple[str, Path]]:
     """Yield the private folders that nobody is at work in: their runs were killed, or their records withheld."""
     for path in sorted(records.glob(f"{_PRIVATE}*")):
         lock = FileLock(path / _LOCK, mode=0o600)
@@ -90,7 +92,7 @@ def left_behind(records: Path) -> Iterator[tuple[str, Path]]:
 
 
 @dataclass
-class Needles:
+class SecretScanner:
     """What must not be in a record: the secret, signatures, passwords of phones."""
 
     client: Client
@@ -112,7 +114,7 @@ class Needles:
                 passwords |= set(self.client.list_phones(app_id, reveal=True)["password"])
         words = [re.escape(word) for word in sorted(passwords) if word]
         pattern = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(words)})(?![0-9A-Za-z])".encode()) if words else None
-        ahead = int(self.client.clock_ahead)  # requests were signed with the server's time
+        ahead = int(self.client.clock_offset)  # requests were signed with the server's time
         first = int(self.since.timestamp()) - _HOUR + min(0, ahead)
         last = int(now().timestamp()) + _HOUR + max(0, ahead)
 
@@ -162,22 +164,20 @@ def _texts(part: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
-def publish(private: Path, records: Path, name: str, needles: Needles) -> tuple[Path | None, str]:
+def publish(private: Path, records: Path, name: str, scanner: SecretScanner) -> tuple[Path | None, str]:
     """Move a record to where people find it, if nothing stands in it that must not: its folder, or None and why not."""
     try:
-        problem = search_record(private, needles.find())
+        problem = search_record(private, scanner.find())
     except ItnioError as error:
         return None, f"The record was not searched yet ({error}); it stays in {private}, and the next run searches it."
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return (
-            None,
-            f"The record cannot be searched ({why(error) if isinstance(error, OSError) else error}): {private}.",
-        )
+        reason = os_error_reason(error) if isinstance(error, OSError) else error
+        return None, f"The record cannot be searched ({reason}): {private}."
     if problem:
         return None, f"The record is withheld: {problem}. It stays in {private}, for you alone to read."
     try:
         private.rename(records / name)
         (records / name).chmod(0o755)
     except OSError as error:
-        return None, f"The record stays in {private}: it cannot be moved to {records} ({why(error)})."
+        return None, f"The record stays in {private}: it cannot be moved to {records} ({os_error_reason(error)})."
     return records / name, ""

@@ -30,7 +30,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 _STOPPING = "Interrupt received: what is under way is finished and recorded, the rest is not sent."
 
 
-class Mill:
+class NotebookRunner:
     """One execution of a notebook; it saves the notebook after each cell, and whatever happens."""
 
     def __init__(self, tell: Callable[[str], None], progress: Path) -> None:
@@ -58,7 +58,7 @@ class Mill:
         papermill_engines.register(_Engine.name, _Engine)
         try:
             execute_notebook(
-                notebook, output, dict(parameters), engine_name=_Engine.name, progress_bar=False, mill=self
+                notebook, output, dict(parameters), engine_name=_Engine.name, progress_bar=False, runner=self
             )
         except PapermillExecutionError as error:
             self._problem = f"A cell failed with {error.ename}: {error.evalue}"
@@ -118,11 +118,11 @@ class Mill:
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc] # no types
-    mill: Mill
+    runner: NotebookRunner
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         if msg["msg_type"] in ("stream", "execute_result", "display_data"):
-            self.mill.show(msg)
+            self.runner.show(msg)
         return super().process_message(msg, cell, cell_index)
 
 
@@ -130,7 +130,7 @@ class _Engine(Engine):  # type: ignore[misc] # no types
     name = "itnio-nb"
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, mill: Mill, **_: object) -> None:
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, runner: NotebookRunner, **_: object) -> None:
         client = _Client(
             nb_man,
             kernel_name=kernel_name,
@@ -138,7 +138,7 @@ class _Engine(Engine):  # type: ignore[misc] # no types
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
             store_widget_state=False,
         )
-        client.mill, mill.client = mill, client
+        client.runner, runner.client = runner, client
         client.execute()
 
 

@@ -10,7 +10,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from itnio_nb.api.models import State
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 
 _COLOURS = {  # seen on white and on black; the words beside them say the same
     State.CREATED: "#2e9d4e",
@@ -37,7 +37,7 @@ def outcome_chart(table: pd.DataFrame) -> Figure:
         return _nothing(figure, axes)
     sizes = [int(counts[state]) for state in states]
     bars = axes.barh([_WORDS.get(state, str(state)) for state in states], sizes, color=[_COLOURS[s] for s in states])
-    axes.bar_label(bars, labels=[count(size, "group") for size in sizes], padding=4, color=_INK)
+    axes.bar_label(bars, labels=[plural(size, "group") for size in sizes], padding=4, color=_INK)
     axes.invert_yaxis()
     axes.set_xlim(0, max(sizes) * 1.25)
     axes.set_title("Outcomes", color=_INK, loc="left")

@@ -11,10 +11,10 @@ import pandas as pd
 
 from itnio_nb.api.client import LISTING_COLUMNS, Client
 from itnio_nb.api.models import PhoneGroup, State
-from itnio_nb.api.text import count
-from itnio_nb.errors import InputError, ItnioError, ServiceError, why
+from itnio_nb.api.text import plural
+from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.read import as_csv, guard_formula
+from itnio_nb.orders.read import as_csv, escape_formula
 
 _EXACT = ("account", "password")  # typed into a handset as they are: not one character may be added
 
@@ -125,14 +125,14 @@ def _lacking(app_id: str, wanted: dict[str, int], phones: pd.DataFrame) -> Itnio
     if short:
         more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
         return InputError(
-            f"Nothing was written: in application {app_id} {count(len(short), 'group')} "
+            f"Nothing was written: in application {app_id} {plural(len(short), 'group')} "
             f"{'lacks' if len(short) == 1 else 'lack'} phones: {', '.join(short[:5])}{more}. Check the application id, "
             "and look with client.list_phones; to hand over what is there, give the names of the groups that are whole."
         )
     empty = int((phones[list(_EXACT)] == "").any(axis=1).sum())
     if empty:
         return ServiceError(
-            f"Nothing was written: the server did not show account and password of {count(empty, 'phone')}. Try again."
+            f"Nothing was written: the server did not show account and password of {plural(empty, 'phone')}. Try again."
         )
     return None
 
@@ -140,11 +140,11 @@ def _lacking(app_id: str, wanted: dict[str, int], phones: pd.DataFrame) -> Itnio
 def _formulas(phones: pd.DataFrame) -> ItnioError | None:
     """Return the error of a CSV file in which an account or password would run, None where none would."""
     exact = phones[list(_EXACT)]
-    changed = int((exact.map(guard_formula) != exact).any(axis=1).sum())
+    changed = int((exact.map(escape_formula) != exact).any(axis=1).sum())
     if not changed:
         return None
     return InputError(
-        f"Nothing was written: account or password of {count(changed, 'phone')} begins like a formula, which a "
+        f"Nothing was written: account or password of {plural(changed, 'phone')} begins like a formula, which a "
         "spreadsheet would run. Choose a name that ends in .xlsx: there all cells are text."
     )
 
@@ -185,4 +185,6 @@ def _new_file(path: str | os.PathLike[str]) -> tuple[Path, int]:
 
 
 def _unwritable(path: object, error: Exception) -> InputError:
-    return InputError(f"The hand-over file cannot be written to {path} ({why(error)}): choose another name or folder.")
+    return InputError(
+        f"The hand-over file cannot be written to {path} ({os_error_reason(error)}): choose another name or folder."
+    )

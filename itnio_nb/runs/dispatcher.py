@@ -10,27 +10,33 @@ from math import inf
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup, Receipt, State
-from itnio_nb.api.statuses import stops
+from itnio_nb.api.statuses import failure_scope
 
 _LONGEST_WAIT = 300.0  # seconds; a server that asks for more is asked again by the operator
 
 
-class Crew:
+class Dispatcher:
     """Sends the groups whose positions it is handed, `size` at once, until it is dismissed.
 
     Once `halt` is set nothing more is sent: what was handed over comes back unsent. It sets `halt` itself where
-    the server's answer dooms the rest, or where failures in a row call for a look (`braked`). `full` are the
+    the server's answer dooms the rest, or where failures in a row call for a look (`tripped`). `full` are the
     applications that can hold no more: it sends nothing to them, and adds to them.
     """
 
     def __init__(
-        self, client: Client, groups: Sequence[PhoneGroup], size: int, pace: Pace, brake: Brake, full: set[str]
+        self,
+        client: Client,
+        groups: Sequence[PhoneGroup],
+        size: int,
+        pace: RateLimiter,
+        brake: CircuitBreaker,
+        full: set[str],
     ) -> None:
         self._client, self._groups, self._pace, self._brake = client, groups, pace, brake
         self._full = full
         self.halt = threading.Event()
-        self.braked = False
-        self.doom: Receipt | None = None  # the answer that dooms the rest
+        self.tripped = False
+        self.fatal_receipt: Receipt | None = None  # the answer that dooms the rest
         self.last_failure = ""
         self._ready: deque[int] = deque()
         self._outcomes: list[tuple[int, Receipt]] = []
@@ -58,14 +64,14 @@ class Crew:
         with self._more_work:
             return 2 * self.size - len(self._ready) if self._runs_out() else 0
 
-    def collect(self, seconds: float, *, hungry: bool) -> tuple[list[tuple[int, Receipt]], list[int], bool]:
+    def collect(self, seconds: float, *, want_more: bool) -> tuple[list[tuple[int, Receipt]], list[int], bool]:
         """Wait for work to record, at most so long; return outcomes, positions that come back unsent, and idleness.
 
         Outcomes are gathered until there is one for each worker, or the time is up; at once where it runs out of
-        groups while there are more (`hungry`), or has nothing left to do.
+        groups while there are more (`want_more`), or has nothing left to do.
         """
         with self._more_news:
-            self._hungry = hungry
+            self._hungry = want_more
             self._more_news.wait_for(self._is_time, seconds)
             if self._error is not None:
                 raise self._error
@@ -73,7 +79,7 @@ class Crew:
             returned, self._returned = self._returned, []
             return outcomes, returned, self._is_idle()
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """Send the workers home; return when the last answer is here."""
         with self._more_work:
             self._dismissed = True
@@ -135,13 +141,13 @@ class Crew:
             self._pace.ease()
         if receipt.wait:
             self._pace.hold(receipt.wait)
-        if stops(receipt) == "application":
+        if failure_scope(receipt) == "application":
             self._full.add(group.app_id)
-        if stops(receipt) == "run" or receipt.wait > _LONGEST_WAIT:
-            self.doom = self.doom or receipt
+        if failure_scope(receipt) == "run" or receipt.wait > _LONGEST_WAIT:
+            self.fatal_receipt = self.fatal_receipt or receipt
             self.halt.set()
         if self._brake.tell(failed=failed):
-            self.braked = True
+            self.tripped = True
             self.halt.set()
 
 
@@ -156,7 +162,7 @@ def is_rate(number: object) -> bool:
     return isinstance(number, int | float) and 1 / 86400 <= number < inf
 
 
-class Pace:
+class RateLimiter:
     """Lets at most `rate` requests pass in a second, evenly; None lets all pass. A busy server slows all down."""
 
     def __init__(self, rate: float | None) -> None:
@@ -196,7 +202,7 @@ class Pace:
                 self._gap = gap if gap > max(self._least, _FIRST_GAP / 10) else self._least
 
 
-class Brake:
+class CircuitBreaker:
     """Counts failures in a row; at the limit it asks for a look, and each look doubles the limit."""
 
     def __init__(self) -> None:

@@ -11,27 +11,27 @@ from typing import Any
 import pandas as pd
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing import Listing
+from itnio_nb.api.listing import Inventory
 from itnio_nb.api.models import Action, Receipt, State, phone_groups
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
-from itnio_nb.ledger.claims import Exchange, Verdict
+from itnio_nb.ledger.claims import Resolution, SyncResult
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.locks import alone
-from itnio_nb.runs.dispatcher import Brake, Crew, Pace
-from itnio_nb.runs.progress import Tally, sent_elsewhere
-from itnio_nb.runs.reconcile import TAKEN, Doubt, read_back, settle_doubts
+from itnio_nb.ledger.locks import exclusive_lock
+from itnio_nb.runs.dispatcher import CircuitBreaker, Dispatcher, RateLimiter
+from itnio_nb.runs.progress import RunProgress, sent_elsewhere
+from itnio_nb.runs.reconcile import TAKEN, UnknownGroup, resolve_unknown, verify_created
 from itnio_nb.runs.results import known_state, lacking_phones, left_to_send, outcome_table, why_nothing
 
 _TICK = 0.2  # seconds between two looks at what others do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
 _RESENDS = 3  # times that a group which looking has shown to be absent is sent again in one run
 _IDLE_LOOKS = 3  # looks in a row without anything settled in between, after which a run gives up
-_GO_ON = "Submit the plan again, or resume(ledger, client), to go on."
+_GO_ON = "Submit the plan again, or resume(client, ledger), to go on."
 _OPEN = (State.UNKNOWN, State.SENDING)
 
 
-class Walk:
+class RunEngine:
     """The work of one run, in the thread that calls `conduct`. What it learns is in the ledger before it is told.
 
     `activity` is what it is doing, `error` what ended it, if anything did.
@@ -42,34 +42,34 @@ class Walk:
         kept = ledger.run_table(run_id)
         table = outcome_table(kept)
         self._groups = list(phone_groups(kept))
-        self._tally = Tally(kept, table)
+        self._progress = RunProgress(kept, table)
         unsent = left_to_send(kept, table) | sent_elsewhere(kept)
         self._queue = deque(unsent.to_numpy(dtype=bool).nonzero()[0].tolist())
         # Refused once, for what the operator has mended since: sent again, unless others have learnt more of it.
-        self._tally.mended = {at for at in self._queue if self._tally.states[at] is State.REFUSED}
+        self._progress.mended = {at for at in self._queue if self._progress.states[at] is State.REFUSED}
         self._workers = max(1, min(workers, len(self._groups)))
-        self._pace, self._brake = Pace(rate), Brake()
+        self._pace, self._brake = RateLimiter(rate), CircuitBreaker()
         self._resent: Counter[int] = Counter()
         self._full: set[str] = set()  # applications that can hold no more
         self._stopping = threading.Event()
         self._halting = threading.Lock()
-        self._crew: Crew | None = None
+        self._crew: Dispatcher | None = None
         self._unrecorded: list[tuple[int, Receipt]] = []
         self._nothing_to_send = not self._queue
         self._claimed_any = self._closed = False
         self._settled: Counter[str] = Counter()  # what looking has told, in words
-        self._answered_before = self._tally.answered
+        self._answered_before = self._progress.answered
         self._notes: list[str] = []
         self.activity = "Submit"
         self.error: BaseException | None = None
         before = int((table["at"][table["state"] == State.CREATED] != "").sum())
-        if before and not ledger.holders(run_id):  # somebody who is at work is joined: nothing had stopped
-            self._notes.append(f"It went on where it had stopped: {count(before, 'group')} had been created then.")
+        if before and not ledger.claim_owners(run_id):  # somebody who is at work is joined: nothing had stopped
+            self._notes.append(f"It went on where it had stopped: {plural(before, 'group')} had been created then.")
 
     @property
     def counts(self) -> Counter[str]:
         """Number of groups by state, as far as it has come."""
-        return self._tally.counts
+        return self._progress.counts
 
     def halt(self) -> None:
         """Have what is under way finished, and nothing more sent."""
@@ -92,74 +92,74 @@ class Walk:
             if owner is not None:
                 owner.release()
             with suppress(ItnioError):  # the ledger itself may be what failed
-                self._ledger.bury()  # what was claimed here and not recorded is not known
+                self._ledger.expire_claims()  # what was claimed here and not recorded is not known
                 self._close(None)
 
     def _send(self, owner: str) -> bool:
         """Have a crew send what is in the queue, and record it; False if the run is to stop."""
         self.activity = "Submit"
-        crew = Crew(self._client, self._groups, self._workers, self._pace, self._brake, self._full)
+        dispatcher = Dispatcher(self._client, self._groups, self._workers, self._pace, self._brake, self._full)
         with self._halting:
-            self._crew = crew
+            self._crew = dispatcher
             if self._stopping.is_set():
-                crew.halt.set()
+                dispatcher.halt.set()
         try:
-            self._supply(crew, owner)
+            self._supply(dispatcher, owner)
         except BaseException:
-            crew.halt.set()
-            crew.dismiss()
-            self._record_the_last(crew, owner)
+            dispatcher.halt.set()
+            dispatcher.close()
+            self._record_the_last(dispatcher, owner)
             raise
-        crew.dismiss()
-        if crew.doom is not None:
+        dispatcher.close()
+        if dispatcher.fatal_receipt is not None:
             self._stopping.set()
-            advice = _GO_ON if crew.doom.wait else crew.doom.advice
-            self._notes.append(f"It stopped itself ({crew.doom.reason}): {advice}")
+            advice = _GO_ON if dispatcher.fatal_receipt.wait else dispatcher.fatal_receipt.advice
+            self._notes.append(f"It stopped itself ({dispatcher.fatal_receipt.reason}): {advice}")
         return not self._stopping.is_set()
 
-    def _supply(self, crew: Crew, owner: str) -> None:
+    def _supply(self, dispatcher: Dispatcher, owner: str) -> None:
         """Claim a window ahead of the workers, and record in groups what comes back, until nothing is left."""
         held: list[int] = []  # by others who work on this run
         passed: list[int] = []  # others have learnt something of them
         while True:
-            outcomes, returned, idle = crew.collect(_FLUSH, hungry=bool(self._queue))
+            outcomes, returned, idle = dispatcher.collect(_FLUSH, want_more=bool(self._queue))
             self._unrecorded = outcomes
-            wanted = self._next_wanted(crew.room())
+            wanted = self._next_wanted(dispatcher.room())
             if outcomes or returned or wanted:
-                found = self._exchange(owner, outcomes, returned, wanted)
+                found = self._sync(owner, outcomes, returned, wanted)
                 self._unrecorded = []
                 held += found.held
                 passed += {at for at, _ in wanted}.difference(found.claimed, found.held)
-                crew.hand_over(found.claimed)
+                dispatcher.hand_over(found.claimed)
                 # What certainly was not created is tried again; failures in a row call for a look before long.
                 self._queue.extend(at for at, receipt in outcomes if receipt.state is State.PLANNED)
                 self._queue.extend(returned)
-            elif idle and passed and not crew.halt.is_set() and not self._queue:
+            elif idle and passed and not dispatcher.halt.is_set() and not self._queue:
                 self._refresh()
-                self._queue.extend(at for at in passed if self._tally.states[at] is State.PLANNED)
+                self._queue.extend(at for at in passed if self._progress.states[at] is State.PLANNED)
                 passed = []
-            elif idle and (crew.halt.is_set() or not self._queue):
-                if crew.halt.is_set() or not self._wait_for_others(owner, held):
+            elif idle and (dispatcher.halt.is_set() or not self._queue):
+                if dispatcher.halt.is_set() or not self._wait_for_others(owner, held):
                     return
-                self._queue.extend(at for at in held if self._tally.states[at] is State.PLANNED)
+                self._queue.extend(at for at in held if self._progress.states[at] is State.PLANNED)
                 held = []
 
     def _next_wanted(self, room: int) -> list[tuple[int, int]]:
         wanted: list[tuple[int, int]] = []
         while self._queue and len(wanted) < room:
             at = self._queue.popleft()
-            sendable = self._tally.states[at] is State.PLANNED or at in self._tally.mended
+            sendable = self._progress.states[at] is State.PLANNED or at in self._progress.mended
             if sendable and self._groups[at].app_id not in self._full:
-                wanted.append((at, self._tally.newest[at]))
+                wanted.append((at, self._progress.newest[at]))
         return wanted
 
     def _wait_for_others(self, owner: str, held: list[int]) -> bool:
         """Wait while others hold groups of this run; True as soon as one that they held is free again."""
         while not self._stopping.is_set():
-            self._ledger.bury()
-            others = self._ledger.holders(self._id) - {owner}
-            self._exchange(owner)
-            free = not others and any(self._tally.states[at] is State.PLANNED for at in held)
+            self._ledger.expire_claims()
+            others = self._ledger.claim_owners(self._id) - {owner}
+            self._sync(owner)
+            free = not others and any(self._progress.states[at] is State.PLANNED for at in held)
             if not others and not free:
                 return False
             self._stopping.wait(_TICK)  # also where another run holds them: it is asked again before long
@@ -167,68 +167,68 @@ class Walk:
                 return True
         return False
 
-    def _exchange(
+    def _sync(
         self,
         owner: str = "",
         outcomes: list[tuple[int, Receipt]] | None = None,
         returned: list[int] | None = None,
         wanted: list[tuple[int, int]] | None = None,
-    ) -> Exchange:
+    ) -> SyncResult:
         """Exchange with the ledger what happened here and elsewhere, then count it."""
         learnt = [(at, _looked_up_first(receipt)) for at, receipt in outcomes or ()]
-        found = self._ledger.exchange(
-            self._id, owner, outcomes=learnt, returned=returned or (), wanted=wanted or (), since=self._tally.seen
+        found = self._ledger.sync(
+            self._id, owner, outcomes=learnt, returned=returned or (), wanted=wanted or (), since=self._progress.seen
         )
         self._claimed_any = self._claimed_any or bool(found.claimed)
-        self._tally.learn(found, returned or ())
+        self._progress.learn(found, returned or ())
         return found
 
     def _refresh(self) -> None:
         """Take over what the ledger knows of each group, whoever has learnt it."""
         kept = self._ledger.run_table(self._id)
-        self._tally.take_over(kept, outcome_table(kept, over=False))
+        self._progress.take_over(kept, outcome_table(kept, over=False))
 
-    def _record_the_last(self, crew: Crew, owner: str) -> None:
+    def _record_the_last(self, dispatcher: Dispatcher, owner: str) -> None:
         """Record what was under way when something failed, if it can be."""
         with suppress(ItnioError):
-            outcomes, returned, _ = crew.collect(0, hungry=False)
-            self._exchange(owner, self._unrecorded + outcomes, returned)
+            outcomes, returned, _ = dispatcher.collect(0, want_more=False)
+            self._sync(owner, self._unrecorded + outcomes, returned)
 
     def _look(self) -> bool:
         """Settle what is unknown, then verify; True if there is something to be sent again, or still."""
         self.activity = "Verify"
-        with alone(self._ledger.path, f"run-{self._id}", self._stopping):
+        with exclusive_lock(self._ledger.path, f"run-{self._id}", self._stopping):
             if self._ledger.run_info(self._id, "finished")["finished"]:
                 self._closed = True  # others who worked on this run have looked already
                 return False
-            crew = self._crew
+            dispatcher = self._crew
             try:
-                listings = self._settle(braked=crew is not None and crew.braked)
+                listings = self._settle(tripped=dispatcher is not None and dispatcher.tripped)
                 if not self._queue:
                     self._close(self._verify(listings))
                     return False
             except ItnioError as error:
                 self._notes.append(self._why_not_looked(error))
                 return False
-        if crew is None or not crew.braked:
+        if dispatcher is None or not dispatcher.tripped:
             return True
-        progress, self._answered_before = self._tally.answered > self._answered_before, self._tally.answered
+        progress, self._answered_before = self._progress.answered > self._answered_before, self._progress.answered
         self._brake.release(progress=progress)
         if self._brake.idle_looks < _IDLE_LOOKS:
             return True
         self._notes.append(
-            f"It stopped itself: request after request failed ({crew.last_failure}) and nothing was created in "
+            f"It stopped itself: request after request failed ({dispatcher.last_failure}) and nothing was created in "
             f"between, though the account answers. {_GO_ON}"
         )
         return False
 
-    def _settle(self, *, braked: bool) -> dict[str, Listing]:
+    def _settle(self, *, tripped: bool) -> dict[str, Inventory]:
         """Look at each application that has something unknown, queue what is absent, return what was seen."""
-        self._exchange()
+        self._sync()
         kept = self._ledger.run_table(self._id)
         unknown = kept[known_state(kept) == State.UNKNOWN]
-        listings: dict[str, Listing] = {}
-        if braked and unknown.empty and self._queue:  # whether the account answers is the question
+        listings: dict[str, Inventory] = {}
+        if tripped and unknown.empty and self._queue:  # whether the account answers is the question
             self._client.count_phones(self._groups[self._queue[0]].app_id, self._stopping)
         problem: ItnioError | None = None
         for app_id, part in unknown.groupby("appId", sort=False):
@@ -241,13 +241,13 @@ class Walk:
             raise problem
         return listings
 
-    def _settle_application(self, app_id: str, unknown: pd.DataFrame) -> Listing:
+    def _settle_application(self, app_id: str, unknown: pd.DataFrame) -> Inventory:
         rows: dict[int, dict[str, Any]] = unknown.to_dict("index")  # type: ignore[assignment] # its index is positions
         doubts = {at: self._doubt(at, row) for at, row in rows.items()}
-        settled, listing = settle_doubts(self._client, app_id, doubts, self._stopping)
-        verdicts = {_verdict(rows[at], receipt): at for at, receipt in settled.items()}
-        for verdict in self._ledger.settle(list(verdicts)):
-            at, state = verdicts[verdict], verdict.receipt.state
+        settled, listing = resolve_unknown(self._client, app_id, doubts, self._stopping)
+        resolutions = {_resolution(rows[at], receipt): at for at, receipt in settled.items()}
+        for resolution in self._ledger.settle(list(resolutions)):
+            at, state = resolutions[resolution], resolution.receipt.state
             lost = not doubts[at].taken
             if state is not State.PLANNED:
                 self._settled[str(state)] += lost
@@ -261,7 +261,7 @@ class Walk:
                 self._settled["absent"] += 1
         return listing
 
-    def _doubt(self, at: int, row: dict[str, Any]) -> Doubt:
+    def _doubt(self, at: int, row: dict[str, Any]) -> UnknownGroup:
         """Return a group as it was asked for when it was sent, by this run or another: that is what to look for."""
         sent = replace(
             self._groups[at],
@@ -269,22 +269,22 @@ class Walk:
             quantity=int(row["sent_quantity"]),
             display_num=row["sent_display_num"],
         )
-        return Doubt(sent, row["newest_status"] == TAKEN, bool(row["tried"]))
+        return UnknownGroup(sent, row["newest_status"] == TAKEN, bool(row["tried"]))
 
-    def _verify(self, listings: dict[str, Listing]) -> int | None:
+    def _verify(self, listings: dict[str, Inventory]) -> int | None:
         """Return how many phones of the created groups are really there."""
         created = outcome_table(self._ledger.run_table(self._id))["state"] == State.CREATED
         if not created.any():
             return None
         made = [self._groups[at] for at in created.index[created]]
-        seen = read_back(self._client, made, listings, self._stopping)
+        seen = verify_created(self._client, made, listings, self._stopping)
         self._notes += lacking_phones(made, seen)
         return sum(seen)
 
     def _why_not_looked(self, error: ItnioError) -> str:
-        if self._stopping.is_set() or self._crew is None or not self._crew.braked:
+        if self._stopping.is_set() or self._crew is None or not self._crew.tripped:
             return f"Not verified: {error}"
-        failures = f"{count(self._brake.row, 'failure')} in a row ({self._crew.last_failure})"
+        failures = f"{plural(self._brake.row, 'failure')} in a row ({self._crew.last_failure})"
         return f"It stopped itself after {failures}: the account does not answer. {error} {_GO_ON}"
 
     def _close(self, verified: int | None) -> None:
@@ -299,7 +299,7 @@ class Walk:
         if settled := +self._settled:
             notes.append(f"Settled by looking: {', '.join(f'{number:,} {what}' for what, number in settled.items())}.")
         notes += [f"Application {app_id} is full: nothing more was sent to it." for app_id in sorted(self._full)]
-        if difference := self._client.clock_difference:
+        if difference := self._client.clock_warning:
             notes.append(f"Requests were signed with the server's time: {difference}.")
         finished = not (left_to_send(kept, table) | known_state(kept).isin(_OPEN)).any()
         self._ledger.close_run(self._id, finished=finished, note=" ".join(notes), verified=verified)
@@ -311,6 +311,6 @@ def _looked_up_first(receipt: Receipt) -> Receipt:
     return replace(receipt, state=State.UNKNOWN) if receipt.status == TAKEN else receipt
 
 
-def _verdict(row: dict[str, Any], receipt: Receipt) -> Verdict:
+def _resolution(row: dict[str, Any], receipt: Receipt) -> Resolution:
     """Return what looking has told, for the run that has sent the group."""
-    return Verdict(int(row["newest_run"]), int(row["newest_position"]), int(row["newest"]), receipt)
+    return Resolution(int(row["newest_run"]), int(row["newest_position"]), int(row["newest"]), receipt)

@@ -13,19 +13,19 @@ import pandas as pd
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing import Held, Listing, look
+from itnio_nb.api.listing import GroupInventory, Inventory, fetch_inventory
 from itnio_nb.api.models import API_COLUMNS, GONE, Action, PhoneGroup, State, phone_groups
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
-from itnio_nb.ledger.ledger import Entry, Ledger
+from itnio_nb.ledger.ledger import Ledger, LedgerEntry
 from itnio_nb.orders.check import check_orders, invalid_rows
-from itnio_nb.orders.export import pack_orders, unpack_orders
+from itnio_nb.orders.export import orders_from_json, orders_to_json
 from itnio_nb.orders.models import FINDING_COLUMNS, split_orders
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.plan_files import damaged, read_plan_file, write_plan_file
 from itnio_nb.runs.results import show_html, show_text
 
-_NOTHING_HELD = Listing({}, {})
+_NOTHING_HELD = Inventory({}, {})
 _SENT_AGAIN = (State.PLANNED, State.REFUSED)  # nothing was created: nothing stands in the way
 
 
@@ -55,8 +55,8 @@ class Plan:
         exist, doubt = int((action == Action.EXISTS).sum()), int((action == Action.IN_DOUBT).sum())
         invalid = len(invalid_rows(self.findings))
         return (
-            f"Plan: {count(create, 'group')} to create ({count(self.phones, 'phone')}), "
-            f"{exist:,} already exist{'s' * (exist == 1)}, {count(invalid, 'row')} invalid, {doubt:,} in doubt."
+            f"Plan: {plural(create, 'group')} to create ({plural(self.phones, 'phone')}), "
+            f"{exist:,} already exist{'s' * (exist == 1)}, {plural(invalid, 'row')} invalid, {doubt:,} in doubt."
         )
 
     @property
@@ -88,7 +88,7 @@ class Plan:
         again = [[*key, receipt] for key, receipt in self.again.items()]
         groups = self.table.to_dict("split", index=False)
         contents = {"account": self.made_for, "fingerprint": self.fingerprint, "groups": groups, "again": again}
-        return write_plan_file(path, {**contents, "orders": pack_orders(self.orders, self.findings)})
+        return write_plan_file(path, {**contents, "orders": orders_to_json(self.orders, self.findings)})
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Plan:
@@ -101,7 +101,7 @@ class Plan:
             table = pd.DataFrame(**contents["groups"])
             made_for = tuple(contents["account"]) if contents["account"] else None
             again = {(app_id, name): int(receipt) for app_id, name, receipt in contents["again"]}
-            orders, findings = unpack_orders(contents["orders"])
+            orders, findings = orders_from_json(contents["orders"])
             plan = cls(orders, findings, table, fingerprint(table, made_for), made_for, again, loaded=True)
             expected = [*API_COLUMNS, "action", "row", "why"], list(FINDING_COLUMNS)
             whole = (
@@ -145,7 +145,7 @@ def make_plan(
     """
     orders = read_orders(orders)
     findings = check_orders(orders)
-    listings: dict[str, Listing] = {}
+    listings: dict[str, Inventory] = {}
     if client is not None:
         sound = orders[~orders.index.isin(invalid_rows(findings))]
         listings, refused = _look_at(client, sound)
@@ -169,12 +169,12 @@ def make_plan(
         and (entry := entries.get((group.app_id, group.group_name)))
         and entry.state not in _SENT_AGAIN
     }
-    made_for = identity(client.account) if client is not None else None
+    made_for = account_key(client.account) if client is not None else None
     findings = _with(findings, _gone(table, entries))
     return Plan(orders, findings, table, fingerprint(table, made_for), made_for, again)
 
 
-def identity(account: Account) -> tuple[str, str]:
+def account_key(account: Account) -> tuple[str, str]:
     """Return what tells an account from another: base address and API key."""
     return account.base_url, account.api_key
 
@@ -187,13 +187,13 @@ def fingerprint(table: pd.DataFrame, made_for: tuple[str, str] | None) -> str:
     return digest.hexdigest()
 
 
-def _look_at(client: Client, orders: pd.DataFrame) -> tuple[dict[str, Listing], list[tuple[object, ...]]]:
+def _look_at(client: Client, orders: pd.DataFrame) -> tuple[dict[str, Inventory], list[tuple[object, ...]]]:
     """List each application once. One that the account refuses becomes an error of its rows."""
-    listings: dict[str, Listing] = {}
+    listings: dict[str, Inventory] = {}
     refused: list[tuple[object, ...]] = []
     for app_id in orders["appId"].unique():
         try:
-            listings[app_id] = look(client, app_id)
+            listings[app_id] = fetch_inventory(client, app_id)
         except InputError:
             advice = "Check the application id; the account may be another one."
             rows = orders.index[orders["appId"] == app_id]
@@ -201,7 +201,7 @@ def _look_at(client: Client, orders: pd.DataFrame) -> tuple[dict[str, Listing], 
     return listings, refused
 
 
-def _decide(group: PhoneGroup, listing: Listing, entry: Entry | None, recreate: bool) -> tuple[Action, str]:
+def _decide(group: PhoneGroup, listing: Inventory, entry: LedgerEntry | None, recreate: bool) -> tuple[Action, str]:
     held = listing.groups.get(group.group_name)
     if held:
         return Action.EXISTS, _why_exists(group, held, entry)
@@ -219,12 +219,12 @@ def _decide(group: PhoneGroup, listing: Listing, entry: Entry | None, recreate: 
     return Action.IN_DOUBT, f"{entry.state} {when}, but {GONE} (recreate=True makes it again)"
 
 
-def _why_exists(group: PhoneGroup, held: Held, entry: Entry | None) -> str:
+def _why_exists(group: PhoneGroup, held: GroupInventory, entry: LedgerEntry | None) -> str:
     made = f", created in run {entry.run}" if entry and entry.state is State.CREATED else ""
-    return f"the account has it: {held.differs(group) or count(held.phones, 'phone')}{made}"
+    return f"the account has it: {held.differs(group) or plural(held.phones, 'phone')}{made}"
 
 
-def _gone(table: pd.DataFrame, entries: dict[tuple[str, str], Entry]) -> list[tuple[object, ...]]:
+def _gone(table: pd.DataFrame, entries: dict[tuple[str, str], LedgerEntry]) -> list[tuple[object, ...]]:
     """Return a warning for each group that was made once and is no longer in the account."""
     advice = "Was it deleted? make_plan(..., recreate=True) makes it again."
     doubtful = table[table["action"] == Action.IN_DOUBT]
@@ -255,7 +255,7 @@ def groups_to_keep(plan: Plan) -> pd.DataFrame:
     return plan.table.assign(again_after=pd.Series([plan.again.get(key) for key in keys], dtype=object))
 
 
-def refuse_stale(plan: Plan, client: Client, ledger: Ledger) -> None:
+def require_current(plan: Plan, client: Client, ledger: Ledger) -> None:
     """Raise `StalePlanError` if a group of the plan needs another action now than it did then.
 
     Account and ledger are asked anew; nothing is sent. The error's `differences` has a row for each such group.
@@ -268,7 +268,7 @@ def refuse_stale(plan: Plan, client: Client, ledger: Ledger) -> None:
         for name, then, now, why in changed[["groupName", "planned", "now", "why"]].head(3).to_numpy().tolist()
     ]
     more = f"; and {len(changed) - 3:,} more (the error's .differences has all)" if len(changed) > 3 else ""
-    groups = f"{len(changed):,} of its {count(len(plan.table), 'group')} need{'s' * (len(changed) == 1)}"
+    groups = f"{len(changed):,} of its {plural(len(plan.table), 'group')} need{'s' * (len(changed) == 1)}"
     raise StalePlanError(
         f"The saved plan is stale: {groups} something else now. {'; '.join(told)}{more}. Nothing was sent. "
         "Plan again with make_plan(plan.orders, client, ledger), and confirm what it shows.",

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from itnio_nb.errors import InputError, why
-from itnio_nb.orders.export import replace_file
+from itnio_nb.errors import InputError, os_error_reason
+from itnio_nb.orders.export import write_atomically
 
 _FORMAT = "itnio-nb plan"
 _VERSION = 1
@@ -20,9 +20,11 @@ def write_plan_file(path: str | os.PathLike[str], contents: dict[str, Any]) -> P
         path = Path(path)
         if path.exists() and not _starts_as_plan(path.read_bytes()):
             raise InputError(f"{path} exists and is not a saved plan: choose another name, such as plan.json.")
-        replace_file(path, json.dumps({"format": _FORMAT, "version": _VERSION, **contents}).encode("ascii"))
+        write_atomically(path, json.dumps({"format": _FORMAT, "version": _VERSION, **contents}).encode("ascii"))
     except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
-        raise InputError(f"The plan cannot be written to {path!s} ({why(error)}): choose another path.") from None
+        raise InputError(
+            f"The plan cannot be written to {path!s} ({os_error_reason(error)}): choose another path."
+        ) from None
     return path
 
 
@@ -31,7 +33,9 @@ def read_plan_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:
-        raise InputError(f"The plan {path!s} cannot be read ({why(error)}): check the name and the folder.") from None
+        raise InputError(
+            f"The plan {path!s} cannot be read ({os_error_reason(error)}): check the name and the folder."
+        ) from None
     if not _starts_as_plan(data):
         raise InputError(f"{path} is not a saved plan: give a file that plan.save(path) has written.")
     try:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from itnio_nb.api.models import Action, State
-from itnio_nb.ledger.claims import Exchange
+from itnio_nb.ledger.claims import SyncResult
 
 TO_FILE = "file:"
 _TOLD = (State.CREATED, State.EXISTS, State.REFUSED, State.UNKNOWN)
@@ -80,7 +80,7 @@ def advance(bar: Any, counts: Counter[str], activity: str) -> None:
 _OPEN = (State.PLANNED, State.SENDING, State.UNKNOWN)
 
 
-class Tally:
+class RunProgress:
     """Follows the ledger's receipts, whoever has written them. For those who watch; the truth is the ledger's.
 
     `states` and `newest` are by position; `seen` is the last receipt that is known here. `mended` are positions that
@@ -101,7 +101,7 @@ class Tally:
             self.seen = max(self.newest, default=0)
             self._so_far = Counter(self.states)
 
-    def learn(self, found: Exchange, returned: Sequence[int]) -> None:
+    def learn(self, found: SyncResult, returned: Sequence[int]) -> None:
         """Take over what an exchange with the ledger has told; `returned` came back unsent."""
         with self._counting:
             for at in found.claimed:

@@ -10,11 +10,11 @@ from typing import TypeVar
 import pandas as pd
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing import Held, Listing, look, phones_seen
+from itnio_nb.api.listing import GroupInventory, Inventory, fetch_inventory, phones_seen
 from itnio_nb.api.models import PhoneGroup, Receipt, State, now, phone_groups
 from itnio_nb.api.text import plain_words
 from itnio_nb.errors import InputError
-from itnio_nb.ledger.claims import Verdict
+from itnio_nb.ledger.claims import Resolution
 from itnio_nb.ledger.ledger import Ledger
 
 TAKEN = "-20"  # the status that does not say which of the two names is taken
@@ -25,7 +25,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Doubt:
+class UnknownGroup:
     """A group whose outcome is unknown, and what is known of the tries to create it."""
 
     group: PhoneGroup
@@ -33,7 +33,7 @@ class Doubt:
     tried: bool  # a try may have created it, without an answer that said so
 
 
-def judge(doubt: Doubt, listing: Listing) -> Receipt:
+def resolve_group(doubt: UnknownGroup, listing: Inventory) -> Receipt:
     """Say what a listing tells about a group whose outcome is unknown.
 
     All its phones are there as asked → `created`, if a try of ours may have made them; some → `partial`; there
@@ -44,11 +44,11 @@ def judge(doubt: Doubt, listing: Listing) -> Receipt:
     held = listing.groups.get(group.group_name)
     status = TAKEN if doubt.taken else ""
     if held is None:
-        return _judge_taken(group, listing) if doubt.taken else _absent(group)
+        return _resolve_taken(group, listing) if doubt.taken else _absent(group)
     differs = held.differs(group)
     if not differs and doubt.tried:
         return Receipt(State.CREATED, "", "found in the account, as asked", "Created. Next: hand it over.", at)
-    if doubt.tried and held.phones < group.quantity and not held.is_other_than(group):
+    if doubt.tried and held.phones < group.quantity and not held.field_differences(group):
         lacking = group.quantity - held.phones
         advice = (
             f"{held.phones} of {group.quantity} phones were created; it cannot be completed under this name. "
@@ -60,14 +60,14 @@ def judge(doubt: Doubt, listing: Listing) -> Receipt:
     return Receipt(State.EXISTS, status, reason, f"Nothing was created. {todo}", at)
 
 
-def _judge_taken(group: PhoneGroup, listing: Listing) -> Receipt:
+def _resolve_taken(group: PhoneGroup, listing: Inventory) -> Receipt:
     owner = listing.phone_names.get(group.phone_name)
     if owner:
         reason = f"the phone name is taken by group {plain_words(owner)}"
         return Receipt(State.REFUSED, TAKEN, reason, "Nothing was created. Choose another phone name.", now())
     reason = "the server says that the name is taken, but the application shows neither the group nor the phone name"
     advice = (
-        "Nothing was created by this request. resume(ledger, client) looks again; if it stays so, choose other names."
+        "Nothing was created by this request. resume(client, ledger) looks again; if it stays so, choose other names."
     )
     return Receipt(State.UNKNOWN, TAKEN, reason, advice, now())
 
@@ -78,9 +78,9 @@ def _absent(group: PhoneGroup) -> Receipt:
     return Receipt(State.PLANNED, "", reason, "Nothing was created. It can be sent again.", at)
 
 
-def settle_doubts(
-    client: Client, app_id: str, doubts: Mapping[Key, Doubt], stopping: Event | None = None
-) -> tuple[dict[Key, Receipt], Listing]:
+def resolve_unknown(
+    client: Client, app_id: str, doubts: Mapping[Key, UnknownGroup], stopping: Event | None = None
+) -> tuple[dict[Key, Receipt], Inventory]:
     """Look at an application until it is clear what became of each doubtful group; return that and the last listing.
 
     A group whose phones are all there is believed at once. Anything else is believed when two listings agree, the
@@ -88,18 +88,18 @@ def settle_doubts(
     the answer. No request for these groups may be under way. Raises what `list_phones` raises.
     """
     settled: dict[Key, Receipt] = {}
-    listing = look(client, app_id, stopping)
+    listing = fetch_inventory(client, app_id, stopping)
     for pause in (*PAUSES, None):
-        verdicts = {key: judge(doubt, listing) for key, doubt in doubts.items() if key not in settled}
-        settled |= {key: receipt for key, receipt in verdicts.items() if receipt.state is State.CREATED}
+        resolutions = {key: resolve_group(doubt, listing) for key, doubt in doubts.items() if key not in settled}
+        settled |= {key: receipt for key, receipt in resolutions.items() if receipt.state is State.CREATED}
         if pause is None or len(settled) == len(doubts):
             break
         (stopping or Event()).wait(pause)
-        before, listing = listing, look(client, app_id, stopping)
+        before, listing = listing, fetch_inventory(client, app_id, stopping)
         if listing.total == before.total:
             settled |= {
                 key: receipt
-                for key, receipt in verdicts.items()
+                for key, receipt in resolutions.items()
                 if receipt.state is not State.UNKNOWN
                 and listing.groups.get(doubts[key].group.group_name) == before.groups.get(doubts[key].group.group_name)
             }
@@ -108,7 +108,9 @@ def settle_doubts(
     return settled, listing
 
 
-def read_back(client: Client, made: Collection[PhoneGroup], listings: dict[str, Listing], stopping: Event) -> list[int]:
+def verify_created(
+    client: Client, made: Collection[PhoneGroup], listings: dict[str, Inventory], stopping: Event
+) -> list[int]:
     """Return how many phones of each created group are there, looking again where some are shown late.
 
     `listings` has what was seen last of each application; what it lacks is read. Raises what `list_phones` raises.
@@ -116,7 +118,7 @@ def read_back(client: Client, made: Collection[PhoneGroup], listings: dict[str, 
     for pause in (*PAUSES, None):
         for app_id in {group.app_id: None for group in made}:
             if app_id not in listings:
-                listings[app_id] = look(client, app_id, stopping)
+                listings[app_id] = fetch_inventory(client, app_id, stopping)
         seen = [phones_seen(group, listings[group.app_id]) for group in made]
         short = {group.app_id for group, there in zip(made, seen, strict=True) if there < group.quantity}
         if not short or pause is None:
@@ -127,10 +129,10 @@ def read_back(client: Client, made: Collection[PhoneGroup], listings: dict[str, 
     return seen
 
 
-def reconcile(ledger: Ledger, client: Client) -> pd.DataFrame:
+def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
     """Compare the ledger with the phones that really exist, and settle what is unknown; nothing is sent.
 
-        report = reconcile(ledger, client)
+        report = reconcile(client, ledger)
         report[report["advice"] != ""]      # what was settled, and what differs
 
     One row for each group that the ledger has of this account, and for each group of its applications that the
@@ -140,18 +142,18 @@ def reconcile(ledger: Ledger, client: Client) -> pd.DataFrame:
     `ServiceError` where the account cannot be asked; what was settled until then stays settled.
     """
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
-        raise InputError("A ledger is compared with what a client lists: reconcile(ledger, client).")
+        raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
     known = ledger.account_table(client.account)
     rows: list[tuple[object, ...]] = []
     for app_id, part in known.groupby("appId", sort=False):
         groups = dict(zip(part.index, phone_groups(part), strict=True))
         unknown = part[part["state"] == State.UNKNOWN]
         doubts = {
-            at: Doubt(groups[at], status == TAKEN, bool(tried))
+            at: UnknownGroup(groups[at], status == TAKEN, bool(tried))
             for at, status, tried in zip(unknown.index, unknown["status"], unknown["tried"], strict=True)
         }
         try:
-            settled, listing = settle_doubts(client, str(app_id), doubts)
+            settled, listing = resolve_unknown(client, str(app_id), doubts)
         except InputError as error:
             rows += [
                 (app_id, g.group_name, part["state"][at], part["state"][at], g.quantity, 0, str(error))
@@ -159,17 +161,19 @@ def reconcile(ledger: Ledger, client: Client) -> pd.DataFrame:
             ]
             continue
         planned = part[(part["state"] == State.PLANNED) & part["tried"].astype(bool)]
-        late = {at: Doubt(groups[at], False, True) for at in planned.index if groups[at].group_name in listing.groups}
+        late = {
+            at: UnknownGroup(groups[at], False, True) for at in planned.index if groups[at].group_name in listing.groups
+        }
         if late:  # absent once, and there now: it was shown late
-            found, listing = settle_doubts(client, str(app_id), late)
+            found, listing = resolve_unknown(client, str(app_id), late)
             settled |= found
         places = part.loc[list(settled), ["run_id", "position", "receipt"]].itertuples(index=False)
-        verdicts = {
-            at: Verdict(int(run_id), int(position), int(receipt), settled[at])
+        resolutions = {
+            at: Resolution(int(run_id), int(position), int(receipt), settled[at])
             for at, (run_id, position, receipt) in zip(settled, places, strict=True)
         }
-        written = {id(verdict) for verdict in ledger.settle(list(verdicts.values()))}
-        after = {at: verdict.receipt for at, verdict in verdicts.items() if id(verdict) in written}
+        written = {id(resolution) for resolution in ledger.settle(list(resolutions.values()))}
+        after = {at: resolution.receipt for at, resolution in resolutions.items() if id(resolution) in written}
         rows += [
             _compared(group, State(part["state"][at]), after.get(at), listing.groups.get(group.group_name))
             for at, group in groups.items()
@@ -183,7 +187,9 @@ def reconcile(ledger: Ledger, client: Client) -> pd.DataFrame:
     return report.sort_values("advice", key=lambda advice: advice == "", kind="stable", ignore_index=True)
 
 
-def _compared(group: PhoneGroup, before: State, settled: Receipt | None, held: Held | None) -> tuple[object, ...]:
+def _compared(
+    group: PhoneGroup, before: State, settled: Receipt | None, held: GroupInventory | None
+) -> tuple[object, ...]:
     """Return one row of the report."""
     found = held.phones if held else 0
     after = settled.state if settled else before
@@ -191,7 +197,7 @@ def _compared(group: PhoneGroup, before: State, settled: Receipt | None, held: H
     return (group.app_id, group.group_name, str(before), str(after), group.quantity, found, advice)
 
 
-def _drift(group: PhoneGroup, state: State, held: Held | None) -> str:
+def _drift(group: PhoneGroup, state: State, held: GroupInventory | None) -> str:
     """Say how what the ledger knows and what the account has differ, "" where they agree."""
     differs = held.differs(group) if held else ""
     if state is State.SENDING:

@@ -13,14 +13,14 @@ import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, GONE, LIMITS, Action, PhoneGroup, State
 from itnio_nb.api.statuses import STATUSES
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
-from itnio_nb.orders.export import replace_file
+from itnio_nb.orders.export import write_atomically
 from itnio_nb.orders.models import SOURCE, Source, as_text
 from itnio_nb.orders.read import RESULT_COLUMNS, as_csv
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
-_LOOK_FIRST = "reconcile(ledger, client) looks and settles it; then plan again."
+_LOOK_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
 _UNSETTLED = (State.SENDING, State.UNKNOWN)
 # The worst first: an order takes the worst state of its groups.
 _WORST = (State.UNKNOWN, State.PARTIAL, State.REFUSED, State.PLANNED, State.CREATED, State.EXISTS)
@@ -78,7 +78,7 @@ def known_state(kept: pd.DataFrame) -> pd.Series[str]:
 
 def left_to_send(kept: pd.DataFrame, table: pd.DataFrame) -> pd.Series[bool]:
     """Return which groups are to be sent: planned, or refused for what the operator has mended since."""
-    mended = [status for status, meaning in STATUSES.items() if meaning.stops]
+    mended = [status for status, meaning in STATUSES.items() if meaning.failure_scope]
     refused = (table["state"] == State.REFUSED) & table["status"].isin(mended)
     return ((table["state"] == State.PLANNED) | refused) & (kept["action"] != Action.IN_DOUBT)
 
@@ -93,7 +93,7 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
     phones = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
     word = "Running." if not over else "Stopped." if states[State.PLANNED] else "Done."
     parts = [
-        f"{states[State.CREATED]:,} created ({count(phones, 'phone')})",
+        f"{states[State.CREATED]:,} created ({plural(phones, 'phone')})",
         f"{states[State.EXISTS]:,} existed",
         *([f"{states[State.PARTIAL]:,} partial"] if states[State.PARTIAL] else []),
         f"{states[State.REFUSED]:,} refused",
@@ -101,7 +101,7 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
         *([f"{states[State.SENDING]:,} being sent by another process"] if over and states[State.SENDING] else []),
         f"{states[State.PLANNED]:,} not sent" if over else f"{states[State.PLANNED] + states[State.SENDING]:,} to go",
     ]
-    seen = f" Verified: {verified:,} of {count(phones, 'phone')}." if verified is not None else ""
+    seen = f" Verified: {verified:,} of {plural(phones, 'phone')}." if verified is not None else ""
     return f"{word} Groups: {', '.join(parts)}.{seen}{' ' + note if note else ''}"
 
 
@@ -115,7 +115,9 @@ def lacking_phones(made: list[PhoneGroup], seen: list[int]) -> list[str]:
     if not short:
         return []
     named = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
-    return [f"{count(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'} phones that were created: {named}."]
+    return [
+        f"{plural(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'} phones that were created: {named}."
+    ]
 
 
 def why_nothing(states: pd.Series) -> str:
@@ -137,7 +139,7 @@ def next_step(table: pd.DataFrame) -> str:
         f"export_credentials(client, {app_id!r}, run.table, {f'{stem}-phones.xlsx'!r})"
         for app_id, stem in file_stems(applications[:3]).items()
     ]
-    more = [f"… and {count(len(applications) - 3, 'more application')}"] if len(applications) > 3 else []
+    more = [f"… and {plural(len(applications) - 3, 'more application')}"] if len(applications) > 3 else []
     why = "Next: hand the phones over to those who configure the handsets; the file holds their passwords."
     return "\n".join([why, *lines, *more])
 
@@ -243,7 +245,7 @@ def write_results(
         folder.mkdir(parents=True, exist_ok=True)
         for kind, states in _FILES.items():
             paths[kind] = folder / f"{run}-{kind}.csv"
-            replace_file(paths[kind], as_csv(full[outcomes["itnio_state"].isin(states)]))
+            write_atomically(paths[kind], as_csv(full[outcomes["itnio_state"].isin(states)]))
     except OSError as error:
         raise InputError(
             f"The result files cannot be written to {folder} ({error.strerror}): choose another folder."

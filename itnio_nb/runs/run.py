@@ -16,9 +16,9 @@ import pandas as pd
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import State
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.locks import lives
-from itnio_nb.orders.export import unpack_orders
-from itnio_nb.runs.engine import Walk
+from itnio_nb.ledger.locks import is_alive
+from itnio_nb.orders.export import orders_from_json
+from itnio_nb.runs.engine import RunEngine
 from itnio_nb.runs.progress import advance, groups_done, progress_bar
 from itnio_nb.runs.results import next_step, outcome_table, run_summary, show_html, show_text, write_results
 
@@ -26,7 +26,7 @@ _NO_RUN = -1  # no run of a ledger has this number
 _SHOWN = ["row", "groupName", "phoneName", "quantity", "displayNum", "appId", "state", "status", "reason", "advice"]
 
 
-class Record:
+class RunRecord:
     """One run as the ledger has it, whoever works on it or did. It shows itself in a cell.
 
     Without a `run_id` it is that of a finished run of nothing.
@@ -40,7 +40,9 @@ class Record:
     @property
     def done(self) -> bool:
         """Whether nobody is at work on it."""
-        return self._id is None or not any(lives(self._ledger.path, owner) for owner in self._ledger.holders(self._id))
+        return self._id is None or not any(
+            is_alive(self._ledger.path, owner) for owner in self._ledger.claim_owners(self._id)
+        )
 
     @property
     def finished(self) -> bool:
@@ -63,7 +65,7 @@ class Record:
     def table(self) -> pd.DataFrame:
         """One row for each group, as in the ledger: API columns, `state status reason advice row at created_in`."""
         kept = self._ledger.run_table(self._number)
-        living = {owner for owner in kept["owner"].unique() if owner and lives(self._ledger.path, owner)}
+        living = {owner for owner in kept["owner"].unique() if owner and is_alive(self._ledger.path, owner)}
         return outcome_table(kept, over=self.done, living=living)
 
     @property
@@ -82,7 +84,7 @@ class Record:
     @cached_property
     def orders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The orders that it was made from, and their findings."""
-        return unpack_orders(self._ledger.run_info(self._number, "orders")["orders"])
+        return orders_from_json(self._ledger.run_info(self._number, "orders")["orders"])
 
     def problems(self, since: int = 0) -> pd.DataFrame:
         """Return what was not created as asked, in the order in which it was learnt, after receipt `since`.
@@ -113,16 +115,16 @@ class Record:
         return next_step(table) if self.done else ""
 
 
-def newest_record(ledger: Ledger, runs: dict[str, int], name: str = "") -> Record | None:
+def newest_run(ledger: Ledger, runs: dict[str, int], name: str = "") -> RunRecord | None:
     """Return the record of a run by its name, or of the newest of these `runs`; None where there is none."""
     number = runs.get(name) if name else next(iter(runs.values()), None)
-    return None if number is None else Record(number, ledger)
+    return None if number is None else RunRecord(number, ledger)
 
 
 _TICK = 0.2  # seconds between two looks at the progress
 
 
-class Run(Record):
+class Run(RunRecord):
     """One execution of a plan, at work in background threads. It shows itself in a cell; it never prints.
 
     Without a `run_id` it is a finished run of nothing. `on_over` is told when it is over.
@@ -141,17 +143,17 @@ class Run(Record):
         super().__init__(run_id, ledger)
         self._on_over = on_over
         self._over = threading.Event()
-        self._walk: Walk | None = None
+        self._engine: RunEngine | None = None
         if run_id is None:
             self._over.set()
             return
-        self._walk = Walk(run_id, client, ledger, workers, rate)
+        self._engine = RunEngine(run_id, client, ledger, workers, rate)
         threading.Thread(target=self._work, name=f"run-{self.name}", daemon=True).start()
 
     def _work(self) -> None:
-        assert self._walk is not None  # noqa: S101 - for the type checker
+        assert self._engine is not None  # noqa: S101 - for the type checker
         try:
-            self._walk.conduct()
+            self._engine.conduct()
         finally:
             self._on_over()
             self._over.set()
@@ -164,17 +166,17 @@ class Run(Record):
     @property
     def counts(self) -> Counter[str]:
         """Number of groups by state, over the whole plan, whoever sent them; a state without groups counts 0."""
-        return super().counts if self.done or self._walk is None else self._walk.counts
+        return super().counts if self.done or self._engine is None else self._engine.counts
 
     @property
     def activity(self) -> str:
         """What it is doing, in one word: `Submit` or `Verify`; "" once it is over."""
-        return "" if self.done or self._walk is None else self._walk.activity
+        return "" if self.done or self._engine is None else self._engine.activity
 
     @property
     def error(self) -> BaseException | None:
         """What ended it, if anything did: `wait` raises it."""
-        return None if self._walk is None else self._walk.error
+        return None if self._engine is None else self._engine.error
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until the run is over, showing a progress bar, and return the run.
@@ -184,14 +186,14 @@ class Run(Record):
         """
         deadline = inf if timeout is None else time.monotonic() + timeout
         try:
-            if self._walk is not None and not self.done:
+            if self._engine is not None and not self.done:
                 counts = self.counts
                 with progress_bar(counts.total(), groups_done(counts)) as bar:
                     while not self._over.wait(max(0, min(_TICK, deadline - time.monotonic()))):
-                        advance(bar, self.counts, self._walk.activity)
+                        advance(bar, self.counts, self._engine.activity)
                         if time.monotonic() >= deadline:
                             raise TimeoutError(f"The run is not over after {timeout} s; it goes on. {self.summary}")
-                    advance(bar, self.counts, self._walk.activity)
+                    advance(bar, self.counts, self._engine.activity)
         except KeyboardInterrupt:
             self.stop()
             raise KeyboardInterrupt(f"{self.summary} Submit the plan again to go on.") from None
@@ -219,8 +221,8 @@ class Run(Record):
 
     def halt(self) -> None:
         """Have what is under way finished and the rest left "not sent"; return at once."""
-        if self._walk is not None:
-            self._walk.halt()
+        if self._engine is not None:
+            self._engine.halt()
 
     def stop(self) -> None:
         """Finish what is under way, leave the rest "not sent", and return when that is done.

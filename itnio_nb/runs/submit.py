@@ -7,16 +7,17 @@ import os
 import threading
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.export import pack_orders
+from itnio_nb.orders.export import orders_to_json
 from itnio_nb.runs.dispatcher import is_rate
-from itnio_nb.runs.plan import Plan, fingerprint, groups_to_keep, identity, refuse_stale
+from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, require_current
 from itnio_nb.runs.run import Run
 
 _live: dict[tuple[str, ...], Run] = {}  # runs that work in this process, by ledger, account and fingerprint
 _starting = threading.RLock()
+DEFAULT_WORKERS = 8  # requests under way at once
 
 
 def submit_plan(
@@ -24,7 +25,7 @@ def submit_plan(
     client: Client,
     ledger: Ledger,
     *,
-    workers: int = 8,
+    workers: int = DEFAULT_WORKERS,
     rate: float | None = None,
     confirm: int | None = None,
 ) -> Run:
@@ -47,42 +48,42 @@ def submit_plan(
     _require_tools(client, ledger, workers, rate)
     if confirm is not None and plan.phones not in (0, confirm):
         raise InputError(
-            f"Nothing was sent: the plan creates {count(plan.phones, 'phone')}, and {confirm!r} were confirmed. "
+            f"Nothing was sent: the plan creates {plural(plan.phones, 'phone')}, and {confirm!r} were confirmed. "
             f"Look at the plan; if it is right, submit it with confirm={plan.phones}."
         )
     account = client.account
-    if plan.made_for is not None and plan.made_for != identity(account):
+    if plan.made_for is not None and plan.made_for != account_key(account):
         raise StalePlanError(
             f"Nothing was sent: the plan was made for another account or address ({plan.made_for[0]}, not "
             f"{account.base_url}). Make it again with this client. A sandbox that a notebook or script has opened "
             "ends with it; one for several is started by itnio-nb sandbox."
         )
-    wanted = fingerprint(plan.table, identity(account))
-    key = (str(ledger.path), *identity(account), wanted)
+    wanted = fingerprint(plan.table, account_key(account))
+    key = (str(ledger.path), *account_key(account), wanted)
     if (working := _live.get(key)) is not None:  # a double click: nothing to pack, nobody to ask
         return working
-    to_keep = (account, wanted, groups_to_keep(plan), pack_orders(plan.orders, plan.findings))
+    to_keep = (account, wanted, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings))
     if plan.loaded and not ledger.has_unfinished(*to_keep):
-        refuse_stale(plan, client, ledger)
-    ledger.bury()
+        require_current(plan, client, ledger)
+    ledger.expire_claims()
     with _starting:
         return _live.get(key) or _start(ledger.open_run(*to_keep), client, ledger, workers, rate)
 
 
 def resume(
-    ledger: Ledger, client: Client, *, run: str | None = None, workers: int = 8, rate: float | None = None
+    client: Client, ledger: Ledger, *, run: str | None = None, workers: int = DEFAULT_WORKERS, rate: float | None = None
 ) -> Run:
     """Go on with the newest unfinished run of this account: settle what is unknown, send what was not sent.
 
-        resume(ledger, client).wait().summary
-        resume(ledger, client, run="20261123T203119Z")      # an older one, by its name in ledger.runs
+        resume(client, ledger).wait().summary
+        resume(client, ledger, run="20261123T203119Z")      # an older one, by its name in ledger.runs
 
     What a killed process had under way is looked up, never guessed. A run that is at work in this process is
     returned; one that is at work in another is joined. Where no run is unfinished, a finished, empty one is returned.
     Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, or that there is not.
     """
     _require_tools(client, ledger, workers, rate)
-    ledger.bury()
+    ledger.expire_claims()
     with _starting:
         unfinished = ledger.runs_of(client.account, unfinished=True)
         if run is not None and run not in unfinished:
@@ -95,16 +96,16 @@ def resume(
         return _start(unfinished[name], client, ledger, workers, rate)
 
 
-def working_run(ledger: Ledger, client: Client, name: str) -> Run | None:
+def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
     """Return the run of that name that is at work in this process, if it is."""
     with _starting:
-        theirs = (str(ledger.path), *identity(client.account))
+        theirs = (str(ledger.path), *account_key(client.account))
         return next((run for key, run in _live.items() if key[:-1] == theirs and run.name == name), None)
 
 
 def _start(run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> Run:
     """Return the run of that number that is at work here, or have one begin; `_starting` is held."""
-    key = (str(ledger.path), *identity(client.account), str(ledger.run_info(run_id, "fingerprint")["fingerprint"]))
+    key = (str(ledger.path), *account_key(client.account), str(ledger.run_info(run_id, "fingerprint")["fingerprint"]))
     working = _live.get(key)
     if working is None:
         client.widen(workers)
@@ -120,7 +121,7 @@ def _forget(key: tuple[str, ...]) -> None:
 def _require_tools(client: object, ledger: object, workers: object, rate: object) -> None:
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError(
-            "A run needs a client and a ledger: submit_plan(plan, client, ledger), or resume(ledger, client)."
+            "A run needs a client and a ledger: submit_plan(plan, client, ledger), or resume(client, ledger)."
         )
     if not (isinstance(workers, int) and workers >= 1 and (rate is None or is_rate(rate))):
         raise InputError("A run needs at least 1 worker and, where a rate is given, more than 0 requests a second.")

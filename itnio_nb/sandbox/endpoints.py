@@ -17,7 +17,7 @@ REASONS = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - a status of the API, not an error of ours
+class StatusError(Exception):
     """Answer with this status."""
 
 
@@ -33,7 +33,7 @@ def json_object(body: bytes) -> dict[str, Any] | None:
 def required(body: dict[str, Any] | None) -> dict[str, Any]:
     """Refuse a body that holds no object."""
     if body is None:
-        raise Refusal("-22")
+        raise StatusError("-22")
     return body
 
 
@@ -48,7 +48,7 @@ def whole_number(value: object, least: int, most: int) -> int:
     if isinstance(value, str) and is_digits(value, 1, 10):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise Refusal("-22")
+        raise StatusError("-22")
     return value
 
 
@@ -60,7 +60,7 @@ def is_digits(text: object, least: int, most: int) -> TypeGuard[str]:
 def name_of(name: object, shortest: int) -> str:
     """Return a group or phone name that may be one."""
     if not isinstance(name, str) or not shortest <= len(name) <= 32 or any(map(_is_control, name)):
-        raise Refusal("-22")
+        raise StatusError("-22")
     return name
 
 

@@ -126,7 +126,7 @@ class Faults:
         return ""
 
 
-def works(fault: str) -> bool:
+def performs_work(fault: str) -> bool:
     """Tell whether a request that meets this fault does its work all the same."""
     return not fault or fault in ADD_ONLY or fault in ("503-silent", "html", "truncated", "number", "slow", "clock")
 
@@ -137,7 +137,7 @@ def status_for(fault: str, status: str) -> str:
     return "-18" if spoilt else status
 
 
-def spoil(fault: str, reply: Reply, stall: float) -> Reply:
+def apply_fault(fault: str, reply: Reply, stall: float) -> Reply:
     """Return what goes back in place of the sandbox's own answer; `stall` is in seconds."""
     if fault.startswith("drop"):
         return replace(reply, cut=0)

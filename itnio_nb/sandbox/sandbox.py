@@ -18,10 +18,19 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Self
 
 from itnio_nb.api.account import Account
-from itnio_nb.sandbox.endpoints import REASONS, Refusal, halved, is_digits, json_object, name_of, required, whole_number
-from itnio_nb.sandbox.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, Served, spoil, status_for, works
+from itnio_nb.sandbox.endpoints import (
+    REASONS,
+    StatusError,
+    halved,
+    is_digits,
+    json_object,
+    name_of,
+    required,
+    whole_number,
+)
+from itnio_nb.sandbox.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, Served, apply_fault, performs_work, status_for
 from itnio_nb.sandbox.server import LoopbackServer, Reply, Request
-from itnio_nb.sandbox.store import Books
+from itnio_nb.sandbox.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,13 +103,13 @@ class Sandbox:
         self._port = port
         self._lock = threading.Lock()
         self._file = file
-        self._books = Books(file)
-        known = next(iter(self._books.secrets), None)
+        self._store = Store(file)
+        known = next(iter(self._store.secrets), None)
         self._key = api_key or known or _random_text()
         try:
             self._add_account(self._key, api_secret)
         except Exception:
-            self._books.close()  # it holds the file
+            self._store.close()  # it holds the file
             raise
         self._server: LoopbackServer | None = None
         self._stopped = False
@@ -109,7 +118,7 @@ class Sandbox:
         """Listen; the port stays the same when it is started again after `stop()`."""
         if self._server is None:
             if self._stopped and self._file is not None:
-                self._books = Books(self._file)
+                self._store = Store(self._file)
             self._server = LoopbackServer(self._port, self._answer, self._now)
             self._port = self._server.server_address[1]
             threading.Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True).start()
@@ -124,7 +133,7 @@ class Sandbox:
             self._server = None
         self._stopped = True
         with self._lock:
-            self._books.close()
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -133,7 +142,7 @@ class Sandbox:
         self.stop()
 
     def __repr__(self) -> str:
-        phones = sum(len(held.records) for held in self._books.applications.values())
+        phones = sum(len(held.records) for held in self._store.applications.values())
         return f"Sandbox({'running' if self._server else 'stopped'}, {phones:,} phones)"
 
     @property
@@ -151,23 +160,23 @@ class Sandbox:
     @property
     def account(self) -> Account:
         """The account that it accepts; the first, where it has several."""
-        return Account(self._key, self._books.secrets[self._key], self.base_url)
+        return Account(self._key, self._store.secrets[self._key], self.base_url)
 
     @property
     def accounts(self) -> list[Account]:
         """Every account that it accepts."""
-        return [Account(key, secret, self.base_url) for key, secret in self._books.secrets.items()]
+        return [Account(key, secret, self.base_url) for key, secret in self._store.secrets.items()]
 
     def add_account(self, api_key: str | None = None, api_secret: str | None = None) -> Account:
         """Open another account, whose applications and phones are its own, and return it."""
         key = api_key or _random_text()
         with self._lock:
             self._add_account(key, api_secret)
-        return Account(key, self._books.secrets[key], self.base_url)
+        return Account(key, self._store.secrets[key], self.base_url)
 
     def _add_account(self, key: str, secret: str | None) -> None:
-        account = Account(key, secret or self._books.secrets.get(key) or _random_text())  # refuses what no key has
-        self._books.add_account(key, account.api_secret.reveal())
+        account = Account(key, secret or self._store.secrets.get(key) or _random_text())  # refuses what no key has
+        self._store.add_account(key, account.api_secret.reveal())
 
     @property
     def phones(self) -> pd.DataFrame:
@@ -176,7 +185,7 @@ class Sandbox:
 
         columns = ["groupName", "phoneName", "account", "password", "displayNum", "appId"]
         with self._lock:
-            held = [(app_id, held.records) for (_, app_id), held in self._books.applications.items()]
+            held = [(app_id, held.records) for (_, app_id), held in self._store.applications.items()]
             rows = [{**record, "appId": app_id} for app_id, records in held for record in records]
         return pd.DataFrame(rows, columns=columns, dtype=object)
 
@@ -224,15 +233,15 @@ class Sandbox:
         data, status = None, ""
         if fault == "clock":
             self._jumped = not self._jumped
-        if works(fault):
+        if performs_work(fault):
             try:
                 data = call(self._admit(request), halved(body) if fault == "half" else required(body))
                 status = "0"
-            except Refusal as refusal:
+            except StatusError as refusal:
                 status = str(refusal)
         shown = status_for(fault, status)
         reply = Reply(200, {"status": shown, "reason": REASONS.get(shown, ""), "data": data if shown == "0" else None})
-        spoilt = spoil(fault, reply, self.stall)
+        spoilt = apply_fault(fault, reply, self.stall)
         with self._lock:
             app_id = str((body or {}).get("appId", ""))
             if fault == "late" and status == "0":
@@ -250,21 +259,21 @@ class Sandbox:
                 f"A stand-in for the ITNIO Voice API at {self.base_url}: nothing here is real. Reload for what is new.",
                 f"Answers by call and status: {', '.join(answered) or 'none yet'}.",
             ]
-            return self._books.as_html("itnio-nb sandbox", remarks)
+            return self._store.as_html("itnio-nb sandbox", remarks)
 
     def _admit(self, request: Request) -> str:
         """Return the API key of a request that may ask."""
         key, timestamp = request.header("Api-Key"), request.header("Timestamp")
-        secret = self._books.secrets.get(key)
+        secret = self._store.secrets.get(key)
         expected = hashlib.md5(f"{key}{secret}{timestamp}".encode()).hexdigest()  # noqa: S324 - the API's rule
         if secret is None or request.header("Sign").lower() != expected:
-            raise Refusal("-1")
+            raise StatusError("-1")
         if self.allowed_addresses is not None and request.address not in self.allowed_addresses:
-            raise Refusal("-2")
+            raise StatusError("-2")
         if not is_digits(timestamp, 1, 12) or abs(self._now() - int(timestamp)) > 1800:
-            raise Refusal("-16")
+            raise StatusError("-16")
         if self.broken:
-            raise Refusal("-18")
+            raise StatusError("-18")
         return key
 
     def _add(self, key: str, body: dict[str, Any]) -> None:
@@ -274,14 +283,14 @@ class Sandbox:
         quantity = whole_number(body.get("quantity"), 1, 50)
         number = body.get("displayNum")
         if not is_digits(number, 7, 13):
-            raise Refusal("-22")
+            raise StatusError("-22")
         with self._lock:
-            held = self._books.application(key, app_id)
+            held = self._store.application(key, app_id)
             if group in held.groups or phone in held.phone_names:
-                raise Refusal("-20")
+                raise StatusError("-20")
             if self.cap is not None and len(held.records) + quantity > self.cap:
-                raise Refusal("-23")
-            self._books.add_group(key, app_id, group, phone, [_random_text() for _ in range(quantity)], number)
+                raise StatusError("-23")
+            self._store.add_group(key, app_id, group, phone, [_random_text() for _ in range(quantity)], number)
 
     def _query(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
         params = body.get("params")
@@ -296,7 +305,7 @@ class Sandbox:
 
     def _shown(self, key: str, app_id: str, *, first: bool) -> list[dict[str, str]]:
         """Return the records that a listing shows: all but those of groups that are shown late."""
-        records, hidden = self._books.application(key, app_id).records, self._hidden.get((key, app_id))
+        records, hidden = self._store.application(key, app_id).records, self._hidden.get((key, app_id))
         if not hidden:
             return records
         shown = [record for record in records if record["groupName"] not in hidden]
@@ -306,7 +315,7 @@ class Sandbox:
 
     def _known_app(self, app_id: object) -> str:
         if not isinstance(app_id, str) or not app_id or (self.app_ids is not None and app_id not in self.app_ids):
-            raise Refusal("-22")
+            raise StatusError("-22")
         return app_id
 
 

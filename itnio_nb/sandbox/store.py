@@ -23,7 +23,7 @@ class Application:
     phone_names: set[str] = field(default_factory=set)  # as ordered
 
 
-class Books:
+class Store:
     """Accounts by API key, applications by (API key, application id). The caller holds the lock.
 
     With a `file`, every entry is in it before it counts; opened again, everything is there. Raises

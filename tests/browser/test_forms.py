@@ -116,17 +116,17 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
         handed = person.download("Download the hand-over")
         person.press("New batch")
         person.sees("No orders yet")
-        books = sandbox.phones
+        store = sandbox.phones
     created = Counter(entry.group for entry in sandbox.log if entry.call == "sipAdd" and entry.status == "0")
     assert (len(created), max(created.values())) == (GROUPS, 1)
     with zipfile.ZipFile(io.BytesIO(results)) as archive:
         tables = {name.split("-")[1]: pd.read_csv(archive.open(name), dtype=str) for name in archive.namelist()}
     assert sum(map(len, tables.values())) == GROUPS
-    assert set(tables["created.csv"]["groupName"]) == set(books["groupName"])
-    assert "group-mended" in set(books["groupName"])
-    assert len(books) == 2 * GROUPS
+    assert set(tables["created.csv"]["groupName"]) == set(store["groupName"])
+    assert "group-mended" in set(store["groupName"])
+    assert len(store) == 2 * GROUPS
     phones = pd.read_excel(io.BytesIO(handed), dtype=str, engine="calamine")
-    assert sorted(phones["password"]) == sorted(books["password"])
+    assert sorted(phones["password"]) == sorted(store["password"])
     assert wrong == []
 
 
@@ -207,7 +207,7 @@ def test_nothing_hostile_runs(front_end: str, tmp_path: Path, monkeypatch: pytes
     assert len(set(HOSTILE)) >= 50
     monkeypatch.setitem(REASONS, "-23", "<img src=x onerror=p()>")
     sandbox = Sandbox(cap=30)
-    cell = "from itnio_nb.cli.jupyter import all_forms\n\nall_forms()"
+    cell = "from itnio_nb.cli.jupyter import app_forms\n\nall_forms()"
     with sandbox, a_page(1300, 1100) as (page, wrong):
         ran: list[str] = []
         page.expose_function("p", lambda: ran.append("p"))

@@ -39,7 +39,7 @@ def answered(address: str) -> str | int:
 
 def test_app_without_voila_says_what_to_install(tmp_path: Path) -> None:
     """One line; nothing is written."""
-    script = "import sys; sys.modules['voila'] = None; from itnio_nb.cli import main; main(['app'])"
+    script = "import sys; sys.modules['voila'] = None; from itnio_nb.cli.main import main; main(['app'])"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == 'Error: Voilà is not installed: pip install "itnio-nb[lab]", then start this again.\n'

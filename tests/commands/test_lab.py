@@ -75,7 +75,7 @@ def test_the_banner_is_stamped_where_it_belongs(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_lab_without_jupyterlab_says_what_to_install(tmp_path: Path) -> None:
     """One line; nothing is copied."""
-    script = "import sys; sys.modules['jupyterlab'] = None; from itnio_nb.cli import main; main(['lab'])"
+    script = "import sys; sys.modules['jupyterlab'] = None; from itnio_nb.cli.main import main; main(['lab'])"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == 'Error: JupyterLab is not installed: pip install "itnio-nb[lab]", then start this again.\n'

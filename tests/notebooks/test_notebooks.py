@@ -73,8 +73,8 @@ def test_the_spreadsheet_is_what_its_script_makes(tmp_path: Path) -> None:
     """At least 40 orders, with every kind of trouble that the notebook speaks of."""
     made = tmp_path / "phones.xlsx"
     subprocess.run([sys.executable, FOLDER / "data" / "make_phones.py", made], check=True)
-    books = [CalamineWorkbook.from_path(path) for path in (made, FOLDER / "data" / "phones.xlsx")]
-    sheets = [book.get_sheet_by_index(0).to_python() for book in books]
+    store = [CalamineWorkbook.from_path(path) for path in (made, FOLDER / "data" / "phones.xlsx")]
+    sheets = [book.get_sheet_by_index(0).to_python() for book in store]
     assert sheets[0] == sheets[1]
     assert len(sheets[1]) > 40
 

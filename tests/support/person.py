@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from itnio_nb.forms.grid import _WIDTHS
 
 _HEADER, _ROW, _EDGE = 26, 24, 3  # pixels
-CELL = "from itnio_nb import {form}, open_workplace\n\nhere = open_workplace()\n{form}({arguments})"
+CELL = "from itnio_nb import {form}, open_workspace\n\nhere = open_workspace()\n{form}({arguments})"
 _SECONDS = 1000
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from itnio_nb import Client, Ledger, LedgerError, Run, Sandbox, make_plan, resume, submit_plan
-from itnio_nb.ledger.storage import RESERVE, network_kind, room
+from itnio_nb.ledger.storage import RESERVE, free_bytes, network_kind
 from tests.support.factories import ROOT, many_orders, until
 
 MOUNTS = """\
@@ -61,11 +61,11 @@ def test_a_ledger_on_a_network_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_room_is_what_disk_and_quota_leave(tmp_path: Path) -> None:
     """The smaller of the two."""
     (tmp_path / "big").write_bytes(b"x" * 1000)
-    assert room(tmp_path / "none", tmp_path / "big") > 2**20
+    assert free_bytes(tmp_path / "none", tmp_path / "big") > 2**20
     code = (
-        "import resource, sys; from pathlib import Path; from itnio_nb.disk import room\n"
+        "import resource, sys; from pathlib import Path; from itnio_nb.ledger.storage import free_bytes\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
-        "print(room(Path('none'), Path('big')))"
+        "print(free_bytes(Path('none'), Path('big')))"
     )
     told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert told.stdout == "4000\n"
@@ -115,7 +115,7 @@ def sent(sandbox: Sandbox) -> list[str]:
 def test_a_disk_that_fills_up(small_disk: Path, sandbox: Sandbox, client: Client) -> None:
     """It stops sending while there is room to record: every answer is in the ledger, the rest is not sent."""
     ledger, run = started(small_disk, sandbox, client)
-    (small_disk / "fill").write_bytes(b"x" * (room(ledger.path) - RESERVE // 2))
+    (small_disk / "fill").write_bytes(b"x" * (free_bytes(ledger.path) - RESERVE // 2))
     with pytest.raises(LedgerError, match=r"its disk is full: \d+ KiB are left\): mend the file or its folder"):
         run.wait(60)
     assert run.summary.startswith("Stopped. ")
@@ -123,7 +123,7 @@ def test_a_disk_that_fills_up(small_disk: Path, sandbox: Sandbox, client: Client
     assert run.counts == {"created": len(sent(sandbox)), "planned": 400 - len(sent(sandbox))}
     assert sorted(ledger.table["groupName"]) == sorted(sent(sandbox))
     (small_disk / "fill").unlink()
-    assert resume(ledger, client).wait(60).counts == {"created": 400}
+    assert resume(client, ledger).wait(60).counts == {"created": 400}
     assert len(sent(sandbox)) == len(set(sent(sandbox))) == 400
     ledger.close()
 
@@ -141,7 +141,7 @@ def test_a_disk_that_is_full_at_once(small_disk: Path, sandbox: Sandbox, client:
     states = ledger.table.set_index("groupName")["state"]
     assert set(sent(sandbox)) <= set(states.index)
     assert set(states) <= {"created", "unknown"}
-    assert resume(ledger, client).wait(60).counts == {"created": 400}
+    assert resume(client, ledger).wait(60).counts == {"created": 400}
     assert sandbox.served["sipAdd", "0"] == 400
     ledger.close()
 
@@ -159,7 +159,7 @@ def test_a_disk_that_turns_read_only(failing_disk: Path, sandbox: Sandbox, clien
         (tmp_path / name).write_bytes((failing_disk / name).read_bytes())
     with Ledger(tmp_path / "ledger.sqlite") as rescued:
         assert set(sent(sandbox)) <= set(rescued.table["groupName"])
-        assert resume(rescued, client).wait(60).counts == {"created": 400}
+        assert resume(client, rescued).wait(60).counts == {"created": 400}
     assert sandbox.served["sipAdd", "0"] == 400
 
 
@@ -177,7 +177,7 @@ def test_a_ledger_that_is_deleted_under_a_run(tmp_path: Path, sandbox: Sandbox, 
     ledger.close()
     with Ledger(tmp_path / "moved") as found:
         assert set(sent(sandbox)) <= set(found.table["groupName"])
-        assert resume(found, client).wait(60).counts == {"created": 400}
+        assert resume(client, found).wait(60).counts == {"created": 400}
     assert sandbox.served["sipAdd", "0"] == 400
 
 
@@ -214,5 +214,5 @@ def test_a_quota(limit: int, sandbox: Sandbox, client: Client, tmp_path: Path) -
         if "full" in done.stdout:
             assert "its disk is full" in done.stdout
             assert len(sent(sandbox)) < 3000
-            assert resume(ledger, client).wait(120).counts == {"created": 3000}
+            assert resume(client, ledger).wait(120).counts == {"created": 3000}
     assert sandbox.served["sipAdd", "0"] == 3000

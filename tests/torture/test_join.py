@@ -25,7 +25,7 @@ client, ledger = Client(Account(key, secret, url)), Ledger(path)
 plan = make_plan(many_orders(int(number), 1), client, ledger)
 print("ready", flush=True)
 sys.stdin.readline()
-run = resume(ledger, client) if how == "resume" else submit_plan(plan, client, ledger)
+run = resume(client, ledger) if how == "resume" else submit_plan(plan, client, ledger)
 run.wait()
 print(json.dumps([run.name, run.summary, run.counts]))
 """
@@ -155,4 +155,4 @@ def test_each_intent_is_on_disk_before_its_request(sandbox: Sandbox, client: Cli
     looker.communicate()
     assert run.counts == {"created": 60}
     assert found == ["1"] * 60
-    assert resume(ledger, client).summary.endswith("no run of this account is unfinished.")
+    assert resume(client, ledger).summary.endswith("no run of this account is unfinished.")

@@ -80,7 +80,7 @@ def submit(key: str, secret: str, url: str, folder: str, workers: int) -> None:
     os.environ["ITNIO_PROGRESS"] = "off"
     reconciling.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
     with Client(Account(key, secret, url), timeout=(1, 0.3)) as client, Ledger(Path(folder, "ledger.sqlite")) as ledger:
-        run = resume(ledger, client, workers=workers)
+        run = resume(client, ledger, workers=workers)
         if not len(run.table):
             plan = make_plan(read_orders(Path(folder, "orders.csv")))
             run = submit_plan(plan, client, ledger, workers=workers)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from itnio_nb import Account, AccountError, Sandbox, State, open_workplace
+from itnio_nb import Account, AccountError, Sandbox, State, open_workspace
 from itnio_nb.workspace import banner, banner_html
 from tests.support.factories import APP, group
 
@@ -20,8 +20,8 @@ def configure(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None
 
 def test_without_an_account_it_is_a_sandbox(tmp_path: Path) -> None:
     """Its own, with a ledger beside the notebook; the banner is the same on every machine."""
-    here = open_workplace()
-    assert here.rehearsal
+    here = open_workspace()
+    assert here.is_sandbox
     assert here.client.create_phones(group()).state is State.CREATED
     assert here.ledger.path == tmp_path / "results" / "ledger.sqlite"
     assert repr(here) == ("SANDBOX: a stand-in for the API on this machine. What is created here exists nowhere else.")
@@ -33,8 +33,8 @@ def test_without_an_account_it_is_a_sandbox(tmp_path: Path) -> None:
 def test_a_configured_account_is_live_and_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By the last four of its key; its ledger is the user's own; the secret shows nowhere."""
     configure(monkeypatch, LIVE)
-    here = open_workplace()
-    assert not here.rehearsal
+    here = open_workspace()
+    assert not here.is_sandbox
     assert here.client.account == Account(*LIVE.values())
     assert here.ledger.path == tmp_path / "default-ledger.sqlite"
     assert repr(here) == (
@@ -52,8 +52,8 @@ def test_an_account_in_a_dotenv_file_is_configured(tmp_path: Path, monkeypatch: 
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in LIVE.items()))
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    here = open_workplace()
-    assert not here.rehearsal
+    here = open_workspace()
+    assert not here.is_sandbox
     here.close()
 
 
@@ -62,30 +62,30 @@ def test_half_an_account_is_an_error_not_a_sandbox(name: str, monkeypatch: pytes
     """Whoever meant the live account must not rehearse unawares."""
     configure(monkeypatch, {name: "https://api.itniotech.com/voice"})
     with pytest.raises(AccountError, match="not set"):
-        open_workplace()
+        open_workspace()
 
 
 def test_a_sandbox_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an account configured too; 0 and nothing do not ask for it."""
     configure(monkeypatch, LIVE | {"ITNIO_SANDBOX": "1"})
-    here = open_workplace()
-    assert here.rehearsal
+    here = open_workspace()
+    assert here.is_sandbox
     assert here.client.account.is_loopback
     here.close()
     for value in ("0", ""):
         monkeypatch.setenv("ITNIO_SANDBOX", value)
-        here = open_workplace()
-        assert not here.rehearsal
+        here = open_workspace()
+        assert not here.is_sandbox
         here.close()
 
 
-def test_an_account_on_this_machine_is_a_rehearsal(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_on_this_machine_is_a_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox of `itnio-nb lab` or `itnio-nb sandbox`: named with its address, ledger beside the notebook."""
     account = sandbox.account
     configure(monkeypatch, {"ITNIO_API_KEY": account.api_key, "ITNIO_API_SECRET": account.api_secret.reveal()})
     monkeypatch.setenv("ITNIO_BASE_URL", account.base_url)
-    here = open_workplace()
-    assert here.rehearsal
+    here = open_workspace()
+    assert here.is_sandbox
     assert repr(here).startswith(f"SANDBOX at {sandbox.base_url}: a stand-in")
     assert here.ledger.path.parent.name == "results"
     here.client.create_phones(group())
@@ -97,14 +97,14 @@ def test_an_account_on_this_machine_is_a_rehearsal(sandbox: Sandbox, monkeypatch
 def test_the_banner_is_text() -> None:
     """A hostile key or address does not run."""
     text = banner(Account("<b>x", "secret", "https://example.com/<script>"))
-    assert "<script" not in banner_html(text, rehearsal=False)
+    assert "<script" not in banner_html(text, sandbox=False)
     assert "…<b>x" in text
 
 
 def test_an_encrypted_address_of_this_machine_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be a tunnel to the real API; the sandbox speaks plain http."""
     configure(monkeypatch, LIVE | {"ITNIO_BASE_URL": "https://localhost:8443/voice"})
-    here = open_workplace()
-    assert not here.rehearsal
+    here = open_workspace()
+    assert not here.is_sandbox
     assert repr(here).startswith("LIVE ACCOUNT …Fiq9 at https://localhost:8443/voice.")
     here.close()

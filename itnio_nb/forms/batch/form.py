@@ -7,7 +7,7 @@ import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import State
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.batch.orders import NO_ORDERS, OrdersStep
 from itnio_nb.forms.batch.plan import ConfirmStep, PlanStep
@@ -16,7 +16,7 @@ from itnio_nb.forms.layout import require_grid, row, steps
 from itnio_nb.forms.monitor import RunForm
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.plan import Plan
-from itnio_nb.runs.run import Record
+from itnio_nb.runs.run import RunRecord
 from itnio_nb.runs.submit import resume, submit_plan
 
 _STEPS = ("1 Orders", "2 Plan", "3 Confirm", "4 Submit", "5 Result")
@@ -61,7 +61,7 @@ class BatchForm(RunForm):
         else:
             self._go(_ORDERS)
 
-    def _take_up(self, record: Record) -> None:
+    def _take_up(self, record: RunRecord) -> None:
         """Show a run that the ledger has: one at work is followed, one that ended is shown."""
         self.orders.take(*record.orders)
         self._follow(record)
@@ -141,7 +141,7 @@ class BatchForm(RunForm):
 
     # A run.
 
-    def _over(self, record: Record, summary: str, table: pd.DataFrame) -> None:
+    def _over(self, record: RunRecord, summary: str, table: pd.DataFrame) -> None:
         self.result.show(record, summary, table)
         self.plan.take(None)  # what it planned is done
         left = self.result.left
@@ -149,18 +149,18 @@ class BatchForm(RunForm):
             self.say("")
         else:
             self.say(
-                f"This run is not finished: {count(left, 'group')} left. “Try the rest again” goes on with it.",
+                f"This run is not finished: {plural(left, 'group')} left. “Try the rest again” goes on with it.",
                 "warning",
             )
         if self._step == _SUBMIT:
             self._go(_RESULT)
 
-    def _go_on(self, record: Record) -> None:
+    def _go_on(self, record: RunRecord) -> None:
         """Resume a run; of one that is finished, plan what was refused anew, to be confirmed again."""
         client, ledger = self.tools
         if not record.finished:
             rate, workers = self.confirm.speed
-            self._follow(resume(ledger, client, run=record.name, workers=workers, rate=rate))
+            self._follow(resume(client, ledger, run=record.name, workers=workers, rate=rate))
             self._go(_SUBMIT)
             return
         orders, _ = record.orders
@@ -183,7 +183,7 @@ class BatchForm(RunForm):
         head = f"BatchForm: {self.place}. Step {_STEPS[self._step]}."
         if self._step == _ORDERS:
             orders = self.orders
-            return [head, f"{count(len(orders.orders), 'order')}, {orders.valid:,} without errors."]
+            return [head, f"{plural(len(orders.orders), 'order')}, {orders.valid:,} without errors."]
         if self._step in (_PLAN, _CONFIRM):
             return [head, self.plan.plan.summary if self.plan.plan is not None else "No plan yet."]
         return [head, self.watch.record.summary if self.watch.record is not None else "No run yet."]

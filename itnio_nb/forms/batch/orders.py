@@ -12,10 +12,10 @@ import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.grid import MARKS, MOST, Table, marks_of
+from itnio_nb.forms.grid import MARKS, MOST, DataTable, marks_of
 from itnio_nb.forms.layout import field, panel, row, show, table_html, text_area
 from itnio_nb.orders.check import check_orders, invalid_rows
 from itnio_nb.orders.export import write_findings
@@ -50,7 +50,7 @@ class OrdersStep:
         self.source, self.counts, self.told = text_area(), text_area(), text_area("itnio-say")
         self.only = widgets.Checkbox(description="Only rows with findings", indent=False)
         self.only.observe(lambda _: form.ask(self._show, once="orders"), "value")
-        self.table = Table("itnio-orders", on_edit=self._edited, on_select=self._selected)
+        self.table = DataTable("itnio-orders", on_edit=self._edited, on_select=self._selected)
         self.add = form.button("Add a row", self._add)
         self.delete = form.button("Delete selected rows", self._delete)
         self.mend = form.button("Download to mend", self._download, "The orders as XLSX, what is wrong coloured")
@@ -154,7 +154,7 @@ class OrdersStep:
             raise InputError("Select cells of the rows that are to be deleted first.")
         left = self.orders.drop(index=rows)
         self.take(read_orders(left) if len(left) else NO_ORDERS)
-        show(self.told, f"{count(len(rows), 'row')} deleted.")
+        show(self.told, f"{plural(len(rows), 'row')} deleted.")
 
     def _download(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -189,10 +189,10 @@ class OrdersStep:
             return
         sizes = self.findings["severity"].value_counts()
         wrong = len(invalid_rows(self.findings))
-        parts = [count(len(self.orders), "order"), f"{count(wrong, 'row')} with errors"]
-        parts += [count(int(sizes.get("warning", 0)), "warning"), f"{int(sizes.get('repaired', 0)):,} repaired"]
+        parts = [plural(len(self.orders), "order"), f"{plural(wrong, 'row')} with errors"]
+        parts += [plural(int(sizes.get("warning", 0)), "warning"), f"{int(sizes.get('repaired', 0)):,} repaired"]
         show(self.counts, " · ".join(parts), "error" if wrong else "good")
-        told = count(len(self.findings), "finding")
+        told = plural(len(self.findings), "finding")
         listed = table_html(self.findings, _LISTED)
         self.list.value = (
             f"<details><summary>{told} as a list</summary>{listed}</details>" if len(self.findings) else ""

@@ -11,10 +11,10 @@ import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import Action
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.grid import Table
+from itnio_nb.forms.grid import DataTable
 from itnio_nb.forms.layout import field, panel, row, show, text_area
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.plan import Plan, make_plan
@@ -30,7 +30,7 @@ class PlanStep:
         self._form, self._changed = form, changed
         self.whole: Plan | None = None
         self.summary = text_area("itnio-note")
-        self.table = Table("itnio-plan")
+        self.table = DataTable("itnio-plan")
         self.trial = widgets.Checkbox(description="Only a trial", indent=False)
         self.trial.layout.width = "auto"
         size = {"kind": widgets.BoundedIntText, "value": 3, "min": 1, "max": 10**6}
@@ -143,12 +143,12 @@ def _sentence(plan: Plan, place: str) -> str:
     """Return what is about to be done, in one sentence."""
     made = plan.table[plan.table["action"] == Action.CREATE]
     by_application = made.groupby("appId", sort=False)["quantity"].sum()
-    apps = [f"{count(int(size), 'phone')} in application {name}" for name, size in by_application.head(5).items()]
+    apps = [f"{plural(int(size), 'phone')} in application {name}" for name, size in by_application.head(5).items()]
     more = [f"the rest in {len(by_application) - 5} more"] if len(by_application) > 5 else []
     where = f": {', '.join([*apps, *more])}" if apps else ""
     doubt = int((plan.table["action"] == Action.IN_DOUBT).sum())
-    look = f" {count(doubt, 'group')} in doubt will be looked up and not sent." if doubt else ""
-    size = f"{count(plan.phones, 'phone')} in {count(len(made), 'group')}"
+    look = f" {plural(doubt, 'group')} in doubt will be looked up and not sent." if doubt else ""
+    size = f"{plural(plan.phones, 'phone')} in {plural(len(made), 'group')}"
     return f"Submitting creates {size} on {place}{where}. The API cannot delete them.{look}"
 
 

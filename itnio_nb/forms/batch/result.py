@@ -11,15 +11,15 @@ import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.api.models import State
-from itnio_nb.api.text import count
-from itnio_nb.forms.grid import Table
+from itnio_nb.api.text import plural
+from itnio_nb.forms.grid import DataTable
 from itnio_nb.forms.layout import panel, row, show, text_area
 from itnio_nb.forms.monitor import RunForm
 from itnio_nb.orders.check import invalid_rows
 from itnio_nb.runs.credentials import export_credentials
 from itnio_nb.runs.reconcile import reconcile
 from itnio_nb.runs.results import file_stems
-from itnio_nb.runs.run import Record
+from itnio_nb.runs.run import RunRecord
 
 FOLDER = Path("results")
 _TABS = {  # the states of groups behind each tab
@@ -35,15 +35,15 @@ _COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "state"
 class ResultStep:
     """What became of a run's groups. `go_on(record)` resumes it or plans the rest; `new` begins another batch."""
 
-    def __init__(self, form: RunForm, go_on: Callable[[Record], None], new: Callable[[], None]) -> None:
+    def __init__(self, form: RunForm, go_on: Callable[[RunRecord], None], new: Callable[[], None]) -> None:
         self._form = form
-        self.record: Record | None = None
+        self.record: RunRecord | None = None
         self.created = False  # whether anything can be handed over: created by this run or an earlier one
         self._finished = True
         self._groups: dict[str, pd.DataFrame] = {}
         self._fresh: set[str] = set()  # tabs whose table is not yet the present one
         self.summary = text_area("itnio-live")
-        self.tables = {name: Table(f"itnio-{name.split()[0].lower()}") for name in (*_TABS, "Invalid")}
+        self.tables = {name: DataTable(f"itnio-{name.split()[0].lower()}") for name in (*_TABS, "Invalid")}
         self.tabs = widgets.Tab(list(self.tables.values()), titles=list(self.tables))
         self.tabs.observe(lambda _: form.ask(self._fill, once="tab"), "selected_index")
         self.settle = form.button(
@@ -62,7 +62,7 @@ class ResultStep:
         self.body = panel(self.summary, actions, self.told, self.tabs)
 
     @property
-    def _shown(self) -> Record:
+    def _shown(self) -> RunRecord:
         assert self.record is not None  # noqa: S101 - its buttons are dead without
         return self.record
 
@@ -70,7 +70,7 @@ class ResultStep:
         """How many rows a tab has."""
         return len(self._groups.get(tab, ()))
 
-    def show(self, record: Record, summary: str, table: pd.DataFrame) -> None:
+    def show(self, record: RunRecord, summary: str, table: pd.DataFrame) -> None:
         """Show a run, its summary and its table as the ledger has them now."""
         if self.record is None or record.name != self.record.name:
             self.files = []
@@ -85,7 +85,7 @@ class ResultStep:
         self._groups["Invalid"] = wrong.set_index("row")[["column", "value", "problem", "advice"]]
         rest = len(orders.index.difference(groups.index).difference(pd.Index(wrong["row"])))
         if rest:
-            summary += f" {count(rest, 'order')} {'was' if rest == 1 else 'were'} not part of this run, a trial."
+            summary += f" {plural(rest, 'order')} {'was' if rest == 1 else 'were'} not part of this run, a trial."
         lost = self.size("Unknown") or self.size("Refused") or self.size("Not sent")
         show(self.summary, summary, "warning" if lost else "good")
         self.tabs.titles = [f"{name} {self._size_of(name):,}" for name in self.tables]
@@ -127,7 +127,7 @@ class ResultStep:
 
     def _settle(self) -> None:
         client, ledger = self._form.tools
-        report = reconcile(ledger, client)
+        report = reconcile(client, ledger)
         settled = report[report["before"] != report["after"]]
         parts = [f"{number} {state}" for state, number in settled["after"].value_counts().items()]
         open_still = int((report["after"] == State.UNKNOWN).sum())
@@ -135,7 +135,7 @@ class ResultStep:
         self.show(self._shown, *told)
         self._form.knows(*told)
         self._form.say(
-            f"Looked: {count(len(settled), 'group')} settled{f' ({chr(44).join(parts)})' if parts else ''}, "
+            f"Looked: {plural(len(settled), 'group')} settled{f' ({chr(44).join(parts)})' if parts else ''}, "
             f"{open_still:,} still unknown. `planned` can be sent again.",
             "warning" if open_still else "good",
         )
@@ -150,7 +150,7 @@ class ResultStep:
         orders, _ = self._shown.orders
         show(
             self.told,
-            f"Six files with {count(len(orders), 'order')} are in {FOLDER}/ too: {self._shown.name}-created.csv …",
+            f"Six files with {plural(len(orders), 'order')} are in {FOLDER}/ too: {self._shown.name}-created.csv …",
         )
 
     def _hand_over(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from itnio_nb import LIMITS, PhoneGroup, State
 from itnio_nb.api.models import API_COLUMNS, phone_groups
-from itnio_nb.api.text import count
+from itnio_nb.api.text import plural
 from itnio_nb.orders.models import Source, split_orders
 from tests.support.factories import orders_frame
 
@@ -100,7 +100,7 @@ def test_source_is_its_own_copy() -> None:
 
 def test_counts_are_grammatical() -> None:
     """1 group, 12 groups, 1,200 groups."""
-    assert [count(number, "group") for number in (0, 1, 12, 1200)] == [
+    assert [plural(number, "group") for number in (0, 1, 12, 1200)] == [
         "0 groups",
         "1 group",
         "12 groups",

@@ -16,9 +16,9 @@ from itnio_nb.api.statuses import (
     STATUSES,
     UNDOCUMENTED,
     BusyError,
-    NoAnswerError,
-    read_answer,
-    stops,
+    UnknownOutcomeError,
+    failure_scope,
+    parse_response,
 )
 
 DOCUMENTED = ["0", "-1", "-2", "-16", "-18", "-20", "-22", "-23"]
@@ -54,28 +54,30 @@ def test_states_of_the_statuses() -> None:
 
 def test_what_dooms_the_rest() -> None:
     """-1, -2 and -16 stop the run, -23 its application, all others nothing; nor does a lost connection by itself."""
-    doomed = {status: stops(Receipt(meaning.state, status, "", "", now())) for status, meaning in STATUSES.items()}
+    doomed = {
+        status: failure_scope(Receipt(meaning.state, status, "", "", now())) for status, meaning in STATUSES.items()
+    }
     assert {status: what for status, what in doomed.items() if what} == {
         "-1": "run",
         "-2": "run",
         "-16": "run",
         "-23": "application",
     }
-    assert stops(Receipt(State.PLANNED, "", "", "", now())) == ""
-    assert stops(Receipt(State.UNKNOWN, "-99", "", "", now())) == ""
+    assert failure_scope(Receipt(State.PLANNED, "", "", "", now())) == ""
+    assert failure_scope(Receipt(State.UNKNOWN, "-99", "", "", now())) == ""
 
 
 @pytest.mark.parametrize("status", ["0", 0, "-20", -20, "-99", "200"])
 def test_status_may_be_text_or_number(status: object) -> None:
     """Both are the same answer."""
-    answer = read_answer(200, json.dumps({"status": status, "reason": "words", "data": None}).encode())
+    answer = parse_response(200, json.dumps({"status": status, "reason": "words", "data": None}).encode())
     assert (answer.status, answer.reason, answer.data) == (str(status), "words", None)
 
 
 @pytest.mark.parametrize("reason", [None, "", "   ", 7])
 def test_a_reason_without_words_is_taken_from_the_document(reason: object) -> None:
     """The operator always reads one."""
-    assert read_answer(200, json.dumps({"status": "-23", "reason": reason}).encode()).reason == "Data caps"
+    assert parse_response(200, json.dumps({"status": "-23", "reason": reason}).encode()).reason == "Data caps"
 
 
 @pytest.mark.parametrize(
@@ -112,15 +114,15 @@ def test_a_reason_without_words_is_taken_from_the_document(reason: object) -> No
 )
 def test_what_has_not_the_apis_shape_is_no_answer(body: bytes) -> None:
     """Never a success, never a refusal."""
-    with pytest.raises(NoAnswerError):
-        read_answer(200, body)
+    with pytest.raises(UnknownOutcomeError):
+        parse_response(200, body)
 
 
 @pytest.mark.parametrize("http_status", [201, 204, 301, 400, 401, 403, 404, 500, 502, 503])
 def test_http_200_alone_is_an_answer(http_status: int) -> None:
     """The document knows no other; a proxy's error page may well be JSON."""
-    with pytest.raises(NoAnswerError, match=f"HTTP {http_status}"):
-        read_answer(http_status, b'{"status": "0", "reason": "success", "data": null}')
+    with pytest.raises(UnknownOutcomeError, match=f"HTTP {http_status}"):
+        parse_response(http_status, b'{"status": "0", "reason": "success", "data": null}')
 
 
 @pytest.mark.parametrize(
@@ -138,28 +140,28 @@ def test_http_200_alone_is_an_answer(http_status: int) -> None:
 def test_a_busy_server_says_how_long_to_wait(http_status: int, retry_after: str, seconds: float) -> None:
     """In seconds or by a date; one second where it does not say. Whatever the body is, nothing was done."""
     with pytest.raises(BusyError, match=f"HTTP {http_status}: the server is busy and asks to wait ") as busy:
-        read_answer(http_status, b'{"status": "0", "reason": "success", "data": null}', retry_after)
+        parse_response(http_status, b'{"status": "0", "reason": "success", "data": null}', retry_after)
     assert busy.value.wait == seconds
 
 
 def test_a_date_to_wait_for_is_in_seconds() -> None:
     """From now on."""
     with pytest.raises(BusyError) as busy:
-        read_answer(503, b"", formatdate(time.time() + 90, usegmt=True))
+        parse_response(503, b"", formatdate(time.time() + 90, usegmt=True))
     assert 85 < busy.value.wait <= 90
 
 
 def test_a_date_to_wait_for_is_one_of_the_servers_clock() -> None:
     """Whatever this machine's clock says."""
     with pytest.raises(BusyError) as busy:
-        read_answer(429, b"", formatdate(1_000_000_007, usegmt=True), 1_000_000_000)
+        parse_response(429, b"", formatdate(1_000_000_007, usegmt=True), 1_000_000_000)
     assert busy.value.wait == 7
 
 
 def test_a_hostile_reason_is_one_short_plain_line() -> None:
     """Line breaks, escape sequences and direction marks are gone, and so is all beyond 300 characters."""
     reason = "a\n\r\tb\x1b[31mred\x00\u202eevil\u2028 " + "x" * 10_000
-    words = read_answer(200, json.dumps({"status": "-1", "reason": reason}).encode()).reason
+    words = parse_response(200, json.dumps({"status": "-1", "reason": reason}).encode()).reason
     assert words.startswith("a b [31mred evil xxx")
     assert words.isprintable()
     assert len(words) == 300

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import pytest
 
 from itnio_nb import Client, Ledger, Sandbox
-from itnio_nb.forms.account import _rehearsal
+from itnio_nb.forms.account import _own_sandbox
 from itnio_nb.forms.batch.form import BatchForm
 from itnio_nb.forms.order import OrderForm
 from tests.support.factories import APP, group
@@ -55,7 +55,7 @@ def test_without_an_account_it_asks_for_one(kind: type[OrderForm]) -> None:
         assert form.body.layout.display == "none"
         assert repr(form) == f"{kind.__name__}: no account yet."
         assert (form.client, form.ledger, form.banner.value) == (None, None, "")
-        assert (form.enter.disabled, form.rehearse.disabled) == (False, False)
+        assert (form.enter.disabled, form.use_sandbox.disabled) == (False, False)
         assert form.wait(1) is form
     assert list(Path().iterdir()) == []
 
@@ -154,7 +154,7 @@ def test_after_a_mistake_one_may_try_again(kind: type[OrderForm], sandbox: Sandb
         form.enter.click()
         form.wait(5)
         assert not shown(form)
-        assert (form.enter.disabled, form.rehearse.disabled) == (False, False)
+        assert (form.enter.disabled, form.use_sandbox.disabled) == (False, False)
         form.address.value = sandbox.account.base_url
         form.enter.click()
         form.wait(5)
@@ -233,19 +233,19 @@ def test_a_given_client_goes_before_what_is_configured(
 
 
 @pytest.fixture(autouse=True)
-def _own_rehearsal() -> Iterator[None]:
+def _forget_sandbox() -> Iterator[None]:
     """The sandbox of a rehearsal is one for a process: here, one for a test."""
     yield
-    if _rehearsal.cache_info().currsize:
-        _rehearsal().close()
-        _rehearsal.cache_clear()
+    if _own_sandbox.cache_info().currsize:
+        _own_sandbox().close()
+        _own_sandbox.cache_clear()
 
 
 @pytest.mark.parametrize("kind", FORMS)
-def test_a_rehearsal_is_a_click(kind: type[OrderForm]) -> None:
+def test_a_sandbox_is_a_click(kind: type[OrderForm]) -> None:
     """A sandbox of its own, named as such by banner and text."""
     with closing(kind()) as form:
-        form.rehearse.click()
+        form.use_sandbox.click()
         form.wait(5)
         assert shown(form)
         assert "SANDBOX" in form.banner.value
@@ -254,25 +254,25 @@ def test_a_rehearsal_is_a_click(kind: type[OrderForm]) -> None:
         assert client.list_phones(APP).empty
 
 
-def test_a_rehearsal_made_again_finds_its_phones() -> None:
+def test_a_sandbox_made_again_finds_its_phones() -> None:
     """A cell that is run again is no other sandbox."""
     with closing(OrderForm()) as first, closing(OrderForm()) as second:
         for form in (first, second):
-            form.rehearse.click()
+            form.use_sandbox.click()
             form.wait(5)
         first.tools[0].create_phones(group("sales", "desk"))
         assert len(second.tools[0].list_phones(APP)) == 3
 
 
-def test_a_rehearsal_keeps_the_ledger_that_was_given(ledger: Ledger) -> None:
+def test_a_sandbox_keeps_the_ledger_that_was_given(ledger: Ledger) -> None:
     """Nothing is written where nobody looks."""
     with closing(OrderForm(None, ledger)) as form:
-        form.rehearse.click()
+        form.use_sandbox.click()
         form.wait(5)
         assert form.tools[1] is ledger
 
 
-def test_a_rehearsal_can_be_asked_for_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_can_be_asked_for_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever account is configured."""
     monkeypatch.setenv("ITNIO_SANDBOX", "1")
     monkeypatch.setenv("ITNIO_API_KEY", "key")

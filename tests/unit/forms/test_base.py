@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb import InputError
-from itnio_nb.forms.base import Form, Page
+from itnio_nb.forms.base import BrowserBridge, Form
 from itnio_nb.forms.layout import as_html, field, require_grid, show, steps, table_html, text_area, visible
 from tests.support.factories import until
 
@@ -293,7 +293,7 @@ def test_forms_that_were_replaced_fall_asleep(made: Callable[[], Small]) -> None
 @pytest.mark.parametrize(("size", "parts"), [(0, 1), (1, 1), (500_000, 1), (500_001, 2), (1_000_000, 2)])
 def test_a_file_goes_to_the_page_in_parts(size: int, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each below what Jupyter lets through at once; an empty file is one empty part."""
-    page, sent = Page(), []
+    page, sent = BrowserBridge(), []
 
     def send(content: dict[str, Any], buffers: list[bytes]) -> None:
         sent.append((content, buffers))
@@ -310,7 +310,7 @@ def test_a_file_goes_to_the_page_in_parts(size: int, parts: int, monkeypatch: py
 @pytest.mark.slow
 def test_a_large_file_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never more than a megabyte in a second."""
-    page, times = Page(), []
+    page, times = BrowserBridge(), []
     monkeypatch.setattr("itnio_nb.forms.base._PART", 4)
     monkeypatch.setattr(page, "send", lambda content, buffers: times.append(time.monotonic()))
     page.hand_over("file.bin", b"0123456789")
@@ -321,7 +321,7 @@ def test_a_large_file_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_handed_over_is_in_no_saved_state() -> None:
     """A file with passwords is in a message only."""
-    page = Page()
+    page = BrowserBridge()
     page.hand_over("phones.xlsx", b"a-password")
     assert "a-password" not in str(page.get_state())
     page.close()
@@ -389,6 +389,6 @@ def test_each_step_knows_its_number() -> None:
 def test_without_the_grid_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is shown."""
     require_grid()
-    monkeypatch.setattr("itnio_nb.forms.base.find_spec", lambda name: None)
+    monkeypatch.setattr("itnio_nb.forms.layout.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'pip install "itnio-nb\[lab\]"'):
         require_grid()

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb import Account, Client, Ledger, Plan, Sandbox, make_plan, read_orders, resume, submit_plan
-from itnio_nb.forms.account import _rehearsal
+from itnio_nb.forms.account import _own_sandbox
 from itnio_nb.forms.batch.form import BatchForm
 from tests.support.factories import APP, group, many_orders, orders_frame, until
 from tests.unit.forms.test_base import HOSTILE, SOME_HOSTILE, assert_harmless_below, files_of, text_of
@@ -601,7 +601,7 @@ def test_what_was_deleted_in_the_account_can_be_made_again(
     """Only if one asks for it; without, it is in doubt and not sent."""
     submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
     with sandbox._lock:
-        held = sandbox._books.application(client.account.api_key, APP)
+        held = sandbox._store.application(client.account.api_key, APP)
         held.records.clear()
         held.groups.clear()
         held.phone_names.clear()
@@ -808,9 +808,9 @@ def test_a_double_click_on_any_button_sends_nothing_twice(at: int, form: BatchFo
         settle(form)
     names = [served.group for served in sandbox.log if served.call == "sipAdd" and served.status == "0"]
     assert sorted(names) == sorted(set(names))
-    if _rehearsal.cache_info().currsize:
-        _rehearsal().close()
-        _rehearsal.cache_clear()
+    if _own_sandbox.cache_info().currsize:
+        _own_sandbox().close()
+        _own_sandbox.cache_clear()
 
 
 def test_stop_leaves_the_rest_and_the_rest_can_be_tried_again(
@@ -1155,7 +1155,7 @@ def test_closing_the_form_ends_its_thread_and_no_run(sandbox: Sandbox, client: C
     for thread in threads:
         thread.join(5)
         assert not thread.is_alive()
-    assert resume(ledger, client).wait(20).counts == {"created": 60}
+    assert resume(client, ledger).wait(20).counts == {"created": 60}
     assert sent(sandbox) == 60
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb.api.models import API_COLUMNS
-from itnio_nb.forms.grid import MARKS, Table, marks_of
+from itnio_nb.forms.grid import MARKS, DataTable, marks_of
 from itnio_nb.orders.check import check_orders
 from itnio_nb.orders.read import read_orders
 from tests.support.factories import many_orders
@@ -22,7 +22,7 @@ class Typed:
         self.edits: list[tuple[Any, str, str]] = []
         self.moves: list[tuple[Any, str]] = []
         on_edit = (lambda *edit: self.edits.append(edit)) if editable else None
-        self.table = Table("itnio-test", on_edit=on_edit, on_select=lambda *move: self.moves.append(move))
+        self.table = DataTable("itnio-test", on_edit=on_edit, on_select=lambda *move: self.moves.append(move))
         self.table.show(frame)
 
     @property
@@ -141,7 +141,7 @@ def test_an_update_of_very_many_rows_is_one_message() -> None:
 
 def test_an_update_before_anything_was_shown_shows_it() -> None:
     """As `show` does."""
-    table = Table("itnio-test")
+    table = DataTable("itnio-test")
     assert table.selected() == []
     table.update(FRAME)
     assert table.rows == [2, 3, 7]

@@ -14,8 +14,8 @@ import pytest
 from itnio_nb import Client, Ledger, Run, Sandbox, make_plan, submit_plan
 from itnio_nb.api.models import State
 from itnio_nb.forms.layout import visible
-from itnio_nb.forms.monitor import Watch
-from itnio_nb.runs.run import Record, newest_record
+from itnio_nb.forms.monitor import RunMonitor
+from itnio_nb.runs.run import RunRecord, newest_run
 from tests.support.factories import ROOT, many_orders, orders_frame, until
 from tests.unit.forms.test_base import SOME_HOSTILE, assert_harmless, text_of
 
@@ -58,8 +58,8 @@ def sent(sandbox: Sandbox) -> int:
     return sum(number for (call, _), number in sandbox.served.items() if call == "sipAdd")
 
 
-def watched(run: Record) -> Watch:
-    watch = Watch(lambda: None)
+def watched(run: RunRecord) -> RunMonitor:
+    watch = RunMonitor(lambda: None)
     watch.follow(run)
     return watch
 
@@ -70,7 +70,7 @@ def start(client: Client, ledger: Ledger, groups: int, workers: int = 2) -> Run:
 
 def test_without_a_run_there_is_nothing_to_stop() -> None:
     """And nothing to look at."""
-    watch = Watch(lambda: None)
+    watch = RunMonitor(lambda: None)
     assert text_of(watch.line) == "No run yet."
     assert watch.stop.disabled
     assert watch.look() is None
@@ -214,7 +214,7 @@ def test_a_run_of_another_process_is_followed_and_not_stopped(sandbox: Sandbox, 
     """It says so; whoever stops it does so there, and the watch sees it."""
     sandbox.latency = 0.05
     with elsewhere(sandbox, ledger, 300) as process:
-        record = newest_record(ledger, ledger.runs_of(client.account))
+        record = newest_run(ledger, ledger.runs_of(client.account))
         assert record is not None
         watch = watched(record)
         assert (watch.at_work, watch.elsewhere) == (False, True)
@@ -233,7 +233,7 @@ def test_a_run_whose_process_was_killed_is_over(sandbox: Sandbox, client: Client
     """At once, with what was under way unknown and the rest not sent."""
     sandbox.latency = 0.05
     with elsewhere(sandbox, ledger, 300) as process:
-        record = newest_record(ledger, ledger.runs_of(client.account))
+        record = newest_run(ledger, ledger.runs_of(client.account))
         assert record is not None
         watch = watched(record)
         process.kill()

@@ -31,7 +31,7 @@ def runs(sandbox: Sandbox, client: Client, ledger: Ledger) -> list[Run]:
 
 @pytest.fixture
 def form(runs: list[Run], client: Client, ledger: Ledger) -> Iterator[ReviewForm]:
-    with closing(ReviewForm(ledger, client)) as made:
+    with closing(ReviewForm(client, ledger)) as made:
         made.wait(5)
         yield made
 
@@ -149,7 +149,7 @@ def test_comparing_tells_what_has_drifted(form: ReviewForm, sandbox: Sandbox, cl
     """What was deleted, what was made elsewhere; those rows alone."""
     sandbox.app_ids = None
     with sandbox._lock:
-        held = sandbox._books.application(client.account.api_key, APP)
+        held = sandbox._store.application(client.account.api_key, APP)
         held.records[:] = [record for record in held.records if record["groupName"] != "group-2"]
     client.create_phones(group("foreign", "foreign"))
     form.compare.click()
@@ -169,7 +169,7 @@ def test_comparing_settles_what_is_unknown(sandbox: Sandbox, client: Client, led
     sandbox.faults = ",".join(["drop-after", *["query:-18-before"] * 60])
     submit_plan(plan, client, ledger).wait()
     sandbox.faults = None
-    with closing(ReviewForm(ledger, client)) as form:
+    with closing(ReviewForm(client, ledger)) as form:
         assert "1 unknown" in repr(form)
         form.compare.click()
         form.wait(10)
@@ -204,15 +204,15 @@ def test_a_double_click_on_compare_looks_once(form: ReviewForm, sandbox: Sandbox
 
 def test_without_a_client_there_is_nothing_to_compare_with(runs: list[Run], ledger: Ledger) -> None:
     """The button is dead and says what to give; all else works."""
-    with closing(ReviewForm(ledger)) as form:
+    with closing(ReviewForm(ledger=ledger)) as form:
         assert form.compare.disabled
-        assert form.compare.tooltip == "Give a client, to compare: ReviewForm(ledger, client)"
+        assert form.compare.tooltip == "Give a client, to compare: ReviewForm(client, ledger)"
         assert form.banner.value == ""
         assert len(names(form)) == 7
         form.compare.disabled = False
         form.compare.click()
         form.wait(5)
-        assert text_of(form.said) == "Error: There is no account to compare with: ReviewForm(ledger, client)."
+        assert text_of(form.said) == "Error: There is no account to compare with: ReviewForm(client, ledger)."
         pick(form, state="refused")
         assert names(form) == ["more-2"]
 
@@ -239,7 +239,7 @@ def test_what_is_shown_is_exported(form: ReviewForm, runs: list[Run], monkeypatc
 def test_an_export_runs_no_formula(client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A spreadsheet shows such a name as the text that it is."""
     submit_plan(make_plan(orders_frame(("=1+1+cmd", "@desk"))), client, ledger).wait()
-    with closing(ReviewForm(ledger, client)) as form:
+    with closing(ReviewForm(client, ledger)) as form:
         files = files_of(form, monkeypatch)
         form.export.click()
         form.wait(5)
@@ -270,7 +270,7 @@ def test_a_refresh_shows_it_at_once(form: ReviewForm, client: Client, ledger: Le
 
 def test_an_empty_ledger_is_shown(client: Client, ledger: Ledger) -> None:
     """With nothing to export, and nothing that fails."""
-    with closing(ReviewForm(ledger, client)) as form:
+    with closing(ReviewForm(client, ledger)) as form:
         form.wait(5)
         assert repr(form) == "ReviewForm: 0 runs. 0 groups shown: none."
         assert form.export.disabled
@@ -293,13 +293,13 @@ def test_two_accounts_in_one_ledger_are_told_apart(form: ReviewForm, ledger: Led
     """Where a client is given, its own first; all are a choice away."""
     with Client(sandbox.add_account()) as other:
         submit_plan(make_plan(many_orders(2)), other, ledger).wait()
-        with closing(ReviewForm(ledger, other)) as theirs:
+        with closing(ReviewForm(other, ledger)) as theirs:
             theirs.wait(5)
             assert repr(theirs) == "ReviewForm: 1 run. 2 groups shown: 2 created."
             theirs.account.value = False
             theirs.wait(5)
             assert repr(theirs).startswith("ReviewForm: 3 runs. 9 groups shown")
-    with closing(ReviewForm(ledger)) as all_of_it:
+    with closing(ReviewForm(ledger=ledger)) as all_of_it:
         assert repr(all_of_it).startswith("ReviewForm: 3 runs. 9 groups shown")
 
 
@@ -309,7 +309,7 @@ def test_hostile_names_are_text(text: str, sandbox: Sandbox, client: Client, led
     name = (text + "....")[:32]
     submit_plan(make_plan(orders_frame((name, "desk", "3", "861000000", text))), client, ledger).wait()
     client.create_phones(group((text[:26] + "-other")[:32], "other", app_id=text))
-    with closing(ReviewForm(ledger, client)) as form:
+    with closing(ReviewForm(client, ledger)) as form:
         pick(form, application=text)
         assert names(form) == [name]
         form.compare.click()

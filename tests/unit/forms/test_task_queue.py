@@ -9,18 +9,18 @@ from functools import partial
 
 import pytest
 
-from itnio_nb.forms.base import Errands, Look
+from itnio_nb.forms.base import Poll, TaskQueue
 from tests.support.factories import until
 
 
 class Desk:
-    """Errands whose looks and failures are noted."""
+    """TaskQueue whose looks and failures are noted."""
 
-    def __init__(self, look: Look | None = None) -> None:
+    def __init__(self, look: Poll | None = None) -> None:
         self.looks: list[float] = []
         self.failures: list[BaseException] = []
         self._own = look
-        self.errands = Errands(self._look, self.failures.append)
+        self.tasks = TaskQueue(self._look, self.failures.append)
 
     def _look(self) -> float | None:
         self.looks.append(time.monotonic())
@@ -34,13 +34,13 @@ Desks = Callable[..., Desk]
 def desks() -> Iterator[Desks]:
     made: list[Desk] = []
 
-    def make(look: Look | None = None) -> Desk:
+    def make(look: Poll | None = None) -> Desk:
         made.append(Desk(look))
         return made[-1]
 
     yield make
     for desk in made:
-        desk.errands.end()
+        desk.tasks.end()
 
 
 def assert_true(it: bool) -> None:
@@ -53,10 +53,10 @@ def raise_it(error: BaseException) -> None:
 
 def test_errands_are_done_in_order_in_one_thread(desks: Desks) -> None:
     """Of all that are asked for, none is lost, and never two at once."""
-    errands, done = desks().errands, []
+    tasks, done = desks().tasks, []
     for number in range(50):
-        errands.ask(partial(lambda number: done.append((number, threading.get_ident())), number))
-    assert errands.rest(5)
+        tasks.ask(partial(lambda number: done.append((number, threading.get_ident())), number))
+    assert tasks.rest(5)
     assert [number for number, _ in done] == list(range(50))
     (thread,) = {thread for _, thread in done}
     assert thread != threading.get_ident()
@@ -65,13 +65,13 @@ def test_errands_are_done_in_order_in_one_thread(desks: Desks) -> None:
 def test_nothing_asked_for_is_done_at_once(desks: Desks) -> None:
     """It does not even begin a thread."""
     desk, before = desks(), threading.active_count()
-    assert desk.errands.rest(0)
+    assert desk.tasks.rest(0)
     assert (threading.active_count(), desk.looks) == (before, [])
 
 
 def test_of_those_that_wait_under_one_name_one_is_done(desks: Desks) -> None:
     """Others, and what has no name, are done each time; what is under way counts as done already."""
-    errands, hold, done = desks().errands, threading.Event(), []
+    tasks, hold, done = desks().tasks, threading.Event(), []
     started = threading.Event()
 
     def first() -> None:
@@ -79,14 +79,14 @@ def test_of_those_that_wait_under_one_name_one_is_done(desks: Desks) -> None:
         hold.wait(5)
         done.append("first")
 
-    errands.ask(first, once="check")
+    tasks.ask(first, once="check")
     assert started.wait(5)
     for _ in range(3):
-        errands.ask(lambda: done.append("check"), once="check")
-        errands.ask(lambda: done.append("show"), once="show")
-        errands.ask(lambda: done.append("each"))
+        tasks.ask(lambda: done.append("check"), once="check")
+        tasks.ask(lambda: done.append("show"), once="show")
+        tasks.ask(lambda: done.append("each"))
     hold.set()
-    assert errands.rest(5)
+    assert tasks.rest(5)
     assert done == ["first", "check", "show", "each", "each", "each"]
 
 
@@ -95,9 +95,9 @@ def test_an_error_is_told_and_the_next_errand_done(desks: Desks) -> None:
     desk, done = desks(), []
     errors = (ValueError("wrong"), KeyboardInterrupt(), SystemExit(3))
     for error in errors:
-        desk.errands.ask(partial(raise_it, error))
-    desk.errands.ask(lambda: done.append("next"))
-    assert desk.errands.rest(5)
+        desk.tasks.ask(partial(raise_it, error))
+    desk.tasks.ask(lambda: done.append("next"))
+    assert desk.tasks.rest(5)
     assert desk.failures == list(errors)
     assert done == ["next"]
 
@@ -106,8 +106,8 @@ def test_it_looks_around_after_each_errand(desks: Desks) -> None:
     """And not again before the next, where the look asks for none; resting includes the look."""
     desk = desks()
     for number in range(1, 4):
-        desk.errands.ask(lambda: None)
-        assert desk.errands.rest(5)
+        desk.tasks.ask(lambda: None)
+        assert desk.tasks.rest(5)
         assert len(desk.looks) == number
 
 
@@ -115,9 +115,9 @@ def test_it_looks_again_as_often_as_it_asks_itself(desks: Desks) -> None:
     """Until it asks for no more."""
     left = [0.01] * 5
     desk = desks(lambda: left.pop() if left else None)
-    desk.errands.ask(lambda: None)
+    desk.tasks.ask(lambda: None)
     until(lambda: len(desk.looks) == 6)
-    assert desk.errands.rest(5)
+    assert desk.tasks.rest(5)
     gaps = [after - before for before, after in zip(desk.looks[:-1], desk.looks[1:], strict=True)]
     assert min(gaps) >= 0.009
     threading.Event().wait(0.05)
@@ -132,7 +132,7 @@ def test_a_slow_look_leaves_most_of_the_time_for_others(desks: Desks) -> None:
         return 0.001
 
     desk = desks(slow)
-    desk.errands.ask(lambda: None)
+    desk.tasks.ask(lambda: None)
     until(lambda: len(desk.looks) == 4)
     gaps = [after - before for before, after in zip(desk.looks[:-1], desk.looks[1:], strict=True)]
     assert min(gaps) >= 0.095
@@ -142,8 +142,8 @@ def test_an_errand_does_not_wait_for_the_next_look(desks: Desks) -> None:
     """However long the pause."""
     desk = desks(lambda: 60.0)
     for number in range(1, 3):
-        desk.errands.ask(lambda: None)
-        assert desk.errands.rest(2)
+        desk.tasks.ask(lambda: None)
+        assert desk.tasks.rest(2)
         assert len(desk.looks) == number
 
 
@@ -151,21 +151,21 @@ def test_a_look_that_fails_is_told_once(desks: Desks) -> None:
     """It is not repeated by itself, and the next errand is done."""
     error, done = OSError("no disk"), []
     desk = desks(lambda: raise_it(error))
-    desk.errands.ask(lambda: None)
-    assert desk.errands.rest(5)
+    desk.tasks.ask(lambda: None)
+    assert desk.tasks.rest(5)
     assert desk.failures == [error]
-    desk.errands.ask(lambda: done.append(1))
-    assert desk.errands.rest(5)
+    desk.tasks.ask(lambda: done.append(1))
+    assert desk.tasks.rest(5)
     assert (desk.failures, done) == ([error, error], [1])
 
 
 def test_resting_ends_at_the_time_that_was_given(desks: Desks) -> None:
     """False then; what is under way goes on, and a later rest sees it done."""
-    errands, hold = desks().errands, threading.Event()
-    errands.ask(lambda: assert_true(hold.wait(5)))
-    assert not errands.rest(0.02)
+    tasks, hold = desks().tasks, threading.Event()
+    tasks.ask(lambda: assert_true(hold.wait(5)))
+    assert not tasks.rest(0.02)
     hold.set()
-    assert errands.rest(5)
+    assert tasks.rest(5)
 
 
 def test_resting_waits_for_a_look_under_way(desks: Desks) -> None:
@@ -181,31 +181,31 @@ def test_resting_waits_for_a_look_under_way(desks: Desks) -> None:
         return None
 
     desk = desks(look)
-    desk.errands.ask(lambda: None)
+    desk.tasks.ask(lambda: None)
     assert looking.wait(5)
     try:
-        assert not desk.errands.rest(0.05)
+        assert not desk.tasks.rest(0.05)
     finally:
         hold.set()
-    assert desk.errands.rest(5)
+    assert desk.tasks.rest(5)
 
 
 def test_an_errand_may_ask_for_another(desks: Desks) -> None:
     """It waits its turn; resting waits for it too."""
-    errands, done = desks().errands, []
+    tasks, done = desks().tasks, []
 
     def outer() -> None:
-        errands.ask(lambda: done.append("inner"))
+        tasks.ask(lambda: done.append("inner"))
         done.append("outer")
 
-    errands.ask(outer)
-    assert errands.rest(5)
+    tasks.ask(outer)
+    assert tasks.rest(5)
     assert done == ["outer", "inner"]
 
 
 def test_the_end_leaves_what_is_waiting(desks: Desks) -> None:
     """What is under way is finished, nothing more is begun or taken, and the thread is gone."""
-    errands, hold, done = desks().errands, threading.Event(), []
+    tasks, hold, done = desks().tasks, threading.Event(), []
     threads: list[threading.Thread] = []
     started = threading.Event()
 
@@ -215,24 +215,24 @@ def test_the_end_leaves_what_is_waiting(desks: Desks) -> None:
         hold.wait(5)
         done.append("under way")
 
-    errands.ask(under_way)
-    errands.ask(lambda: done.append("waiting"))
+    tasks.ask(under_way)
+    tasks.ask(lambda: done.append("waiting"))
     assert started.wait(5)
-    errands.end()
-    errands.ask(lambda: done.append("late"))
+    tasks.end()
+    tasks.ask(lambda: done.append("late"))
     hold.set()
     threads[0].join(5)
     assert not threads[0].is_alive()
     assert done == ["under way"]
-    assert errands.rest(0)
+    assert tasks.rest(0)
 
 
 def test_the_end_wakes_a_thread_that_pauses(desks: Desks) -> None:
     """A form that is closed leaves no thread behind for its next look."""
     threads: list[threading.Thread] = []
     desk = desks(lambda: 60.0)
-    desk.errands.ask(lambda: threads.append(threading.current_thread()))
-    assert desk.errands.rest(5)
-    desk.errands.end()
+    desk.tasks.ask(lambda: threads.append(threading.current_thread()))
+    assert desk.tasks.rest(5)
+    desk.tasks.end()
     threads[0].join(5)
     assert not threads[0].is_alive()

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from itnio_nb import Account, Ledger, LedgerError, State
 from itnio_nb.api.models import Receipt, now
-from itnio_nb.ledger.claims import Verdict
-from itnio_nb.orders.export import pack_orders
+from itnio_nb.ledger.claims import Resolution
+from itnio_nb.orders.export import orders_to_json
 from itnio_nb.runs.plan import make_plan
 from tests.support.factories import APP, many_orders
 
@@ -28,7 +28,7 @@ TABLE = "groupName phoneName quantity displayNum appId state status reason made 
 def open_run(ledger: Ledger, number: int = 3, account: Account = ACCOUNT, again_after: int | None = None) -> int:
     plan = make_plan(many_orders(number))
     groups = plan.table.assign(again_after=pd.Series([again_after] * number, dtype=object))
-    return ledger.open_run(account, plan.fingerprint, groups, pack_orders(plan.orders, plan.findings))
+    return ledger.open_run(account, plan.fingerprint, groups, orders_to_json(plan.orders, plan.findings))
 
 
 NOBODY = "an owner that is gone"
@@ -37,11 +37,11 @@ NOBODY = "an owner that is gone"
 def claim(ledger: Ledger, run_id: int, position: int, owner: str = NOBODY) -> bool:
     """Claim a group as one who has just looked."""
     newest = int(ledger.run_table(run_id)["newest"].iloc[position])
-    return ledger.exchange(run_id, owner, wanted=[(position, newest)]).claimed == [position]
+    return ledger.sync(run_id, owner, wanted=[(position, newest)]).claimed == [position]
 
 
 def record(ledger: Ledger, run_id: int, position: int, learnt: Receipt, owner: str = NOBODY) -> None:
-    ledger.exchange(run_id, owner, outcomes=[(position, learnt)])
+    ledger.sync(run_id, owner, outcomes=[(position, learnt)])
 
 
 def receipt(state: State, status: str = "", reason: str = "", advice: str = "") -> Receipt:
@@ -79,16 +79,16 @@ def test_what_was_learnt_is_there_after_reopening(ledger: Ledger) -> None:
 def test_what_an_owner_that_is_gone_had_claimed_is_unknown(ledger: Ledger) -> None:
     """As soon as anybody looks: it may have been sent. What it gave back is not."""
     run_id, owner, other = open_run(ledger, 4), ledger.owner(), ledger.owner()
-    assert ledger.exchange(run_id, owner.token, wanted=[(0, 0), (1, 0)]).claimed == [0, 1]
-    assert ledger.exchange(run_id, other.token, wanted=[(1, 0), (2, 0)]) == ([2], [1], [])
-    ledger.exchange(run_id, owner.token, returned=[0])
+    assert ledger.sync(run_id, owner.token, wanted=[(0, 0), (1, 0)]).claimed == [0, 1]
+    assert ledger.sync(run_id, other.token, wanted=[(1, 0), (2, 0)]) == ([2], [1], [])
+    ledger.sync(run_id, owner.token, returned=[0])
     assert ledger.table["state"].tolist() == ["sending", "sending"]
     owner.release()
     assert ledger.table["state"].tolist() == ["unknown", "sending"]
     assert ledger.table["reason"].iloc[0].startswith("what became of it was not recorded")
     assert claim(ledger, run_id, 0, other.token)
     assert not claim(ledger, run_id, 1, other.token)
-    assert ledger.holders(run_id) == {other.token}
+    assert ledger.claim_owners(run_id) == {other.token}
     other.release()
     assert set(ledger.table["state"]) == {"unknown"}
 
@@ -101,8 +101,8 @@ def test_what_looking_told_counts_only_while_nothing_newer_is_known(ledger: Ledg
     ledger.close_run(run_id, finished=True, note="", verified=None)
     newest = ledger.run_table(run_id)["newest"].tolist()
     record(ledger, run_id, 1, receipt(State.CREATED, "0"))
-    verdicts = [Verdict(run_id, at, newest[at], receipt(State.PLANNED)) for at in range(2)]
-    assert ledger.settle(verdicts) == verdicts[:1]
+    resolutions = [Resolution(run_id, at, newest[at], receipt(State.PLANNED)) for at in range(2)]
+    assert ledger.settle(resolutions) == resolutions[:1]
     assert ledger.table["state"].tolist() == ["planned", "created", "unknown"]
     assert ledger.runs["finished"].tolist() == [""]
     assert list(ledger.runs_of(ACCOUNT, unfinished=True).values()) == [run_id]
@@ -159,7 +159,7 @@ def test_of_many_threads_one_claims(ledger: Ledger) -> None:
 
     def claim_it() -> None:
         start.wait()
-        claimed.append(bool(ledger.exchange(run_id, NOBODY, wanted=[(0, 0)]).claimed))
+        claimed.append(bool(ledger.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed))
 
     threads = [threading.Thread(target=claim_it) for _ in range(16)]
     for thread in threads:
@@ -173,7 +173,7 @@ def _claim_all(path: Path, run_id: int, number: int, results: multiprocessing.Qu
     with Ledger(path) as ledger:
         owner = ledger.owner()
         chunks = [[(at, 0) for at in range(first, min(first + 7, number))] for first in range(0, number, 7)]
-        results.put([at for chunk in chunks for at in ledger.exchange(run_id, owner.token, wanted=chunk).claimed])
+        results.put([at for chunk in chunks for at in ledger.sync(run_id, owner.token, wanted=chunk).claimed])
 
 
 @pytest.mark.slow
@@ -219,10 +219,10 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
     groups = plan.table.assign(again_after=None)
     old = open_run(ledger)
     other_actions = ledger.open_run(
-        ACCOUNT, plan.fingerprint, groups.assign(action="exists"), pack_orders(plan.orders, plan.findings)
+        ACCOUNT, plan.fingerprint, groups.assign(action="exists"), orders_to_json(plan.orders, plan.findings)
     )
     other_orders = ledger.open_run(
-        ACCOUNT, plan.fingerprint, groups, pack_orders(plan.orders, plan.findings).replace("table", "file")
+        ACCOUNT, plan.fingerprint, groups, orders_to_json(plan.orders, plan.findings).replace("table", "file")
     )
     assert len({old, other_actions, other_orders}) == 3
     assert ledger.runs["finished"].ne("").tolist() == [True, True, False]
@@ -232,9 +232,9 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
 def test_what_was_learnt_meanwhile_prevents_a_claim(ledger: Ledger) -> None:
     """Another process of the same run was refused: this one does not send the group again."""
     run_id = open_run(ledger)
-    assert ledger.exchange(run_id, NOBODY, wanted=[(0, 0)]).claimed
+    assert ledger.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed
     record(ledger, run_id, 0, receipt(State.REFUSED, "-22"))
-    assert not ledger.exchange(run_id, NOBODY, wanted=[(0, 0)]).claimed
+    assert not ledger.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed
     assert claim(ledger, run_id, 0)
 
 
@@ -247,7 +247,7 @@ def test_a_ledger_that_was_deleted_is_noticed(ledger: Ledger, tmp_path: Path) ->
             Ledger(place).close()
             place.rename(ledger.path)
         with pytest.raises(LedgerError, match="deleted or replaced"):
-            ledger.exchange(run_id, NOBODY, wanted=[(0, 0)])
+            ledger.sync(run_id, NOBODY, wanted=[(0, 0)])
 
 
 def test_the_work_for_a_runs_table_grows_as_its_groups(ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from itnio_nb.ledger.locks import Owner, alone, lives
+from itnio_nb.ledger.locks import OwnerLock, exclusive_lock, is_alive
 from tests.support.factories import until
 
 HOLD = "import sys; from pathlib import Path; from itnio_nb.owners import Owner\n"
@@ -20,15 +20,15 @@ HOLD += "owner = Owner(Path(sys.argv[1])); print(owner.token, flush=True); sys.s
 def test_an_owner_lives_until_it_lets_go(tmp_path: Path) -> None:
     """Seen from the same process too, whichever thread lets go; it leaves nothing behind."""
     ledger = tmp_path / "ledger.sqlite"
-    owner, other = Owner(ledger), Owner(ledger)
+    owner, other = OwnerLock(ledger), OwnerLock(ledger)
     assert owner.token != other.token
-    assert lives(ledger, owner.token)
-    assert not lives(ledger, "nobody")
-    assert not lives(tmp_path / "other.sqlite", owner.token)
+    assert is_alive(ledger, owner.token)
+    assert not is_alive(ledger, "nobody")
+    assert not is_alive(tmp_path / "other.sqlite", owner.token)
     thread = threading.Thread(target=owner.release)
     thread.start()
     thread.join()
-    assert (lives(ledger, owner.token), lives(ledger, other.token)) == (False, True)
+    assert (is_alive(ledger, owner.token), is_alive(ledger, other.token)) == (False, True)
     other.release()
     assert not list(tmp_path.iterdir())
 
@@ -42,16 +42,16 @@ def test_a_killed_owner_is_gone_at_once(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     token = process.stdout.readline().strip()
-    assert lives(ledger, token)
+    assert is_alive(ledger, token)
     process.kill()
     process.communicate()
-    assert not lives(ledger, token)
+    assert not is_alive(ledger, token)
 
 
 def test_what_the_killed_left_is_swept_away(tmp_path: Path) -> None:
     """Old lock files that nobody holds, of this ledger alone; young ones may be about to be held."""
     ledger = tmp_path / "ledger [1].sqlite"
-    living = Owner(ledger)
+    living = OwnerLock(ledger)
     held, left, young, foreign = (
         tmp_path / name
         for name in (
@@ -65,7 +65,7 @@ def test_what_the_killed_left_is_swept_away(tmp_path: Path) -> None:
         path.touch()
     for path in (held, left, foreign):
         os.utime(path, (0, 0))
-    Owner(ledger).release()
+    OwnerLock(ledger).release()
     assert sorted(tmp_path.iterdir()) == sorted([held, young, foreign])
     living.release()
 
@@ -76,11 +76,11 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     order: list[str] = []
 
     def second() -> None:
-        with alone(ledger, "look", go_on):
+        with exclusive_lock(ledger, "look", go_on):
             order.append("second")
             entered.set()
 
-    with alone(ledger, "look", threading.Event()):
+    with exclusive_lock(ledger, "look", threading.Event()):
         thread = threading.Thread(target=second)
         thread.start()
         order.append("first")
@@ -89,6 +89,6 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     thread.join()
     assert order == ["first", "second"]
     go_on.set()
-    with alone(ledger, "look", threading.Event()):
+    with exclusive_lock(ledger, "look", threading.Event()):
         second()
     assert len(order) == 3

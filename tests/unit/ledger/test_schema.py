@@ -58,7 +58,7 @@ def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, 
         other.execute("UPDATE accounts SET base_url = ?, api_key = ?", (sandbox.base_url, sandbox.account.api_key))
     client.create_phones(group("group-3", "phone-3", 3))  # the answer that was lost
     with Ledger(earlier) as ledger:
-        run = resume(ledger, client).wait()
+        run = resume(client, ledger).wait()
         assert run.table["state"].tolist() == ["created", "refused", "exists", "created", "created", "created"]
     assert [one.group for one in sandbox.log if one.call == "sipAdd"] == ["group-3", "group-5", "group-4"]
 

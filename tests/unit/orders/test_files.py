@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from itnio_nb.orders.export import replace_file
+from itnio_nb.orders.export import write_atomically
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """New, and again; nothing else stays in the folder."""
     for contents in (b"first", b"second"):
-        replace_file(tmp_path / "file", contents)
+        write_atomically(tmp_path / "file", contents)
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [contents]
 
 
@@ -22,7 +22,7 @@ def test_a_failure_leaves_the_old_file_and_no_trace(
     error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk or Ctrl-C in the middle."""
-    replace_file(tmp_path / "file", b"old")
+    write_atomically(tmp_path / "file", b"old")
 
     def failing(*_: object) -> None:
         raise error
@@ -30,5 +30,5 @@ def test_a_failure_leaves_the_old_file_and_no_trace(
     monkeypatch.setattr(os, "replace", failing)
     monkeypatch.setattr(Path, "replace", failing)
     with pytest.raises(type(error)):
-        replace_file(tmp_path / "file", b"new")
+        write_atomically(tmp_path / "file", b"new")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]

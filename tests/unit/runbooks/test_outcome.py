@@ -19,10 +19,10 @@ from itnio_nb import (
     Outcome,
     Plan,
     Sandbox,
-    conclude,
     exit_code,
     make_plan,
     reconcile,
+    runbook_outcome,
     submit_plan,
 )
 from itnio_nb.runbooks.outcome import CODES, MIME, heading
@@ -39,7 +39,7 @@ def run_code(plan: Plan, client: Client, ledger: Ledger) -> int:
     """The exit code of a plan that is submitted, one request at a time, in order."""
     run = submit_plan(plan, client, ledger, workers=1)
     assert run.over(30)
-    return conclude(plan, run).code
+    return runbook_outcome(plan, run).code
 
 
 def in_doubt(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
@@ -53,7 +53,7 @@ def test_all_created_and_verified_is_0(client: Client, ledger: Ledger) -> None:
     """And once more, with nothing left to do; the words are the run's own."""
     plan = make_plan(many_orders(3), client, ledger)
     run = submit_plan(plan, client, ledger).wait()
-    outcome = conclude(plan, run)
+    outcome = runbook_outcome(plan, run)
     assert (outcome.code, outcome.summary, outcome.applications) == (0, run.summary, (APP,))
     assert "Verified: 9 of 9 phones." in outcome.summary
     assert run_code(make_plan(many_orders(3), client, ledger), client, ledger) == 0
@@ -96,7 +96,7 @@ def test_created_and_not_verified_is_5(sandbox: Sandbox, client: Client, ledger:
     run = submit_plan(plan, client, ledger).wait()
     assert set(run.table["state"]) == {"created"}
     assert "Not verified: " in run.summary
-    assert conclude(plan, run).code == 5
+    assert runbook_outcome(plan, run).code == 5
 
 
 def test_a_group_that_was_in_doubt_and_is_not_looked_up_is_5(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
@@ -114,29 +114,29 @@ def test_not_sent_is_6_before_everything(sandbox: Sandbox, client: Client, ledge
     run = submit_plan(plan, client, ledger, workers=1)
     assert run.over(30)
     assert {"unknown", "refused", "planned"} <= set(run.table["state"])
-    assert conclude(plan, run).code == 6
+    assert runbook_outcome(plan, run).code == 6
 
 
 def test_a_dry_run_with_nothing_to_do_is_0(client: Client, ledger: Ledger) -> None:
     """All that was asked for is there."""
     run_code(make_plan(many_orders(2), client, ledger), client, ledger)
     plan = make_plan(many_orders(2), client, ledger)
-    outcome = conclude(plan)
+    outcome = runbook_outcome(plan)
     assert (outcome.code, outcome.summary) == (0, plan.summary)
 
 
 @pytest.mark.parametrize("more", [(), (INVALID,)])
 def test_a_dry_run_with_changes_is_2(more: tuple[tuple[str, ...], ...], client: Client, ledger: Ledger) -> None:
     """Rows that are invalid too change nothing: the valid groups are not there yet."""
-    assert conclude(make_plan(orders_frame(GOOD, *more), client, ledger)).code == 2
+    assert runbook_outcome(make_plan(orders_frame(GOOD, *more), client, ledger)).code == 2
     assert ledger.runs.empty
 
 
 def test_a_dry_run_with_invalid_rows_alone_is_3(client: Client, ledger: Ledger) -> None:
     """Nothing to send, and something to mend; also beside what exists."""
-    assert conclude(make_plan(orders_frame(INVALID), client, ledger)).code == 3
+    assert runbook_outcome(make_plan(orders_frame(INVALID), client, ledger)).code == 3
     run_code(make_plan(orders_frame(GOOD), client, ledger), client, ledger)
-    assert conclude(make_plan(orders_frame(GOOD, INVALID), client, ledger)).code == 3
+    assert runbook_outcome(make_plan(orders_frame(GOOD, INVALID), client, ledger)).code == 3
 
 
 @pytest.mark.parametrize("more", [(), (("new1", "line"),), (INVALID,), (("new1", "line"), INVALID)])
@@ -145,13 +145,13 @@ def test_a_dry_run_in_doubt_is_5(
 ) -> None:
     """Before what it would create, and before what is invalid."""
     in_doubt(sandbox, client, ledger)
-    assert conclude(make_plan(orders_frame(GOOD, *more), client, ledger)).code == 5
+    assert runbook_outcome(make_plan(orders_frame(GOOD, *more), client, ledger)).code == 5
 
 
 def test_the_passwords_of_all_applications_are_to_be_looked_for(sandbox: Sandbox, client: Client) -> None:
     """Each once, those of invalid rows too: the record may show them."""
     plan = make_plan(orders_frame(GOOD, ("more", "more"), ("abc", "x", "3", "861000000", "second")), client)
-    assert conclude(plan).applications == (APP, "second")
+    assert runbook_outcome(plan).applications == (APP, "second")
 
 
 def shown(value: object) -> dict[str, Any]:
@@ -282,8 +282,8 @@ def test_what_reconcile_has_seen_is_a_proof(sandbox: Sandbox, client: Client, le
     sandbox.faults = "none,drop-after,query:none,query:-18-before*30"
     plan = make_plan(many_orders(2), client, ledger)
     run = submit_plan(plan, client, ledger, workers=1).wait()
-    assert conclude(plan, run).code == 5
+    assert runbook_outcome(plan, run).code == 5
     sandbox.faults = None
-    report = reconcile(ledger, client)
-    assert conclude(plan, run).code == 5
-    assert conclude(plan, run, report).code == 0
+    report = reconcile(client, ledger)
+    assert runbook_outcome(plan, run).code == 5
+    assert runbook_outcome(plan, run, report).code == 0

@@ -20,7 +20,7 @@ RUNNABLE = {"script", "iframe", "object", "embed", "applet", "form", "input", "b
 FETCHING = {"src", "srcset", "poster", "data", "background", "action", "formaction"}
 
 
-class Page(HTMLParser):
+class BrowserBridge(HTMLParser):
     """A page as a browser reads it: its tags with their attributes, and its text."""
 
     def __init__(self, source: str) -> None:
@@ -71,11 +71,11 @@ def text(source: str, kind: str = "markdown") -> dict[str, Any]:
     return {"cell_type": kind, "metadata": {}, "source": source}
 
 
-def page(*cells: dict[str, Any], title: str = "a record") -> Page:
+def page(*cells: dict[str, Any], title: str = "a record") -> BrowserBridge:
     """The page of a notebook with these cells."""
     made = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": list(cells)}
     write_page(from_dict(made), title, Path("page.html"))  # type: ignore[no-untyped-call] # nbformat
-    return Page(Path("page.html").read_text(encoding="utf-8"))
+    return BrowserBridge(Path("page.html").read_text(encoding="utf-8"))
 
 
 def test_it_shows_outputs_and_no_code() -> None:
@@ -183,7 +183,7 @@ MARKUP = [
 ]
 
 
-def hostile_page(*markups: str) -> Page:
+def hostile_page(*markups: str) -> BrowserBridge:
     """A page of such texts wherever one can stand: in a text cell, in each kind of output, in an error."""
     kinds = ("text/html", "text/markdown", "text/plain", "text/latex", "image/svg+xml", "application/javascript")
     cells = []
@@ -207,7 +207,7 @@ def test_hostile_names_do_not_run() -> None:
     """Texts that fit into a name; and the check itself finds them where they are not sanitised."""
     made = hostile_page(*NAMES)
     assert made.is_harmless(), made.tags
-    assert not Page(made.source.replace("&lt;", "<").replace("&gt;", ">")).is_harmless()
+    assert not BrowserBridge(made.source.replace("&lt;", "<").replace("&gt;", ">")).is_harmless()
 
 
 def test_links_of_markdown_lead_where_they_say() -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from itnio_nb import Account, Client, InputError, Sandbox, sign
 from itnio_nb.api.models import now
-from itnio_nb.runbooks.records import Needles, PrivateFolder, left_behind, publish, search_record
+from itnio_nb.runbooks.records import PendingRecord, SecretScanner, publish, search_record, unpublished_records
 from tests.support.factories import APP, group
 
 KEY, SECRET = "canaryky", "c4n4ry-S3cret"
@@ -57,7 +57,7 @@ def write(folder: Path, *cells: dict[str, Any], ascii_only: bool = False, **meta
 def needles_for(secret: str, *, key: str = KEY) -> Callable[[bytes], str]:
     """What finds the secret and the signatures of an account; no application, so nobody is asked."""
     with Client(Account(key, secret, "http://127.0.0.1:9/voice")) as client:
-        return Needles(client, now()).find()
+        return SecretScanner(client, now()).find()
 
 
 def found_in(folder: Path, secret: str, *cells: dict[str, Any]) -> str:
@@ -73,12 +73,12 @@ def test_a_folder_is_private_until_it_is_published(mask: int, records: Path, cli
     """0700 while it is made, 0755 where people find it, whatever the umask."""
     before = os.umask(mask)
     try:
-        private = PrivateFolder(records, "runbook")
+        private = PendingRecord(records, "runbook")
         assert mode(private.path) == 0o700
         assert private.path.parent == records
         write(private.path, cell())
         private.release()
-        place, problem = publish(private.path, records, private.name, Needles(client, now()))
+        place, problem = publish(private.path, records, private.name, SecretScanner(client, now()))
     finally:
         os.umask(before)
     assert (place, problem) == (records / private.name, "")
@@ -89,7 +89,7 @@ def test_a_folder_is_private_until_it_is_published(mask: int, records: Path, cli
 
 def test_a_folder_is_named_after_the_time_and_the_notebook(records: Path) -> None:
     """The private one begins with a dot: a listing does not show it."""
-    private = PrivateFolder(records, "runbook")
+    private = PendingRecord(records, "runbook")
     assert private.name.endswith("Z-runbook")
     assert private.name.startswith(f"{now():%Y%m%dT}")
     assert private.path.name == f".private-{private.name}"
@@ -98,8 +98,8 @@ def test_a_folder_is_named_after_the_time_and_the_notebook(records: Path) -> Non
 
 def test_two_at_once_get_two_names(records: Path) -> None:
     """Many in the same second too, and none that is published already."""
-    with ThreadPoolExecutor(8) as crew:
-        folders = list(crew.map(lambda _: PrivateFolder(records, "runbook"), range(8)))
+    with ThreadPoolExecutor(8) as dispatcher:
+        folders = list(dispatcher.map(lambda _: PendingRecord(records, "runbook"), range(8)))
     assert len({private.name for private in folders}) == 8
     assert len(list(records.iterdir())) == 8
     for private in folders:
@@ -112,10 +112,10 @@ def test_a_name_that_is_published_is_not_taken_again(
     """Within the same second: the second has a number behind."""
     moment = now()
     monkeypatch.setattr("itnio_nb.runbooks.records.now", lambda: moment)
-    first = PrivateFolder(records, "runbook")
+    first = PendingRecord(records, "runbook")
     first.release()
-    assert publish(first.path, records, first.name, Needles(client, moment))[0] is not None
-    second = PrivateFolder(records, "runbook")
+    assert publish(first.path, records, first.name, SecretScanner(client, moment))[0] is not None
+    second = PendingRecord(records, "runbook")
     second.release()
     assert second.name == f"{first.name}-2"
 
@@ -124,14 +124,14 @@ def test_records_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
     """Before anything is executed."""
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"No record can be made in .*: choose another --records"):
-        PrivateFolder(tmp_path / "file", "runbook")
+        PendingRecord(tmp_path / "file", "runbook")
 
 
 HOLD = """
 import sys
 from pathlib import Path
-from itnio_nb.runbooks.records import PrivateFolder
-private = PrivateFolder(Path(sys.argv[1]), "held")
+from itnio_nb.runbooks.records import PendingRecord
+private = PendingRecord(Path(sys.argv[1]), "held")
 print(private.path, flush=True)
 sys.stdin.readline()
 """
@@ -152,15 +152,15 @@ def held_elsewhere(records: Path) -> Iterator[tuple[subprocess.Popen[str], Path]
 
 def test_only_what_nobody_holds_was_left_behind(records: Path) -> None:
     """Not one that another process is at work in; once that was killed, that too."""
-    released = PrivateFolder(records, "released")
+    released = PendingRecord(records, "released")
     released.release()
-    ours = PrivateFolder(records, "ours")
+    ours = PendingRecord(records, "ours")
     (records / "published").mkdir()
     with held_elsewhere(records) as (process, held):
-        assert list(left_behind(records)) == [(released.name, released.path)]
+        assert list(unpublished_records(records)) == [(released.name, released.path)]
         process.kill()
         process.wait()
-        found = {path for _, path in left_behind(records)}
+        found = {path for _, path in unpublished_records(records)}
         assert found == {released.path, held}
         assert {path.name for path in held.iterdir()} == set()
     ours.release()
@@ -168,16 +168,16 @@ def test_only_what_nobody_holds_was_left_behind(records: Path) -> None:
 
 def test_nothing_was_left_behind_where_nothing_is(records: Path) -> None:
     """No folder yet, an empty one, or a file of such a name."""
-    assert list(left_behind(records)) == []
+    assert list(unpublished_records(records)) == []
     records.mkdir()
     (records / ".private-file").touch()
-    assert list(left_behind(records)) == []
+    assert list(unpublished_records(records)) == []
 
 
 def test_what_is_taken_up_is_held(records: Path) -> None:
     """Of two runs that begin together, one searches and moves it."""
-    PrivateFolder(records, "killed").release()
-    assert [list(left_behind(records)) for _ in left_behind(records)] == [[]]
+    PendingRecord(records, "killed").release()
+    assert [list(unpublished_records(records)) for _ in unpublished_records(records)] == [[]]
 
 
 # The secret
@@ -295,7 +295,7 @@ def test_another_md5_is_no_signature(tmp_path: Path) -> None:
 def test_signatures_since_the_beginning_are_found(tmp_path: Path) -> None:
     """Of a run that took a day, or was killed then."""
     with Client(Account(KEY, SECRET, "http://127.0.0.1:9/voice")) as client:
-        found = Needles(client, now() - timedelta(hours=20)).find()
+        found = SecretScanner(client, now() - timedelta(hours=20)).find()
     write(tmp_path, cell("2", output(text_plain=hour_old(seconds=-20 * 3600))))
     assert search_record(tmp_path, found) == "a signature stands in cell 2 of runbook.ipynb"
 
@@ -307,7 +307,7 @@ def test_a_signature_with_the_servers_time_is_found(sandbox: Sandbox, client: Cl
     account = client.account
     signature = sign(account.api_key, account.api_secret, int(time.time()) + 7200)
     write(tmp_path, cell("2", output(text_plain=signature)))
-    assert search_record(tmp_path, Needles(client, now()).find()) != ""
+    assert search_record(tmp_path, SecretScanner(client, now()).find()) != ""
 
 
 # Passwords of phones
@@ -321,7 +321,7 @@ def password(client: Client, sandbox: Sandbox) -> str:
 
 
 def search(folder: Path, client: Client, *applications: str) -> str:
-    return search_record(folder, Needles(client, now(), set(applications)).find())
+    return search_record(folder, SecretScanner(client, now(), set(applications)).find())
 
 
 @pytest.mark.parametrize("text", ["{}", "the word {}.", '"{}"', "<td>{}</td>", "x={}&y", "{}\nnext", "line\n{}"])
@@ -368,7 +368,7 @@ def test_no_needle_is_told(password: str, client: Client, records: Path) -> None
     for number, needle in enumerate([password, account.api_secret.reveal(), signature]):
         private = records / f".private-{number}"
         write(private, cell("2", output(text_plain=needle)))
-        _, problem = publish(private, records, str(number), Needles(client, now(), {APP}))
+        _, problem = publish(private, records, str(number), SecretScanner(client, now(), {APP}))
         assert problem.startswith("The record is withheld: ")
         assert needle not in problem
 
@@ -378,11 +378,11 @@ def test_no_needle_is_told(password: str, client: Client, records: Path) -> None
 
 def test_a_clean_record_is_published(password: str, client: Client, records: Path) -> None:
     """All its files, searched with everything there is to search for."""
-    private = PrivateFolder(records, "runbook")
+    private = PendingRecord(records, "runbook")
     write(private.path, cell("2", output(text_plain="3 phones")))
     (private.path / "runbook.html").write_text("<p>3 phones</p>")
     private.release()
-    place, problem = publish(private.path, records, private.name, Needles(client, now(), {APP}))
+    place, problem = publish(private.path, records, private.name, SecretScanner(client, now(), {APP}))
     assert (place, problem) == (records / private.name, "")
     assert not private.path.exists()
     assert sorted(path.name for path in (records / private.name).iterdir()) == ["runbook.html", "runbook.ipynb"]
@@ -390,45 +390,45 @@ def test_a_clean_record_is_published(password: str, client: Client, records: Pat
 
 def test_a_record_with_a_password_is_withheld(password: str, client: Client, records: Path) -> None:
     """It stays private, and the words say what stands in which cell; mended, it is published."""
-    private = PrivateFolder(records, "runbook")
+    private = PendingRecord(records, "runbook")
     write(private.path, cell("2", output(text_plain=password)))
     private.release()
-    needles = Needles(client, now(), {APP})
-    place, problem = publish(private.path, records, private.name, needles)
+    scanner = SecretScanner(client, now(), {APP})
+    place, problem = publish(private.path, records, private.name, scanner)
     assert place is None
     assert problem == (
         "The record is withheld: the password of a phone stands in cell 2 of runbook.ipynb. "
         f"It stays in {private.path}, for you alone to read."
     )
     assert mode(private.path) == 0o700
-    assert list(left_behind(records)) == [(private.name, private.path)]
+    assert list(unpublished_records(records)) == [(private.name, private.path)]
     write(private.path, cell("2"))
-    assert publish(private.path, records, private.name, needles)[0] is not None
+    assert publish(private.path, records, private.name, scanner)[0] is not None
 
 
 def test_an_account_that_cannot_be_asked_leaves_it_private(sandbox: Sandbox, client: Client, records: Path) -> None:
     """The next run searches it, when the account answers again."""
-    private = PrivateFolder(records, "runbook")
+    private = PendingRecord(records, "runbook")
     write(private.path)
     private.release()
     sandbox.broken = True
-    needles = Needles(client, now(), {APP})
-    place, problem = publish(private.path, records, private.name, needles)
+    scanner = SecretScanner(client, now(), {APP})
+    place, problem = publish(private.path, records, private.name, scanner)
     assert place is None
     assert problem.startswith("The record was not searched yet (The phones of application 4luaKsL2 could not be listed")
     assert problem.endswith(f"it stays in {private.path}, and the next run searches it.")
     assert mode(private.path) == 0o700
     sandbox.broken = False
-    assert publish(private.path, records, private.name, needles)[0] is not None
+    assert publish(private.path, records, private.name, scanner)[0] is not None
 
 
 @pytest.mark.parametrize("content", [b"", b'{"cells": [', b"\xff\xfe\x00", b"[]", b"{}", b'{"cells": 5}'])
 def test_a_damaged_notebook_leaves_it_private(content: bytes, client: Client, records: Path) -> None:
     """A kill in the middle of writing: nobody can say what a reader would make of it."""
-    private = PrivateFolder(records, "runbook")
+    private = PendingRecord(records, "runbook")
     (private.path / "runbook.ipynb").write_bytes(content)
     private.release()
-    place, problem = publish(private.path, records, private.name, Needles(client, now()))
+    place, problem = publish(private.path, records, private.name, SecretScanner(client, now()))
     assert place is None
     assert problem.startswith("The record cannot be searched (")
     assert str(private.path) in problem
@@ -437,11 +437,11 @@ def test_a_damaged_notebook_leaves_it_private(content: bytes, client: Client, re
 
 def test_a_record_that_cannot_be_moved_stays_private(client: Client, records: Path) -> None:
     """Somebody has taken its name meanwhile."""
-    private = PrivateFolder(records, "runbook")
+    private = PendingRecord(records, "runbook")
     write(private.path)
     private.release()
     (records / private.name / "theirs").mkdir(parents=True)
-    place, problem = publish(private.path, records, private.name, Needles(client, now()))
+    place, problem = publish(private.path, records, private.name, SecretScanner(client, now()))
     assert place is None
     assert problem.startswith(f"The record stays in {private.path}: it cannot be moved to {records} (")
     assert mode(private.path) == 0o700

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from itnio_nb import Client, Ledger, LedgerError, Run, Sandbox, conclude, make_plan, submit_plan
+from itnio_nb import Client, Ledger, LedgerError, Run, Sandbox, make_plan, runbook_outcome, submit_plan
 from tests.support.factories import many_orders, until
 from tests.unit.runs.test_submit import sent
 
@@ -65,7 +65,7 @@ def meanwhile(action: Callable[[], None]) -> Iterator[None]:
 
 
 def stopping(run: Run) -> bool:
-    return run._walk is not None and run._walk._stopping.is_set()
+    return run._engine is not None and run._engine._stopping.is_set()
 
 
 def test_it_waits_for_the_end(client: Client, ledger: Ledger) -> None:
@@ -97,7 +97,7 @@ def test_an_interrupt_stops_the_run_and_is_not_raised(
     counts = run.counts
     assert set(counts) == {"created", "planned"}
     assert counts["created"] == sent(sandbox) == len(sandbox.phones) // 3 < 200
-    assert conclude(plan, run).code == 6
+    assert runbook_outcome(plan, run).code == 6
     sandbox.latency = 0
     assert submit_plan(plan, client, ledger).attend().counts == {"created": 200}
     assert sent(sandbox) == 200

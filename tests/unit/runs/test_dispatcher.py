@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 
-from itnio_nb.runs.dispatcher import Brake, Pace
+from itnio_nb.runs.dispatcher import CircuitBreaker, RateLimiter
 
 
 def test_a_rate_spaces_the_requests() -> None:
     """50 turns at 200 a second end no sooner than 49 gaps after the first, whoever takes them."""
-    pace, stopping = Pace(200), threading.Event()
+    pace, stopping = RateLimiter(200), threading.Event()
     begun = time.monotonic()
     threads = [threading.Thread(target=lambda: [pace.wait(stopping) for _ in range(10)]) for _ in range(5)]
     for thread in threads:
@@ -24,7 +24,7 @@ def test_a_rate_spaces_the_requests() -> None:
 
 def test_a_busy_server_holds_everybody() -> None:
     """Those who wait already, too; afterwards requests are spaced, until answers ease it."""
-    pace, stopping = Pace(None), threading.Event()
+    pace, stopping = RateLimiter(None), threading.Event()
     begun = time.monotonic()
     passed: list[float] = []
 
@@ -52,7 +52,7 @@ def test_a_busy_server_holds_everybody() -> None:
 
 def test_a_stop_ends_a_hold() -> None:
     """Nobody waits for a server that asks for an hour."""
-    pace, stopping = Pace(None), threading.Event()
+    pace, stopping = RateLimiter(None), threading.Event()
     pace.hold(3600)
     thread = threading.Timer(0.05, stopping.set)
     thread.start()
@@ -62,7 +62,7 @@ def test_a_stop_ends_a_hold() -> None:
 
 def test_the_brake_counts_failures_in_a_row() -> None:
     """Ten, any success starts anew; each look doubles the limit, and looks without progress are counted."""
-    brake = Brake()
+    brake = CircuitBreaker()
     assert not any(brake.tell(failed=True) for _ in range(9))
     brake.tell(failed=False)
     assert [brake.tell(failed=True) for _ in range(10)] == [False] * 9 + [True]

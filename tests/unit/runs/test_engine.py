@@ -18,7 +18,7 @@ import pytest
 
 from itnio_nb import Client, InputError, Ledger, Run, Sandbox, State, make_plan, reconcile, resume, submit_plan
 from itnio_nb.api.models import PhoneGroup, Receipt, now
-from itnio_nb.runs.engine import Walk
+from itnio_nb.runs.engine import RunEngine
 from itnio_nb.sandbox.faults import KINDS, Faults
 from tests.support.factories import APP, ROOT, group, many_orders, until
 
@@ -85,12 +85,12 @@ def test_every_kind_of_fault_on_a_third_of_the_requests(
     sandbox.faults = Faults.parse("all=0.333", seed)
     run = submit_plan(plan, hasty, ledger).wait(120)
     while "not sent" in run.summary and "0 not sent" not in run.summary:  # sent four times, each time in vain
-        run = resume(ledger, hasty).wait(120)
+        run = resume(hasty, ledger).wait(120)
     assert {one.fault for one in sandbox.log if one.call == "sipAdd"} == {"", *KINDS}
     assert set(run.counts) <= {"created", "partial"}
     require_agreement(run, ledger, sandbox, tmp_path)
     sandbox.faults = None
-    assert reconcile(ledger, hasty)["advice"].eq("").all()
+    assert reconcile(hasty, ledger)["advice"].eq("").all()
 
 
 @pytest.mark.slow
@@ -107,18 +107,18 @@ def test_a_server_that_goes_in_the_middle(sandbox: Sandbox, client: Client, ledg
     assert counts["planned"] > 300
     assert run.summary.startswith("Stopped. ")
     assert re.search(r"It stopped itself after 1\d failures in a row \(.*\): the account does not answer", run.summary)
-    assert "Submit the plan again, or resume(ledger, client), to go on." in run.summary
+    assert "Submit the plan again, or resume(client, ledger), to go on." in run.summary
     sandbox.latency = 0
     sandbox.start()
-    again = resume(ledger, client).wait(60)
+    again = resume(client, ledger).wait(60)
     assert (again.name, again.counts) == (run.name, {"created": 500})
     assert creations(sandbox) == {f"group-{at}": 1 for at in range(500)}
-    assert resume(ledger, client).done
+    assert resume(client, ledger).done
 
 
 def test_resume_of_nothing_is_a_finished_empty_run(client: Client, ledger: Ledger, tmp_path: Path) -> None:
     """Safe to write into any runbook."""
-    run = resume(ledger, client).wait()
+    run = resume(client, ledger).wait()
     assert (run.done, run.counts, len(run.table)) == (True, {}, 0)
     assert run.summary.endswith("Nothing was sent: no run of this account is unfinished.")
     assert run.write_results(tmp_path) == {}
@@ -135,7 +135,7 @@ def test_a_server_that_creates_nothing_ends_the_run(sandbox: Sandbox, client: Cl
     )
     assert 70 <= sum(one.call == "sipAdd" for one in sandbox.log) <= 70 + 3 * 8
     sandbox.faults = None
-    assert resume(ledger, client).wait().counts == {"created": 100}
+    assert resume(client, ledger).wait().counts == {"created": 100}
 
 
 def test_a_pause_is_told_by_what_it_settled_and_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
@@ -226,7 +226,7 @@ def test_absent_groups_are_sent_again_three_times(sandbox: Sandbox, client: Clie
     assert run.counts == {"planned": 1}
     assert "Settled by looking: 3 absent and sent again, 1 absent." in run.summary
     assert sum(one.call == "sipAdd" for one in sandbox.log) == 4
-    assert resume(ledger, client).wait().counts == {"created": 1}
+    assert resume(client, ledger).wait().counts == {"created": 1}
 
 
 def test_an_application_that_cannot_be_listed_keeps_no_other_from_being_settled(
@@ -290,7 +290,7 @@ def test_what_another_run_has_created_is_not_left_in_this_one(sandbox: Sandbox, 
     other = pd.concat([many_orders(12), many_orders(13)[12:]], ignore_index=True)
     submit_plan(make_plan(other, client, ledger), client, ledger).wait()
     assert stopped.counts == {"exists": 12}
-    assert resume(ledger, client).wait().counts == {"exists": 12}
+    assert resume(client, ledger).wait().counts == {"exists": 12}
     assert ended(ledger) == [True, True]
     assert sum(one.call == "sipAdd" for one in sandbox.log) == 13
 
@@ -305,11 +305,11 @@ def test_an_older_run_is_resumed_by_its_name(sandbox: Sandbox, client: Client, l
     sandbox.faults = "drop-after,query:-18-before*30"
     submit_plan(make_plan(many_orders(1, app_id="gone")), client, ledger).wait()
     sandbox.faults, sandbox.app_ids = None, [APP]
-    assert resume(ledger, client).wait().counts == {"unknown": 1}
-    again = resume(ledger, client, run=first.name).wait()
+    assert resume(client, ledger).wait().counts == {"unknown": 1}
+    again = resume(client, ledger, run=first.name).wait()
     assert (again.name, again.counts) == (first.name, {"created": 30})
     with pytest.raises(InputError, match=r"no unfinished run '2000'.*Unfinished: \d{8}T\d{6}Z"):
-        resume(ledger, client, run="2000")
+        resume(client, ledger, run="2000")
     assert ended(ledger) == [True, False]
 
 
@@ -319,14 +319,14 @@ def test_runs_that_share_groups_wait_for_each_other(sandbox: Sandbox, client: Cl
     slow = submit_plan(plans[0], client, ledger, rate=1, workers=4)
     until(lambda: len(ledger.table) > 4)
     asked = 0
-    exchange = ledger.exchange
+    exchange = ledger.sync
 
     def counted(*args: Any, **what: Any) -> Any:
         nonlocal asked
         asked += 1
         return exchange(*args, **what)
 
-    ledger.exchange = counted  # type: ignore[method-assign] # to see how often
+    ledger.sync = counted  # type: ignore[method-assign] # to see how often
     other = submit_plan(plans[1], client, ledger)
     until(lambda: len(ledger.table) == 21)
     slow.stop()
@@ -341,13 +341,13 @@ def test_a_run_whose_unknowns_were_settled_by_others_goes_on(
 ) -> None:
     """Ten failures, and a colleague reconciles before the run looks: nothing is left, and that is no error."""
     sandbox.faults = "drop-after=1"
-    settle = Walk._settle
+    settle = RunEngine._settle
 
-    def after_a_colleague(self: Walk, *, braked: bool) -> Any:
-        reconcile(ledger, client)
-        return settle(self, braked=braked)
+    def after_a_colleague(self: RunEngine, *, tripped: bool) -> Any:
+        reconcile(client, ledger)
+        return settle(self, tripped=tripped)
 
-    monkeypatch.setattr(Walk, "_settle", after_a_colleague)
+    monkeypatch.setattr(RunEngine, "_settle", after_a_colleague)
     run = submit_plan(make_plan(many_orders(10)), client, ledger, workers=10).wait()
     assert run.counts == {"created": 10}
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from itnio_nb import Client, InputError, Ledger, Sandbox, ServiceError, make_plan, submit_plan
-from itnio_nb.api.listing import look
-from itnio_nb.runs.plan import fingerprint, identity
+from itnio_nb.api.listing import fetch_inventory
+from itnio_nb.runs.plan import account_key, fingerprint
 from tests.support.factories import APP, COLUMNS, group, many_orders, orders_frame
 
 
@@ -122,7 +122,7 @@ def test_an_account_that_cannot_be_asked_is_an_error(client: Client, sandbox: Sa
 def test_fingerprints(client: Client) -> None:
     """The groups in order and the account decide, not the actions, the rows or the time."""
     table = make_plan(many_orders(3)).table
-    account = identity(client.account)
+    account = account_key(client.account)
     client.create_phones(group("group-0", "phone-0"))
     planned = make_plan(many_orders(3), client)
     assert planned.fingerprint == fingerprint(table, account) == fingerprint(table.assign(row=7), account)
@@ -157,7 +157,7 @@ def test_a_plan_can_be_made_from_a_file(tmp_path: Path) -> None:
 
 def test_look_is_not_repeated_for_each_group(client: Client, sandbox: Sandbox) -> None:
     """2,000 orders of one application: one listing."""
-    look(client, APP)
+    fetch_inventory(client, APP)
     before = sandbox.served["sipQuery", "0"]
     make_plan(many_orders(2000), client)
     assert sandbox.served["sipQuery", "0"] == before + 1

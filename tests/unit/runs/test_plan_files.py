@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb import Client, InputError, Ledger, Plan, Sandbox, StalePlanError, make_plan, read_orders, submit_plan
-from itnio_nb.orders.export import pack_orders, unpack_orders
+from itnio_nb.orders.export import orders_from_json, orders_to_json
 from tests.support.factories import APP, group, many_orders, orders_frame
 
 
@@ -31,12 +31,12 @@ def assert_same(left: Plan, right: Plan) -> None:
 def test_orders_are_packed_without_loss() -> None:
     """Cells, rows, extra columns, repairs and findings come back as they were, byte for byte when packed again."""
     plan = make_plan(strange_orders())
-    packed = pack_orders(plan.orders, plan.findings)
-    orders, findings = unpack_orders(packed)
+    packed = orders_to_json(plan.orders, plan.findings)
+    orders, findings = orders_from_json(packed)
     pd.testing.assert_frame_equal(orders, plan.orders)
     pd.testing.assert_frame_equal(findings, plan.findings)
     assert vars(orders.attrs["itnio"]) == vars(plan.orders.attrs["itnio"])
-    assert pack_orders(orders, findings) == packed
+    assert orders_to_json(orders, findings) == packed
 
 
 def test_a_saved_plan_comes_back_as_it_was(client: Client, ledger: Ledger, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_what_is_made_again_is_saved_with_its_receipt(
 ) -> None:
     """A plan made with recreate=True keeps which receipts it overrules."""
     submit_plan(make_plan(many_orders(2), client, ledger), client, ledger).wait()
-    held = sandbox._books.applications[client.account.api_key, APP]
+    held = sandbox._store.applications[client.account.api_key, APP]
     held.records.clear()  # the API cannot delete, the vendor's console can
     again = make_plan(many_orders(2), client, ledger, recreate=True)
     assert len(again.again) == 2
@@ -160,7 +160,7 @@ def test_a_plan_to_make_again_is_stale_once_it_was_made_again(
 ) -> None:
     """Deleted once more, it is not told as existing: somebody has to look."""
     submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
-    held = sandbox._books.applications[client.account.api_key, APP]
+    held = sandbox._store.applications[client.account.api_key, APP]
 
     def delete() -> None:
         for part in (held.records, held.groups, held.phone_names):

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from itnio_nb import Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
-from itnio_nb.api.listing import Listing, _by_group, look, phone_order_name, phones_seen
+from itnio_nb.api.listing import Inventory, _by_group, fetch_inventory, phone_order_name, phones_seen
 from itnio_nb.api.models import PhoneGroup, Receipt
 from itnio_nb.runs.plan import groups_to_keep
-from itnio_nb.runs.reconcile import Doubt, judge, settle_doubts
+from itnio_nb.runs.reconcile import UnknownGroup, resolve_group, resolve_unknown
 from tests.support.factories import APP, group, many_orders
 
 
@@ -34,30 +34,30 @@ def test_look_reads_an_application_by_group(client: Client) -> None:
     """Sizes, display numbers and the phone names as they were ordered."""
     client.create_phones(group("sales", "desk", 3))
     client.create_phones(group("support", "line", 50))
-    listing = look(client, APP)
+    listing = fetch_inventory(client, APP)
     assert {name: held.phones for name, held in listing.groups.items()} == {"sales": 3, "support": 50}
     assert listing.groups["sales"].display_nums == {"861000000"}
     assert listing.phone_names == {"desk": "sales", "line": "support"}
-    assert look(client, "empty").groups == {}
+    assert fetch_inventory(client, "empty").groups == {}
 
 
 def test_what_differs_is_said(client: Client) -> None:
     """Fewer phones, another display number, or nothing."""
     client.create_phones(group("sales", "desk", 3))
-    held = look(client, APP).groups["sales"]
+    held = fetch_inventory(client, APP).groups["sales"]
     assert held.differs(group("sales", "desk", 3)) == ""
     assert held.differs(group("sales", "desk", 5)) == "3 phones, 5 asked for"
     assert held.differs(PhoneGroup("sales", "desk", 3, "8620000", APP)) == "display number 861000000, 8620000 asked for"
 
 
-def judged(listing: Listing, asked: PhoneGroup, *, taken: bool = False, tried: bool = True) -> Receipt:
-    return judge(Doubt(asked, taken, tried), listing)
+def judged(listing: Inventory, asked: PhoneGroup, *, taken: bool = False, tried: bool = True) -> Receipt:
+    return resolve_group(UnknownGroup(asked, taken, tried), listing)
 
 
 def test_taken_is_settled_by_looking(client: Client) -> None:
     """The group is there → exists; its phone name is elsewhere → refused; neither → unknown."""
     client.create_phones(group("sales", "desk", 3))
-    listing = look(client, APP)
+    listing = fetch_inventory(client, APP)
     there = judged(listing, group("sales", "desk", 3), taken=True, tried=False)
     differing = judged(listing, group("sales", "new1", 5), taken=True, tried=False)
     assert (there.state, there.status, there.reason) == (State.EXISTS, "-20", "the group was there before, as asked")
@@ -73,7 +73,7 @@ def test_taken_is_settled_by_looking(client: Client) -> None:
 def test_what_was_lost_is_settled_by_looking(client: Client) -> None:
     """All there as asked → created; some → partial, and what to order; otherwise → exists; none → planned."""
     client.create_phones(group("sales", "desk", 17))
-    listing = look(client, APP)
+    listing = fetch_inventory(client, APP)
     assert judged(listing, group("sales", "desk", 17)).state is State.CREATED
     partial = judged(listing, group("sales", "desk", 30))
     assert (partial.state, partial.reason) == (State.PARTIAL, "17 of 30 phones are there")
@@ -89,19 +89,19 @@ def test_the_rule_that_names_phones_can_be_replaced(client: Client, monkeypatch:
     """Another brand may name them otherwise: one function."""
     client.create_phones(group("sales", "desk", 3))
     monkeypatch.setattr("itnio_nb.api.listing.phone_order_name", lambda name: name.split("-")[0].upper())
-    assert look(client, APP).groups["sales"].phone_names == {"DESK"}
+    assert fetch_inventory(client, APP).groups["sales"].phone_names == {"DESK"}
 
 
 def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: Client) -> None:
     """A group that two listings do not show is absent; one that appears meanwhile is there."""
     sandbox.faults = "late,late"
     client.create_phones(group("late", "late", 3))
-    doubts = {"late": Doubt(group("late", "late", 3), taken=False, tried=True)}
-    settled, _ = settle_doubts(client, APP, doubts)
+    doubts = {"late": UnknownGroup(group("late", "late", 3), taken=False, tried=True)}
+    settled, _ = resolve_unknown(client, APP, doubts)
     assert settled["late"].state is State.PLANNED  # as far as anybody can see
     client.create_phones(group("second", "seco", 3))  # shown from the fourth listing on
-    taken = {"second": Doubt(group("second", "seco", 3), taken=True, tried=True)}
-    settled, listing = settle_doubts(client, APP, taken)
+    taken = {"second": UnknownGroup(group("second", "seco", 3), taken=True, tried=True)}
+    settled, listing = resolve_unknown(client, APP, taken)
     assert settled["second"].state is State.CREATED
     assert listing.total == 6
 
@@ -109,7 +109,7 @@ def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: C
 def test_a_clear_answer_needs_one_listing(sandbox: Sandbox, client: Client) -> None:
     """What is there as asked is believed at once."""
     client.create_phones(group("sales", "desk", 3))
-    settle_doubts(client, APP, {1: Doubt(group("sales", "desk", 3), taken=False, tried=True)})
+    resolve_unknown(client, APP, {1: UnknownGroup(group("sales", "desk", 3), taken=False, tried=True)})
     assert sandbox.served["sipQuery", "0"] == 1
 
 
@@ -119,13 +119,13 @@ def test_a_listing_that_never_stands_still_settles_nothing(
     """Somebody adds phones between any two listings: whether the group comes too, nobody can say."""
     numbers = count()
 
-    def shifting(*args: Any) -> Listing:
+    def shifting(*args: Any) -> Inventory:
         at = next(numbers)
         client.create_phones(group(f"other-{at}", f"other-{at}", 1))
-        return look(client, APP)
+        return fetch_inventory(client, APP)
 
-    monkeypatch.setattr("itnio_nb.api.listing.look", shifting)
-    settled, _ = settle_doubts(client, APP, {1: Doubt(group("sales", "desk", 3), taken=False, tried=True)})
+    monkeypatch.setattr("itnio_nb.runs.reconcile.fetch_inventory", shifting)
+    settled, _ = resolve_unknown(client, APP, {1: UnknownGroup(group("sales", "desk", 3), taken=False, tried=True)})
     assert settled == {}
     assert next(numbers) == 5
 
@@ -141,7 +141,7 @@ def test_reconcile_settles_what_is_unknown(sandbox: Sandbox, client: Client, led
     """created, planned, partial; what is as it should be is said too, below what needs attention."""
     unknown_groups(sandbox, client, ledger)
     assert ledger.table["state"].tolist() == ["unknown"] * 4 + ["created"]
-    report = reconcile(ledger, client)
+    report = reconcile(client, ledger)
     assert " ".join(report.columns) == "appId groupName before after asked found advice"
     assert report.drop(columns=["appId", "advice"]).to_numpy().tolist() == [
         ["group-0", "unknown", "created", 30, 30],
@@ -153,7 +153,7 @@ def test_reconcile_settles_what_is_unknown(sandbox: Sandbox, client: Client, led
     assert report["advice"].ne("").tolist() == [True] * 4 + [False]
     assert ledger.table["state"].tolist() == ["created", "planned", "partial", "created", "created"]
     assert sent_names(sandbox) == [f"group-{at}" for at in range(5)]
-    again = reconcile(ledger, client)
+    again = reconcile(client, ledger)
     assert again["before"].tolist() == ["created", "planned", "partial", "created", "created"]
     assert again["advice"].eq("").all()
 
@@ -165,8 +165,8 @@ def sent_names(sandbox: Sandbox) -> list[str]:
 def test_what_reconcile_found_absent_is_resumed(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """The run that was finished but for it has something to send again."""
     unknown_groups(sandbox, client, ledger)
-    reconcile(ledger, client)
-    run = resume(ledger, client).wait()
+    reconcile(client, ledger)
+    run = resume(client, ledger).wait()
     assert run.counts == {"created": 4, "partial": 1}
     assert sent_names(sandbox)[5:] == ["group-1"]
 
@@ -175,12 +175,12 @@ def test_reconcile_tells_drift(sandbox: Sandbox, client: Client, ledger: Ledger)
     """Groups that are gone, phones that are gone, groups that the ledger never made; one listing is enough."""
     submit_plan(make_plan(many_orders(4)), client, ledger).wait()
     client.create_phones(group("foreign", "foreign", 7))
-    books = sandbox._books.applications[client.account.api_key, APP]
-    books.records[:] = [
-        one for one in books.records if one["groupName"] != "group-1" and one["phoneName"] != "phone-2-3"
+    store = sandbox._store.applications[client.account.api_key, APP]
+    store.records[:] = [
+        one for one in store.records if one["groupName"] != "group-1" and one["phoneName"] != "phone-2-3"
     ]
     before = sandbox.served["sipQuery", "0"]
-    report = reconcile(ledger, client).set_index("groupName")
+    report = reconcile(client, ledger).set_index("groupName")
     assert sandbox.served["sipQuery", "0"] == before + 1
     assert report["found"].to_dict() == {"group-1": 0, "group-2": 2, "foreign": 7, "group-0": 3, "group-3": 3}
     assert report["before"].tolist() == report["after"].tolist() == ["created", "created", "", "created", "created"]
@@ -191,8 +191,8 @@ def test_reconcile_tells_drift(sandbox: Sandbox, client: Client, ledger: Ledger)
 
 def test_reconcile_of_nothing(client: Client, ledger: Ledger) -> None:
     """An empty ledger: a table without rows, and nobody is asked."""
-    assert reconcile(ledger, client).empty
-    assert list(reconcile(ledger, client).columns) == [
+    assert reconcile(client, ledger).empty
+    assert list(reconcile(client, ledger).columns) == [
         "appId",
         "groupName",
         "before",
@@ -208,7 +208,7 @@ def test_reconcile_goes_on_where_an_application_is_refused(sandbox: Sandbox, cli
     orders = pd.concat([many_orders(1, app_id="gone"), many_orders(1)], ignore_index=True)
     submit_plan(make_plan(orders), client, ledger).wait()
     sandbox.app_ids = [APP]
-    report = reconcile(ledger, client).set_index("appId")
+    report = reconcile(client, ledger).set_index("appId")
     assert "Check the application id" in report["advice"]["gone"]
     assert report["advice"][APP] == ""
 
@@ -219,19 +219,19 @@ def test_reconcile_leaves_what_is_being_sent(sandbox: Sandbox, client: Client, l
     run = submit_plan(plan, client, ledger).wait()
     run_id = ledger.open_run(client.account, "other", groups_to_keep(make_plan(many_orders(3))), "orders")
     owner = ledger.owner()
-    assert ledger.exchange(run_id, owner.token, wanted=[(2, 0)]).claimed
-    report = reconcile(ledger, client).set_index("groupName")
+    assert ledger.sync(run_id, owner.token, wanted=[(2, 0)]).claimed
+    report = reconcile(client, ledger).set_index("groupName")
     assert report["after"].to_dict() == {"group-2": "sending", "group-0": "created", "group-1": "created"}
     assert "look again afterwards" in report["advice"]["group-2"]
     owner.release()
-    assert reconcile(ledger, client).set_index("groupName")["after"]["group-2"] == "planned"
+    assert reconcile(client, ledger).set_index("groupName")["after"]["group-2"] == "planned"
     assert run.counts == {"created": 2}
 
 
 def test_phones_seen_are_never_more_than_asked_for(client: Client) -> None:
     """The read-back counts what was asked for and is there."""
     client.create_phones(group("sales", "desk", 3))
-    listing = look(client, APP)
+    listing = fetch_inventory(client, APP)
     assert [phones_seen(group("sales", "desk", size), listing) for size in (2, 3, 5)] == [2, 3, 3]
     assert phones_seen(group("none", "desk", 3), listing) == 0
 
@@ -243,8 +243,8 @@ def test_a_group_that_was_shown_late_is_ours(sandbox: Sandbox, client: Client, l
         submit_plan(make_plan(many_orders(1)), hasty, ledger).wait()
     sandbox.faults = None
     sandbox._hidden[client.account.api_key, APP] = Counter({"group-0": 2})
-    assert reconcile(ledger, client)["after"].tolist() == ["planned"]
-    assert reconcile(ledger, client)[["before", "after"]].to_numpy().tolist() == [["planned", "created"]]
+    assert reconcile(client, ledger)["after"].tolist() == ["planned"]
+    assert reconcile(client, ledger)[["before", "after"]].to_numpy().tolist() == [["planned", "created"]]
 
 
 @pytest.mark.parametrize("field", ["displayNum", "phoneName"])
@@ -267,6 +267,6 @@ def test_hostile_text_of_a_listing_is_told_in_plain_words() -> None:
 @pytest.mark.parametrize("wrong", [(None, None), ("ledger.sqlite", None)])
 def test_reconcile_needs_a_ledger_and_a_client(wrong: tuple[Any, Any], client: Client, ledger: Ledger) -> None:
     """In this order."""
-    for arguments in (wrong, (client, ledger)):
-        with pytest.raises(InputError, match=r"reconcile\(ledger, client\)"):
+    for arguments in (wrong, (ledger, client)):
+        with pytest.raises(InputError, match=r"reconcile\(client, ledger\)"):
             reconcile(*arguments)

@@ -9,16 +9,16 @@ import pytest
 
 from itnio_nb import Client, Ledger, Sandbox, make_plan, submit_plan
 from itnio_nb.api.models import PhoneGroup, Receipt
-from itnio_nb.runs.run import Record, newest_record
+from itnio_nb.runs.run import RunRecord, newest_run
 from tests.support.factories import APP, many_orders, orders_frame, until
 from tests.unit.forms.test_base import SOME_HOSTILE
 from tests.unit.forms.test_monitor import elsewhere, sent
 
 
-def newest(client: Client, path: Path) -> Record:
+def newest(client: Client, path: Path) -> RunRecord:
     """The newest run, as a process that has just begun would see it."""
     fresh = Ledger(path)
-    record = newest_record(fresh, fresh.runs_of(client.account))
+    record = newest_run(fresh, fresh.runs_of(client.account))
     assert record is not None
     return record
 
@@ -107,22 +107,22 @@ def test_a_stopped_run_is_done_and_not_finished(sandbox: Sandbox, client: Client
 
 def test_the_newest_run_is_the_newest_of_those_given(client: Client, ledger: Ledger) -> None:
     """Or the one of a name; None where there is none."""
-    assert newest_record(ledger, {}) is None
+    assert newest_run(ledger, {}) is None
     first = submit_plan(make_plan(many_orders(1)), client, ledger).wait()
     second = submit_plan(make_plan(many_orders(2)[1:]), client, ledger).wait()
     runs = ledger.runs_of(client.account)
-    found = newest_record(ledger, runs)
+    found = newest_run(ledger, runs)
     assert found is not None
     assert found.name == second.name
-    named = newest_record(ledger, runs, first.name)
+    named = newest_run(ledger, runs, first.name)
     assert named is not None
     assert named.name == first.name
-    assert newest_record(ledger, runs, "no such run") is None
+    assert newest_run(ledger, runs, "no such run") is None
 
 
 def test_a_run_of_nothing_is_finished(client: Client, ledger: Ledger, tmp_path: Path) -> None:
     """It says so, and writes nothing."""
-    record = Record(None, ledger)
+    record = RunRecord(None, ledger)
     assert (record.name, record.done, record.finished, record.table.empty) == ("", True, True, True)
     assert "Nothing was sent" in record.summary
     assert record.write_results(tmp_path / "results") == {}
@@ -148,7 +148,7 @@ def test_where_nothing_was_created_nothing_is_to_be_proven(
     run = submit_plan(make_plan(many_orders(2)), client, ledger, workers=1).wait()
     assert set(run.counts) == ({"unknown"} if faults else {"refused"})
     assert run.proven
-    assert Record(None, ledger).proven
+    assert RunRecord(None, ledger).proven
 
 
 def test_it_is_not_proven_where_nobody_has_looked(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
@@ -168,7 +168,7 @@ def test_it_is_not_proven_where_one_phone_is_missing(
 
     def one_lost(one: PhoneGroup) -> Receipt:
         receipt = create(one)
-        records = sandbox._books.applications[client.account.api_key, APP].records
+        records = sandbox._store.applications[client.account.api_key, APP].records
         if one.group_name == "group-1":
             records.pop()
         if one.group_name == "group-2":

@@ -107,7 +107,7 @@ def test_what_is_being_sent_is_unknown_once_the_run_is_over() -> None:
     over = outcome_table(raw)
     assert over["state"].tolist() == ["unknown"]
     assert over["reason"].tolist() == ["sent, and what became of it was not recorded"]
-    assert "reconcile(ledger, client)" in over["advice"].iloc[0]
+    assert "reconcile(client, ledger)" in over["advice"].iloc[0]
     assert outcome_table(raw, living=["owner"])["state"].tolist() == ["sending"]
     assert "1 being sent by another process, 0 not sent" in run_summary(raw, None, "", over=True)
 

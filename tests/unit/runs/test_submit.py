@@ -32,7 +32,7 @@ from itnio_nb import (
     submit_plan,
 )
 from itnio_nb.api.models import PhoneGroup, Receipt
-from itnio_nb.ledger.claims import Exchange
+from itnio_nb.ledger.claims import SyncResult
 from tests.support.factories import APP, ROOT, group, many_orders, orders_frame, until
 
 
@@ -245,7 +245,7 @@ def test_what_is_not_known_is_said_to_be_unknown(sandbox: Sandbox, client: Clien
     assert "Not verified: " in run.summary
     assert ledger.runs["finished"].tolist() == [""]
     sandbox.broken = False
-    again = resume(ledger, client).wait()
+    again = resume(client, ledger).wait()
     assert (again.name, again.counts) == (run.name, {"created": 5})
     assert "Settled by looking: 5 absent and sent again." in again.summary
 
@@ -278,7 +278,7 @@ def test_a_server_that_is_gone_stops_the_run(sandbox: Sandbox, client: Client, l
     assert run.summary.startswith("Stopped. Groups: 0 created")
     assert re.search(r"after 1\d failures in a row \(connection refused\): the account does not answer", run.summary)
     sandbox.start()
-    assert resume(ledger, client).wait().counts == {"created": 40}
+    assert resume(client, ledger).wait().counts == {"created": 40}
 
 
 def test_phones_that_cannot_be_read_back_are_not_verified(
@@ -310,7 +310,7 @@ def test_phones_that_are_missing_are_counted(
     def one_lost(one: PhoneGroup) -> Receipt:
         receipt = create(one)
         if one.group_name == "group-1":
-            sandbox._books.applications[client.account.api_key, APP].records.pop()
+            sandbox._store.applications[client.account.api_key, APP].records.pop()
         return receipt
 
     monkeypatch.setattr(client, "create_phones", one_lost)
@@ -356,14 +356,14 @@ def test_what_could_not_be_recorded_is_said(
     sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk in the middle: the summary tells even those who never wait, and the answer's group is unknown."""
-    exchange = ledger.exchange
+    exchange = ledger.sync
 
-    def full(run_id: int, owner: str, **what: Any) -> Exchange:
+    def full(run_id: int, owner: str, **what: Any) -> SyncResult:
         if any(position == 5 for position, _ in what["outcomes"]):
             raise LedgerError("disk full")
         return exchange(run_id, owner, **what)
 
-    monkeypatch.setattr(ledger, "exchange", full)
+    monkeypatch.setattr(ledger, "sync", full)
     run = submit_plan(make_plan(many_orders(40)), client, ledger, workers=1)
     until(lambda: run.done)
     made = len(sandbox.phones) // 3
@@ -375,7 +375,7 @@ def test_what_could_not_be_recorded_is_said(
     with pytest.raises(LedgerError, match="disk full"):
         run.wait()
     monkeypatch.undo()
-    assert resume(ledger, client).wait().counts == {"created": 40}
+    assert resume(client, ledger).wait().counts == {"created": 40}
     assert sandbox.served["sipAdd", "0"] == 40
 
 
@@ -503,7 +503,7 @@ def test_a_killed_run_sends_nothing_twice(sandbox: Sandbox, client: Client, ledg
     sandbox.latency = 0
     in_doubt = int((ledger.table["state"] == "unknown").sum())
     assert in_doubt <= 16  # two windows of two for each worker
-    run = resume(ledger, client).wait()
+    run = resume(client, ledger).wait()
     assert run.counts == {"created": 300}
     assert f"Settled by looking: {in_doubt}" in run.summary or "absent and sent again" in run.summary
     assert sandbox.served["sipAdd", "0"] == 300
@@ -542,14 +542,14 @@ def test_a_saved_plan_is_submitted_by_another_process(sandbox: Sandbox, client: 
     assert sent(sandbox) == 5
 
 
-@pytest.mark.parametrize("own_ledger", [True, False])
+@pytest.mark.parametrize("is_own_ledger", [True, False])
 def test_a_plan_that_a_colleague_made_stale_is_refused(
-    own_ledger: bool, sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path
+    is_own_ledger: bool, sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path
 ) -> None:
     """The differences are told, group by group; nothing is sent, nothing is opened in the ledger."""
     make_plan(many_orders(5), client, ledger).save("plan.json")
     with Ledger(tmp_path / "colleague.sqlite") as other:
-        theirs = ledger if own_ledger else other
+        theirs = ledger if is_own_ledger else other
         submit_plan(make_plan(many_orders(5)[1:3], client, theirs), client, theirs).wait()
     runs = len(ledger.runs)
     with pytest.raises(StalePlanError) as refused:
