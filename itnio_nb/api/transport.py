@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
@@ -73,7 +72,7 @@ class Transport:
                 f"{account.base_url} is not encrypted, so whoever listens could send requests in this account's name: "
                 "use https (ITNIO_BASE_URL). Plain http is for loopback addresses only."
             )
-        self._account = account
+        self.account = account
         self._timeout = timeout
         self._proxies = {} if account.is_loopback else get_environ_proxies(account.base_url)
         self._context = _tls_context() if encrypted else None
@@ -126,9 +125,9 @@ class Transport:
 
     def _send(self, call: str, body: dict[str, Any], offset: float) -> tuple[ApiResponse, float | None]:
         """Send one request, signed for a clock that is `offset` seconds ahead; return answer and server's time."""
-        headers = signed_headers(self._account, int(time.time() + offset))
+        headers = signed_headers(self.account, int(time.time() + offset))
         data = json.dumps(body, default=_plain).encode("ascii")
-        request = requests.Request("POST", f"{self._account.base_url}/{call}", data=data, headers=headers).prepare()
+        request = requests.Request("POST", f"{self.account.base_url}/{call}", data=data, headers=headers).prepare()
         try:
             response = self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
             try:
@@ -150,7 +149,8 @@ class Transport:
 
 def _plain(value: object) -> object:
     """Return a number of numpy as Python's own, and anything else as text: the server has the say."""
-    return value.item() if isinstance(value, np.generic) else str(value)
+    item = getattr(value, "item", None)
+    return item() if callable(item) else str(value)
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from itnio_nb.api.client import LISTING_COLUMNS, Client
+from itnio_nb.api.client import Client
+from itnio_nb.api.listing import LISTING_COLUMNS
 from itnio_nb.api.models import PhoneGroup, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason

@@ -13,7 +13,7 @@ import pandas as pd
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing import GroupInventory, Inventory, fetch_inventory
+from itnio_nb.api.listing import GroupInventory, Inventory
 from itnio_nb.api.models import API_COLUMNS, GONE, Action, PhoneGroup, State, phone_groups
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
@@ -193,7 +193,7 @@ def _look_at(client: Client, orders: pd.DataFrame) -> tuple[dict[str, Inventory]
     refused: list[tuple[object, ...]] = []
     for app_id in orders["appId"].unique():
         try:
-            listings[app_id] = fetch_inventory(client, app_id)
+            listings[app_id] = client.fetch_inventory(app_id)
         except InputError:
             advice = "Check the application id; the account may be another one."
             rows = orders.index[orders["appId"] == app_id]

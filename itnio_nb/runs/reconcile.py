@@ -10,7 +10,7 @@ from typing import TypeVar
 import pandas as pd
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing import GroupInventory, Inventory, fetch_inventory, phones_seen
+from itnio_nb.api.listing import GroupInventory, Inventory, phones_seen
 from itnio_nb.api.models import PhoneGroup, Receipt, State, now, phone_groups
 from itnio_nb.api.text import plain_words
 from itnio_nb.errors import InputError
@@ -88,14 +88,14 @@ def resolve_unknown(
     the answer. No request for these groups may be under way. Raises what `list_phones` raises.
     """
     settled: dict[Key, Receipt] = {}
-    listing = fetch_inventory(client, app_id, stopping)
+    listing = client.fetch_inventory(app_id, stopping)
     for pause in (*PAUSES, None):
         resolutions = {key: resolve_group(doubt, listing) for key, doubt in doubts.items() if key not in settled}
         settled |= {key: receipt for key, receipt in resolutions.items() if receipt.state is State.CREATED}
         if pause is None or len(settled) == len(doubts):
             break
         (stopping or Event()).wait(pause)
-        before, listing = listing, fetch_inventory(client, app_id, stopping)
+        before, listing = listing, client.fetch_inventory(app_id, stopping)
         if listing.total == before.total:
             settled |= {
                 key: receipt
@@ -118,7 +118,7 @@ def verify_created(
     for pause in (*PAUSES, None):
         for app_id in {group.app_id: None for group in made}:
             if app_id not in listings:
-                listings[app_id] = fetch_inventory(client, app_id, stopping)
+                listings[app_id] = client.fetch_inventory(app_id, stopping)
         seen = [phones_seen(group, listings[group.app_id]) for group in made]
         short = {group.app_id for group, there in zip(made, seen, strict=True) if there < group.quantity}
         if not short or pause is None:

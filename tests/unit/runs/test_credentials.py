@@ -119,8 +119,8 @@ def test_no_traceback_shows_a_password(client: Client, sandbox: Sandbox, monkeyp
         patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         assert isinstance(failing(["group-1"]), KeyboardInterrupt)
     with monkeypatch.context() as patch:
-        page = client._page
-        patch.setattr(client, "_page", lambda app, at, **how: page("" if at == 3 else app, at, **how))
+        page = client._listing._page
+        patch.setattr(client._listing, "_page", lambda app, at, **how: page("" if at == 3 else app, at, **how))
         errors.append(failing(["group-1"]))
     for record in sandbox._store.applications[client.account.api_key, APP].records[-50:]:
         record["password"] = ""

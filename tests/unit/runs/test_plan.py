@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from itnio_nb import Client, InputError, Ledger, Sandbox, ServiceError, make_plan, submit_plan
-from itnio_nb.api.listing import fetch_inventory
 from itnio_nb.runs.plan import account_key, fingerprint
 from tests.support.factories import APP, COLUMNS, group, many_orders, orders_frame
 
@@ -157,7 +156,7 @@ def test_a_plan_can_be_made_from_a_file(tmp_path: Path) -> None:
 
 def test_look_is_not_repeated_for_each_group(client: Client, sandbox: Sandbox) -> None:
     """2,000 orders of one application: one listing."""
-    fetch_inventory(client, APP)
+    client.fetch_inventory(APP)
     before = sandbox.served["sipQuery", "0"]
     make_plan(many_orders(2000), client)
     assert sandbox.served["sipQuery", "0"] == before + 1

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb import Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
-from itnio_nb.api.listing import Inventory, _by_group, fetch_inventory, phone_order_name, phones_seen
+from itnio_nb.api.listing import Inventory, inventory_of, phone_order_name, phones_seen
 from itnio_nb.api.models import PhoneGroup, Receipt
 from itnio_nb.runs.plan import groups_to_keep
 from itnio_nb.runs.reconcile import UnknownGroup, resolve_group, resolve_unknown
@@ -34,17 +34,17 @@ def test_look_reads_an_application_by_group(client: Client) -> None:
     """Sizes, display numbers and the phone names as they were ordered."""
     client.create_phones(group("sales", "desk", 3))
     client.create_phones(group("support", "line", 50))
-    listing = fetch_inventory(client, APP)
+    listing = client.fetch_inventory(APP)
     assert {name: held.phones for name, held in listing.groups.items()} == {"sales": 3, "support": 50}
     assert listing.groups["sales"].display_nums == {"861000000"}
     assert listing.phone_names == {"desk": "sales", "line": "support"}
-    assert fetch_inventory(client, "empty").groups == {}
+    assert client.fetch_inventory("empty").groups == {}
 
 
 def test_what_differs_is_said(client: Client) -> None:
     """Fewer phones, another display number, or nothing."""
     client.create_phones(group("sales", "desk", 3))
-    held = fetch_inventory(client, APP).groups["sales"]
+    held = client.fetch_inventory(APP).groups["sales"]
     assert held.differs(group("sales", "desk", 3)) == ""
     assert held.differs(group("sales", "desk", 5)) == "3 phones, 5 asked for"
     assert held.differs(PhoneGroup("sales", "desk", 3, "8620000", APP)) == "display number 861000000, 8620000 asked for"
@@ -57,7 +57,7 @@ def judged(listing: Inventory, asked: PhoneGroup, *, taken: bool = False, tried:
 def test_taken_is_settled_by_looking(client: Client) -> None:
     """The group is there → exists; its phone name is elsewhere → refused; neither → unknown."""
     client.create_phones(group("sales", "desk", 3))
-    listing = fetch_inventory(client, APP)
+    listing = client.fetch_inventory(APP)
     there = judged(listing, group("sales", "desk", 3), taken=True, tried=False)
     differing = judged(listing, group("sales", "new1", 5), taken=True, tried=False)
     assert (there.state, there.status, there.reason) == (State.EXISTS, "-20", "the group was there before, as asked")
@@ -73,7 +73,7 @@ def test_taken_is_settled_by_looking(client: Client) -> None:
 def test_what_was_lost_is_settled_by_looking(client: Client) -> None:
     """All there as asked → created; some → partial, and what to order; otherwise → exists; none → planned."""
     client.create_phones(group("sales", "desk", 17))
-    listing = fetch_inventory(client, APP)
+    listing = client.fetch_inventory(APP)
     assert judged(listing, group("sales", "desk", 17)).state is State.CREATED
     partial = judged(listing, group("sales", "desk", 30))
     assert (partial.state, partial.reason) == (State.PARTIAL, "17 of 30 phones are there")
@@ -89,7 +89,7 @@ def test_the_rule_that_names_phones_can_be_replaced(client: Client, monkeypatch:
     """Another brand may name them otherwise: one function."""
     client.create_phones(group("sales", "desk", 3))
     monkeypatch.setattr("itnio_nb.api.listing.phone_order_name", lambda name: name.split("-")[0].upper())
-    assert fetch_inventory(client, APP).groups["sales"].phone_names == {"DESK"}
+    assert client.fetch_inventory(APP).groups["sales"].phone_names == {"DESK"}
 
 
 def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: Client) -> None:
@@ -119,12 +119,14 @@ def test_a_listing_that_never_stands_still_settles_nothing(
     """Somebody adds phones between any two listings: whether the group comes too, nobody can say."""
     numbers = count()
 
+    fetch = client.fetch_inventory
+
     def shifting(*args: Any) -> Inventory:
         at = next(numbers)
         client.create_phones(group(f"other-{at}", f"other-{at}", 1))
-        return fetch_inventory(client, APP)
+        return fetch(APP)
 
-    monkeypatch.setattr("itnio_nb.runs.reconcile.fetch_inventory", shifting)
+    monkeypatch.setattr(client, "fetch_inventory", shifting)
     settled, _ = resolve_unknown(client, APP, {1: UnknownGroup(group("sales", "desk", 3), taken=False, tried=True)})
     assert settled == {}
     assert next(numbers) == 5
@@ -231,7 +233,7 @@ def test_reconcile_leaves_what_is_being_sent(sandbox: Sandbox, client: Client, l
 def test_phones_seen_are_never_more_than_asked_for(client: Client) -> None:
     """The read-back counts what was asked for and is there."""
     client.create_phones(group("sales", "desk", 3))
-    listing = fetch_inventory(client, APP)
+    listing = client.fetch_inventory(APP)
     assert [phones_seen(group("sales", "desk", size), listing) for size in (2, 3, 5)] == [2, 3, 3]
     assert phones_seen(group("none", "desk", 3), listing) == 0
 
@@ -252,14 +254,14 @@ def test_what_a_listing_does_not_show_is_no_difference(field: str) -> None:
     """Another brand's listing may lack a field."""
     record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "861000000"}
     for value in (None, ""):
-        listing = _by_group(iter([[record | {field: value}]]))
+        listing = inventory_of(iter([[record | {field: value}]]))
         assert judged(listing, group("sales", "desk", 1)).state is State.CREATED
 
 
 def test_hostile_text_of_a_listing_is_told_in_plain_words() -> None:
     """Escape sequences, half a surrogate pair, endless text: none of it gets into the ledger."""
     record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "\x1b[2J\ud800" + "9" * 999}
-    reason = judged(_by_group(iter([[record]])), group("sales", "desk", 1)).reason
+    reason = judged(inventory_of(iter([[record]])), group("sales", "desk", 1)).reason
     assert reason.isprintable()
     assert len(reason) < 500
 
