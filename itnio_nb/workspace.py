@@ -43,14 +43,15 @@ class Workspace:
     where nothing that is created exists anywhere else. A context manager; it shows itself as its banner.
     """
 
-    def __init__(self, client: Client, ledger: Ledger, *, _sandbox: Sandbox | None = None) -> None:
+    def __init__(self, client: Client, ledger: Ledger, *, own_sandbox: Sandbox | None = None) -> None:
+        """`own_sandbox` is what `close` stops: nobody else uses it, so the banner does not name its address."""
         self.client = client
         self.ledger = ledger
         self.is_sandbox = is_sandbox_account(client.account)
-        self._sandbox = _sandbox
-        self._banner = banner(None if _sandbox else client.account)
+        self._own_sandbox = own_sandbox
+        self._banner = banner(None if own_sandbox else client.account)
 
-    def plan(self, orders: pd.DataFrame, *, recreate: bool = False) -> Plan:
+    def plan(self, orders: pd.DataFrame, recreate: bool = False) -> Plan:
         """Split orders into groups and compare them with ledger and account; nothing is sent: `make_plan`."""
         return make_plan(orders, self.client, self.ledger, recreate=recreate)
 
@@ -92,8 +93,8 @@ class Workspace:
         """Close client and ledger, and stop the sandbox if it is this workspace's own: wait for runs before."""
         self.client.close()
         self.ledger.close()
-        if self._sandbox is not None:
-            self._sandbox.stop()
+        if self._own_sandbox is not None:
+            self._own_sandbox.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +124,7 @@ def open_workspace(sandbox: bool | None = None) -> Workspace:
         account = Account.from_env()
         return Workspace(Client(account), open_ledger_for(account))
     own = Sandbox(latency=LATENCY).start()
-    return Workspace(Client(own.account), open_ledger_for(own.account), _sandbox=own)
+    return Workspace(Client(own.account), open_ledger_for(own.account), own_sandbox=own)
 
 
 def open_ledger_for(account: Account) -> Ledger:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from itnio_nb import Account, AccountError, Sandbox, State, open_workspace
+from itnio_nb import Account, AccountError, InputError, Sandbox, State, open_workspace
 from itnio_nb.workspace import banner, banner_html
-from tests.support.factories import APP, group
+from tests.support.factories import APP, group, orders_frame
 
 LIVE = {"ITNIO_API_KEY": "bDqJFiq9", "ITNIO_API_SECRET": "7bz1lzh9"}
 
@@ -20,31 +20,31 @@ def configure(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None
 
 def test_without_an_account_it_is_a_sandbox(tmp_path: Path) -> None:
     """Its own, with a ledger beside the notebook; the banner is the same on every machine."""
-    here = open_workspace()
-    assert here.is_sandbox
-    assert here.client.create_phones(group()).state is State.CREATED
-    assert here.ledger.path == tmp_path / "results" / "ledger.sqlite"
-    assert repr(here) == ("SANDBOX: a stand-in for the API on this machine. What is created here exists nowhere else.")
-    assert "<b>SANDBOX:</b>" in here._repr_html_()
-    here.close()
-    assert here.client.create_phones(group("more", "line")).state is State.PLANNED  # nobody is there any more
+    ws = open_workspace()
+    assert ws.is_sandbox
+    assert ws.client.create_phones(group()).state is State.CREATED
+    assert ws.ledger.path == tmp_path / "results" / "ledger.sqlite"
+    assert repr(ws) == ("SANDBOX: a stand-in for the API on this machine. What is created here exists nowhere else.")
+    assert "<b>SANDBOX:</b>" in ws._repr_html_()
+    ws.close()
+    assert ws.client.create_phones(group("more", "line")).state is State.PLANNED  # nobody is there any more
 
 
 def test_a_configured_account_is_live_and_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By the last four of its key; its ledger is the user's own; the secret shows nowhere."""
+    """By the last four of its key; its ledger is the user's own; the secret shows nowws."""
     configure(monkeypatch, LIVE)
-    here = open_workspace()
-    assert not here.is_sandbox
-    assert here.client.account == Account(*LIVE.values())
-    assert here.ledger.path == tmp_path / "default-ledger.sqlite"
-    assert repr(here) == (
+    ws = open_workspace()
+    assert not ws.is_sandbox
+    assert ws.client.account == Account(*LIVE.values())
+    assert ws.ledger.path == tmp_path / "default-ledger.sqlite"
+    assert repr(ws) == (
         "LIVE ACCOUNT …Fiq9 at https://api.itniotech.com/voice. "
         "What is submitted here creates real phones, and the API cannot delete them."
     )
-    shown = repr(here) + here._repr_html_()
+    shown = repr(ws) + ws._repr_html_()
     assert "<b>LIVE ACCOUNT</b>" in shown
     assert "7bz1lzh9" not in shown
-    here.close()
+    ws.close()
 
 
 def test_an_account_in_a_dotenv_file_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,9 +52,9 @@ def test_an_account_in_a_dotenv_file_is_configured(tmp_path: Path, monkeypatch: 
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in LIVE.items()))
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    here = open_workspace()
-    assert not here.is_sandbox
-    here.close()
+    ws = open_workspace()
+    assert not ws.is_sandbox
+    ws.close()
 
 
 @pytest.mark.parametrize("name", ["ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL"])
@@ -68,15 +68,15 @@ def test_half_an_account_is_an_error_not_a_sandbox(name: str, monkeypatch: pytes
 def test_a_sandbox_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an account configured too; 0 and nothing do not ask for it."""
     configure(monkeypatch, LIVE | {"ITNIO_SANDBOX": "1"})
-    here = open_workspace()
-    assert here.is_sandbox
-    assert here.client.account.is_loopback
-    here.close()
+    ws = open_workspace()
+    assert ws.is_sandbox
+    assert ws.client.account.is_loopback
+    ws.close()
     for value in ("0", ""):
         monkeypatch.setenv("ITNIO_SANDBOX", value)
-        here = open_workspace()
-        assert not here.is_sandbox
-        here.close()
+        ws = open_workspace()
+        assert not ws.is_sandbox
+        ws.close()
 
 
 def test_an_account_on_this_machine_is_a_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,12 +84,12 @@ def test_an_account_on_this_machine_is_a_sandbox(sandbox: Sandbox, monkeypatch: 
     account = sandbox.account
     configure(monkeypatch, {"ITNIO_API_KEY": account.api_key, "ITNIO_API_SECRET": account.api_secret.reveal()})
     monkeypatch.setenv("ITNIO_BASE_URL", account.base_url)
-    here = open_workspace()
-    assert here.is_sandbox
-    assert repr(here).startswith(f"SANDBOX at {sandbox.base_url}: a stand-in")
-    assert here.ledger.path.parent.name == "results"
-    here.client.create_phones(group())
-    here.close()
+    ws = open_workspace()
+    assert ws.is_sandbox
+    assert repr(ws).startswith(f"SANDBOX at {sandbox.base_url}: a stand-in")
+    assert ws.ledger.path.parent.name == "results"
+    ws.client.create_phones(group())
+    ws.close()
     assert len(sandbox.phones) == 3  # it is not this workplace's to stop
     assert sandbox.phones["appId"].eq(APP).all()
 
@@ -104,7 +104,29 @@ def test_the_banner_is_text() -> None:
 def test_an_encrypted_address_of_this_machine_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be a tunnel to the real API; the sandbox speaks plain http."""
     configure(monkeypatch, LIVE | {"ITNIO_BASE_URL": "https://localhost:8443/voice"})
-    here = open_workspace()
-    assert not here.is_sandbox
-    assert repr(here).startswith("LIVE ACCOUNT …Fiq9 at https://localhost:8443/voice.")
-    here.close()
+    ws = open_workspace()
+    assert not ws.is_sandbox
+    assert repr(ws).startswith("LIVE ACCOUNT …Fiq9 at https://localhost:8443/voice.")
+    ws.close()
+
+
+def test_each_step_is_a_method(tmp_path: Path) -> None:
+    """From orders to the hand-over file, each the function of the package with this client and ledger."""
+    with open_workspace(sandbox=True) as ws:
+        plan = ws.plan(orders_frame(("sales", "desk", "60")))
+        assert plan.summary.startswith("Plan: 2 groups to create (60 phones)")
+        run = ws.submit(plan, confirm=60).wait()
+        assert "Verified: 60 of 60 phones." in run.summary
+        assert ws.resume().counts == {}
+        assert ws.reconcile()["after"].tolist() == ["created", "created"]
+        path = ws.export_credentials(APP, run.table, tmp_path / "phones.csv")
+        assert len(path.read_text(encoding="utf-8").splitlines()) == 61
+        with pytest.raises(InputError, match="60 phones, and 61 were confirmed"):
+            ws.submit(plan, confirm=61)
+    assert ws.client.create_phones(group("more", "line")).state is State.PLANNED  # its sandbox ended with it
+
+
+def test_an_account_can_be_insisted_on() -> None:
+    """`sandbox=False` never falls back to a sandbox."""
+    with pytest.raises(AccountError, match="not set"):
+        open_workspace(sandbox=False)
