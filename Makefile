@@ -28,12 +28,12 @@ tidy: .venv/test
 	$(BIN)/nbstripout --verify $(TIDY) $(NOTEBOOKS)
 
 quick: .venv/test
-	$(BIN)/pytest -q -n $(WORKERS) -p no:nbval -m "not slow" --hypothesis-profile quick tests
+	$(BIN)/pytest -q -n $(WORKERS) -p no:nbval --hypothesis-profile quick tests/unit
 
 # The other end of each dependency's range: pandas 2.3 and the oldest of everything else that is allowed. What those
 # packages have deprecated among themselves since is not ours.
 test-oldest: .venv/oldest
-	.venv-oldest/bin/pytest -q -n $(WORKERS) -m "not slow" -W ignore::DeprecationWarning tests
+	.venv-oldest/bin/pytest -q -n $(WORKERS) -W ignore::DeprecationWarning tests/unit
 	.venv-oldest/bin/pytest --nbval --nbval-current-env notebooks
 
 # Run the notebooks anew and store them without what differs from run to run; look at `git diff` afterwards.
