@@ -79,7 +79,7 @@ def with_ledger(account: Account, app_id: str, delay: float) -> None:
     plan = planned(GROUPS, app_id)
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
         if delay:
-            sa.event.listen(ledger._engine, "commit", lambda _: time.sleep(delay))
+            sa.event.listen(ledger.run_store.database.engine, "commit", lambda _: time.sleep(delay))
         submit_plan(plan, Client(account, workers=WORKERS), ledger, workers=WORKERS).wait()
 
 

@@ -163,7 +163,7 @@ class RunForm(DeskForm):
 
     def knows(self, summary: str, table: pd.DataFrame) -> None:
         """Take what this form itself has written into the ledger for no news."""
-        self._stamp, self.watch.told = self.tools[1].stamp(), (summary, table)
+        self._stamp, self.watch.told = self.tools[1].run_store.change_token(), (summary, table)
 
     def _newest(self) -> RunRecord | None:
         """Return the account's newest run, as it is: at work here, or as the ledger has it."""
@@ -200,7 +200,7 @@ class RunForm(DeskForm):
 
     def _peek(self) -> float:
         """Look whether anybody has written into the ledger; show what has changed."""
-        stamp = self.tools[1].stamp()
+        stamp = self.tools[1].run_store.change_token()
         if stamp != self._stamp:
             self._stamp = stamp
             shown = self.watch.record

@@ -85,7 +85,7 @@ class ReviewForm(Form):
 
     def _load(self) -> None:
         """Read the runs anew, and show what is picked."""
-        self._stamp = self._seen = self.ledger.stamp()
+        self._stamp = self._seen = self.ledger.run_store.change_token()
         runs = self._runs()
         options = [(f"All: {plural(len(runs), 'run')}", _ALL)]
         for name, groups, phones, finished in (
@@ -192,7 +192,7 @@ class ReviewForm(Form):
 
     def _look(self) -> float | None:
         """Show what others have written once they pause: a table that changes all the time cannot be read."""
-        stamp = self.ledger.stamp()
+        stamp = self.ledger.run_store.change_token()
         if stamp == self._seen and stamp != self._stamp:
             self._load()
         self._seen = stamp

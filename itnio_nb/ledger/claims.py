@@ -25,7 +25,7 @@ class NewReceipt(NamedTuple):
 
 
 class SyncResult(NamedTuple):
-    """What `Ledger.sync` found: positions that are the caller's now, positions that others hold, what is new."""
+    """What `RunStore.sync` found: positions that are the caller's now, positions that others hold, what is new."""
 
     claimed: list[int]
     held: list[int]
@@ -50,7 +50,7 @@ def sync(
     wanted: Sequence[tuple[int, int]],
     since: int,
 ) -> SyncResult:
-    """Do what `Ledger.sync` says."""
+    """Do what `RunStore.sync` says."""
     done = [*returned, *(at for at, _ in outcomes)]
     asked = [*done, *(at for at, _ in wanted)]
     found = _find(connection, run_id, asked)

@@ -55,7 +55,7 @@ def known_groups() -> sa.Select[Any]:
 
 
 def groups_of_run(run_id: int) -> sa.Select[Any]:
-    """Select the groups of a run in order; the columns are those of `Ledger.run_table`."""
+    """Select the groups of a run in order; the columns are those of `RunStore.run_table`."""
     here = sa.select(sa.func.max(receipts.c.id)).correlate(run_groups)
     here = here.where(receipts.c.run_id == run_id, receipts.c.position == run_groups.c.position)
     ours, placed = receipts.alias("ours"), run_groups.alias("placed")
@@ -149,7 +149,7 @@ def problems_of_run(run_id: int, since: int) -> sa.Select[Any]:
     return sa.select(*columns).select_from(receipts.join(groups)).where(*chosen).order_by(receipts.c.id)
 
 
-def _stamp() -> sa.Select[Any]:
+def _change_token() -> sa.Select[Any]:
     newest = sa.select(sa.func.max(receipts.c.id)).scalar_subquery()
     last_claim = sa.select(sa.func.max(claims.c.at)).scalar_subquery()
     claimed = sa.select(sa.func.count()).select_from(claims).scalar_subquery()
@@ -172,4 +172,4 @@ def _tried(group_id: sa.Column[int]) -> Any:
 # every exchange asks it.
 PLACES = _places()
 # What changes with every change of the ledger.
-STAMP = _stamp()
+CHANGE_TOKEN = _change_token()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -100,46 +97,6 @@ claims = sa.Table(
 )
 
 
-def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
-    """Return the ledger's file: what is given, ITNIO_LEDGER, or a file in the user's data folder."""
-    if path_or_url is None:
-        path_or_url = os.environ.get("ITNIO_LEDGER") or None
-    if path_or_url is None:
-        from platformdirs import user_data_path
-
-        return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
-    try:
-        text = os.fspath(path_or_url)
-    except TypeError:
-        raise LedgerError(f"A ledger is a file: give its path, not {path_or_url!r}.") from None
-    if text == ":memory:" or ("://" in text and not text.startswith("sqlite:///")):
-        raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
-    if "\0" in text:
-        raise LedgerError(f"No file can be named {text!r}: give another path.")
-    return Path(text.removeprefix("sqlite:///")).expanduser().resolve()
-
-
-def open_engine(path: Path) -> sa.Engine:
-    """Return an engine for a SQLite file whose transactions take the write lock first where they ask for it.
-
-    A transaction asks with the execution option `itnio_write=True`.
-    """
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
-    sa.event.listen(engine, "connect", _set_up)
-    sa.event.listen(engine, "begin", _begin)
-    return engine
-
-
-def checkpoint_wal(engine: sa.Engine) -> None:
-    """Bring what is in SQLite's log into the file, and give the log's room back, unless others read it."""
-    connection = engine.raw_connection()
-    try:
-        with suppress(sqlite3.Error):
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        connection.close()
-
-
 def open_schema(connection: sa.Connection, path: Path) -> None:
     """Make the tables in an empty file; refuse a file that holds something else, or a newer version's ledger."""
     tables = sa.inspect(connection).get_table_names()
@@ -209,18 +166,3 @@ def free_name(connection: sa.Connection, started: datetime) -> str:
     taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
     names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
     return next(name for name in names if name not in taken)
-
-
-def _set_up(connection: Any, _: object) -> None:
-    """Prepare a new connection. Python's own transaction handling is switched off: `_begin` does it."""
-    connection.isolation_level = None
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables or info.name in tables:  # the mode is kept in the file: never change one that is not ours
-        connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("itnio_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

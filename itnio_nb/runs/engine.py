@@ -39,7 +39,7 @@ class RunEngine:
 
     def __init__(self, run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> None:
         self._id, self._client, self._ledger = run_id, client, ledger
-        kept = ledger.run_table(run_id)
+        kept = ledger.run_store.run_table(run_id)
         table = outcome_table(kept)
         self._groups = list(phone_groups(kept))
         self._progress = RunProgress(kept, table)
@@ -63,7 +63,9 @@ class RunEngine:
         self.activity = "Submit"
         self.error: BaseException | None = None
         before = int((table["at"][table["state"] == State.CREATED] != "").sum())
-        if before and not ledger.claim_owners(run_id):  # somebody who is at work is joined: nothing had stopped
+        if before and not ledger.run_store.claim_owners(
+            run_id
+        ):  # somebody who is at work is joined: nothing had stopped
             self._notes.append(f"It went on where it had stopped: {plural(before, 'group')} had been created then.")
 
     @property
@@ -82,7 +84,7 @@ class RunEngine:
         """Send and look until there is nothing more to do, then close the run. Raises nothing: see `error`."""
         owner = None
         try:
-            owner = self._ledger.owner()
+            owner = self._ledger.run_store.owner()
             while self._send(owner.token) and self._look():
                 pass
         except BaseException as error:  # noqa: BLE001 - kept for Run.wait(), which raises it
@@ -92,7 +94,7 @@ class RunEngine:
             if owner is not None:
                 owner.release()
             with suppress(ItnioError):  # the ledger itself may be what failed
-                self._ledger.expire_claims()  # what was claimed here and not recorded is not known
+                self._ledger.run_store.expire_claims()  # what was claimed here and not recorded is not known
                 self._close(None)
 
     def _send(self, owner: str) -> bool:
@@ -156,8 +158,8 @@ class RunEngine:
     def _wait_for_others(self, owner: str, held: list[int]) -> bool:
         """Wait while others hold groups of this run; True as soon as one that they held is free again."""
         while not self._stopping.is_set():
-            self._ledger.expire_claims()
-            others = self._ledger.claim_owners(self._id) - {owner}
+            self._ledger.run_store.expire_claims()
+            others = self._ledger.run_store.claim_owners(self._id) - {owner}
             self._sync(owner)
             free = not others and any(self._progress.states[at] is State.PLANNED for at in held)
             if not others and not free:
@@ -176,7 +178,7 @@ class RunEngine:
     ) -> SyncResult:
         """Exchange with the ledger what happened here and elsewhere, then count it."""
         learnt = [(at, _looked_up_first(receipt)) for at, receipt in outcomes or ()]
-        found = self._ledger.sync(
+        found = self._ledger.run_store.sync(
             self._id, owner, outcomes=learnt, returned=returned or (), wanted=wanted or (), since=self._progress.seen
         )
         self._claimed_any = self._claimed_any or bool(found.claimed)
@@ -185,7 +187,7 @@ class RunEngine:
 
     def _refresh(self) -> None:
         """Take over what the ledger knows of each group, whoever has learnt it."""
-        kept = self._ledger.run_table(self._id)
+        kept = self._ledger.run_store.run_table(self._id)
         self._progress.take_over(kept, outcome_table(kept, over=False))
 
     def _record_the_last(self, dispatcher: Dispatcher, owner: str) -> None:
@@ -198,7 +200,7 @@ class RunEngine:
         """Settle what is unknown, then verify; True if there is something to be sent again, or still."""
         self.activity = "Verify"
         with exclusive_lock(self._ledger.path, f"run-{self._id}", self._stopping):
-            if self._ledger.run_info(self._id, "finished")["finished"]:
+            if self._ledger.run_store.run_info(self._id, "finished")["finished"]:
                 self._closed = True  # others who worked on this run have looked already
                 return False
             dispatcher = self._crew
@@ -225,7 +227,7 @@ class RunEngine:
     def _settle(self, *, tripped: bool) -> dict[str, Inventory]:
         """Look at each application that has something unknown, queue what is absent, return what was seen."""
         self._sync()
-        kept = self._ledger.run_table(self._id)
+        kept = self._ledger.run_store.run_table(self._id)
         unknown = kept[known_state(kept) == State.UNKNOWN]
         listings: dict[str, Inventory] = {}
         if tripped and unknown.empty and self._queue:  # whether the account answers is the question
@@ -246,7 +248,7 @@ class RunEngine:
         doubts = {at: self._doubt(at, row) for at, row in rows.items()}
         settled, listing = resolve_unknown(self._client, app_id, doubts, self._stopping)
         resolutions = {_resolution(rows[at], receipt): at for at, receipt in settled.items()}
-        for resolution in self._ledger.settle(list(resolutions)):
+        for resolution in self._ledger.run_store.write_resolutions(list(resolutions)):
             at, state = resolutions[resolution], resolution.receipt.state
             lost = not doubts[at].taken
             if state is not State.PLANNED:
@@ -273,7 +275,7 @@ class RunEngine:
 
     def _verify(self, listings: dict[str, Inventory]) -> int | None:
         """Return how many phones of the created groups are really there."""
-        created = outcome_table(self._ledger.run_table(self._id))["state"] == State.CREATED
+        created = outcome_table(self._ledger.run_store.run_table(self._id))["state"] == State.CREATED
         if not created.any():
             return None
         made = [self._groups[at] for at in created.index[created]]
@@ -291,7 +293,7 @@ class RunEngine:
         """Write how the run ended, once; it is finished if nothing is left to send or to settle."""
         if self._closed:
             return
-        kept = self._ledger.run_table(self._id)
+        kept = self._ledger.run_store.run_table(self._id)
         table = outcome_table(kept)
         notes = self._notes
         if self._nothing_to_send and not self._claimed_any:
@@ -302,7 +304,7 @@ class RunEngine:
         if difference := self._client.clock_warning:
             notes.append(f"Requests were signed with the server's time: {difference}.")
         finished = not (left_to_send(kept, table) | known_state(kept).isin(_OPEN)).any()
-        self._ledger.close_run(self._id, finished=finished, note=" ".join(notes), verified=verified)
+        self._ledger.run_store.close_run(self._id, finished=finished, note=" ".join(notes), verified=verified)
         self._closed = True
 
 

@@ -172,7 +172,7 @@ def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
             at: Resolution(int(run_id), int(position), int(receipt), settled[at])
             for at, (run_id, position, receipt) in zip(settled, places, strict=True)
         }
-        written = {id(resolution) for resolution in ledger.settle(list(resolutions.values()))}
+        written = {id(resolution) for resolution in ledger.run_store.write_resolutions(list(resolutions.values()))}
         after = {at: resolution.receipt for at, resolution in resolutions.items() if id(resolution) in written}
         rows += [
             _compared(group, State(part["state"][at]), after.get(at), listing.groups.get(group.group_name))

@@ -37,7 +37,7 @@ _FILES = {
 def outcome_table(groups: pd.DataFrame, *, over: bool = True, living: Collection[str] = ()) -> pd.DataFrame:
     """Return the groups of a run with what became of each: API columns, `state status reason advice row at created_in`.
 
-    `groups` is what `Ledger.run_table` returns. A group that this run did not send takes its state from the
+    `groups` is what `RunStore.run_table` returns. A group that this run did not send takes its state from the
     plan's action, or from what the ledger had learnt of it elsewhere. `created_in` is the run that created it,
     this one or an earlier one, "" where nobody with this ledger has. Once the run is `over`, one that is
     still being sent is unknown, unless its owner is among the `living`: whoever sent it left no outcome.

@@ -35,24 +35,27 @@ class RunRecord:
     def __init__(self, run_id: int | None, ledger: Ledger) -> None:
         self._id, self._ledger = run_id, ledger
         self._number = _NO_RUN if run_id is None else run_id
-        self.name = "" if run_id is None else str(ledger.run_info(run_id, "name")["name"])
+        self.name = "" if run_id is None else str(ledger.run_store.run_info(run_id, "name")["name"])
 
     @property
     def done(self) -> bool:
         """Whether nobody is at work on it."""
         return self._id is None or not any(
-            is_alive(self._ledger.path, owner) for owner in self._ledger.claim_owners(self._id)
+            is_alive(self._ledger.path, owner) for owner in self._ledger.run_store.claim_owners(self._id)
         )
 
     @property
     def finished(self) -> bool:
         """Whether nothing of it is left to be sent or settled."""
-        return self._id is None or self._ledger.run_info(self._id, "finished")["finished"] is not None
+        return self._id is None or self._ledger.run_store.run_info(self._id, "finished")["finished"] is not None
 
     @property
     def proven(self) -> bool:
         """Whether every phone of its created groups was seen in the account."""
-        table, seen = self.table, self._ledger.run_info(self._number, "verified")["verified"] if self.name else 0
+        table, seen = (
+            self.table,
+            self._ledger.run_store.run_info(self._number, "verified")["verified"] if self.name else 0,
+        )
         asked = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
         return asked == 0 or (seen is not None and seen >= asked)
 
@@ -64,7 +67,7 @@ class RunRecord:
     @property
     def table(self) -> pd.DataFrame:
         """One row for each group, as in the ledger: API columns, `state status reason advice row at created_in`."""
-        kept = self._ledger.run_table(self._number)
+        kept = self._ledger.run_store.run_table(self._number)
         living = {owner for owner in kept["owner"].unique() if owner and is_alive(self._ledger.path, owner)}
         return outcome_table(kept, over=self.done, living=living)
 
@@ -78,20 +81,20 @@ class RunRecord:
         table = self.table
         if self._id is None:
             return run_summary(table, None, "Nothing was sent: no run of this account is unfinished.", over=True), table
-        info = self._ledger.run_info(self._id, "note", "verified")
+        info = self._ledger.run_store.run_info(self._id, "note", "verified")
         return run_summary(table, info["verified"], info["note"], over=self.done), table
 
     @cached_property
     def orders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The orders that it was made from, and their findings."""
-        return orders_from_json(self._ledger.run_info(self._number, "orders")["orders"])
+        return orders_from_json(self._ledger.run_store.run_info(self._number, "orders")["orders"])
 
     def problems(self, since: int = 0) -> pd.DataFrame:
         """Return what was not created as asked, in the order in which it was learnt, after receipt `since`.
 
         `receipt groupName state reason advice`, one row for each receipt: an unknown may have been settled since.
         """
-        return self._ledger.problems(self._number, since)
+        return self._ledger.run_store.problems(self._number, since)
 
     def write_results(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
         """Write `<run>-created.csv`, `-existed`, `-refused`, `-unknown`, `-notsent`, `-invalid`; return their paths.

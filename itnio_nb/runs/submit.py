@@ -63,11 +63,11 @@ def submit_plan(
     if (working := _live.get(key)) is not None:  # a double click: nothing to pack, nobody to ask
         return working
     to_keep = (account, wanted, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings))
-    if plan.loaded and not ledger.has_unfinished(*to_keep):
+    if plan.loaded and not ledger.run_store.has_unfinished(*to_keep):
         require_current(plan, client, ledger)
-    ledger.expire_claims()
+    ledger.run_store.expire_claims()
     with _starting:
-        return _live.get(key) or _start(ledger.open_run(*to_keep), client, ledger, workers, rate)
+        return _live.get(key) or _start(ledger.run_store.open_run(*to_keep), client, ledger, workers, rate)
 
 
 def resume(
@@ -83,7 +83,7 @@ def resume(
     Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, or that there is not.
     """
     _require_tools(client, ledger, workers, rate)
-    ledger.expire_claims()
+    ledger.run_store.expire_claims()
     with _starting:
         unfinished = ledger.runs_of(client.account, unfinished=True)
         if run is not None and run not in unfinished:
@@ -105,7 +105,11 @@ def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
 
 def _start(run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> Run:
     """Return the run of that number that is at work here, or have one begin; `_starting` is held."""
-    key = (str(ledger.path), *account_key(client.account), str(ledger.run_info(run_id, "fingerprint")["fingerprint"]))
+    key = (
+        str(ledger.path),
+        *account_key(client.account),
+        str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"]),
+    )
     working = _live.get(key)
     if working is None:
         client.widen(workers)

@@ -28,7 +28,7 @@ TABLE = "groupName phoneName quantity displayNum appId state status reason made 
 def open_run(ledger: Ledger, number: int = 3, account: Account = ACCOUNT, again_after: int | None = None) -> int:
     plan = make_plan(many_orders(number))
     groups = plan.table.assign(again_after=pd.Series([again_after] * number, dtype=object))
-    return ledger.open_run(account, plan.fingerprint, groups, orders_to_json(plan.orders, plan.findings))
+    return ledger.run_store.open_run(account, plan.fingerprint, groups, orders_to_json(plan.orders, plan.findings))
 
 
 NOBODY = "an owner that is gone"
@@ -36,12 +36,12 @@ NOBODY = "an owner that is gone"
 
 def claim(ledger: Ledger, run_id: int, position: int, owner: str = NOBODY) -> bool:
     """Claim a group as one who has just looked."""
-    newest = int(ledger.run_table(run_id)["newest"].iloc[position])
-    return ledger.sync(run_id, owner, wanted=[(position, newest)]).claimed == [position]
+    newest = int(ledger.run_store.run_table(run_id)["newest"].iloc[position])
+    return ledger.run_store.sync(run_id, owner, wanted=[(position, newest)]).claimed == [position]
 
 
 def record(ledger: Ledger, run_id: int, position: int, learnt: Receipt, owner: str = NOBODY) -> None:
-    ledger.sync(run_id, owner, outcomes=[(position, learnt)])
+    ledger.run_store.sync(run_id, owner, outcomes=[(position, learnt)])
 
 
 def receipt(state: State, status: str = "", reason: str = "", advice: str = "") -> Receipt:
@@ -59,7 +59,7 @@ def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
 
 def test_what_was_learnt_is_there_after_reopening(ledger: Ledger) -> None:
     """Each receipt in order; the state is the newest; a group that was never sent is not in the table."""
-    run_id, owner = open_run(ledger), ledger.owner()
+    run_id, owner = open_run(ledger), ledger.run_store.owner()
     assert claim(ledger, run_id, 0, owner.token)
     record(ledger, run_id, 0, receipt(State.CREATED, "0", "success", "Nothing to do."), owner.token)
     assert claim(ledger, run_id, 1, owner.token)
@@ -71,24 +71,24 @@ def test_what_was_learnt_is_there_after_reopening(ledger: Ledger) -> None:
         assert table["state"].tolist() == ["created", "sending"]
         assert table["made"].iloc[0] == again.history["at"].iloc[0]
         assert table["made"].iloc[1] == ""
-        assert set(table["run"]) == {again.run_info(run_id, "name")["name"]}
+        assert set(table["run"]) == {again.run_store.run_info(run_id, "name")["name"]}
         assert again.entries(ACCOUNT)[APP, "group-0"].state is State.CREATED
     owner.release()
 
 
 def test_what_an_owner_that_is_gone_had_claimed_is_unknown(ledger: Ledger) -> None:
     """As soon as anybody looks: it may have been sent. What it gave back is not."""
-    run_id, owner, other = open_run(ledger, 4), ledger.owner(), ledger.owner()
-    assert ledger.sync(run_id, owner.token, wanted=[(0, 0), (1, 0)]).claimed == [0, 1]
-    assert ledger.sync(run_id, other.token, wanted=[(1, 0), (2, 0)]) == ([2], [1], [])
-    ledger.sync(run_id, owner.token, returned=[0])
+    run_id, owner, other = open_run(ledger, 4), ledger.run_store.owner(), ledger.run_store.owner()
+    assert ledger.run_store.sync(run_id, owner.token, wanted=[(0, 0), (1, 0)]).claimed == [0, 1]
+    assert ledger.run_store.sync(run_id, other.token, wanted=[(1, 0), (2, 0)]) == ([2], [1], [])
+    ledger.run_store.sync(run_id, owner.token, returned=[0])
     assert ledger.table["state"].tolist() == ["sending", "sending"]
     owner.release()
     assert ledger.table["state"].tolist() == ["unknown", "sending"]
     assert ledger.table["reason"].iloc[0].startswith("what became of it was not recorded")
     assert claim(ledger, run_id, 0, other.token)
     assert not claim(ledger, run_id, 1, other.token)
-    assert ledger.claim_owners(run_id) == {other.token}
+    assert ledger.run_store.claim_owners(run_id) == {other.token}
     other.release()
     assert set(ledger.table["state"]) == {"unknown"}
 
@@ -98,11 +98,11 @@ def test_what_looking_told_counts_only_while_nothing_newer_is_known(ledger: Ledg
     run_id = open_run(ledger)
     for position in range(3):
         record(ledger, run_id, position, receipt(State.UNKNOWN))
-    ledger.close_run(run_id, finished=True, note="", verified=None)
-    newest = ledger.run_table(run_id)["newest"].tolist()
+    ledger.run_store.close_run(run_id, finished=True, note="", verified=None)
+    newest = ledger.run_store.run_table(run_id)["newest"].tolist()
     record(ledger, run_id, 1, receipt(State.CREATED, "0"))
     resolutions = [Resolution(run_id, at, newest[at], receipt(State.PLANNED)) for at in range(2)]
-    assert ledger.settle(resolutions) == resolutions[:1]
+    assert ledger.run_store.write_resolutions(resolutions) == resolutions[:1]
     assert ledger.table["state"].tolist() == ["planned", "created", "unknown"]
     assert ledger.runs["finished"].tolist() == [""]
     assert list(ledger.runs_of(ACCOUNT, unfinished=True).values()) == [run_id]
@@ -115,7 +115,7 @@ def test_a_group_that_may_exist_is_not_claimed(ledger: Ledger, state: State) -> 
     run_id = open_run(ledger)
     record(ledger, run_id, 0, receipt(state))
     assert not claim(ledger, run_id, 0)
-    ledger.close_run(run_id, finished=True, note="", verified=None)
+    ledger.run_store.close_run(run_id, finished=True, note="", verified=None)
     assert not claim(ledger, open_run(ledger), 0)
 
 
@@ -134,12 +134,12 @@ def test_making_again_is_possible_once(ledger: Ledger) -> None:
     known = ledger.entries(ACCOUNT)[APP, "group-0"].receipt
     assert not claim(ledger, open_run(ledger, again_after=known - 1), 0)
     again, colleague = open_run(ledger, again_after=known), open_run(ledger, again_after=known)
-    assert ledger.run_table(again)["before"].tolist() == ["", "", ""]
+    assert ledger.run_store.run_table(again)["before"].tolist() == ["", "", ""]
     assert claim(ledger, again, 0)
     record(ledger, again, 0, receipt(State.CREATED))
     assert not claim(ledger, again, 0)
     assert not claim(ledger, colleague, 0)
-    assert ledger.run_table(colleague)["before"].tolist() == ["created", "", ""]
+    assert ledger.run_store.run_table(colleague)["before"].tolist() == ["created", "", ""]
 
 
 def test_another_account_is_another_world(ledger: Ledger) -> None:
@@ -159,7 +159,7 @@ def test_of_many_threads_one_claims(ledger: Ledger) -> None:
 
     def claim_it() -> None:
         start.wait()
-        claimed.append(bool(ledger.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed))
+        claimed.append(bool(ledger.run_store.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed))
 
     threads = [threading.Thread(target=claim_it) for _ in range(16)]
     for thread in threads:
@@ -171,9 +171,9 @@ def test_of_many_threads_one_claims(ledger: Ledger) -> None:
 
 def _claim_all(path: Path, run_id: int, number: int, results: multiprocessing.Queue[list[int]]) -> None:
     with Ledger(path) as ledger:
-        owner = ledger.owner()
+        owner = ledger.run_store.owner()
         chunks = [[(at, 0) for at in range(first, min(first + 7, number))] for first in range(0, number, 7)]
-        results.put([at for chunk in chunks for at in ledger.sync(run_id, owner.token, wanted=chunk).claimed])
+        results.put([at for chunk in chunks for at in ledger.run_store.sync(run_id, owner.token, wanted=chunk).claimed])
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ def test_of_many_processes_one_claims(ledger: Ledger) -> None:
 def test_runs_of_one_second_have_names_of_their_own(ledger: Ledger) -> None:
     """The name begins the names of files."""
     ids = [open_run(ledger, account=Account(f"key{at}", "secret")) for at in range(4)]
-    names = [ledger.run_info(run_id, "name")["name"] for run_id in ids]
+    names = [ledger.run_store.run_info(run_id, "name")["name"] for run_id in ids]
     assert len(set(names)) == 4
     assert all(name.replace("-", "").isalnum() for name in names)
     assert ledger.runs["groups"].tolist() == [3] * 4
@@ -206,10 +206,10 @@ def test_an_unfinished_run_is_joined(ledger: Ledger) -> None:
     run_id = open_run(ledger)
     assert open_run(ledger) == run_id
     assert open_run(ledger, account=Account("other", "secret")) != run_id
-    ledger.close_run(run_id, finished=False, note="stopped", verified=None)
+    ledger.run_store.close_run(run_id, finished=False, note="stopped", verified=None)
     assert open_run(ledger) == run_id
-    assert ledger.run_info(run_id, "note")["note"] == "stopped"
-    ledger.close_run(run_id, finished=True, note="", verified=9)
+    assert ledger.run_store.run_info(run_id, "note")["note"] == "stopped"
+    ledger.run_store.close_run(run_id, finished=True, note="", verified=9)
     assert open_run(ledger) != run_id
 
 
@@ -218,10 +218,10 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
     plan = make_plan(many_orders(3))
     groups = plan.table.assign(again_after=None)
     old = open_run(ledger)
-    other_actions = ledger.open_run(
+    other_actions = ledger.run_store.open_run(
         ACCOUNT, plan.fingerprint, groups.assign(action="exists"), orders_to_json(plan.orders, plan.findings)
     )
-    other_orders = ledger.open_run(
+    other_orders = ledger.run_store.open_run(
         ACCOUNT, plan.fingerprint, groups, orders_to_json(plan.orders, plan.findings).replace("table", "file")
     )
     assert len({old, other_actions, other_orders}) == 3
@@ -232,9 +232,9 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
 def test_what_was_learnt_meanwhile_prevents_a_claim(ledger: Ledger) -> None:
     """Another process of the same run was refused: this one does not send the group again."""
     run_id = open_run(ledger)
-    assert ledger.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed
+    assert ledger.run_store.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed
     record(ledger, run_id, 0, receipt(State.REFUSED, "-22"))
-    assert not ledger.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed
+    assert not ledger.run_store.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed
     assert claim(ledger, run_id, 0)
 
 
@@ -247,7 +247,7 @@ def test_a_ledger_that_was_deleted_is_noticed(ledger: Ledger, tmp_path: Path) ->
             Ledger(place).close()
             place.rename(ledger.path)
         with pytest.raises(LedgerError, match="deleted or replaced"):
-            ledger.sync(run_id, NOBODY, wanted=[(0, 0)])
+            ledger.run_store.sync(run_id, NOBODY, wanted=[(0, 0)])
 
 
 def test_the_work_for_a_runs_table_grows_as_its_groups(ledger: Ledger) -> None:
@@ -262,16 +262,16 @@ def test_the_work_for_a_runs_table_grows_as_its_groups(ledger: Ledger) -> None:
         driver: Any = connection.connection.driver_connection
         driver.set_progress_handler(step, 100)
 
-    sa.event.listen(ledger._engine, "begin", watch)
+    sa.event.listen(ledger.run_store.database.engine, "begin", watch)
     work = []
     for number in (500, 4000):
         run_id = open_run(ledger, number, Account(f"key{number}", "secret", ACCOUNT.base_url))
         rows = f"SELECT group_id, run_id, position, 'created', '', '', '', '' FROM run_groups WHERE run_id = {run_id}"
-        with ledger._transaction(write=True) as connection:
+        with ledger.run_store.database.transaction(write=True) as connection:
             columns = "group_id, run_id, position, state, status, reason, advice, at"
             connection.exec_driver_sql(f"INSERT INTO receipts ({columns}) {rows}")
         steps[0] = 0
-        assert len(ledger.run_table(run_id)) == number
+        assert len(ledger.run_store.run_table(run_id)) == number
         work.append(steps[0])
     assert 0 < work[1] < 12 * work[0]
 
@@ -366,7 +366,7 @@ def test_the_intent_is_on_disk_before_claim_returns(ledger: Ledger) -> None:
         assert other.execute("SELECT position, owner FROM claims").fetchall() == [(0, NOBODY)]
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
-    with ledger._transaction() as connection:
+    with ledger.run_store.database.transaction() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
@@ -374,9 +374,9 @@ def test_run_table_keeps_the_order_of_the_plan(ledger: Ledger) -> None:
     """With the newest receipt of this run, and what was known elsewhere."""
     first = open_run(ledger)
     record(ledger, first, 1, receipt(State.CREATED, "0", "success"))
-    ledger.close_run(first, finished=True, note="", verified=None)
+    ledger.run_store.close_run(first, finished=True, note="", verified=None)
     second = open_run(ledger)
-    table = ledger.run_table(second)
+    table = ledger.run_store.run_table(second)
     assert table["groupName"].tolist() == ["group-0", "group-1", "group-2"]
     assert table["state"].tolist() == ["", "", ""]
     assert table["before"].tolist() == ["", "created", ""]

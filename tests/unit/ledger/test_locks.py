@@ -13,8 +13,8 @@ import pytest
 from itnio_nb.ledger.locks import OwnerLock, exclusive_lock, is_alive
 from tests.support.factories import until
 
-HOLD = "import sys; from pathlib import Path; from itnio_nb.owners import Owner\n"
-HOLD += "owner = Owner(Path(sys.argv[1])); print(owner.token, flush=True); sys.stdin.read()"
+HOLD = "import sys; from pathlib import Path; from itnio_nb.ledger.locks import OwnerLock\n"
+HOLD += "owner = OwnerLock(Path(sys.argv[1])); print(owner.token, flush=True); sys.stdin.read()"
 
 
 def test_an_owner_lives_until_it_lets_go(tmp_path: Path) -> None:

@@ -319,14 +319,14 @@ def test_runs_that_share_groups_wait_for_each_other(sandbox: Sandbox, client: Cl
     slow = submit_plan(plans[0], client, ledger, rate=1, workers=4)
     until(lambda: len(ledger.table) > 4)
     asked = 0
-    exchange = ledger.sync
+    exchange = ledger.run_store.sync
 
     def counted(*args: Any, **what: Any) -> Any:
         nonlocal asked
         asked += 1
         return exchange(*args, **what)
 
-    ledger.sync = counted  # type: ignore[method-assign] # to see how often
+    ledger.run_store.sync = counted  # type: ignore[method-assign] # to see how often
     other = submit_plan(plans[1], client, ledger)
     until(lambda: len(ledger.table) == 21)
     slow.stop()

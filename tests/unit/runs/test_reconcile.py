@@ -219,9 +219,9 @@ def test_reconcile_leaves_what_is_being_sent(sandbox: Sandbox, client: Client, l
     """It belongs to somebody who is at work."""
     plan = make_plan(many_orders(2))
     run = submit_plan(plan, client, ledger).wait()
-    run_id = ledger.open_run(client.account, "other", groups_to_keep(make_plan(many_orders(3))), "orders")
-    owner = ledger.owner()
-    assert ledger.sync(run_id, owner.token, wanted=[(2, 0)]).claimed
+    run_id = ledger.run_store.open_run(client.account, "other", groups_to_keep(make_plan(many_orders(3))), "orders")
+    owner = ledger.run_store.owner()
+    assert ledger.run_store.sync(run_id, owner.token, wanted=[(2, 0)]).claimed
     report = reconcile(client, ledger).set_index("groupName")
     assert report["after"].to_dict() == {"group-2": "sending", "group-0": "created", "group-1": "created"}
     assert "look again afterwards" in report["advice"]["group-2"]

@@ -356,14 +356,14 @@ def test_what_could_not_be_recorded_is_said(
     sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk in the middle: the summary tells even those who never wait, and the answer's group is unknown."""
-    exchange = ledger.sync
+    exchange = ledger.run_store.sync
 
     def full(run_id: int, owner: str, **what: Any) -> SyncResult:
         if any(position == 5 for position, _ in what["outcomes"]):
             raise LedgerError("disk full")
         return exchange(run_id, owner, **what)
 
-    monkeypatch.setattr(ledger, "sync", full)
+    monkeypatch.setattr(ledger.run_store, "sync", full)
     run = submit_plan(make_plan(many_orders(40)), client, ledger, workers=1)
     until(lambda: run.done)
     made = len(sandbox.phones) // 3

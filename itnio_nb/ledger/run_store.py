@@ -1,0 +1,188 @@
+"""What a run asks of the ledger: open and close it, claim groups, record outcomes, read what others did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from itnio_nb.api.account import Account
+from itnio_nb.api.models import WIRE, Receipt, now
+from itnio_nb.errors import os_error_reason
+from itnio_nb.ledger.claims import Resolution, SyncResult, expire_claims, sync, write_resolutions
+from itnio_nb.ledger.database import Database
+from itnio_nb.ledger.locks import OwnerLock, is_alive
+from itnio_nb.ledger.queries import CHANGE_TOKEN, groups_of_run, problems_of_run
+from itnio_nb.ledger.schema import (
+    accounts,
+    claims,
+    find_account,
+    find_groups,
+    free_name,
+    is_account,
+    run_groups,
+    runs,
+    text_of,
+)
+
+_CHUNK = 500  # resolutions written in one transaction
+
+
+class RunStore:
+    """Read and write the runs of a ledger, from any thread; reached as `ledger.run_store`.
+
+    A run is known by its number. Each method that writes is one transaction, on disk when it returns; every method
+    raises `LedgerError` where the ledger cannot be used.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def has_unfinished(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> bool:
+        """Tell whether `open_run` with these values would continue an unfinished run."""
+        contents = _contents(fingerprint, planned, orders)
+        query = sa.select(runs.c.id).where(*_unfinished(account, fingerprint), runs.c.contents == contents)
+        with self.database.transaction() as connection:
+            return connection.execute(query).first() is not None
+
+    def open_run(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> int:
+        """Return the number of the unfinished run that was asked for exactly this, or of a new one.
+
+        `planned` has the API columns and `action row why again_after`, `orders` is the JSON text to keep. An unfinished
+        run of the same groups that was asked for something else ends here: the new one takes its place. One transaction
+        reads and writes, so that a double click, or two processes, get one run.
+        """
+        contents, started = _contents(fingerprint, planned, orders), now()
+        same_groups = _unfinished(account, fingerprint)
+        with self.database.transaction(write=True) as connection:
+            query = sa.select(runs.c.id).where(*same_groups, runs.c.contents == contents)
+            if (found := connection.execute(query).scalar()) is not None:
+                return int(found)
+            name, account_id = free_name(connection, started), find_account(connection, account)
+            replaced = {"finished": text_of(started), "note": f"Run {name} took its place."}
+            connection.execute(runs.update().where(*same_groups).values(**replaced))
+            values = {"name": name, "account_id": account_id, "fingerprint": fingerprint, "contents": contents}
+            values |= {"started": text_of(started), "note": "", "orders": orders}
+            run_id = int(connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one())
+            if rows := _group_rows(run_id, find_groups(connection, account_id, planned), planned):
+                connection.execute(run_groups.insert(), rows)
+        return run_id
+
+    def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
+        """Return what a run's own row holds under `names`, such as `name`, `note`, `verified` or `orders`."""
+        query = sa.select(*(runs.c[name] for name in names)).where(runs.c.id == run_id)
+        with self.database.transaction() as connection:
+            return dict(connection.execute(query).mappings().one())
+
+    def run_table(self, run_id: int) -> pd.DataFrame:
+        """Return the groups of a run in order.
+
+        Columns: the API's, `state status reason advice at row action why before run owner tried`, and of its newest
+        receipt, wherever it is, `newest` (its number, 0 where there is none), `newest_run newest_position
+        newest_status`, and what was asked for there, `sent_phone_name sent_quantity sent_display_num`. A group
+        without a receipt in this run has an empty `state`; `sending` is one that this run's `owner` has claimed.
+        `before` is the ledger's state of it, `run` the run that it comes from (both empty for one planned to be
+        made again). `tried`: see `known_groups`.
+        """
+        return self.database.read_table(groups_of_run(run_id))
+
+    def problems(self, run_id: int, since: int = 0) -> pd.DataFrame:
+        """Return what went wrong in a run after receipt `since`: `receipt groupName state reason advice`."""
+        return self.database.read_table(problems_of_run(run_id, since))
+
+    def change_token(self) -> tuple[object, ...]:
+        """Return a value that differs whenever anything in the ledger does: cheap enough to be read every second."""
+        with self.database.transaction() as connection:
+            return tuple(connection.execute(CHANGE_TOKEN).one())
+
+    def owner(self) -> OwnerLock:
+        """Return a new owner of claims: alive until it is released, or this process ends."""
+        try:
+            return OwnerLock(self.database.path)
+        except OSError as error:
+            raise self.database.error(os_error_reason(error)) from None
+
+    def expire_claims(self) -> None:
+        """Expire claims of dead processes: each group becomes `unknown`, because its request may have been sent."""
+        with self.database.transaction() as connection:
+            owners = connection.execute(sa.select(claims.c.owner).distinct()).scalars().all()
+        dead = [owner for owner in owners if not is_alive(self.database.path, owner)]
+        if not dead:
+            return
+        with self.database.transaction(write=True) as connection:
+            expire_claims(connection, dead)
+
+    def sync(
+        self,
+        run_id: int,
+        owner: str,
+        *,
+        outcomes: Sequence[tuple[int, Receipt]] = (),
+        returned: Sequence[int] = (),
+        wanted: Sequence[tuple[int, int]] = (),
+        since: int = 0,
+    ) -> SyncResult:
+        """Record outcomes, give claims back, claim groups and read new receipts, in one transaction.
+
+        `outcomes` are (position, receipt) of groups that `owner` had claimed, `returned` positions that it claimed and
+        did not send, `wanted` (position, number of the newest receipt that the caller has seen, 0 for none). A group is
+        claimed if nobody else holds it, it has no newer receipt, and it is not created, existing, partial or unknown
+        (unless it was planned to be made again after that very receipt): of all threads and processes one alone gets
+        it. `since` is the last receipt that the caller knows of this run. Raises `LedgerError` if there is something
+        wanted and so little space on the disk that outcomes might not be recorded: sending stops before recording does.
+        """
+        if wanted:
+            self.database.require_space()
+        writes = bool(outcomes or returned or wanted)
+        with self.database.transaction(write=writes) as connection:
+            return sync(connection, run_id, owner, outcomes, returned, wanted, since)
+
+    def claim_owners(self, run_id: int) -> set[str]:
+        """Return the owners that hold claims of a run."""
+        with self.database.transaction() as connection:
+            return set(connection.execute(sa.select(claims.c.owner).where(claims.c.run_id == run_id)).scalars())
+
+    def write_resolutions(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
+        """Write what listings have shown of groups; return the resolutions that still held, and so were written.
+
+        A group that is planned again reopens the newest run that has it, so that it can be resumed.
+        """
+        written: list[Resolution] = []
+        by_run: dict[int, list[Resolution]] = {}
+        for resolution in resolutions:
+            by_run.setdefault(resolution.run_id, []).append(resolution)
+        for run_id, theirs in by_run.items():
+            for at in range(0, len(theirs), _CHUNK):
+                with self.database.transaction(write=True) as connection:
+                    written += write_resolutions(connection, run_id, theirs[at : at + _CHUNK])
+        return written
+
+    def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
+        """Write how a run ended; one that has groups left to be sent stays unfinished."""
+        values = {"finished": text_of(now()) if finished else None, "note": note, "verified": verified}
+        with self.database.transaction(write=True) as connection:
+            connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
+
+
+def _contents(fingerprint: str, planned: pd.DataFrame, orders: str) -> str:
+    """Return the SHA-256 of all that was asked for: groups, actions, orders."""
+    actions = planned[["action", "again_after"]].to_numpy().tolist()
+    return sha256(f"{fingerprint}{actions}{orders}".encode()).hexdigest()
+
+
+def _unfinished(account: Account, fingerprint: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that an account's unfinished runs of the same groups meet."""
+    account_id = sa.select(accounts.c.id).where(*is_account(account)).scalar_subquery()
+    return runs.c.account_id == account_id, runs.c.fingerprint == fingerprint, runs.c.finished.is_(None)
+
+
+def _group_rows(run_id: int, group_ids: dict[tuple[str, str], int], planned: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows that keep the groups of a plan, in order."""
+    rows = planned.rename(columns={wire: name for name, wire in WIRE.items()})
+    ids = [group_ids[key] for key in zip(rows["app_id"], rows["group_name"], strict=True)]
+    rows = rows[["phone_name", "quantity", "display_num", "action", "row", "why", "again_after"]]
+    rows = rows.assign(run_id=run_id, position=range(len(rows)), group_id=ids, action=rows["action"].astype(str))
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
