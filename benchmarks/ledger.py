@@ -40,7 +40,7 @@ def serve(said: Talk, asked: Talk) -> None:
         first = sandbox.account
         said.put((first.api_key, first.api_secret.reveal(), first.base_url))
         while asked.get() == "time":
-            times = [one.at for one in sandbox.log if one.call == "sipAdd"]
+            times = [one.at for one in sandbox.log if one.endpoint == "sipAdd"]
             sandbox.log.clear()
             said.put(max(times) - min(times))
 

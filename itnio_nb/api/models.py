@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import StrEnum, nonmember
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,6 +52,21 @@ class State(StrEnum):
     EXISTS = "exists"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+
+    PENDING = nonmember(frozenset({PLANNED, SENDING}))
+    """No outcome yet: what a progress bar still has to count."""
+    UNRESOLVED = nonmember(frozenset({SENDING, UNKNOWN}))
+    """A request left and its outcome is not known: only a listing tells."""
+    OPEN = nonmember(frozenset({PLANNED, SENDING, UNKNOWN}))
+    """A run can still turn it into another state."""
+    DONE = nonmember(frozenset({CREATED, PARTIAL, EXISTS, REFUSED}))
+    """Final for the run: all states but the open ones."""
+    PRESENT = nonmember(frozenset({CREATED, PARTIAL, EXISTS}))
+    """At least one phone of the group is in the account."""
+    SENDABLE = nonmember(frozenset({PLANNED, REFUSED}))
+    """Nothing was created: another request creates nothing twice."""
+    FAILED = nonmember(frozenset({PARTIAL, REFUSED}))
+    """Not there as asked for, and no later listing changes that."""
 
 
 # What a plan says of a group that was made once and is not in the account: by that it is told from an unknown one.

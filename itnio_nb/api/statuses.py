@@ -11,6 +11,7 @@ from typing import Any
 from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.api.text import duration, plain_words
 
+NAME_TAKEN = "-20"  # it does not say which of the two names is taken: only a listing tells
 _BUSY_WAIT = 1.0  # seconds, where a busy server does not say how long
 
 
@@ -54,7 +55,7 @@ STATUSES = {
         "Server fault: the server failed inside. It is not known whether the phones were created. "
         "A run looks by itself; otherwise look with client.list_phones(appId) before anything is sent again.",
     ),
-    "-20": StatusInfo(
+    NAME_TAKEN: StatusInfo(
         State.EXISTS,
         "Data existing",
         "Name taken: the group name or the phone name is in use in this application. This request created nothing. "

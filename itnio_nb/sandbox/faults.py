@@ -48,7 +48,7 @@ _DRIP = 0.01  # seconds between two bytes of a slow answer
 class Served(NamedTuple):
     """What one request asked for and met."""
 
-    call: str  # sipAdd or sipQuery
+    endpoint: str  # sipAdd or sipQuery
     group: str  # the group's name; of a listing, the page
     app_id: str
     fault: str  # the fault that it met, "" for none
@@ -99,25 +99,25 @@ class Faults:
             if times and not (times.isdecimal() and len(times) < 6):
                 raise ValueError(f"{item!r}: after the * stands how often, as in late*3, at most 99,999 times.")
             script += [name] * int(times or 1)
-        for call, prefix in (("sipAdd", ""), ("sipQuery", _QUERY)):
+        for endpoint, prefix in (("sipAdd", ""), ("sipQuery", _QUERY)):
             if sum(chance for name, chance in chances.items() if name.startswith(_QUERY) == bool(prefix)) > 1.000001:
-                raise ValueError(f"The chances of {call} add up to more than 1.")
+                raise ValueError(f"The chances of {endpoint} add up to more than 1.")
         return cls(script, chances, seed)
 
-    def draw(self, call: str, subject: str) -> str:
+    def draw(self, endpoint: str, subject: str) -> str:
         """Return the fault that this request meets, "" for none. `subject` is its group, or its page."""
         with self._lock:
-            script = self._scripts[call]
+            script = self._scripts[endpoint]
             if script:
                 kind = script.popleft()
                 return "" if kind == NONE else kind
             if not self._chances:
                 return ""
-            self._asked[call, subject] += 1
-            time = self._asked[call, subject]
-        point = random.Random(f"{self._seed} {call} {subject} {time}").random()  # noqa: S311 - chance, not a secret
+            self._asked[endpoint, subject] += 1
+            time = self._asked[endpoint, subject]
+        point = random.Random(f"{self._seed} {endpoint} {subject} {time}").random()  # noqa: S311 - chance, not a secret
         for name, chance in self._chances.items():
-            if name.startswith(_QUERY) != (call == "sipQuery"):
+            if name.startswith(_QUERY) != (endpoint == "sipQuery"):
                 continue
             point -= chance
             if point < 0:

@@ -65,8 +65,8 @@ class Sandbox:
                          or "all=0.33" (see `itnio_nb.faults`); None: nothing
     `stall`              seconds for which a stalled request is kept waiting
 
-    `served` counts the answers by (call, status), such as `served["sipAdd", "0"]`; one that a fault took the place
-    of is counted under the fault. `log` has every request in order: `call group app_id fault status at`.
+    `served` counts the answers by (endpoint, status), such as `served["sipAdd", "0"]`; one that a fault took the place
+    of is counted under the fault. `log` has every request in order: `endpoint group app_id fault status at`.
     """
 
     app_id = "4luaKsL2"
@@ -174,6 +174,36 @@ class Sandbox:
             self._add_account(key, api_secret)
         return Account(key, self._store.secrets[key], self.base_url)
 
+    def delete_group(self, app_id: str, group_name: str) -> None:
+        """Delete the phones of a group, as the vendor's console can and the API cannot; both names are free again.
+
+        This and the next two act on the first account. Raises `KeyError` for a group or phone that does not exist.
+        """
+        with self._lock:
+            if group_name not in self._store.application(self._key, app_id).groups:
+                raise KeyError(group_name)
+            self._store.delete_group(self._key, app_id, group_name)
+
+    def edit_phone(self, app_id: str, phone_name: str, **fields: str) -> None:
+        """Overwrite fields of one phone, such as `edit_phone("4luaKsL2", "desk-1", password="s3cret")`.
+
+        With `groupName="other"` the phone moves to another group.
+        """
+        with self._lock:
+            if not any(
+                phone["phoneName"] == phone_name for phone in self._store.application(self._key, app_id).records
+            ):
+                raise KeyError(phone_name)
+            self._store.edit_phone(self._key, app_id, phone_name, fields)
+
+    def hide_group(self, app_id: str, group_name: str, listings: int) -> None:
+        """Leave a group out of the next `listings` listings, as a server does whose index is behind."""
+        with self._lock:
+            self._hide(self._key, app_id, group_name, listings)
+
+    def _hide(self, key: str, app_id: str, group_name: str, listings: int) -> None:
+        self._hidden.setdefault((key, app_id), Counter())[group_name] = listings
+
     def _add_account(self, key: str, secret: str | None) -> None:
         account = Account(key, secret or self._store.secrets.get(key) or _random_text())  # refuses what no key has
         self._store.add_account(key, account.api_secret.reveal())
@@ -245,8 +275,7 @@ class Sandbox:
         with self._lock:
             app_id = str((body or {}).get("appId", ""))
             if fault == "late" and status == "0":
-                key = request.header("Api-Key"), app_id
-                self._hidden.setdefault(key, Counter())[subject] = LATE_LISTINGS
+                self._hide(request.header("Api-Key"), app_id, subject, LATE_LISTINGS)
             self.served[name, shown if spoilt is reply else fault] += 1
             self.log.append(Served(name, subject, app_id, fault, status, at))
         return spoilt

@@ -19,7 +19,7 @@ class Application:
     """What one account has in one voice application."""
 
     records: list[dict[str, str]] = field(default_factory=list)  # its phones, as sipQuery shows them
-    groups: set[str] = field(default_factory=set)
+    groups: dict[str, str] = field(default_factory=dict)  # group name -> phone name as ordered
     phone_names: set[str] = field(default_factory=set)  # as ordered
 
 
@@ -65,6 +65,14 @@ class Store:
         ]
         self._enter(key=api_key, app_id=app_id, group=group, phone=phone, records=records)
 
+    def delete_group(self, api_key: str, app_id: str, group: str) -> None:
+        """Remove a group and its phones; both of its names are free again."""
+        self._enter(key=api_key, app_id=app_id, deleted=group)
+
+    def edit_phone(self, api_key: str, app_id: str, phone: str, fields: dict[str, str]) -> None:
+        """Overwrite fields of one phone."""
+        self._enter(key=api_key, app_id=app_id, edited=phone, fields=fields)
+
     def application(self, api_key: str, app_id: str) -> Application:
         """Return what an account has in an application, so far nothing where it is new."""
         return self.applications.get((api_key, app_id)) or Application()
@@ -81,8 +89,15 @@ class Store:
             self.secrets[key] = entry["secret"]
             return
         application = self.applications.setdefault((key, entry["app_id"]), Application())
+        if "deleted" in entry:
+            application.phone_names.discard(application.groups.pop(entry["deleted"], ""))
+            application.records[:] = [one for one in application.records if one["groupName"] != entry["deleted"]]
+            return
+        if "edited" in entry:
+            next(one for one in application.records if one["phoneName"] == entry["edited"]).update(entry["fields"])
+            return
         application.records += entry["records"]
-        application.groups.add(entry["group"])
+        application.groups[entry["group"]] = entry["phone"]
         application.phone_names.add(entry["phone"])
         self._made += len(entry["records"])
 

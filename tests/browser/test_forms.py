@@ -117,7 +117,7 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
         person.press("New batch")
         person.sees("No orders yet")
         store = sandbox.phones
-    created = Counter(entry.group for entry in sandbox.log if entry.call == "sipAdd" and entry.status == "0")
+    created = Counter(entry.group for entry in sandbox.log if entry.endpoint == "sipAdd" and entry.status == "0")
     assert (len(created), max(created.values())) == (GROUPS, 1)
     with zipfile.ZipFile(io.BytesIO(results)) as archive:
         tables = {name.split("-")[1]: pd.read_csv(archive.open(name), dtype=str) for name in archive.namelist()}
@@ -148,7 +148,7 @@ def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> No
             person.sees("This run is not finished", 60)
             person.press("Try the rest again")
         person.sees(f"Done. Groups: {GROUPS - 1} created", 60)
-    created = Counter(entry.group for entry in sandbox.log if entry.call == "sipAdd" and entry.status == "0")
+    created = Counter(entry.group for entry in sandbox.log if entry.endpoint == "sipAdd" and entry.status == "0")
     assert (len(created), max(created.values())) == (GROUPS - 1, 1)
     # What is sent to a page of JupyterLab that still loads its widgets finds none of them: jupyter-widgets says so.
     assert [told for told in wrong if "widget model not found" not in told] == []

@@ -62,7 +62,7 @@ def the_record(done: subprocess.CompletedProcess[str]) -> Path:
 
 
 def sent(sandbox: Sandbox) -> Counter[str]:
-    return Counter(entry.group for entry in sandbox.log if entry.call == "sipAdd" and entry.status == "0")
+    return Counter(entry.group for entry in sandbox.log if entry.endpoint == "sipAdd" and entry.status == "0")
 
 
 def test_a_strangers_first_evening() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb import PhoneGroup
+from itnio_nb.sandbox.faults import Faults
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -29,6 +30,18 @@ def orders_frame(*rows: tuple[object, ...]) -> pd.DataFrame:
 
 def many_orders(number: int, quantity: int = 3, app_id: str = APP) -> pd.DataFrame:
     return orders_frame(*((f"group-{at}", f"phone-{at}", str(quantity), "861000000", app_id) for at in range(number)))
+
+
+class Gate(Faults):
+    """The `faults` of a sandbox that answers no request before `opened` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = threading.Event()
+
+    def draw(self, endpoint: str, subject: str) -> str:
+        assert self.opened.wait(60), f"nobody opened the gate for {endpoint} of {subject}"
+        return ""
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:

@@ -108,7 +108,7 @@ def started(folder: Path, sandbox: Sandbox, client: Client, groups: int = 400) -
 
 
 def sent(sandbox: Sandbox) -> list[str]:
-    return [one.group for one in sandbox.log if one.call == "sipAdd"]
+    return [one.group for one in sandbox.log if one.endpoint == "sipAdd"]
 
 
 @pytest.mark.slow

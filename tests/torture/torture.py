@@ -130,9 +130,9 @@ def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
         with Client(sandbox.account) as client, Ledger(folder / "ledger.sqlite") as ledger:
             plan = make_plan(read_orders(folder / "orders.csv"), client, ledger)
             compare(figures, plan.table, ledger, sandbox)
-            before = len([one for one in sandbox.log if one.call == "sipAdd"])
+            before = len([one for one in sandbox.log if one.endpoint == "sipAdd"])
             compare_files(figures, last_run(ledger, client), folder)
-            if len([one for one in sandbox.log if one.call == "sipAdd"]) != before:
+            if len([one for one in sandbox.log if one.endpoint == "sipAdd"]) != before:
                 figures.mismatches.append("something was sent after all was done")
         figures.faults = Counter(one.fault for one in sandbox.log if one.fault)
     return figures
@@ -155,8 +155,8 @@ def compare(figures: Figures, planned: pd.DataFrame, ledger: Ledger, sandbox: Sa
     history = ledger.history
     phones = sandbox.phones.groupby(["appId", "groupName"])
     there = {key: (len(part), set(part["displayNum"])) for key, part in phones}
-    made = Counter((one.app_id, one.group) for one in sandbox.log if one.call == "sipAdd" and one.status == "0")
-    sent = {(one.app_id, one.group): one.at for one in sandbox.log if one.call == "sipAdd"}  # the last
+    made = Counter((one.app_id, one.group) for one in sandbox.log if one.endpoint == "sipAdd" and one.status == "0")
+    sent = {(one.app_id, one.group): one.at for one in sandbox.log if one.endpoint == "sipAdd"}  # the last
     created = history[history["state"] == "created"].groupby(["appId", "groupName"])["at"].agg(["first", "size"])
     figures.groups = len(planned)
     figures.in_doubt = int(history["reason"].str.startswith("what became of it was not recorded").sum())

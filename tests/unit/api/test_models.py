@@ -32,8 +32,12 @@ def test_a_group_validates_nothing() -> None:
 
 
 def test_states_are_the_designs() -> None:
-    """Seven states, each its own text."""
+    """Seven states, each its own text; open or done, and what was sent and is not resolved stays open."""
     assert " ".join(State) == "planned sending created partial exists refused unknown"
+    assert set(State) == State.OPEN | State.DONE == State.SENDABLE | State.UNRESOLVED | State.PRESENT
+    assert State.OPEN == State.PENDING | State.UNRESOLVED
+    assert State.DONE == State.PRESENT | State.FAILED
+    assert not State.OPEN & State.DONE
 
 
 def test_split_of_120_50_and_1() -> None:

@@ -600,11 +600,7 @@ def test_what_was_deleted_in_the_account_can_be_made_again(
 ) -> None:
     """Only if one asks for it; without, it is in doubt and not sent."""
     submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
-    with sandbox._lock:
-        held = sandbox._store.application(client.account.api_key, APP)
-        held.records.clear()
-        held.groups.clear()
-        held.phone_names.clear()
+    sandbox.delete_group(APP, "group-0")
     plan(form, many_orders(1))
     assert "0 groups to create (0 phones)" in text_of(form.plan.summary)
     assert "1 in doubt. What is in doubt is looked up when the plan is submitted" in text_of(form.plan.summary)
@@ -748,7 +744,7 @@ def test_the_pace_is_kept(form: BatchForm, sandbox: Sandbox) -> None:
     form.confirm.rate.value, form.confirm.workers.value = "10", 1
     confirm(form)
     click(form, form.confirm.submit)
-    times = [served.at for served in sandbox.log if served.call == "sipAdd"]
+    times = [served.at for served in sandbox.log if served.endpoint == "sipAdd"]
     assert max(times) - min(times) >= 0.45
 
 
@@ -806,7 +802,7 @@ def test_a_double_click_on_any_button_sends_nothing_twice(at: int, form: BatchFo
         button.click()
     with suppress(AssertionError):  # a click that no page would let through, on what is not there
         settle(form)
-    names = [served.group for served in sandbox.log if served.call == "sipAdd" and served.status == "0"]
+    names = [served.group for served in sandbox.log if served.endpoint == "sipAdd" and served.status == "0"]
     assert sorted(names) == sorted(set(names))
     if _own_sandbox.cache_info().currsize:
         _own_sandbox().close()

@@ -289,7 +289,7 @@ def test_a_refused_order_is_told_in_words(
         if status == "-16":
             sandbox.faults = "clock=1"
         if status == "-1":
-            sandbox._store.secrets[sandbox._key] = "changed"
+            sandbox.add_account(sandbox.account.api_key, "changed")
         return create_phones(one)  # type: ignore[arg-type]
 
     form.tools[0].create_phones = asked_too_late  # type: ignore[method-assign, assignment]

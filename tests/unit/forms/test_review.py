@@ -148,9 +148,7 @@ def test_comparing_tells_that_all_agrees(form: ReviewForm, sandbox: Sandbox, run
 def test_comparing_tells_what_has_drifted(form: ReviewForm, sandbox: Sandbox, client: Client) -> None:
     """What was deleted, what was made elsewhere; those rows alone."""
     sandbox.app_ids = None
-    with sandbox._lock:
-        held = sandbox._store.application(client.account.api_key, APP)
-        held.records[:] = [record for record in held.records if record["groupName"] != "group-2"]
+    sandbox.delete_group(APP, "group-2")
     client.create_phones(group("foreign", "foreign"))
     form.compare.click()
     form.wait(10)

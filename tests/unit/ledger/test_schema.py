@@ -61,7 +61,7 @@ def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, 
     with Ledger(earlier) as ledger:
         run = resume(client, ledger).wait()
         assert run.table["state"].tolist() == ["created", "refused", "exists", "created", "created", "created"]
-    assert [one.group for one in sandbox.log if one.call == "sipAdd"] == ["group-3", "group-5", "group-4"]
+    assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"] == ["group-3", "group-5", "group-4"]
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from itnio_nb import Client, Ledger, LedgerError, Run, Sandbox, make_plan, runbook_outcome, submit_plan
-from tests.support.factories import many_orders, until
+from tests.support.factories import Gate, many_orders, until
 from tests.unit.runs.test_submit import sent
 
 
@@ -111,12 +111,13 @@ def test_a_second_interrupt_changes_nothing(
 
     def press() -> None:
         until(lambda: sent(sandbox) > 3)
-        with sandbox._lock:  # no request is answered: the run cannot be over
-            progress.goes_on()
-            interrupt()
-            until(lambda: stopping(run))
-            interrupt()
-            progress.goes_on()  # it is waited for again, not given up
+        sandbox.faults = gate = Gate()  # no request is answered: the run cannot be over
+        progress.goes_on()
+        interrupt()
+        until(lambda: stopping(run))
+        interrupt()
+        progress.goes_on()  # it is waited for again, not given up
+        gate.opened.set()
 
     sandbox.latency = 0.02
     with meanwhile(press):

@@ -122,8 +122,8 @@ def test_no_traceback_shows_a_password(client: Client, sandbox: Sandbox, monkeyp
         page = client._listing._page
         patch.setattr(client._listing, "_page", lambda app, at, **how: page("" if at == 3 else app, at, **how))
         errors.append(failing(["group-1"]))
-    for record in sandbox._store.applications[client.account.api_key, APP].records[-50:]:
-        record["password"] = ""
+    for number in range(1, 51):
+        sandbox.edit_phone(APP, f"phone-4-{number}", password="")
     errors.append(failing(["group-4"]))
     assert [type(error).__name__ for error in errors] == ["InputError", "InputError", "InputError", "ServiceError"]
     for error in errors:
@@ -168,7 +168,7 @@ def test_what_cannot_be_handed_over_is_said(run: Run, client: Client) -> None:
 def test_a_password_like_a_formula_goes_to_xlsx_alone(password: str, client: Client, sandbox: Sandbox) -> None:
     """In CSV it would run or be altered: refused, with the way out."""
     client.create_phones(group("=cmd", "desk", 1))
-    sandbox._store.applications[client.account.api_key, APP].records[0]["password"] = password
+    sandbox.edit_phone(APP, "desk-1", password=password)
     with pytest.raises(InputError, match=r"password of 1 phone begins like a formula.*ends in \.xlsx"):
         export_credentials(client, APP, ["=cmd"], "phones.csv")
     assert not Path("phones.csv").exists()
@@ -188,7 +188,7 @@ def test_names_are_guarded_in_csv(client: Client) -> None:
 def test_a_server_that_hides_passwords_is_told(client: Client, sandbox: Sandbox) -> None:
     """A file without them would help nobody."""
     client.create_phones(group("sales", "desk", 2))
-    sandbox._store.applications[client.account.api_key, APP].records[1]["password"] = ""
+    sandbox.edit_phone(APP, "desk-2", password="")
     with pytest.raises(ServiceError, match="did not show account and password of 1 phone"):
         export_credentials(client, APP, ["sales"], "phones.csv")
     assert not Path("phones.csv").exists()

@@ -41,7 +41,7 @@ def hasty(sandbox: Sandbox) -> Client:
 
 def creations(sandbox: Sandbox) -> Counter[str]:
     """How often each group was created: the server's own success, whatever the client heard of it."""
-    return Counter(one.group for one in sandbox.log if one.call == "sipAdd" and one.status == "0")
+    return Counter(one.group for one in sandbox.log if one.endpoint == "sipAdd" and one.status == "0")
 
 
 def require_agreement(run: Run, ledger: Ledger, sandbox: Sandbox, folder: Path) -> None:
@@ -71,7 +71,7 @@ def test_every_answer_dropped_after_creating(sandbox: Sandbox, client: Client, l
         "Verified: 600 of 600 phones. Settled by looking: 200 created."
     )
     assert creations(sandbox) == {f"group-{at}": 1 for at in range(200)}
-    assert sum(one.call == "sipAdd" for one in sandbox.log) == 200
+    assert sum(one.endpoint == "sipAdd" for one in sandbox.log) == 200
     require_agreement(run, ledger, sandbox, tmp_path)
 
 
@@ -86,7 +86,7 @@ def test_every_kind_of_fault_on_a_third_of_the_requests(
     run = submit_plan(plan, hasty, ledger).wait(120)
     while "not sent" in run.summary and "0 not sent" not in run.summary:  # sent four times, each time in vain
         run = resume(hasty, ledger).wait(120)
-    assert {one.fault for one in sandbox.log if one.call == "sipAdd"} == {"", *KINDS}
+    assert {one.fault for one in sandbox.log if one.endpoint == "sipAdd"} == {"", *KINDS}
     assert set(run.counts) <= {"created", "partial"}
     require_agreement(run, ledger, sandbox, tmp_path)
     sandbox.faults = None
@@ -133,7 +133,7 @@ def test_a_server_that_creates_nothing_ends_the_run(sandbox: Sandbox, client: Cl
     assert (
         "It stopped itself: request after request failed (Port program unusual) and nothing was created" in run.summary
     )
-    assert 70 <= sum(one.call == "sipAdd" for one in sandbox.log) <= 70 + 3 * 8
+    assert 70 <= sum(one.endpoint == "sipAdd" for one in sandbox.log) <= 70 + 3 * 8
     sandbox.faults = None
     assert resume(client, ledger).wait().counts == {"created": 100}
 
@@ -144,7 +144,7 @@ def test_a_pause_is_told_by_what_it_settled_and_goes_on(sandbox: Sandbox, client
     run = submit_plan(make_plan(many_orders(100), client, ledger), client, ledger).wait(60)
     assert run.counts == {"created": 100}
     assert "Settled by looking: 12 created, 6 absent and sent again." in run.summary
-    first_look = next(at for at, one in enumerate(sandbox.log) if at > 1 and one.call == "sipQuery")
+    first_look = next(at for at, one in enumerate(sandbox.log) if at > 1 and one.endpoint == "sipQuery")
     assert 10 <= first_look - 1 <= 10 + 8
 
 
@@ -225,7 +225,7 @@ def test_absent_groups_are_sent_again_three_times(sandbox: Sandbox, client: Clie
     run = submit_plan(make_plan(many_orders(1)), client, ledger).wait(30)
     assert run.counts == {"planned": 1}
     assert "Settled by looking: 3 absent and sent again, 1 absent." in run.summary
-    assert sum(one.call == "sipAdd" for one in sandbox.log) == 4
+    assert sum(one.endpoint == "sipAdd" for one in sandbox.log) == 4
     assert resume(client, ledger).wait().counts == {"created": 1}
 
 
@@ -292,7 +292,7 @@ def test_what_another_run_has_created_is_not_left_in_this_one(sandbox: Sandbox, 
     assert stopped.counts == {"exists": 12}
     assert resume(client, ledger).wait().counts == {"exists": 12}
     assert ended(ledger) == [True, True]
-    assert sum(one.call == "sipAdd" for one in sandbox.log) == 13
+    assert sum(one.endpoint == "sipAdd" for one in sandbox.log) == 13
 
 
 def test_an_older_run_is_resumed_by_its_name(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:

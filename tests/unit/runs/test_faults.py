@@ -63,7 +63,7 @@ def observed(kind: str) -> Seen:
         run = submit_plan(make_plan(many_orders(1, 4)), client, ledger).wait(60)
         history = ledger.history
         receipts = list(zip(history["state"], history["reason"].map(_timeless), strict=True))
-        sent = sum(one.call == "sipAdd" for one in sandbox.log)
+        sent = sum(one.endpoint == "sipAdd" for one in sandbox.log)
         return Seen(receipts, history["advice"].iloc[-1], run.summary, len(sandbox.phones), sent)
 
 

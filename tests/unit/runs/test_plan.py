@@ -77,21 +77,18 @@ def test_what_the_ledger_does_not_know_is_in_doubt(sandbox: Sandbox, client: Cli
 def test_what_was_made_and_is_gone_is_in_doubt(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """A finding names the way; recreate=True takes it, and makes it once."""
     submit_plan(make_plan(many_orders(2), client, ledger), client, ledger).wait()
-    with Sandbox(api_key=client.account.api_key, api_secret=client.account.api_secret.reveal()) as emptied:
-        sandbox.stop()
-        emptied.stop()
-        emptied._port = sandbox._port
-        emptied.start()
-        plan = make_plan(many_orders(2), client, ledger)
-        assert plan.table["action"].tolist() == ["in doubt"] * 2
-        assert plan.findings["severity"].tolist() == ["warning"] * 2
-        assert plan.findings["advice"].str.contains("recreate=True").all()
-        assert submit_plan(plan, client, ledger).wait().counts == {"unknown": 2}
-        again = make_plan(many_orders(2), client, ledger, recreate=True)
-        assert again.table["action"].tolist() == ["create"] * 2
-        assert submit_plan(again, client, ledger).wait().counts == {"created": 2}
-        assert emptied.served["sipAdd", "0"] == 2
-        assert submit_plan(again, client, ledger).wait().counts == {"exists": 2}
+    for name in ("group-0", "group-1"):
+        sandbox.delete_group(APP, name)
+    plan = make_plan(many_orders(2), client, ledger)
+    assert plan.table["action"].tolist() == ["in doubt"] * 2
+    assert plan.findings["severity"].tolist() == ["warning"] * 2
+    assert plan.findings["advice"].str.contains("recreate=True").all()
+    assert submit_plan(plan, client, ledger).wait().counts == {"unknown": 2}
+    again = make_plan(many_orders(2), client, ledger, recreate=True)
+    assert again.table["action"].tolist() == ["create"] * 2
+    assert submit_plan(again, client, ledger).wait().counts == {"created": 2}
+    assert sandbox.served["sipAdd", "0"] == 4
+    assert submit_plan(again, client, ledger).wait().counts == {"exists": 2}
 
 
 def test_what_was_refused_is_planned_again(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:

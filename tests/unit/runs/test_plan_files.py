@@ -60,14 +60,12 @@ def test_what_is_made_again_is_saved_with_its_receipt(
 ) -> None:
     """A plan made with recreate=True keeps which receipts it overrules."""
     submit_plan(make_plan(many_orders(2), client, ledger), client, ledger).wait()
-    held = sandbox._store.applications[client.account.api_key, APP]
-    held.records.clear()  # the API cannot delete, the vendor's console can
+    for name in ("group-0", "group-1"):
+        sandbox.delete_group(APP, name)
     again = make_plan(many_orders(2), client, ledger, recreate=True)
     assert len(again.again) == 2
     loaded = Plan.load(again.save(tmp_path / "plan.json"))
     assert_same(loaded, again)
-    held.groups.clear()
-    held.phone_names.clear()
     assert submit_plan(loaded, client, ledger).wait().counts == {"created": 2}
 
 
@@ -160,15 +158,9 @@ def test_a_plan_to_make_again_is_stale_once_it_was_made_again(
 ) -> None:
     """Deleted once more, it is not told as existing: somebody has to look."""
     submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
-    held = sandbox._store.applications[client.account.api_key, APP]
-
-    def delete() -> None:
-        for part in (held.records, held.groups, held.phone_names):
-            part.clear()
-
-    delete()
+    sandbox.delete_group(APP, "group-0")
     make_plan(many_orders(1), client, ledger, recreate=True).save(tmp_path / "plan.json")
     assert submit_plan(Plan.load(tmp_path / "plan.json"), client, ledger).wait().counts == {"created": 1}
-    delete()
+    sandbox.delete_group(APP, "group-0")
     with pytest.raises(StalePlanError, match=r"create → create anew \(sent again since\)"):
         submit_plan(Plan.load(tmp_path / "plan.json"), client, ledger)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from itertools import count
 from typing import Any
 
@@ -161,7 +160,7 @@ def test_reconcile_settles_what_is_unknown(sandbox: Sandbox, client: Client, led
 
 
 def sent_names(sandbox: Sandbox) -> list[str]:
-    return [one.group for one in sandbox.log if one.call == "sipAdd"]
+    return [one.group for one in sandbox.log if one.endpoint == "sipAdd"]
 
 
 def test_what_reconcile_found_absent_is_resumed(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
@@ -176,11 +175,9 @@ def test_what_reconcile_found_absent_is_resumed(sandbox: Sandbox, client: Client
 def test_reconcile_tells_drift(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """Groups that are gone, phones that are gone, groups that the ledger never made; one listing is enough."""
     submit_plan(make_plan(many_orders(4)), client, ledger).wait()
-    client.create_phones(group("foreign", "foreign", 7))
-    store = sandbox._store.applications[client.account.api_key, APP]
-    store.records[:] = [
-        one for one in store.records if one["groupName"] != "group-1" and one["phoneName"] != "phone-2-3"
-    ]
+    client.create_phones(group("foreign", "foreign", 6))
+    sandbox.delete_group(APP, "group-1")
+    sandbox.edit_phone(APP, "phone-2-3", groupName="foreign")
     before = sandbox.served["sipQuery", "0"]
     report = reconcile(client, ledger).set_index("groupName")
     assert sandbox.served["sipQuery", "0"] == before + 1
@@ -244,7 +241,7 @@ def test_a_group_that_was_shown_late_is_ours(sandbox: Sandbox, client: Client, l
     with Client(client.account, timeout=(1, 0.2)) as hasty:
         submit_plan(make_plan(many_orders(1)), hasty, ledger).wait()
     sandbox.faults = None
-    sandbox._hidden[client.account.api_key, APP] = Counter({"group-0": 2})
+    sandbox.hide_group(APP, "group-0", listings=2)
     assert reconcile(client, ledger)["after"].tolist() == ["planned"]
     assert reconcile(client, ledger)[["before", "after"]].to_numpy().tolist() == [["planned", "created"]]
 

@@ -168,11 +168,8 @@ def test_it_is_not_proven_where_one_phone_is_missing(
 
     def one_lost(one: PhoneGroup) -> Receipt:
         receipt = create(one)
-        records = sandbox._store.applications[client.account.api_key, APP].records
-        if one.group_name == "group-1":
-            records.pop()
         if one.group_name == "group-2":
-            records.append(records[-1] | {"phoneName": "phone-2-4", "account": "test_999"})
+            sandbox.edit_phone(APP, "phone-1-3", groupName="group-2")
         return receipt
 
     monkeypatch.setattr(client, "create_phones", one_lost)

@@ -310,7 +310,7 @@ def test_phones_that_are_missing_are_counted(
     def one_lost(one: PhoneGroup) -> Receipt:
         receipt = create(one)
         if one.group_name == "group-1":
-            sandbox._store.applications[client.account.api_key, APP].records.pop()
+            sandbox.edit_phone(APP, "phone-1-3", groupName="elsewhere")
         return receipt
 
     monkeypatch.setattr(client, "create_phones", one_lost)

@@ -280,6 +280,29 @@ def test_it_comes_back_at_the_same_address_with_its_phones(sandbox: Sandbox) -> 
     assert repr(sandbox) == "Sandbox(running, 30 phones)"
 
 
+def test_the_console_deletes_and_edits(sandbox: Sandbox) -> None:
+    """A deleted group frees both of its names; a phone's fields can be set; what is not there is a KeyError."""
+    ask(sandbox, SAMPLE | {"quantity": 2})
+    sandbox.edit_phone("4luaKsL2", "sip-phone-1", password="new", groupName="elsewhere")
+    assert sandbox.phones[["groupName", "password"]].to_numpy()[0].tolist() == ["elsewhere", "new"]
+    sandbox.delete_group("4luaKsL2", "sipGroup")
+    assert sandbox.phones["phoneName"].tolist() == ["sip-phone-1"]
+    assert ask(sandbox, SAMPLE)["status"] == "0"
+    with pytest.raises(KeyError):
+        sandbox.delete_group("another", "sipGroup")
+    with pytest.raises(KeyError):
+        sandbox.edit_phone("4luaKsL2", "sip-phone", password="new")
+
+
+def test_a_hidden_group_is_listed_later(sandbox: Sandbox) -> None:
+    """Its phones exist, and so many listings do not show them."""
+    ask(sandbox, SAMPLE)
+    sandbox.hide_group("4luaKsL2", "sipGroup", listings=2)
+    params = {"params": {"appId": "4luaKsL2"}}
+    totals = [ask(sandbox, params, call="sipQuery")["data"]["total"] for _ in range(3)]
+    assert totals == [0, 0, 30]
+
+
 def test_it_has_no_address_before_it_runs() -> None:
     """And says what to do."""
     with pytest.raises(RuntimeError, match=r"start\(\)"):

@@ -30,6 +30,18 @@ def test_phones_and_accounts_survive(tmp_path: Path) -> None:
         assert second.phones["account"].tolist() == [f"test_{at:03d}" for at in (*range(1, 51), 53, 51, 52)]
 
 
+def test_what_the_console_did_survives() -> None:
+    """A deleted group stays deleted, an edited phone edited."""
+    with Sandbox(file=FILE) as first, Client(first.account) as client:
+        client.create_phones(group("sales", "desk"))
+        client.create_phones(group("more", "line", 1))
+        first.delete_group(APP, "sales")
+        first.edit_phone(APP, "line-1", displayNum="7777777")
+    with Sandbox(file=FILE) as second, Client(second.account) as client:
+        assert second.phones[["groupName", "displayNum"]].to_numpy().tolist() == [["more", "7777777"]]
+        assert client.create_phones(group("sales", "desk")).state is State.CREATED
+
+
 def test_the_same_sandbox_can_be_stopped_and_started() -> None:
     """It lets go of its file meanwhile, and takes what another has added."""
     box = Sandbox(file=FILE)
