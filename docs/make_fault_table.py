@@ -11,17 +11,17 @@ sys.path.insert(0, str(HERE.parent))
 os.environ["ITNIO_PROGRESS"] = "off"
 
 from itnio_nb.sandbox.faults import KINDS  # noqa: E402
-from tests.unit.runs.test_faults import observed, table_row  # noqa: E402 - the tests are found now
+from tests.unit.runs.test_faults import observed, table_row  # noqa: E402 - after the path is set
 
 HEAD = """# What can go wrong, and what you see
 
 Written by `make docs` from `tests/unit/runs/test_faults.py`, which meets each fault with a run of one group of four
-phones and compares what is told with this table. The faults are those of `itnio-nb sandbox --faults` (`--list-faults`).
+phones and compares what the run shows with this table. The faults are those of `itnio-nb sandbox --faults` (`--list-faults`).
 
-"Told" has every receipt of the group in order, as `ledger.history` shows them. A group is sent again only after two
-listings of its application, the second after a pause, have shown that it is not there, or where the answer says so.
+"Receipts" has every receipt of the group in order, as `ledger.history` shows them. A group is sent again only after two
+listings of its application, the second after a pause, have shown that it is not there, or where the response itself says so.
 
-| fault | what happens | told | in the end |
+| fault | what happens | receipts | in the end |
 |---|---|---|---|
 """
 

@@ -29,7 +29,7 @@ def main() -> None:
     """Go through all forms in both themes."""
     FOLDER.mkdir(exist_ok=True)
     for theme in ("light", "dark"):
-        # One answer is lost, one phone name is taken: so that there is something to settle and something refused.
+        # One answer is lost, one phone name is taken: so that there is something to resolve and something refused.
         with Sandbox(latency=0.4, faults="none*25, drop-after") as sandbox, tempfile.TemporaryDirectory() as folder:
             account = sandbox.account
             settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
@@ -55,7 +55,7 @@ def take_all(page: Page, theme: str) -> None:
 
     def take(name: str) -> None:
         page.mouse.move(0, 0)
-        page.wait_for_timeout(600)  # what is drawn on a canvas tells nobody that it is ready
+        page.wait_for_timeout(600)  # nothing tells when a canvas is drawn
         bottom = page.evaluate(
             "() => Math.max(...[...document.querySelectorAll('.itnio')].map(e => e.getBoundingClientRect().bottom))"
         )
