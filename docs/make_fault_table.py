@@ -16,10 +16,12 @@ from tests.unit.runs.test_faults import observed, table_row  # noqa: E402 - afte
 HEAD = """# What can go wrong, and what you see
 
 Written by `make docs` from `tests/unit/runs/test_faults.py`, which meets each fault with a run of one group of four
-phones and compares what the run shows with this table. The faults are those of `itnio-nb sandbox --faults` (`--list-faults`).
+phones and compares what the run shows with this table. The faults are those of `itnio-nb sandbox --faults`
+(`--list-faults`).
 
 "Receipts" has every receipt of the group in order, as `ledger.history` shows them. A group is sent again only after two
-listings of its application, the second after a pause, have shown that it is not there, or where the response itself says so.
+listings of its application, the second after a pause, have shown that it is not there, or where the response itself
+says so.
 
 | fault | what happens | receipts | in the end |
 |---|---|---|---|

@@ -79,7 +79,6 @@ def test_the_spreadsheet_is_what_its_script_makes(tmp_path: Path) -> None:
     assert len(sheets[1]) > 40
 
 
-@pytest.mark.slow
 def test_one_altered_word_fails(copied: Path) -> None:
     """And says which: what is stored is really compared."""
     text = copied.read_text(encoding="utf-8")
@@ -90,7 +89,6 @@ def test_one_altered_word_fails(copied: Path) -> None:
     assert "all 43 groups" in done.stdout
 
 
-@pytest.mark.slow
 def test_a_stripped_notebook_is_an_error(copied: Path) -> None:
     """nbval alone would compare nothing and pass."""
     content = content_of(copied)
