@@ -85,7 +85,7 @@ class Client:
         the server's clock and sent once more. Source of the statuses: the API document.
         """
         try:
-            answer = self._transport.ask("sipAdd", group.to_wire())
+            answer = self._transport.post("sipAdd", group.to_wire())
         except NotSentError as why:
             return Receipt(NEVER_SENT.state, "", str(why), NEVER_SENT.advice, now())
         except BusyError as why:

@@ -13,7 +13,7 @@ from typing import TypeGuard, TypeVar
 from itnio_nb.api.account import MASK
 from itnio_nb.api.models import PhoneGroup
 from itnio_nb.api.statuses import STATUSES, UNDOCUMENTED, ApiResponse, BusyError, NotSentError, UnknownOutcomeError
-from itnio_nb.api.text import plain_words, plural
+from itnio_nb.api.text import one_line, plural
 from itnio_nb.api.transport import Transport
 from itnio_nb.errors import AccountError, InputError, ServiceError
 
@@ -46,7 +46,7 @@ class GroupInventory:
     display_nums: frozenset[str]
     phone_names: frozenset[str]  # as ordered
 
-    def differs(self, group: PhoneGroup) -> str:
+    def differences(self, group: PhoneGroup) -> str:
         """Say how it differs from what was asked for, "" where it does not."""
         size = f"{plural(self.phones, 'phone')}, {group.quantity:,} asked for" if self.phones != group.quantity else ""
         return "; ".join(filter(None, [size, self.field_differences(group)]))
@@ -60,7 +60,7 @@ class GroupInventory:
         ):
             shown = there - {""}  # what a listing does not show is no difference
             if shown and shown != {asked}:
-                words = ", ".join(plain_words(text) for text in sorted(shown)[:3])
+                words = ", ".join(one_line(text) for text in sorted(shown)[:3])
                 differences.append(f"{noun} {words}, {asked} asked for")
         return "; ".join(differences)
 
@@ -214,7 +214,7 @@ class ListingReader:
         body = {"current": page, "size": size, "params": {"appId": app_id}}
         wait = 0.0
         try:
-            answer = self._transport.ask("sipQuery", body)
+            answer = self._transport.post("sipQuery", body)
         except NotSentError as why:
             advice = "Check the network and ITNIO_BASE_URL, then try again."
             if self._transport.account.is_loopback:

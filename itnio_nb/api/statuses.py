@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from itnio_nb.api.models import Receipt, State, now
-from itnio_nb.api.text import duration, plain_words
+from itnio_nb.api.text import duration, one_line
 
 NAME_TAKEN = "-20"  # it does not say which of the two names is taken: only a listing tells
 _BUSY_WAIT = 1.0  # seconds, where a busy server does not say how long
@@ -161,7 +161,7 @@ def parse_response(
     if not isinstance(status, str) or not re.fullmatch(r"0|-?[1-9][0-9]{0,8}", status) or "reason" not in body:
         raise UnknownOutcomeError("HTTP 200, but the body has not the API's shape")
     reason = body["reason"]
-    words = plain_words(reason) if isinstance(reason, str) else ""
+    words = one_line(reason) if isinstance(reason, str) else ""
     return ApiResponse(status, words or STATUSES.get(status, UNDOCUMENTED).reason, body.get("data"))
 
 

@@ -1,10 +1,12 @@
-"""Words for people: plurals, durations, text from elsewhere made printable."""
+"""Words for people: plurals, durations, and text from elsewhere made printable."""
 
 from __future__ import annotations
 
+_MAX_LINE = 300  # characters of a server's text that are kept
+
 
 def plural(number: int, noun: str) -> str:
-    """Return a grammatical count: `count(1, "group")` is "1 group", `count(1200, "group")` "1,200 groups"."""
+    """Return a grammatical count: `plural(1, "group")` is "1 group", `plural(1200, "group")` "1,200 groups"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
@@ -15,10 +17,12 @@ def duration(seconds: float) -> str:
     return " ".join(f"{number:,} {unit}" for number, unit in parts if number) or "0 s"
 
 
-_MAX_REASON = 300  # characters of a server's text that are kept
+def printable(text: str) -> str:
+    """Return a text with control, direction and other invisible characters as escapes; line breaks stay."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
-def plain_words(text: str) -> str:
-    """Keep a server's text to one short line without control or direction characters."""
-    printable = "".join(character if character.isprintable() else " " for character in text[: 10 * _MAX_REASON])
-    return " ".join(printable.split())[:_MAX_REASON]
+def one_line(text: str) -> str:
+    """Return a server's text as one short line, with a blank for what `printable` would escape."""
+    blanked = "".join(char if char.isprintable() else " " for char in text[: 10 * _MAX_LINE])
+    return " ".join(blanked.split())[:_MAX_LINE]

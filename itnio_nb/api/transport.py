@@ -104,12 +104,12 @@ class Transport:
         side = "behind" if self._offset > 0 else "ahead of"
         return f"this machine's clock is {duration(abs(self._offset))} {side} the server's"
 
-    def ask(self, call: str, body: dict[str, Any]) -> ApiResponse:
+    def post(self, endpoint: str, body: dict[str, Any]) -> ApiResponse:
         """Send one signed request and return the API's answer to it; once more where the clock was to blame."""
         offset = self._offset
-        answer, server_time = self._send(call, body, offset)
+        answer, server_time = self._send(endpoint, body, offset)
         if answer.status == "-16" and self._correct_clock(offset, server_time):
-            answer, _ = self._send(call, body, self._offset)
+            answer, _ = self._send(endpoint, body, self._offset)
         return answer
 
     def _correct_clock(self, used: float, server_time: float | None) -> bool:
@@ -123,11 +123,11 @@ class Transport:
             self._offset = offset
             return True
 
-    def _send(self, call: str, body: dict[str, Any], offset: float) -> tuple[ApiResponse, float | None]:
+    def _send(self, endpoint: str, body: dict[str, Any], offset: float) -> tuple[ApiResponse, float | None]:
         """Send one request, signed for a clock that is `offset` seconds ahead; return answer and server's time."""
         headers = signed_headers(self.account, int(time.time() + offset))
         data = json.dumps(body, default=_plain).encode("ascii")
-        request = requests.Request("POST", f"{self.account.base_url}/{call}", data=data, headers=headers).prepare()
+        request = requests.Request("POST", f"{self.account.base_url}/{endpoint}", data=data, headers=headers).prepare()
         try:
             response = self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
             try:

@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
+from itnio_nb.api.text import printable
 from itnio_nb.errors import InputError
 
 
@@ -21,12 +22,7 @@ def require_grid() -> None:
 
 def as_html(text: object) -> str:
     """Return a text as HTML that shows it and does nothing else; line breaks stay."""
-    return escape(visible(str(text))).replace("\n", "<br>")
-
-
-def visible(text: str) -> str:
-    """Show what cannot be seen, or would turn the writing round, as what it is."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+    return escape(printable(str(text))).replace("\n", "<br>")
 
 
 def text_area(style: str = "", text: object = "") -> widgets.HTML:

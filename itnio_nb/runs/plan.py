@@ -221,7 +221,7 @@ def _decide(group: PhoneGroup, listing: Inventory, entry: LedgerEntry | None, re
 
 def _why_exists(group: PhoneGroup, held: GroupInventory, entry: LedgerEntry | None) -> str:
     made = f", created in run {entry.run}" if entry and entry.state is State.CREATED else ""
-    return f"the account has it: {held.differs(group) or plural(held.phones, 'phone')}{made}"
+    return f"the account has it: {held.differences(group) or plural(held.phones, 'phone')}{made}"
 
 
 def _gone(table: pd.DataFrame, entries: dict[tuple[str, str], LedgerEntry]) -> list[tuple[object, ...]]:

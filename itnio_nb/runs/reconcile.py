@@ -12,7 +12,7 @@ import pandas as pd
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing import GroupInventory, Inventory, phones_seen
 from itnio_nb.api.models import PhoneGroup, Receipt, State, now, phone_groups
-from itnio_nb.api.text import plain_words
+from itnio_nb.api.text import one_line
 from itnio_nb.errors import InputError
 from itnio_nb.ledger.claims import Resolution
 from itnio_nb.ledger.ledger import Ledger
@@ -45,7 +45,7 @@ def resolve_group(doubt: UnknownGroup, listing: Inventory) -> Receipt:
     status = TAKEN if doubt.taken else ""
     if held is None:
         return _resolve_taken(group, listing) if doubt.taken else _absent(group)
-    differs = held.differs(group)
+    differs = held.differences(group)
     if not differs and doubt.tried:
         return Receipt(State.CREATED, "", "found in the account, as asked", "Created. Next: hand it over.", at)
     if doubt.tried and held.phones < group.quantity and not held.field_differences(group):
@@ -63,7 +63,7 @@ def resolve_group(doubt: UnknownGroup, listing: Inventory) -> Receipt:
 def _resolve_taken(group: PhoneGroup, listing: Inventory) -> Receipt:
     owner = listing.phone_names.get(group.phone_name)
     if owner:
-        reason = f"the phone name is taken by group {plain_words(owner)}"
+        reason = f"the phone name is taken by group {one_line(owner)}"
         return Receipt(State.REFUSED, TAKEN, reason, "Nothing was created. Choose another phone name.", now())
     reason = "the server says that the name is taken, but the application shows neither the group nor the phone name"
     advice = (
@@ -199,7 +199,7 @@ def _compared(
 
 def _drift(group: PhoneGroup, state: State, held: GroupInventory | None) -> str:
     """Say how what the ledger knows and what the account has differ, "" where they agree."""
-    differs = held.differs(group) if held else ""
+    differs = held.differences(group) if held else ""
     if state is State.SENDING:
         return "It is being sent: look again afterwards."
     if state is State.UNKNOWN:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, GONE, LIMITS, Action, PhoneGroup, State
 from itnio_nb.api.statuses import STATUSES
-from itnio_nb.api.text import plural
+from itnio_nb.api.text import plural, printable
 from itnio_nb.errors import InputError
 from itnio_nb.orders.export import write_atomically
 from itnio_nb.orders.models import SOURCE, Source, as_text
@@ -157,7 +157,7 @@ def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     """Return a summary line, tables and closing lines as text; what is empty is left out."""
     with pd.option_context("display.unicode.east_asian_width", True):
         shown = [table.to_string(index=False, max_rows=_shown(table)) for table in tables if len(table)]
-    return _printable("\n\n".join([summary, *shown, *([end] if end else [])]))
+    return printable("\n\n".join([summary, *shown, *([end] if end else [])]))
 
 
 def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
@@ -169,11 +169,6 @@ def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
             if len(table)
         ]
     return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown, *([f"<pre>{escape(end)}</pre>"] if end else [])])
-
-
-def _printable(text: str) -> str:
-    """Show what would steer a terminal as what it is: names come from other people's files."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def _shown(table: pd.DataFrame) -> int | None:

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from itnio_nb import InputError
+from itnio_nb.api.text import printable
 from itnio_nb.forms.base import BrowserBridge, Form
-from itnio_nb.forms.layout import as_html, field, require_grid, show, steps, table_html, text_area, visible
+from itnio_nb.forms.layout import as_html, field, require_grid, show, steps, table_html, text_area
 from tests.support.factories import until
 
 HOSTILE = (
@@ -332,21 +333,21 @@ def test_text_of_others_is_shown_as_text(text: str, small: Small) -> None:
     """In every way in which a form shows text; what cannot be seen is shown as what it is."""
     place = text_area("itnio-note", text)
     assert_harmless(place.value)
-    assert text_of(place) == visible(text)
+    assert text_of(place) == printable(text)
     show(place, text + "!", "error")
-    assert text_of(place) == visible(text) + "!"
+    assert text_of(place) == printable(text) + "!"
     small.say(text, "error")
     table = table_html(pd.DataFrame({text: [text]}))
     for html in (place.value, small.said.value, table, as_html(text)):
         assert_harmless(html)
     assert table.count(as_html(text)) == 2
-    assert unescape(as_html(text)) == visible(text)
+    assert unescape(as_html(text)) == printable(text)
 
 
 def test_what_cannot_be_seen_is_shown_as_what_it_is() -> None:
     """Control characters and what turns the writing round; line breaks stay, words of any script too."""
-    assert visible("a\u202eb\x1bc\u200bd\ne") == "a\\u202eb\\x1bc\\u200bd\ne"
-    assert visible("Müller 电话 ☎") == "Müller 电话 ☎"
+    assert printable("a\u202eb\x1bc\u200bd\ne") == "a\\u202eb\\x1bc\\u200bd\ne"
+    assert printable("Müller 电话 ☎") == "Müller 电话 ☎"
     assert as_html("a\nb") == "a<br>b"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from itnio_nb import Client, Ledger, Run, Sandbox, make_plan, submit_plan
 from itnio_nb.api.models import State
-from itnio_nb.forms.layout import visible
+from itnio_nb.api.text import printable
 from itnio_nb.forms.monitor import RunMonitor
 from itnio_nb.runs.run import RunRecord, newest_run
 from tests.support.factories import ROOT, many_orders, orders_frame, until
@@ -197,7 +197,7 @@ def test_a_hostile_group_is_text(text: str, sandbox: Sandbox, client: Client, le
     sandbox.app_ids = []
     name = (text + "....")[:32]
     watch = watched(submit_plan(make_plan(orders_frame((name, "desk"))), client, ledger).wait())
-    assert visible(name) in text_of(watch.problems)
+    assert printable(name) in text_of(watch.problems)
     assert_harmless(watch.problems.value)
 
 

@@ -44,9 +44,12 @@ def test_what_differs_is_said(client: Client) -> None:
     """Fewer phones, another display number, or nothing."""
     client.create_phones(group("sales", "desk", 3))
     held = client.fetch_inventory(APP).groups["sales"]
-    assert held.differs(group("sales", "desk", 3)) == ""
-    assert held.differs(group("sales", "desk", 5)) == "3 phones, 5 asked for"
-    assert held.differs(PhoneGroup("sales", "desk", 3, "8620000", APP)) == "display number 861000000, 8620000 asked for"
+    assert held.differences(group("sales", "desk", 3)) == ""
+    assert held.differences(group("sales", "desk", 5)) == "3 phones, 5 asked for"
+    assert (
+        held.differences(PhoneGroup("sales", "desk", 3, "8620000", APP))
+        == "display number 861000000, 8620000 asked for"
+    )
 
 
 def judged(listing: Inventory, asked: PhoneGroup, *, taken: bool = False, tried: bool = True) -> Receipt:
