@@ -1,4 +1,4 @@
-"""The account: API key, API secret and base address."""
+"""An account of the API: key, secret and base address, given or read from the environment."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MASK = "********"
 
 
 class Secret:
-    """A text that never shows: `repr`, `str` and `format` give `********`, pickling is refused.
+    """A text that is never shown: `repr`, `str` and `format` give `********`, pickling raises `TypeError`.
 
     >>> secret = Secret("7bz1lzh9")
     >>> f"the secret is {secret}"
     'the secret is ********'
 
-    `reveal()` is the one way to its text.
+    Only `reveal()` returns its text.
     """
 
     __slots__ = ("__text",)
@@ -32,7 +32,7 @@ class Secret:
         self.__text = text
 
     def reveal(self) -> str:
-        """Return the text itself. Never print, log or store what this returns."""
+        """Return the text itself: never print, log or store it."""
         return self.__text
 
     def __repr__(self) -> str:
@@ -49,11 +49,10 @@ class Secret:
     def __hash__(self) -> int:
         return hash((Secret, self.__text))
 
-    def __copy__(self) -> Secret:
+    def __copy__(self, _: object = None) -> Secret:
         return self
 
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
+    __deepcopy__ = __copy__
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a secret is never pickled: give the other process its own ITNIO_API_SECRET")
@@ -61,14 +60,14 @@ class Secret:
 
 @dataclass(frozen=True, init=False)
 class Account:
-    """Who asks, and where: API key, API secret and base address.
+    """The credentials and the base address with which requests are sent.
 
     >>> Account("bDqJFiq9", "7bz1lzh9")
     Account(api_key='bDqJFiq9', api_secret=********, base_url='https://api.itniotech.com/voice')
 
-    The same API is sold at other addresses; `base_url` is what stands before `/sipAdd`. Host and scheme
-    are lowered and a closing slash is dropped, so that one account is always written in one way: the
-    ledger knows a group by it. Raises `AccountError` for a key, secret or address that cannot be used.
+    `base_url` is what precedes `/sipAdd`; other brands of the API have other addresses. It is normalized (lower case
+    scheme and host, no default port, no closing slash), because it is part of the ledger's key. Raises `AccountError`
+    for a key, secret or address that cannot be used.
     """
 
     api_key: str
@@ -79,17 +78,24 @@ class Account:
         secret = api_secret if isinstance(api_secret, Secret) else Secret(api_secret)
         del api_secret  # from here on, a traceback that shows variables shows the mask
         for name, value in (("api_key", api_key), ("api_secret", secret), ("base_url", "")):
-            object.__setattr__(self, name, value)  # at once: a traceback may show this object half made
-        _require_header_text("API key", api_key)
-        if not secret.reveal():
-            raise AccountError("The API secret is empty: set ITNIO_API_SECRET, or give it to Account(...).")
-        if secret.reveal() != secret.reveal().strip() or not secret.reveal().isprintable():
-            raise AccountError("The API secret has blanks around it or characters that no secret has: copy it again.")
+            object.__setattr__(self, name, value)  # before any check: a traceback may show this object half made
+        for name, empty, usable in (
+            ("key", not api_key, api_key.isascii() and _is_clean(api_key)),
+            ("secret", not secret.reveal(), _is_clean(secret.reveal())),
+        ):
+            if empty:
+                raise AccountError(
+                    f"The API {name} is empty: set ITNIO_API_{name.upper()}, or give it to Account(...)."
+                )
+            if not usable:
+                raise AccountError(
+                    f"The API {name} has blanks around it or characters that no {name} has: copy it again."
+                )
         object.__setattr__(self, "base_url", _normal_base_url(base_url))
 
     @property
     def is_loopback(self) -> bool:
-        """Whether its address is one of this machine: a sandbox, unless somebody forwards it."""
+        """Whether the address is one of this machine."""
         host = urlsplit(self.base_url).hostname or ""
         try:
             return host == "localhost" or ip_address(host).is_loopback
@@ -98,7 +104,7 @@ class Account:
 
     @classmethod
     def is_configured(cls, folder: Path | None = None) -> bool:
-        """Tell whether any of the variables that `from_env` reads is set."""
+        """Tell whether any variable that `from_env` reads is set."""
         values, _ = _settings(folder)
         return any(values.values())
 
@@ -106,8 +112,8 @@ class Account:
     def from_env(cls, folder: Path | None = None) -> Account:
         """Read `ITNIO_API_KEY`, `ITNIO_API_SECRET` and, where set, `ITNIO_BASE_URL`.
 
-        The environment goes first; what it lacks is read from the nearest `.env` file in this folder (or
-        another `folder`) or above it. Raises `AccountError` that names exactly the variables that are missing.
+        The environment takes precedence over the nearest `.env` file in `folder` (default: the current one) or above.
+        Raises `AccountError` that names exactly the variables that are missing.
         """
         values, dotenv_path = _settings(folder)
         missing = [name for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET") if not values[name]]
@@ -124,7 +130,7 @@ class Account:
 
 
 def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
-    """Return the account's variables, "" for what is not set, and the `.env` file that was found."""
+    """Return the account's variables, "" for those not set, and the `.env` file that was found."""
     from dotenv import dotenv_values
 
     start = (folder or Path.cwd()).resolve()
@@ -143,15 +149,12 @@ def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
     return {name: os.environ.get(name) or in_file.get(name) or "" for name in names}, dotenv_path
 
 
-def _require_header_text(name: str, text: str) -> None:
-    """Refuse a text that cannot stand in an HTTP header."""
-    if not text:
-        raise AccountError(f"The {name} is empty: set ITNIO_API_KEY, or give it to Account(...).")
-    if not (text.isascii() and text.isprintable()) or text != text.strip():
-        raise AccountError(f"The {name} has blanks around it or characters that no key has: copy it again.")
+def _is_clean(text: str) -> bool:
+    return text == text.strip() and text.isprintable()
 
 
 def _normal_base_url(base_url: str) -> str:
+    """Return an address in its one spelling; raise `AccountError` for what is no address of the API."""
     advice = f"Write it like {DEFAULT_BASE_URL} (ITNIO_BASE_URL)."
     try:
         parts = urlsplit(base_url.strip())
@@ -161,7 +164,7 @@ def _normal_base_url(base_url: str) -> str:
     if parts.scheme not in ("http", "https") or not host:
         raise AccountError(f"The base address {base_url!r} is not an http address. {advice}")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        # Not echoed: a password may be in it.
+        # The address is not repeated: a password may be in it.
         raise AccountError(f"The base address must not carry a user name, a query or a fragment. {advice}")
     host = f"[{host}]" if ":" in host else host
     usual = {"http": 80, "https": 443}[parts.scheme]

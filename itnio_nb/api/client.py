@@ -1,4 +1,4 @@
-"""The requests of the API: create a group, answered with a receipt; list the phones, read with patience."""
+"""The client of one account: create a group of phones, list and count what exists."""
 
 from __future__ import annotations
 
@@ -6,18 +6,9 @@ from threading import Event
 from typing import TYPE_CHECKING, Self
 
 from itnio_nb.api.account import Account
-from itnio_nb.api.listing import LISTING_COLUMNS, Inventory, ListingReader, collect_records, field_text, inventory_of
+from itnio_nb.api.listing import LISTING_COLUMNS, Inventory, ListingReader, collect_phones, field_text, inventory_of
 from itnio_nb.api.models import PhoneGroup, Receipt, now
-from itnio_nb.api.statuses import (
-    BUSY,
-    NEVER_SENT,
-    NO_ANSWER,
-    STATUSES,
-    UNDOCUMENTED,
-    BusyError,
-    NotSentError,
-    UnknownOutcomeError,
-)
+from itnio_nb.api.statuses import RequestError, status_info
 from itnio_nb.api.transport import Transport
 from itnio_nb.errors import InputError
 
@@ -26,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """Sends signed requests of one account, from any thread, over at most `workers` kept connections.
+    """Send signed requests for one account, from any thread, over at most `workers` kept connections.
 
         with Client(Account.from_env()) as client:
             receipt = client.create_phones(PhoneGroup("sales", "desk", 30, "861000000", "4luaKsL2"))
             phones = client.list_phones("4luaKsL2")
 
-    `timeout` is (to connect, between bytes of the answer), in seconds. TLS is always verified, redirects are
-    never followed, and plain `http` is for loopback addresses only: whoever sees one signed request can send
-    others (`AccountError`). Proxies and `REQUESTS_CA_BUNDLE` are read from the environment once.
+    `timeout` is in seconds: to connect, and between two bytes of an answer. TLS is always verified and no redirect is
+    followed. Plain `http` to other machines raises `AccountError`, because whoever sees one signed request can send
+    others. Proxies and `REQUESTS_CA_BUNDLE` are read from the environment once.
     """
 
     def __init__(self, account: Account, *, workers: int = 8, timeout: tuple[float, float] = (5, 30)) -> None:
@@ -42,11 +33,10 @@ class Client:
             raise InputError("A client needs at least 1 worker, and two timeouts above 0: timeout=(5, 30), in seconds.")
         self.account = account
         self._transport = Transport(account, workers, timeout)
-        self._listing = ListingReader(self._transport)
 
     @property
     def workers(self) -> int:
-        """The most requests that may be under way at once."""
+        """How many requests can be under way at once."""
         return self._transport.workers
 
     def widen(self, workers: int) -> None:
@@ -54,7 +44,7 @@ class Client:
         self._transport.widen(workers)
 
     def close(self) -> None:
-        """Close the connections. A closed client opens new ones when it is used again."""
+        """Close the connections; a client that is used again opens new ones."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -68,55 +58,47 @@ class Client:
 
     @property
     def clock_offset(self) -> float:
-        """Seconds by which the server's clock is ahead, as far as requests were signed with its time."""
+        """Seconds by which the server's clock is ahead, 0 unless it has refused a timestamp."""
         return self._transport.clock_offset
 
     @property
     def clock_warning(self) -> str:
-        """How far this machine's clock is off, in words; "" as long as the server has not refused a timestamp."""
+        """How far this machine's clock is off, in words; "" unless the server has refused a timestamp."""
         return self._transport.clock_warning
 
     def create_phones(self, group: PhoneGroup) -> Receipt:
-        """Send one `sipAdd` for `group`, once, and return its receipt; nothing an answer can be raises.
+        """Send one `sipAdd` for `group` and return its receipt; whatever comes back, nothing is raised.
 
-        `receipt.state` is `created`, `exists`, `refused`, `unknown` (whatever is not an answer of the API:
-        lost connections, timeouts, other HTTP statuses than 200, other bodies) or `planned` (it certainly
-        never left, or the server is busy and asks to `wait`). A timestamp that is refused (-16) is corrected by
-        the server's clock and sent once more. Source of the statuses: the API document.
+        `receipt.state` is `created`, `exists`, `refused`, `unknown` (no answer of the API, so the phones may exist) or
+        `planned` (it never left, or the server is busy: `receipt.wait` seconds). Only a refused timestamp (-16) is sent
+        a second time, signed with the server's time. Source of the statuses: the API document.
         """
         try:
             answer = self._transport.post("sipAdd", group.to_wire())
-        except NotSentError as why:
-            return Receipt(NEVER_SENT.state, "", str(why), NEVER_SENT.advice, now())
-        except BusyError as why:
-            return Receipt(BUSY.state, "", str(why), BUSY.advice, now(), why.wait)
-        except UnknownOutcomeError as why:
-            return Receipt(NO_ANSWER.state, "", str(why), NO_ANSWER.advice, now())
-        meaning = STATUSES.get(answer.status, UNDOCUMENTED)
-        return Receipt(meaning.state, answer.status, answer.reason, meaning.advice, now())
+        except RequestError as error:
+            return Receipt(error.info.state, "", str(error), error.info.advice, now(), error.wait)
+        info = status_info(answer.status)
+        return Receipt(info.state, answer.status, answer.reason, info.advice, now())
 
     def list_phones(self, app_id: str, reveal: bool = False, *, stopping: Event | None = None) -> pd.DataFrame:
         """Return every phone of an application (all pages of `sipQuery`), one row each.
 
-        Columns, all text: `groupName phoneName account password displayNum appId`. Passwords are shown as
-        `********` unless `reveal`. What goes wrong with a page is tried again, a few times, with growing pauses; a
-        listing that changes while it is read is read again, twice at most; one that never adds up is never
-        believed. Raises `AccountError` for what dooms every request, `InputError` for an application id that is
-        refused, `ServiceError` where the server cannot be asked or `stopping` is set between two pages.
+        Columns, all text: `groupName phoneName account password displayNum appId`; passwords are `********` unless
+        `reveal`. A page that fails is asked for again with growing pauses, a listing that changes meanwhile is read
+        again; one that never adds up is not returned. Raises `AccountError` for what would fail every request,
+        `InputError` for an application id that is refused, `ServiceError` where the server does not answer or
+        `stopping` is set between two pages.
         """
         import pandas as pd  # here, so that signing and sending need no tables
 
-        records = self._listing.read(app_id, collect_records, reveal=reveal, stopping=stopping)
-        columns = {name: [field_text(record.get(name)) for record in records] for name in LISTING_COLUMNS[:-1]}
+        phones = ListingReader(self._transport, app_id, stopping, reveal).read(collect_phones)
+        columns = {name: [field_text(phone.get(name)) for phone in phones] for name in LISTING_COLUMNS[:-1]}
         return pd.DataFrame(columns, dtype=object).assign(appId=app_id)
 
     def fetch_inventory(self, app_id: str, stopping: Event | None = None) -> Inventory:
-        """Read all phones of an application once, and return them by group. Raises what `list_phones` raises."""
-        return self._listing.read(app_id, inventory_of, stopping=stopping)
+        """Return the phones of an application by group. Raises what `list_phones` raises."""
+        return ListingReader(self._transport, app_id, stopping).read(inventory_of)
 
     def count_phones(self, app_id: str, stopping: Event | None = None) -> int:
-        """Return how many phones an application has: one small request, with little patience.
-
-        Raises what `list_phones` raises.
-        """
-        return self._listing.count(app_id, stopping)
+        """Return how many phones an application has, from one small request. Raises what `list_phones` raises."""
+        return ListingReader(self._transport, app_id, stopping).count()

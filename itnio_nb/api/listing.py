@@ -1,4 +1,4 @@
-"""The phones of an application: every page of `sipQuery`, and an inventory of them by group."""
+"""The phones of an application: all pages of `sipQuery`, as records or indexed by group."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count as count_from
 from threading import Event
-from typing import TypeGuard, TypeVar
+from typing import NamedTuple, TypeGuard, TypeVar
 
 from itnio_nb.api.account import MASK
 from itnio_nb.api.models import PhoneGroup
-from itnio_nb.api.statuses import STATUSES, UNDOCUMENTED, ApiResponse, BusyError, NotSentError, UnknownOutcomeError
+from itnio_nb.api.statuses import FIELD_REFUSED, ApiResponse, BusyError, NotSentError, RequestError, status_info
 from itnio_nb.api.text import one_line, plural
 from itnio_nb.api.transport import Transport
 from itnio_nb.errors import AccountError, InputError, ServiceError
 
-PAGE_SIZE = 100  # records; the most that sipQuery gives in one page
+PAGE_SIZE = 100  # phones; the most that sipQuery gives in one page
 LISTING_COLUMNS = ("groupName", "phoneName", "account", "password", "displayNum", "appId")
 _PAGE_TRIES, _CONNECT_TRIES, _LISTING_TRIES = 6, 2, 3
 _PAUSE = 0.1  # seconds before a page is asked for again; doubled each time
 _MAX_PAGE_WAIT = 60.0  # seconds that one page waits at most for a busy server
 
 T = TypeVar("T")
+Page = list[dict[str, object]]  # phones, in the API's fields
 
 
 class _ListingChangedError(Exception):
-    """A listing changed while it was read: its total did, a record came twice, or one is missing."""
+    """A listing changed while it was read: its total did, a phone came twice, or one is missing."""
 
 
-class _RetryableError(Exception):
-    """One page could not be had: a look changes nothing, so it may be asked for again."""
+class _Failure(NamedTuple):
+    """A page that failed; a listing changes nothing, so it may be asked for again."""
 
-    def __init__(self, error: ServiceError, tries: int, wait: float = 0.0) -> None:
-        super().__init__(str(error))
-        self.error, self.tries, self.wait = error, tries, wait
+    error: ServiceError
+    tries: int  # how many in all are worth it
+    wait: float = 0.0  # seconds for which the server wants no more requests
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,18 @@ class GroupInventory:
     phone_names: frozenset[str]  # as ordered
 
     def differences(self, group: PhoneGroup) -> str:
-        """Say how it differs from what was asked for, "" where it does not."""
+        """Describe how the group differs from what was asked for, "" where it does not."""
         size = f"{plural(self.phones, 'phone')}, {group.quantity:,} asked for" if self.phones != group.quantity else ""
         return "; ".join(filter(None, [size, self.field_differences(group)]))
 
     def field_differences(self, group: PhoneGroup) -> str:
-        """Say how its phones differ from those asked for, whatever their number; "" where they do not."""
+        """Describe how the fields of its phones differ from those asked for; their number is not compared."""
         differences = []
-        for noun, there, asked in (
+        for noun, present, asked in (
             ("display number", self.display_nums, group.display_num),
             ("phone name", self.phone_names, group.phone_name),
         ):
-            shown = there - {""}  # what a listing does not show is no difference
+            shown = present - {""}  # a field that a listing does not show is no difference
             if shown and shown != {asked}:
                 words = ", ".join(one_line(text) for text in sorted(shown)[:3])
                 differences.append(f"{noun} {words}, {asked} asked for")
@@ -67,14 +68,14 @@ class GroupInventory:
 
 @dataclass(frozen=True)
 class Inventory:
-    """One application as it was when it was looked at."""
+    """The phones of one application at one time, by group."""
 
     groups: dict[str, GroupInventory]  # by group name
     phone_names: dict[str, str]  # phone name as ordered -> the group that has it
 
     @property
     def total(self) -> int:
-        """How many phones it has."""
+        """How many phones the application has."""
         return sum(held.phones for held in self.groups.values())
 
 
@@ -84,190 +85,167 @@ def phone_order_name(phone_name: str) -> str:
     >>> phone_order_name("sip-1")
     'sip'
 
-    The phones of one request are named after its `phoneName` with `-1`, `-2`, … behind it. Source: the one
-    published sample record of sipQuery; nothing more is known of the rule, so it stands here alone.
+    The phones of one request are named after its `phoneName` with `-1`, `-2`, … appended. Source: the only published
+    sample record of sipQuery; the rule is not documented.
     """
     name, dash, number = phone_name.rpartition("-")
     return name if dash and number.isdecimal() else phone_name
 
 
-def inventory_of(pages: Iterator[list[dict[str, object]]]) -> Inventory:
-    """Index pages of phones by group, page by page: no more than the index is kept."""
+def inventory_of(pages: Iterator[Page]) -> Inventory:
+    """Index pages of phones by group, page by page: only the index is kept."""
     sizes: Counter[str] = Counter()
     numbers: dict[str, set[str]] = {}
     names: dict[str, set[str]] = {}
-    owners: dict[str, str] = {}
+    groups_by_phone: dict[str, str] = {}
     for page in pages:
-        for record in page:
-            group, phone, number = (field_text(record.get(name)) for name in ("groupName", "phoneName", "displayNum"))
-            ordered = phone_order_name(phone)
+        for phone in page:
+            group, name, number = (field_text(phone.get(field)) for field in ("groupName", "phoneName", "displayNum"))
+            ordered = phone_order_name(name)
             sizes[group] += 1
             numbers.setdefault(group, set()).add(number)
             names.setdefault(group, set()).add(ordered)
-            owners.setdefault(ordered, group)
-    held = {
+            groups_by_phone.setdefault(ordered, group)
+    groups = {
         group: GroupInventory(size, frozenset(numbers[group]), frozenset(names[group])) for group, size in sizes.items()
     }
-    return Inventory(held, owners)
+    return Inventory(groups, groups_by_phone)
 
 
-def phones_seen(group: PhoneGroup, listing: Inventory) -> int:
-    """Return how many of the phones that were asked for are there."""
-    held = listing.groups.get(group.group_name)
+def phones_seen(group: PhoneGroup, inventory: Inventory) -> int:
+    """Return how many of the phones that were asked for exist: more than those are not counted."""
+    held = inventory.groups.get(group.group_name)
     return min(held.phones, group.quantity) if held else 0
 
 
+def collect_phones(pages: Iterator[Page]) -> Page:
+    """Return the phones of all pages; if that fails, none stays in a variable that a traceback may show."""
+    phones: Page = []
+    try:
+        for page in pages:
+            phones += page
+            page.clear()
+    except BaseException:
+        phones.clear()  # they may hold passwords
+        raise
+    return phones
+
+
+def field_text(value: object) -> str:
+    """Return a field of a phone as text: "" where it is missing, no `.0` behind a whole number."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
+@dataclass(frozen=True)
 class ListingReader:
-    """Reads the pages of `sipQuery` for a client, with patience for what goes wrong."""
+    """Read the phones of one application: repeat what fails, and believe only a listing that adds up."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    transport: Transport
+    app_id: str
+    stopping: Event | None = None  # once it is set, no further page is asked for
+    reveal: bool = False  # False: passwords are masked before anything else is done with a page
 
-    def read(
-        self,
-        app_id: str,
-        read: Callable[[Iterator[list[dict[str, object]]]], T],
-        *,
-        reveal: bool = False,
-        stopping: Event | None = None,
-    ) -> T:
-        """Return what `read` makes of the pages of an application's phones, each a list of records.
-
-        Where the listing changes under it, `read` is called again with new pages. Raises what `list_phones` raises.
-        """
-        if not isinstance(app_id, str) or not app_id:
+    def read(self, collect: Callable[[Iterator[Page]], T]) -> T:
+        """Return what `collect` makes of the pages. If the listing changes meanwhile, it is given new ones."""
+        if not isinstance(self.app_id, str) or not self.app_id:
             raise InputError('No application id was given: list_phones needs one, as in list_phones("4luaKsL2").')
         for _ in range(_LISTING_TRIES):
             try:
-                return read(self._pages(app_id, reveal, stopping))
+                return collect(self._pages())
             except _ListingChangedError:
                 continue
         raise ServiceError(
-            f"{_not_listed(app_id)}: the listing changes while it is read. Try again when nobody adds phones."
+            f"{self._not_listed}: the listing changes while it is read. Try again when nobody adds phones."
         )
 
-    def count(self, app_id: str, stopping: Event | None = None) -> int:
-        """Return how many phones an application has: one small request, with little patience.
+    def count(self) -> int:
+        """Return how many phones there are, from one small request that is repeated once at most."""
+        return self._page(1, size=1, most_tries=_CONNECT_TRIES)[1]
 
-        Raises what `list_phones` raises.
-        """
-        return self._page(app_id, 1, reveal=False, stopping=stopping, size=1, most_tries=_CONNECT_TRIES)[1]
-
-    def _pages(self, app_id: str, reveal: bool, stopping: Event | None) -> Iterator[list[dict[str, object]]]:
-        """Yield the records of all pages; raise `_ListingChangedError` if they do not make one whole."""
-        seen: set[int] = set()  # hashes of records
+    def _pages(self) -> Iterator[Page]:
+        """Yield the phones of all pages; raise `_ListingChangedError` if they do not add up."""
+        seen: set[int] = set()  # hashes of phones
         whole: int | None = None
-        for page in count_from(1):
-            records, total = self._page(app_id, page, reveal=reveal, stopping=stopping)
+        for number in count_from(1):
+            phones, total = self._page(number)
             whole = total if whole is None else whole
             known = len(seen)
-            seen |= {hash(tuple(map(str, record.values()))) for record in records}
-            if total != whole or len(seen) != known + len(records) or (not records and len(seen) < whole):
-                records.clear()
+            seen |= {hash(tuple(map(str, phone.values()))) for phone in phones}
+            if total != whole or len(seen) != known + len(phones) or (not phones and len(seen) < whole):
+                phones.clear()
                 raise _ListingChangedError
-            yield records
-            if page * PAGE_SIZE >= whole:
+            yield phones
+            if number * PAGE_SIZE >= whole:
                 break
         if len(seen) != whole:
             raise _ListingChangedError
 
-    def _page(
-        self,
-        app_id: str,
-        page: int,
-        *,
-        reveal: bool,
-        stopping: Event | None,
-        size: int = PAGE_SIZE,
-        most_tries: int = _PAGE_TRIES,
-    ) -> tuple[list[dict[str, object]], int]:
-        """Return the records of one page, and how many there are in all, with patience for what goes wrong."""
-        for tried in count_from(1):
-            if stopping is not None and stopping.is_set():
-                raise ServiceError(f"{_not_listed(app_id)}: stopped before its last page.")
-            try:
-                return self._page_once(app_id, page, size, reveal)
-            except _RetryableError as again:
-                if tried >= min(again.tries, most_tries) or again.wait > _MAX_PAGE_WAIT:
-                    error = again.error
-                    break
-                pause = max(again.wait, _PAUSE * 2 ** (tried - 1)) * random.uniform(1, 1.3)  # noqa: S311 - a pause
-            (stopping or Event()).wait(pause)
-        raise error  # outside of `except`: nothing of the answer is its context
+    def _page(self, number: int, size: int = PAGE_SIZE, most_tries: int = _PAGE_TRIES) -> tuple[Page, int]:
+        """Return one page and the total of phones; repeat what fails, with growing pauses."""
+        tried = 0
+        while True:
+            if self.stopping is not None and self.stopping.is_set():
+                raise ServiceError(f"{self._not_listed}: stopped before its last page.")
+            page = self._page_once(number, size)
+            if not isinstance(page, _Failure):
+                return page
+            tried += 1
+            if tried >= min(page.tries, most_tries) or page.wait > _MAX_PAGE_WAIT:
+                raise page.error
+            pause = max(page.wait, _PAUSE * 2 ** (tried - 1)) * random.uniform(1, 1.3)  # noqa: S311 - a pause
+            (self.stopping or Event()).wait(pause)
 
-    def _page_once(self, app_id: str, page: int, size: int, reveal: bool) -> tuple[list[dict[str, object]], int]:
-        answer = self._listing_answer(app_id, page, size)
+    def _page_once(self, number: int, size: int) -> tuple[Page, int] | _Failure:
+        body = {"current": number, "size": size, "params": {"appId": self.app_id}}
+        try:
+            answer = self.transport.post("sipQuery", body)
+        except RequestError as error:
+            return self._no_answer(error)
+        if answer.status != "0":
+            return self._refused(answer)
         data = answer.data if isinstance(answer.data, dict) else {}
-        records, total = data.get("records"), data.get("total")
+        phones, total = data.get("records"), data.get("total")
         if isinstance(total, str) and total.isdecimal() and len(total) < 10:
             total = int(total)
-        if not isinstance(total, int) or isinstance(total, bool) or total < 0 or not _is_records(records):
-            del answer, data, records  # a traceback may show variables, and these may hold passwords
-            what = f"{_not_listed(app_id)}: page {page} has not the API's shape."
-            raise _RetryableError(ServiceError(f"{what} Try again, or check ITNIO_BASE_URL."), _CONNECT_TRIES)
-        if not reveal:  # at once: whatever goes wrong later shows none
-            for record in records:
-                record["password"] = MASK
-        return records, total
+        if not isinstance(total, int) or isinstance(total, bool) or total < 0 or not _is_page(phones):
+            what = f"{self._not_listed}: page {number} has not the API's shape."
+            return _Failure(ServiceError(f"{what} Try again, or check ITNIO_BASE_URL."), _CONNECT_TRIES)
+        if not self.reveal:
+            for phone in phones:
+                phone["password"] = MASK
+        return phones, total
 
-    def _listing_answer(self, app_id: str, page: int, size: int) -> ApiResponse:
-        body = {"current": page, "size": size, "params": {"appId": app_id}}
-        wait = 0.0
-        try:
-            answer = self._transport.post("sipQuery", body)
-        except NotSentError as why:
-            advice = "Check the network and ITNIO_BASE_URL, then try again."
-            if self._transport.account.is_loopback:
+    def _no_answer(self, error: RequestError) -> _Failure:
+        tries = _PAGE_TRIES
+        advice = "Check that ITNIO_BASE_URL is the API's address without /sipAdd; if it is, try again."
+        if isinstance(error, NotSentError):
+            advice, tries = "Check the network and ITNIO_BASE_URL, then try again.", _CONNECT_TRIES
+            if self.transport.account.is_loopback:
                 advice = "Is the sandbox still running? One that a notebook or script has opened ends with it."
-            problem, tries = f"{why}. {advice}", _CONNECT_TRIES
-        except BusyError as why:
-            problem, tries, wait = f"{why}. Try again later.", _PAGE_TRIES, why.wait
-        except UnknownOutcomeError as why:
-            advice = "Check that ITNIO_BASE_URL is the API's address without /sipAdd; if it is, try again."
-            problem, tries = f"{why}. {advice}", 1 if why.http_status in range(400, 500) else _PAGE_TRIES
-        else:
-            if answer.status != "0":
-                raise _listing_error(app_id, answer)
-            return answer
-        raise _RetryableError(
-            ServiceError(f"{_not_listed(app_id)} at {self._transport.account.base_url}: {problem}"), tries, wait
-        )
+        elif isinstance(error, BusyError):
+            advice = "Try again later."
+        elif error.http_status in range(400, 500):
+            tries = 1  # the address is wrong, and stays so
+        where = f"{self._not_listed} at {self.transport.account.base_url}"
+        return _Failure(ServiceError(f"{where}: {error}. {advice}"), tries, error.wait)
+
+    def _refused(self, answer: ApiResponse) -> _Failure:
+        """Raise the error for a status that would come back again, return a failure for any other."""
+        info = status_info(answer.status)
+        what = f"{self._not_listed} (status {answer.status}, {answer.reason})."
+        if info.failure_scope == "run":
+            raise AccountError(f"{what} {info.advice.replace('submit', 'try')}", status=answer.status)
+        if answer.status == FIELD_REFUSED:
+            raise InputError(f"{what} Check the application id.", status=answer.status)
+        error = ServiceError(f"{what} Nothing was changed. Try again in a minute.", status=answer.status)
+        return _Failure(error, _PAGE_TRIES)
+
+    @property
+    def _not_listed(self) -> str:
+        return f"The phones of application {self.app_id} could not be listed"
 
 
-def _listing_error(app_id: str, answer: ApiResponse) -> Exception:
-    meaning = STATUSES.get(answer.status, UNDOCUMENTED)
-    what = f"{_not_listed(app_id)} (status {answer.status}, {answer.reason})."
-    if meaning.failure_scope == "run":
-        return AccountError(f"{what} {meaning.advice.replace('submit', 'try')}", status=answer.status)
-    if answer.status == "-22":
-        return InputError(f"{what} Check the application id.", status=answer.status)
-    error = ServiceError(f"{what} Nothing was changed. Try again in a minute.", status=answer.status)
-    return _RetryableError(error, _PAGE_TRIES)
-
-
-def _is_records(records: object) -> TypeGuard[list[dict[str, object]]]:
-    return isinstance(records, list) and all(isinstance(record, dict) for record in records)
-
-
-def _not_listed(app_id: str) -> str:
-    return f"The phones of application {app_id} could not be listed"
-
-
-def collect_records(pages: Iterator[list[dict[str, object]]]) -> list[dict[str, object]]:
-    """Return the records of all pages; where that fails, none stays in a variable that a traceback may show."""
-    records: list[dict[str, object]] = []
-    try:
-        for page in pages:
-            records += page
-            page.clear()
-    except BaseException:
-        records.clear()  # these may hold passwords
-        raise
-    return records
-
-
-def field_text(value: object) -> str:
-    """Return a field of a record as text: "" where it is missing, no `.0` behind a whole number."""
-    if value is None:
-        return ""
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+def _is_page(phones: object) -> TypeGuard[Page]:
+    return isinstance(phones, list) and all(isinstance(phone, dict) for phone in phones)

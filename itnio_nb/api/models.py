@@ -1,4 +1,4 @@
-"""The API's limits, phone groups, states and receipts."""
+"""What a request asks for and what comes of it: limits, phone groups, states, actions, receipts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# The one mapping between Python's words and the API's: attribute of PhoneGroup -> field on the wire.
+# The one mapping of names: attribute of PhoneGroup -> field of the API.
 WIRE = {
     "group_name": "groupName",
     "phone_name": "phoneName",
@@ -25,9 +25,9 @@ API_COLUMNS = tuple(WIRE.values())
 
 @dataclass(frozen=True)
 class Limits:
-    """What the API allows in a field. Another brand of the same API may differ: limits are data.
+    """What the API allows in each field; lengths are in code points. Another brand of the API may have others.
 
-    Lengths are counted in code points. Source: the API document, except where a field says otherwise.
+    Source: the API document, except where a field says otherwise.
     """
 
     name_min: int = 4  # groupName and phoneName, characters
@@ -36,14 +36,14 @@ class Limits:
     display_min: int = 7  # displayNum, digits
     display_max: int = 13
     display_required: bool = True
-    order_max: int = 100_000  # ours: a larger order is a display number in the wrong column
+    order_max: int = 100_000  # our own: a larger order is a display number in the wrong column
 
 
 LIMITS = Limits()
 
 
 class State(StrEnum):
-    """What is known of a phone group. After a run, `planned` reads "not sent"."""
+    """What is known of a phone group. After a run, `planned` is shown as "not sent"."""
 
     PLANNED = "planned"
     SENDING = "sending"
@@ -53,28 +53,21 @@ class State(StrEnum):
     REFUSED = "refused"
     UNKNOWN = "unknown"
 
-    PENDING = nonmember(frozenset({PLANNED, SENDING}))
-    """No outcome yet: what a progress bar still has to count."""
-    UNRESOLVED = nonmember(frozenset({SENDING, UNKNOWN}))
-    """A request left and its outcome is not known: only a listing tells."""
-    OPEN = nonmember(frozenset({PLANNED, SENDING, UNKNOWN}))
-    """A run can still turn it into another state."""
-    DONE = nonmember(frozenset({CREATED, PARTIAL, EXISTS, REFUSED}))
-    """Final for the run: all states but the open ones."""
-    PRESENT = nonmember(frozenset({CREATED, PARTIAL, EXISTS}))
-    """At least one phone of the group is in the account."""
-    SENDABLE = nonmember(frozenset({PLANNED, REFUSED}))
-    """Nothing was created: another request creates nothing twice."""
-    FAILED = nonmember(frozenset({PARTIAL, REFUSED}))
-    """Not there as asked for, and no later listing changes that."""
+    PENDING = nonmember(frozenset({PLANNED, SENDING}))  # no outcome yet: what a progress bar still has to count
+    UNRESOLVED = nonmember(frozenset({SENDING, UNKNOWN}))  # a request left, its outcome is not known: list the phones
+    OPEN = nonmember(frozenset({PLANNED, SENDING, UNKNOWN}))  # a run can still turn it into another state
+    DONE = nonmember(frozenset({CREATED, PARTIAL, EXISTS, REFUSED}))  # final for the run: all states but the open ones
+    PRESENT = nonmember(frozenset({CREATED, PARTIAL, EXISTS}))  # at least one phone of the group is in the account
+    SENDABLE = nonmember(frozenset({PLANNED, REFUSED}))  # nothing was created: another request creates nothing twice
+    FAILED = nonmember(frozenset({PARTIAL, REFUSED}))  # not there as asked for, and no later listing changes that
 
 
-# What a plan says of a group that was made once and is not in the account: by that it is told from an unknown one.
+# What a plan says of a group that was created and is no longer in the account: this tells it from an unknown one.
 GONE = "no longer in the account"
 
 
 class Action(StrEnum):
-    """What a plan says that a group needs."""
+    """What a planned group needs."""
 
     CREATE = "create"
     EXISTS = "exists"
@@ -83,7 +76,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class PhoneGroup:
-    """One phone group: what one `sipAdd` request asks for. It validates nothing, so that a refusal can be met.
+    """One phone group: what one `sipAdd` request asks for. Any values are accepted: the server is to refuse them.
 
     >>> PhoneGroup("sipGroup", "sip", 30, "861000000", "4luaKsL2").to_wire()["groupName"]
     'sipGroup'
@@ -102,23 +95,23 @@ class PhoneGroup:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What one try told about one group."""
+    """The outcome of one attempt to create, or to find, one group."""
 
     state: State
     status: str  # the API's status, or "" where the API did not answer
     reason: str  # in the server's words, or what happened to the connection
     advice: str  # what it means, whether anything was created, what to do next
-    at: datetime  # when it was known, UTC
-    wait: float = 0.0  # seconds that the server asks all to wait before anything more is sent
+    at: datetime  # when the outcome was known, UTC
+    wait: float = 0.0  # seconds for which the server wants no more requests
 
 
 def now() -> datetime:
-    """Return the time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def phone_groups(groups: pd.DataFrame) -> Iterator[PhoneGroup]:
-    """Yield a `PhoneGroup` for each row of a table that has the API columns."""
+    """Yield a `PhoneGroup` for each row of a table with the API's columns."""
     columns = [groups[wire].tolist() for wire in API_COLUMNS]
     for values in zip(*columns, strict=True):
         yield PhoneGroup(*values)

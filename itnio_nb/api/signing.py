@@ -1,4 +1,4 @@
-"""The signed headers of a request. Pure: values and a time in, headers out."""
+"""The signature and the headers of a request, computed from values and a time alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itnio_nb.api.account import Account, Secret
 
 
 def sign(api_key: str, api_secret: str | Secret, timestamp: int | str) -> str:
-    """Return the signature: MD5 of key + secret + timestamp, 32 lower-case hexadecimal digits.
+    """Return the signature of a request: MD5 of key + secret + timestamp, 32 lower-case hexadecimal digits.
 
     >>> sign("bDqJFiq9", "7bz1lzh9", 1630468800)
     '05d7a50893e22a5c4bb3216ae3396c7c'
@@ -17,18 +17,18 @@ def sign(api_key: str, api_secret: str | Secret, timestamp: int | str) -> str:
     """
     secret = api_secret if isinstance(api_secret, Secret) else Secret(api_secret)
     del api_secret
-    # MD5 is what the API asks for; it protects nothing else here.
+    # MD5 is the API's choice; nothing else here depends on it.
     return hashlib.md5(f"{api_key}{secret.reveal()}{timestamp}".encode(), usedforsecurity=False).hexdigest()
 
 
 def signed_headers(account: Account, timestamp: int | str) -> dict[str, str]:
-    """Return the four headers that every request carries.
+    """Return the four headers of a request.
 
     >>> signed_headers(Account("bDqJFiq9", "7bz1lzh9"), 1630468800)["Sign"]
     '05d7a50893e22a5c4bb3216ae3396c7c'
 
-    Whoever sees them can send requests in this account's name until the timestamp expires (half an
-    hour): never log them. Source: the request sample of the API document.
+    Whoever sees them can send requests for this account until the timestamp expires (half an hour): never log them.
+    Source: the request sample of the API document.
     """
     return {
         "Content-Type": "application/json;charset=UTF-8",

@@ -1,4 +1,4 @@
-"""One signed request over a kept connection, and the API's answer to it: the home of requests and urllib3."""
+"""One signed request over a kept connection, and the API's answer to it; the only user of requests and urllib3."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NewConnectionError,
-    ProxyError,
-    ReadTimeoutError,
-)
+from urllib3 import exceptions
 from urllib3.util.retry import Retry
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.signing import signed_headers
-from itnio_nb.api.statuses import ApiResponse, NotSentError, UnknownOutcomeError, http_time, parse_response
+from itnio_nb.api.statuses import (
+    TIMESTAMP_EXPIRED,
+    ApiResponse,
+    NotSentError,
+    UnknownOutcomeError,
+    http_time,
+    parse_response,
+)
 from itnio_nb.api.text import duration
 from itnio_nb.errors import AccountError
 
-_MAX_ANSWER = 8 * 2**20  # bytes; a page of 100 records has about 20 KB
-_MAX_TIME = 4  # times the time allowed between two bytes: an answer that drips longer than that is none
-_CLOCK_SLACK = 60.0  # seconds; closer than that, a timestamp was not refused for the clocks
+_MAX_ANSWER = 8 * 2**20  # bytes; a page of 100 phones has about 20 KB
+_MAX_TIME = 4  # an answer may take so many times what is allowed between two of its bytes
+_CLOCK_SLACK = 60.0  # seconds; clocks that are closer are not why a timestamp was refused
+_BACKOFF = 0.2  # seconds; retries of connecting wait 0, 2 and 4 times that, and up to 0.1 s more
 _LOST = "the connection was lost before the whole answer was here"
 
 
 class _Adapter(HTTPAdapter):
-    """requests' transport with one TLS context for all its connections.
+    """The adapter of requests, with one TLS context for all its connections and retries while connecting.
 
-    Making a context parses the root certificates, 19 ms of CPU; requests does it again for each connection.
+    Making a context parses the root certificates (19 ms of CPU); requests would do it for each connection.
     """
 
     def __init__(self, workers: int, context: ssl.SSLContext | None) -> None:
         self._context = context
-        # Only what never left is tried again: connecting. POST is not in urllib3's list of methods that it
-        # repeats after a read error, and `status=0`, `other=0` leave nothing else.
-        # Pauses: none, then 0.4 and 0.8 s, and up to 0.1 s more.
+        # Only connecting is retried, since nothing has left then: urllib3 does not repeat a POST after a read error,
+        # and the zeros rule out the rest.
         retries = Retry(
-            total=None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=0.2, backoff_jitter=0.1
+            None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=_BACKOFF, backoff_jitter=0.1
         )
         super().__init__(pool_connections=1, pool_maxsize=workers, max_retries=retries, pool_block=True)
 
@@ -58,12 +58,12 @@ class _Adapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
     def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
-        """Leave the root certificates to the context; verification itself is never off."""
+        """Require a valid certificate; the root certificates are those of the context."""
         conn.cert_reqs = "CERT_REQUIRED"
 
 
 class Transport:
-    """Signs and sends the requests of one account, from any thread, over at most `workers` kept connections."""
+    """Sign and send the requests of one account, from any thread, over at most `workers` kept connections."""
 
     def __init__(self, account: Account, workers: int, timeout: tuple[float, float]) -> None:
         encrypted = account.base_url.startswith("https:")
@@ -76,7 +76,7 @@ class Transport:
         self._timeout = timeout
         self._proxies = {} if account.is_loopback else get_environ_proxies(account.base_url)
         self._context = _tls_context() if encrypted else None
-        self._offset = 0.0  # seconds by which the server's clock is ahead, as far as that mattered
+        self.clock_offset = 0.0  # seconds by which the server's clock is ahead, 0 unless it has refused a timestamp
         self._correcting = Lock()
         self.workers = 0
         self.widen(workers)
@@ -88,43 +88,41 @@ class Transport:
             self.workers = workers
 
     def close(self) -> None:
-        """Close the connections; new ones are opened when they are needed."""
+        """Close the connections; new ones are opened when needed."""
         self._adapter.close()
 
     @property
-    def clock_offset(self) -> float:
-        """Seconds by which the server's clock is ahead, 0 as long as it has not refused a timestamp."""
-        return self._offset
-
-    @property
     def clock_warning(self) -> str:
-        """How far this machine's clock is off, in words; "" as long as the server has not refused a timestamp."""
-        if abs(self._offset) < _CLOCK_SLACK:
+        """How far this machine's clock is off, in words; "" unless the server has refused a timestamp."""
+        if abs(self.clock_offset) < _CLOCK_SLACK:
             return ""
-        side = "behind" if self._offset > 0 else "ahead of"
-        return f"this machine's clock is {duration(abs(self._offset))} {side} the server's"
+        side = "behind" if self.clock_offset > 0 else "ahead of"
+        return f"this machine's clock is {duration(abs(self.clock_offset))} {side} the server's"
 
     def post(self, endpoint: str, body: dict[str, Any]) -> ApiResponse:
-        """Send one signed request and return the API's answer to it; once more where the clock was to blame."""
-        offset = self._offset
+        """Send one signed request and return the API's answer; send it again if only the clocks differed.
+
+        Raises `RequestError` where no answer of the API came back.
+        """
+        offset = self.clock_offset
         answer, server_time = self._send(endpoint, body, offset)
-        if answer.status == "-16" and self._correct_clock(offset, server_time):
-            answer, _ = self._send(endpoint, body, self._offset)
+        if answer.status == TIMESTAMP_EXPIRED and self._correct_clock(offset, server_time):
+            answer, _ = self._send(endpoint, body, self.clock_offset)
         return answer
 
     def _correct_clock(self, used: float, server_time: float | None) -> bool:
-        """Take the time from the server's answer; False where a request was signed with that time already."""
+        """Adopt the server's time; return False if the request was signed with that time already."""
         if server_time is None:
             return False
         with self._correcting:
             offset = server_time + 0.5 - time.time()  # the header has whole seconds
             if abs(offset - used) < _CLOCK_SLACK:
                 return False
-            self._offset = offset
+            self.clock_offset = offset
             return True
 
     def _send(self, endpoint: str, body: dict[str, Any], offset: float) -> tuple[ApiResponse, float | None]:
-        """Send one request, signed for a clock that is `offset` seconds ahead; return answer and server's time."""
+        """Send one request, signed `offset` seconds ahead of this clock; return the answer and the server's time."""
         headers = signed_headers(self.account, int(time.time() + offset))
         data = json.dumps(body, default=_plain).encode("ascii")
         request = requests.Request("POST", f"{self.account.base_url}/{endpoint}", data=data, headers=headers).prepare()
@@ -135,20 +133,20 @@ class Transport:
             finally:
                 response.close()
         except requests.RequestException as error:
-            failure = _classify(error)
-        except ReadTimeoutError:
+            failure = _request_error(error)
+        except exceptions.ReadTimeoutError:
             failure = UnknownOutcomeError("no answer in time")
-        except HTTPError:
+        except exceptions.HTTPError:
             failure = UnknownOutcomeError(_LOST)
         else:
             server_time = http_time(response.headers.get("Date"))
-            asked = response.headers.get("Retry-After", "")
-            return parse_response(response.status_code, content, asked, server_time), server_time
-        raise failure  # outside of `except`: the original, which carries the signed headers, is not its context
+            retry_after = response.headers.get("Retry-After", "")
+            return parse_response(response.status_code, content, retry_after, server_time), server_time
+        raise failure  # outside of `except`: its context would be the original, which carries the signed headers
 
 
 def _plain(value: object) -> object:
-    """Return a number of numpy as Python's own, and anything else as text: the server has the say."""
+    """Return a number of numpy as one of Python, anything else as text: the server decides what is wrong with it."""
     item = getattr(value, "item", None)
     return item() if callable(item) else str(value)
 
@@ -165,23 +163,22 @@ def _tls_context() -> ssl.SSLContext:
         ) from None
 
 
-def _classify(error: requests.RequestException) -> NotSentError | UnknownOutcomeError:
-    """Tell what certainly never left from what may have arrived. In doubt, it may have."""
+def _request_error(error: requests.RequestException) -> NotSentError | UnknownOutcomeError:
+    """Return `NotSentError` for what certainly never left, `UnknownOutcomeError` for all else."""
     if isinstance(error, requests.ConnectTimeout):
         return NotSentError("no connection in time")
     cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    if isinstance(reason, ProxyError):
-        # urllib3 says this of a request that was lost behind the proxy, too.
-        met = reason.original_error
-        unmet = isinstance(met, NewConnectionError | ConnectTimeoutError) or str(met).startswith(
-            "Tunnel connection failed"
-        )
-        if unmet:
+    reason = cause.reason if isinstance(cause, exceptions.MaxRetryError) else cause
+    if isinstance(reason, exceptions.ProxyError):
+        # urllib3 raises it also for a request that was lost behind the proxy.
+        original = reason.original_error
+        refused = str(original).startswith("Tunnel connection failed")
+        if refused or isinstance(original, exceptions.NewConnectionError | exceptions.ConnectTimeoutError):
             return NotSentError("the proxy did not connect")
-    if isinstance(reason, NewConnectionError):  # refused, no route, and its subclass for an unknown host
-        unknown_host = type(reason).__name__ == "NameResolutionError"
-        return NotSentError("unknown host" if unknown_host else "connection refused")
+    if isinstance(reason, exceptions.NameResolutionError):
+        return NotSentError("unknown host")
+    if isinstance(reason, exceptions.NewConnectionError):  # refused, or no route
+        return NotSentError("connection refused")
     if isinstance(error, requests.exceptions.SSLError):
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return NotSentError("the server's certificate is not valid for this address")
@@ -192,7 +189,7 @@ def _classify(error: requests.RequestException) -> NotSentError | UnknownOutcome
 
 
 def _content(response: requests.Response, most_time: float) -> bytes:
-    """Return the body, as it comes: neither a larger one nor a slower one than any answer of the API is."""
+    """Return the body; raise `UnknownOutcomeError` for one larger or slower than any answer of the API."""
     body = bytearray()
     deadline = time.monotonic() + most_time
     while chunk := response.raw.read1(65536, decode_content=True):

@@ -11,11 +11,10 @@ import pytest
 from itnio_nb import State
 from itnio_nb.api.models import Receipt, now
 from itnio_nb.api.statuses import (
-    NEVER_SENT,
-    NO_ANSWER,
     STATUSES,
     UNDOCUMENTED,
     BusyError,
+    NotSentError,
     UnknownOutcomeError,
     failure_scope,
     parse_response,
@@ -27,7 +26,7 @@ DOCUMENTED = ["0", "-1", "-2", "-16", "-18", "-20", "-22", "-23"]
 def test_every_status_of_the_document_has_its_own_words() -> None:
     """Its own outcome, its own advice, which tells whether anything was created."""
     assert list(STATUSES) == DOCUMENTED
-    meanings = [*STATUSES.values(), UNDOCUMENTED, NO_ANSWER, NEVER_SENT]
+    meanings = [*STATUSES.values(), UNDOCUMENTED, UnknownOutcomeError.info, NotSentError.info]
     assert len({meaning.advice for meaning in meanings}) == len(meanings)
     for meaning in meanings:
         creation = {State.CREATED: "Created.", State.UNKNOWN: "not known whether the phones were created"}.get(
