@@ -12,14 +12,15 @@ import pandas as pd
 from itnio_nb.api.models import API_COLUMNS
 from itnio_nb.forms.layout import show as say_in
 from itnio_nb.forms.layout import text_area
-from itnio_nb.orders.models import cell_text
+from itnio_nb.orders.export import SEVERITY_COLOURS
+from itnio_nb.orders.text_columns import cell_text
 
 MOST = 20_000  # rows that a page holds; the rest is told
 MARKS = "finding"  # the column that says what is wrong in a row, and colours its cells
 _UPDATES = 200  # rows that are changed one by one; more, and the table is shown anew
 _TAKEN = {"row", MARKS, "ipydguuid", "key", "index", "__proto__"}
 # Ground and text, told apart on light and dark pages alike; the words beside them say the same.
-_COLOURS = {"error": ("#f8b4b4", "#1a1a1a"), "warning": ("#ffe699", "#1a1a1a"), "repaired": ("#c6e0b4", "#1a1a1a")}
+_COLOURS = {severity: (ground, "#1a1a1a") for severity, ground in SEVERITY_COLOURS.items()}
 _WIDTHS = {"row": 64, "groupName": 190, "phoneName": 160, "quantity": 76, "displayNum": 130, "appId": 110}
 _WIDTHS |= {"state": 84, "status": 66, "reason": 280, "advice": 420, "action": 84, "why": 420, MARKS: 420}
 _WIDTHS |= {"column": 110, "value": 160, "problem": 380, "severity": 84, "at": 190, "made": 190}

@@ -16,8 +16,8 @@ from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import DataTable
 from itnio_nb.forms.layout import as_html, field, panel, require_grid, row, show, text_area
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.models import as_text
-from itnio_nb.orders.read import as_csv
+from itnio_nb.orders.export import as_csv
+from itnio_nb.orders.text_columns import as_text
 from itnio_nb.runs.reconcile import reconcile
 from itnio_nb.runs.run import RunRecord
 from itnio_nb.workspace import banner, banner_html, is_sandbox_account, open_ledger_for

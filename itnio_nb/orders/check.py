@@ -10,38 +10,15 @@ import pandas as pd
 from itnio_nb.api.models import API_COLUMNS, LIMITS, Limits
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
-from itnio_nb.orders.damage import (
-    ASCII_DAMAGE,
-    NAME_DAMAGE,
-    RuleHit,
-    damaged_names,
-    damaged_numbers,
-    expand_hits,
-    shared_number,
-    shorter_numbers,
-)
+from itnio_nb.orders.damage import RuleHit, damaged_names, damaged_numbers, expand_hits, shared_numbers, shorter_numbers
 from itnio_nb.orders.duplicates import find_duplicates
-from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Source, cell_text
-from itnio_nb.orders.text_columns import (
-    Column,
-    are_digits,
-    codes,
-    column_of,
-    distinct,
-    foreign,
-    has_controls,
-    integers,
-    lengths,
-    matches,
-    objects,
-    some,
-)
+from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Source
+from itnio_nb.orders.text_columns import TextColumn, to_text_column
 
-_NAMES = {"groupName": "group name", "phoneName": "phone name"}
-_CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
+_NOUNS = {"groupName": "group name", "phoneName": "phone name"}
 _PLACES = {name: place for place, name in enumerate(API_COLUMNS)}
-_FITTING = 18  # digits of a quantity that fit where orders are split
-_HUGE = 10**18
+_MAX_DIGITS = 18  # of a quantity that fits into 64 bits
+_HUGE = 10**18  # stands for any quantity with more digits
 
 
 def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
@@ -51,7 +28,7 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
         findings[findings["severity"] == "error"]
 
     Columns: `row` (the row that the spreadsheet shows), `column`, `value`, `problem`, `advice`, `severity`
-    (`error`: the row is left out of the plan; `warning`: a doubt; `repaired`: mended in reading, without
+    (`error`: the row is left out of the plan; `warning`: it may be wrong; `repaired`: by reading, without
     loss). Of duplicates (a group name or phone name within one application, those that splitting would make
     included) the first stands and each later row has the error. Source of the rules: the API document;
     another brand's are given as `limits`. Raises `InputError` where one of the five columns is missing.
@@ -59,23 +36,13 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     missing = [column for column in API_COLUMNS if column not in orders.columns]
     if missing:
         raise InputError(f"The orders have no column {', '.join(missing)}: read them with read_orders(...).")
-    twice = [column for column in API_COLUMNS if isinstance(orders[column], pd.DataFrame)]
-    if twice:
-        raise InputError(f"The orders have more than one column {', '.join(twice)}: drop all but one.")
-    text = {name: column_of(orders[name], cell_text)[0] for name in API_COLUMNS}
+    repeated = [column for column in API_COLUMNS if isinstance(orders[column], pd.DataFrame)]
+    if repeated:
+        raise InputError(f"The orders have more than one column {', '.join(repeated)}: drop all but one.")
+    columns = {name: to_text_column(orders[name])[0] for name in API_COLUMNS}
     rows = orders.index.to_numpy()
-    number = _whole_numbers(text["quantity"])
-    phones = np.where((number < 1) | (number > limits.order_max), 1, number)  # an unusable quantity splits nothing
-    parts = -(-phones // limits.group_max)
-    found = list(_quantity_findings(text["quantity"], number, limits))
-    found += _number_findings(text["displayNum"], parts, limits)
-    found += _application_findings(text["appId"])
-    apps = codes(text["appId"])
-    for name, noun in _NAMES.items():
-        found += _name_findings(name, noun, text[name], limits)
-        found += _split_findings(name, noun, text[name], parts, limits)
-        found += find_duplicates(name, noun, text, apps, phones, rows, limits)
-    return _table(text, rows, found, _repaired(orders, text))
+    hits = list(_all_hits(columns, rows, limits))
+    return _findings_table(columns, rows, hits, _repair_columns(orders, columns))
 
 
 def invalid_rows(findings: pd.DataFrame) -> list[int]:
@@ -83,152 +50,152 @@ def invalid_rows(findings: pd.DataFrame) -> list[int]:
     return findings["row"][findings["severity"] == "error"].drop_duplicates().tolist()
 
 
-def _table(
-    text: dict[str, Column], rows: np.ndarray, found: list[RuleHit], repaired: tuple[np.ndarray, ...] | None
+def _all_hits(columns: dict[str, TextColumn], rows: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
+    quantity = _whole_numbers(columns["quantity"])
+    phones = np.where((quantity < 1) | (quantity > limits.order_max), 1, quantity)  # an unusable one splits nothing
+    parts = -(-phones // limits.group_max)
+    apps, app_ids = columns["appId"].factorize()
+    yield from _quantity_hits(columns["quantity"], quantity, limits)
+    yield from _number_hits(columns["displayNum"], parts, limits)
+    yield from _application_hits(app_ids, apps)
+    for name, noun in _NOUNS.items():
+        yield from _name_hits(name, noun, columns[name], limits)
+        yield from _split_hits(name, noun, columns[name], parts, limits)
+        yield from find_duplicates(name, noun, columns[name], apps, phones, rows, limits)
+
+
+def _findings_table(
+    columns: dict[str, TextColumn], rows: np.ndarray, hits: list[RuleHit], repairs: tuple[np.ndarray, ...] | None
 ) -> pd.DataFrame:
     """Put all findings into one table, in the order of rows, then of columns."""
-    parts = [_columns(text, finding) for finding in found if finding.where.any()]
-    if repaired is not None:
-        parts.append(repaired)
+    parts = [_hit_columns(columns, hit) for hit in hits if hit.where.any()]
+    if repairs is not None:
+        parts.append(repairs)
     if not parts:
         nothing = np.array([], dtype=np.intp)
         parts = [(nothing, nothing, *(np.array([], dtype=object) for _ in range(4)))]
     at, place, value, problem, advice, severity = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     order = np.lexsort((place, at))
-    column = np.array(API_COLUMNS, dtype=object)[place]
-    columns = (rows[at], column, value, problem, advice, severity)
+    arrays = (rows[at], np.array(API_COLUMNS, dtype=object)[place], value, problem, advice, severity)
     return pd.DataFrame(
         {
             name: pd.Series(array[order], dtype=None if name == "row" else object)
-            for name, array in zip(FINDING_COLUMNS, columns, strict=True)
+            for name, array in zip(FINDING_COLUMNS, arrays, strict=True)
         }
     )
 
 
-def _columns(text: dict[str, Column], finding: RuleHit) -> tuple[np.ndarray, ...]:
+def _hit_columns(columns: dict[str, TextColumn], hit: RuleHit) -> tuple[np.ndarray, ...]:
     """Return the findings of one rule as arrays: position, place of the column, value, problem, advice, severity."""
-    at = np.flatnonzero(finding.where)
-    value = objects(some(text[finding.column], at))
-    place = np.full(len(at), _PLACES[finding.column], dtype=np.intp)
-    return at, place, *(_filled(len(at), cell) for cell in (value, finding.problem, finding.advice, finding.severity))
+    at = np.flatnonzero(hit.where)
+    place = np.full(len(at), _PLACES[hit.column], dtype=np.intp)
+    value = columns[hit.column].take(at).to_numpy()
+    return at, place, *(_objects(len(at), cell) for cell in (value, hit.problem, hit.advice, hit.severity))
 
 
-def _filled(size: int, cell: str | Sequence[str] | np.ndarray) -> np.ndarray:
+def _objects(size: int, cells: str | Sequence[object] | np.ndarray) -> np.ndarray:
+    """Return an array of Python objects: one text in each place, or cells one by one."""
     array = np.empty(size, dtype=object)
-    array[:] = cell
+    array[:] = cells
     return array
 
 
-def _repaired(orders: pd.DataFrame, text: dict[str, Column]) -> tuple[np.ndarray, ...] | None:
-    """Return the repairs, as `_columns` returns findings, of rows that are still here and cells still as mended."""
+def _repair_columns(orders: pd.DataFrame, columns: dict[str, TextColumn]) -> tuple[np.ndarray, ...] | None:
+    """Return the repairs, as `_hit_columns` returns hits, of rows that are still here and cells still as repaired."""
     source = orders.attrs.get(SOURCE)
     if not isinstance(source, Source) or not source.repairs:
         return None
     row, column, before, after, how, advice = (
-        _filled(len(cells), cells) for cells in zip(*source.repairs, strict=True)
+        _objects(len(cells), cells) for cells in zip(*source.repairs, strict=True)
     )
     at = orders.index.get_indexer(pd.Index(row.astype(np.int64)))
     place = np.array([_PLACES[name] for name in column], dtype=np.intp)
     kept = at >= 0
     for name, number in _PLACES.items():
         ours = np.flatnonzero(kept & (place == number))
-        kept[ours] = objects(some(text[name], at[ours])) == after[ours]
-    severity = _filled(int(kept.sum()), "repaired")
-    return at[kept], place[kept], before[kept], how[kept], advice[kept], severity
+        kept[ours] = columns[name].take(at[ours]).to_numpy() == after[ours]
+    return at[kept], place[kept], before[kept], how[kept], advice[kept], _objects(int(kept.sum()), "repaired")
 
 
-def _name_findings(column: str, noun: str, texts: Column, limits: Limits) -> Iterator[RuleHit]:
+def _name_hits(column: str, noun: str, texts: TextColumn, limits: Limits) -> Iterator[RuleHit]:
     allowed = f"{limits.name_min} to {limits.name_max} characters are allowed (API document)"
-    length = lengths(texts)
+    length = texts.lengths()
     short, long = (length > 0) & (length < limits.name_min), length > limits.name_max
     yield RuleHit(length == 0, column, "is empty", f"Fill in the {noun}: {allowed}.")
-    yield RuleHit(short, column, _lengths(length[short], "character", allowed), f"Lengthen the {noun}.")
-    yield RuleHit(long, column, _lengths(length[long], "character", allowed), f"Shorten the {noun}.")
-    yield from _text_damage(column, noun, texts)
+    yield RuleHit(short, column, _length_problems(length[short], "character", allowed), f"Lengthen the {noun}.")
+    yield RuleHit(long, column, _length_problems(length[long], "character", allowed), f"Shorten the {noun}.")
+    yield from damaged_names(column, noun, texts)
 
 
-def _lengths(length: np.ndarray, unit: str, allowed: str) -> list[str]:
-    return [f"has {number} {unit}{'s' * (number != 1)}; {allowed}" for number in length.tolist()]
+def _length_problems(length: np.ndarray, unit: str, allowed: str) -> list[str]:
+    problem = {number: f"has {plural(number, unit)}; {allowed}" for number in np.unique(length).tolist()}
+    return [problem[number] for number in length.tolist()]
 
 
-def _text_damage(column: str, noun: str, texts: Column) -> Iterator[RuleHit]:
-    """Look for control characters and damage, both rare, in the few cells that have any of them."""
-    suspects = matches(texts, f"{_CONTROL}|{ASCII_DAMAGE}" if has_controls(texts) else ASCII_DAMAGE)
-    others = foreign(texts)
-    suspects[others] |= matches(some(texts, others), f"{_CONTROL}|{NAME_DAMAGE}")
-    at = np.flatnonzero(suspects)
-    if len(at):
-        suspect = some(texts, at)
-        again = f"Type the {noun} again on one line."
-        broken = RuleHit(
-            matches(suspect, _CONTROL), column, "contains a line break or another control character", again
-        )
-        yield from expand_hits([broken, *damaged_names(column, noun, suspect)], at, len(texts))
-
-
-def _quantity_findings(texts: Column, number: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
-    column, empty = "quantity", lengths(texts) == 0
-    strange = np.flatnonzero(~empty & (number < 0))
-    lost = list(expand_hits(damaged_numbers(column, some(texts, strange)), strange, len(texts)))
-    told = np.logical_or.reduce([finding.where for finding in lost])
-    yield from lost
+def _quantity_hits(texts: TextColumn, quantity: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
+    column, empty = "quantity", texts.lengths() == 0
+    damaged, other = _damaged_and_other(column, texts, ~empty & (quantity < 0))
+    yield from damaged
     yield RuleHit(empty, column, "is empty", "Fill in how many phones: a whole number from 1.")
-    whole = "Write how many phones in digits, such as 30."
-    yield RuleHit(~empty & (number < 0) & ~told, column, "is not a whole number", whole)
-    yield RuleHit(number == 0, column, "asks for no phone", "Write a whole number from 1, or delete the row.")
-    most = f"is more than {limits.order_max:,} phones in one order"
-    slipped = "Look whether another column slipped in here; spread a true order of that size over several rows."
-    yield RuleHit(number > limits.order_max, column, most, slipped)
+    yield RuleHit(other, column, "is not a whole number", "Write how many phones in digits, such as 30.")
+    yield RuleHit(quantity == 0, column, "asks for no phone", "Write a whole number from 1, or delete the row.")
+    too_many = f"is more than {limits.order_max:,} phones in one order"
+    advice = "Look whether another column slipped in here; spread a true order of that size over several rows."
+    yield RuleHit(quantity > limits.order_max, column, too_many, advice)
 
 
-def _whole_numbers(texts: Column) -> np.ndarray:
+def _damaged_and_other(column: str, texts: TextColumn, odd: np.ndarray) -> tuple[list[RuleHit], np.ndarray]:
+    """Return the hits of damage among the cells that are no numbers, and a mask of those that it does not explain."""
+    at = np.flatnonzero(odd)
+    damaged = list(expand_hits(damaged_numbers(column, texts.take(at)), at, len(texts)))
+    return damaged, odd & ~np.logical_or.reduce([hit.where for hit in damaged])
+
+
+def _whole_numbers(texts: TextColumn) -> np.ndarray:
     """Return the quantities as integers, -1 for what is none."""
-    digits, length = are_digits(texts), lengths(texts)
-    short = digits & (length <= _FITTING)
+    digits = texts.are_digits()
+    short = digits & (texts.lengths() <= _MAX_DIGITS)
     numbers = np.full(len(texts), -1, dtype=np.int64)
-    numbers[short] = integers(some(texts, np.flatnonzero(short)))
-    for at in np.flatnonzero(digits & ~short):  # leading zeros are harmless
-        numbers[at] = min(int(texts[int(at)].as_py()[-4000:]), _HUGE)
+    numbers[short] = texts.take(np.flatnonzero(short)).integers()
+    long = np.flatnonzero(digits & ~short)  # leading zeros are harmless; Python reads 4,300 digits at most
+    numbers[long] = [min(int(text[-4000:]), _HUGE) for text in texts.take(long).to_numpy()]
     return numbers
 
 
-def _number_findings(texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
-    column, length = "displayNum", lengths(texts)
-    empty, digits = length == 0, are_digits(texts)
+def _number_hits(texts: TextColumn, parts: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
+    column, length = "displayNum", texts.lengths()
+    empty, digits = length == 0, texts.are_digits()
     allowed = f"{limits.display_min} to {limits.display_max} digits are allowed (API document)"
     wrong = digits & ((length < limits.display_min) | (length > limits.display_max))
     if limits.display_required:
         yield RuleHit(empty, column, "is empty", f"Fill in the display number: {allowed}.")
-    strange = np.flatnonzero(~empty & ~digits)
-    lost = list(expand_hits(damaged_numbers(column, some(texts, strange)), strange, len(texts)))
-    told = np.logical_or.reduce([finding.where for finding in lost])
-    yield from lost
-    other = ~empty & ~digits & ~told
+    damaged, other = _damaged_and_other(column, texts, ~empty & ~digits)
+    yield from damaged
     yield RuleHit(other, column, "holds more than the digits 0 to 9", f"Write digits only: {allowed}.")
-    problem = _lengths(length[wrong], "digit", allowed)
-    yield RuleHit(wrong, column, problem, "Write the whole number with its area code, digits only.")
+    problems = _length_problems(length[wrong], "digit", allowed)
+    yield RuleHit(wrong, column, problems, "Write the whole number with its area code, digits only.")
     yield from shorter_numbers(texts, digits & ~wrong)
-    yield from shared_number(texts, digits & ~wrong, parts)
+    yield from shared_numbers(texts, digits & ~wrong, parts)
 
 
-def _application_findings(texts: Column) -> Iterator[RuleHit]:
-    yield RuleHit(lengths(texts) == 0, "appId", "is empty", "Fill in the id of the voice application.")
-    different, code = distinct(texts)  # few: each is looked at once
-    for finding in _text_damage("appId", "application id", different):
-        yield finding._replace(where=finding.where[code])
+def _application_hits(app_ids: TextColumn, apps: np.ndarray) -> Iterator[RuleHit]:
+    """Check each distinct application id once; `apps` tells which of them each row has."""
+    yield RuleHit((app_ids.lengths() == 0)[apps], "appId", "is empty", "Fill in the id of the voice application.")
+    for hit in damaged_names("appId", "application id", app_ids):
+        yield hit._replace(where=hit.where[apps])
 
 
-def _split_findings(column: str, noun: str, texts: Column, parts: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
+def _split_hits(column: str, noun: str, texts: TextColumn, parts: np.ndarray, limits: Limits) -> Iterator[RuleHit]:
     """A name that splitting would make too long is a finding, never cut."""
     split = np.flatnonzero(parts > 1)
     if not len(split):
         return
     suffix = 2 + np.floor(np.log10(parts[split])).astype(int)  # an underscore and the digits of the last part
-    length = lengths(some(texts, split))
+    length = texts.take(split).lengths()
     long = (length <= limits.name_max) & (length + suffix > limits.name_max)
-    problem = [
-        f"is too long to be split: the last of its {plural(int(number), 'group')} would have {int(size)} characters"
-        for number, size in zip(parts[split][long], (length + suffix)[long], strict=True)
+    problems = [
+        f"is too long to be split: the last of its {plural(number, 'group')} would have {size} characters"
+        for number, size in zip(parts[split][long].tolist(), (length + suffix)[long].tolist(), strict=True)
     ]
-    advice = [f"Shorten the {noun} to {limits.name_max - int(size)} characters." for size in suffix[long]]
-    yield from expand_hits([RuleHit(long, column, problem, advice)], split, len(texts))
+    advice = [f"Shorten the {noun} to {limits.name_max - size} characters." for size in suffix[long].tolist()]
+    yield from expand_hits([RuleHit(long, column, problems, advice)], split, len(texts))

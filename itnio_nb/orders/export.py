@@ -1,7 +1,8 @@
-"""The operator's own cells as a spreadsheet again, with what is wrong coloured and told in a comment."""
+"""Tables out: CSV and XLSX in which no cell runs as a formula, findings for a colleague, files written whole."""
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -19,11 +20,52 @@ from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source
 from itnio_nb.orders.read import read_orders
 from itnio_nb.orders.text_columns import DTYPE
 
-# Readable with black text, and told apart without colours by the comment's first word.
-_COLOURS = {"error": "#F8B4B4", "warning": "#FFE699", "repaired": "#C6E0B4"}
-_WORST = tuple(_COLOURS)
-_MARK = "itnio-nb: orders to be mended"  # in the file's properties
-_COMMENT = 1500  # characters; a spreadsheet shows no more at a glance
+# The worst first. Readable with black text, and told apart without colours by the finding's first word.
+SEVERITY_COLOURS = {"error": "#F8B4B4", "warning": "#FFE699", "repaired": "#C6E0B4"}
+_SEVERITIES = tuple(SEVERITY_COLOURS)
+_OURS = "itnio-nb: orders to be mended"  # in the file's properties
+_MAX_COMMENT = 1500  # characters; a spreadsheet shows no more at a glance
+# A cell that a spreadsheet would run as a formula, or that looks as if it had been escaped before.
+_FORMULA_LIKE = re.compile(r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])")
+
+
+def escape_formula(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula; a plain number stays.
+
+    Also before one that already looks so: `read_orders` takes one away, which gives the very same text.
+    """
+    return _FORMULA_LIKE.sub(r"'\1", text)
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """Return a table of text as CSV: UTF-8 with its mark, every field quoted, no cell that would run as a formula."""
+    escaped = frame.map(escape_formula).set_axis([escape_formula(str(name)) for name in frame.columns], axis=1)
+    return escaped.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig", "backslashreplace")
+
+
+def as_xlsx(frame: pd.DataFrame, name: str) -> bytes:
+    """Return a table of text as a workbook of one sheet of this name: every cell as text, the headers as filters."""
+    data = io.BytesIO()
+    with new_workbook(data) as book:
+        sheet = book.add_worksheet(name)
+        text, bold = book.add_format({"num_format": "@"}), book.add_format({"bold": True})
+        sheet.set_column(0, len(frame.columns) - 1, 20, text)
+        sheet.write_row(0, 0, frame.columns, bold)
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
+        for row, cells in enumerate(frame.itertuples(index=False, name=None), 1):
+            for column, cell in enumerate(cells):
+                sheet.write_string(row, column, cell.encode("utf-8", "backslashreplace").decode(), text)
+    return data.getvalue()
+
+
+def new_workbook(data: io.BytesIO) -> xlsxwriter.Workbook:
+    """Return a workbook in which no text becomes a formula, a link or a number.
+
+    In memory: else xlsxwriter would put the cells, passwords among them, into temporary files.
+    """
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    return xlsxwriter.Workbook(data, options)
 
 
 def write_findings(orders: pd.DataFrame, findings: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
@@ -33,19 +75,18 @@ def write_findings(orders: pd.DataFrame, findings: pd.DataFrame, path: str | os.
 
     Every cell stands where it stood, as text, with its own header. A cell with a finding is red (`error`), yellow
     (`warning`) or green (`repaired`, shown as it was before), and its comment says what is wrong and what to do.
-    Mended and saved, the file can be read with `read_orders`. A file of that name is replaced if it was written so
-    before, and by nobody else (`InputError`).
+    Corrected and saved, the file can be read with `read_orders`. An existing file of that name is replaced only if
+    this function wrote it; else, and where the path cannot be written, `InputError` is raised.
     """
     if list(findings.columns) != list(FINDING_COLUMNS):
         raise InputError("The findings are those of check_orders: write_findings(orders, check_orders(orders), path).")
     orders = read_orders(orders)
-    source: Source = orders.attrs[SOURCE]
     try:
         path = Path(path)
         if path.exists() and not _is_ours(path):
             raise InputError(f"{path} exists and holds something else: choose another name, such as to-mend.xlsx.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, _workbook(orders, source, findings))
+        write_atomically(path, _workbook(orders, findings))
     except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
         raise InputError(
             f"The findings cannot be written to {path!s} ({os_error_reason(error)}): choose another path."
@@ -54,51 +95,54 @@ def write_findings(orders: pd.DataFrame, findings: pd.DataFrame, path: str | os.
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is one that was written here."""
+    """Whether a file is one that `write_findings` wrote."""
     try:
         with zipfile.ZipFile(path) as parts:
-            return _MARK in parts.read("docProps/core.xml").decode("utf-8", "replace")
+            return _OURS in parts.read("docProps/core.xml").decode("utf-8", "replace")
     except (OSError, KeyError, zipfile.BadZipFile):
         return False
 
 
-def _workbook(orders: pd.DataFrame, source: Source, findings: pd.DataFrame) -> bytes:
+def _workbook(orders: pd.DataFrame, findings: pd.DataFrame) -> bytes:
+    source: Source = orders.attrs[SOURCE]
     data = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(data, options) as book:
-        book.set_properties({"comments": _MARK})
-        text = book.add_format({"num_format": "@"})
-        bold = book.add_format({"num_format": "@", "bold": True})
-        marked = {name: book.add_format({"num_format": "@", "bg_color": colour}) for name, colour in _COLOURS.items()}
+    with new_workbook(data) as book:
+        book.set_properties({"comments": _OURS})
+        text, bold = book.add_format({"num_format": "@"}), book.add_format({"num_format": "@", "bold": True})
         sheet = book.add_worksheet("Orders")
         first = max(source.header_row, 1) - 1
-        columns = {name: number for number, name in enumerate(source.columns)}
-        for number, header in enumerate(source.headers):
-            sheet.write_string(first, number, _writable(header), bold)
-        for name, number in columns.items():
+        for column, (header, name) in enumerate(zip(source.headers, source.columns, strict=True)):
+            sheet.write_string(first, column, _writable(header), bold)
             for row, cell in zip(orders.index.tolist(), orders[name].tolist(), strict=True):
                 if cell:
-                    sheet.write_string(row - 1, number, _writable(cell), text)
-        known = findings[findings["row"].isin(orders.index)]
-        for _, told in known.groupby(["row", "column"], sort=False):
-            worst = min(told["severity"], key=_WORST.index)
-            place = int(told["row"].iloc[0]) - 1, columns[told["column"].iloc[0]]
-            before = told["value"][told["severity"] == "repaired"]
-            cell = before.iloc[0] if len(before) else told["value"].iloc[0]
-            sheet.write_string(*place, _writable(cell), marked[worst])
-            sheet.write_comment(*place, _comment(told), {"x_scale": 2.5, "y_scale": 1.5, "author": "itnio-nb"})
+                    sheet.write_string(row - 1, column, _writable(cell), text)
+        _mark_findings(book, sheet, source.columns, findings[findings["row"].isin(orders.index)])
         sheet.freeze_panes(first + 1, 0)
-        sheet.set_column(0, max(len(columns) - 1, 0), 20)
+        sheet.set_column(0, max(len(source.columns) - 1, 0), 20)
     return data.getvalue()
 
 
-def _comment(told: pd.DataFrame) -> str:
-    """Return what is to be said of one cell: how bad it is, what it is, what to do."""
+def _mark_findings(
+    book: xlsxwriter.Workbook, sheet: xlsxwriter.worksheet.Worksheet, columns: tuple[str, ...], findings: pd.DataFrame
+) -> None:
+    """Colour each cell that has findings by the worst of them, and tell them in its comment."""
+    colours = {name: book.add_format({"num_format": "@", "bg_color": code}) for name, code in SEVERITY_COLOURS.items()}
+    for _, of_cell in findings.groupby(["row", "column"], sort=False):
+        place = int(of_cell["row"].iloc[0]) - 1, columns.index(of_cell["column"].iloc[0])
+        worst = min(of_cell["severity"], key=_SEVERITIES.index)
+        before = of_cell["value"][of_cell["severity"] == "repaired"]
+        cell = before.iloc[0] if len(before) else of_cell["value"].iloc[0]
+        sheet.write_string(*place, _writable(cell), colours[worst])
+        sheet.write_comment(*place, _comment(of_cell), {"x_scale": 2.5, "y_scale": 1.5, "author": "itnio-nb"})
+
+
+def _comment(findings: pd.DataFrame) -> str:
+    """Return the text of one cell's comment: how bad each finding is, what it is, what to do."""
     lines = [
         f"{severity}: {problem}. {advice}"
-        for severity, problem, advice in told[["severity", "problem", "advice"]].to_numpy().tolist()
+        for severity, problem, advice in findings[["severity", "problem", "advice"]].to_numpy().tolist()
     ]
-    return _writable("\n".join(lines))[:_COMMENT]
+    return _writable("\n".join(lines))[:_MAX_COMMENT]
 
 
 def _writable(text: str) -> str:
@@ -121,6 +165,14 @@ def write_atomically(path: Path, contents: bytes) -> None:
         raise
 
 
+def next_free_path(path: Path) -> Path:
+    """Return a path that does not exist yet: this one, else `name-2.xlsx` and so on."""
+    free, number = path, 2
+    while free.exists():
+        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return free
+
+
 def orders_to_json(orders: pd.DataFrame, findings: pd.DataFrame) -> str:
     """Return orders and findings as JSON: what a run keeps, so that any later process can review it."""
     source: Source = orders.attrs[SOURCE]
@@ -135,9 +187,9 @@ def orders_to_json(orders: pd.DataFrame, findings: pd.DataFrame) -> str:
     )
 
 
-def orders_from_json(packed: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the orders and findings that `orders_to_json` packed."""
-    kept = json.loads(packed)
+def orders_from_json(text: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the orders and findings that `orders_to_json` wrote."""
+    kept = json.loads(text)
     rows = pd.Index(kept["rows"], name="row", dtype="int64")
     orders = pd.DataFrame(kept["cells"], index=rows, columns=kept["columns"], dtype=object).astype(DTYPE)
     source = kept["source"]

@@ -10,15 +10,17 @@ import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, LIMITS, Limits
 from itnio_nb.api.text import plural
+from itnio_nb.orders.text_columns import text_column, to_text_column
 
 FINDING_COLUMNS = ("row", "column", "value", "problem", "advice", "severity")
-
+# The columns that result files add. They are dropped when such a file is read again.
+RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "itnio_advice", "itnio_sent_at")
 # Under this key the frame that `read_orders` returns carries its `Source` in `attrs`.
 SOURCE = "itnio"
 
 
 class Repair(NamedTuple):
-    """One cell that reading mended without loss."""
+    """One cell that reading repaired without loss."""
 
     row: int
     column: str
@@ -39,8 +41,8 @@ class Source:
     kind: str  # "XLSX", "CSV", "table", …
     rows: int  # orders read
     header_row: int  # the row that holds the headers, 0 where there is none
-    headers: tuple[str, ...]  # as they stood, in their order
-    columns: tuple[str, ...]  # the orders' columns that they became, in the same order
+    headers: tuple[str, ...] = ()  # as they stood, in their order
+    columns: tuple[str, ...] = ()  # the orders' columns that they became, in the same order
     repairs: tuple[Repair, ...] = ()
     details: str = ""  # encoding and delimiter, or the sheet
 
@@ -71,28 +73,6 @@ def part_name(name: str, part: int) -> str:
     return name if part == 1 else f"{name}_{part}"
 
 
-def cell_text(cell: object) -> str:
-    """Return a cell as text. A whole number keeps all its digits and gains no `.0`; a hole is ""."""
-    if isinstance(cell, str):
-        return str(cell)
-    if cell is None or cell is pd.NaT or cell is pd.NA:
-        return ""
-    if isinstance(cell, bool | np.bool_):
-        return str(cell).upper()
-    if isinstance(cell, float | np.floating):
-        number = float(cell)
-        if np.isnan(number):
-            return ""
-        return f"{number:.0f}" if number.is_integer() and abs(number) < 2**53 else repr(number)
-    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
-
-
-def as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with every cell as Python text, holes as ""."""
-    columns = {name: [cell_text(cell) for cell in frame[name].astype(object)] for name in frame.columns}
-    return pd.DataFrame(columns, index=frame.index, columns=frame.columns, dtype=object)
-
-
 def split_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     """Return one row for each group: the API columns (`quantity` as int), the `row` it came from, its `part`.
 
@@ -108,9 +88,9 @@ def split_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     groups["part"] = part
     groups["quantity"] = np.where(part < parts[at], limits.group_max, quantity[at] - (parts[at] - 1) * limits.group_max)
     groups = groups.reset_index(drop=True)
-    later = np.flatnonzero(part > 1)
-    for column in ("groupName", "phoneName"):
-        names = groups[column].to_numpy(dtype=object, copy=True)
-        names[later] = [part_name(name, number) for name, number in zip(names[later], part[later], strict=True)]
-        groups[column] = names
+    later = part > 1
+    for column in ("groupName", "phoneName") if later.any() else ():
+        names, _ = to_text_column(groups[column])
+        renamed = map(part_name, names.take(np.flatnonzero(later)).to_numpy(), part[later].tolist())
+        groups[column] = names.put(later, text_column(renamed)).to_series(groups.index)
     return groups

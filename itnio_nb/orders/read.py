@@ -1,13 +1,11 @@
-"""Tables in: a spreadsheet, a CSV file, pasted text or a DataFrame becomes orders, as text, with nothing lost."""
+"""Orders in: a spreadsheet, a CSV file, pasted text or a DataFrame becomes a table of text, with nothing lost."""
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from numbers import Number
 from os import PathLike
 from typing import IO
 
@@ -16,20 +14,15 @@ import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, WIRE
 from itnio_nb.errors import InputError
-from itnio_nb.orders.formats import RawTable, parse_table, read_source
-from itnio_nb.orders.headers import find_headers, known, plain, require_columns
-from itnio_nb.orders.models import SOURCE, Repair, Source, cell_text
+from itnio_nb.orders.formats.headers import SEARCHED, api_column, find_header_row, name_columns, require_columns
+from itnio_nb.orders.formats.raw_table import RawTable, are_numbers
+from itnio_nb.orders.formats.source import parse_table, read_source
+from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Repair, Source
 from itnio_nb.orders.repair import repair
-from itnio_nb.orders.text_columns import DTYPE, Column, are_digits, column_of, lengths, objects, replaced, series, some
+from itnio_nb.orders.text_columns import DTYPE, TextColumn, cell_text, to_text_column
 
-# The columns that result files add. They are dropped when such a file is read again.
-RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "itnio_advice", "itnio_sent_at")
-
-# A cell that a spreadsheet would run as a formula. Result files put an apostrophe before it (and one more
-# before a cell that already looks like that), so that reading them again gives the very same text.
-_FORMULA_LIKE = re.compile(r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])")
-_GUARDED = r"^'('*[=+\-@\t\r])"
-_AS_NUMBER = "is a number where text belongs: a 0 at its beginning would be lost"
+ESCAPED = r"^'('*[=+\-@\t\r])"  # what `escape_formula` makes
+_STORED_AS_NUMBER = "is a number where text belongs: a 0 at its beginning would be lost"
 
 
 def read_orders(
@@ -55,7 +48,7 @@ def read_orders(
     columns are, in a file without headers.
 
     Headers are recognised in the API's words, snake case, plain English and Chinese, in any case and order. Cells
-    are never guessed at: `007` stays `007`, `NA` stays `NA`. What can be mended without loss is mended and listed.
+    are never guessed at: `007` stays `007`, `NA` stays `NA`. What can be repaired without loss is repaired and listed.
     A DataFrame with an index of its own whole numbers keeps it; one with the default index is numbered from
     2, as a spreadsheet would show it under its header. Raises `InputError` where nothing can be read.
     """
@@ -63,70 +56,52 @@ def read_orders(
     if isinstance(source, pd.DataFrame):
         return _from_frame(source, given)
     name, data = read_source(source)
-    grid = parse_table(name, data, sheet=sheet, encoding=encoding, delimiter=delimiter)
-    if not len(grid.rows):
+    table = parse_table(name, data, sheet=sheet, encoding=encoding, delimiter=delimiter)
+    if not len(table.rows):
         raise InputError(f"{name} is empty: it needs a row of headers ({', '.join(API_COLUMNS)}) and orders below it.")
-    if columns is not None:
-        headers, header_row, body = _given_headers(name, columns, grid), 0, grid
-    else:
-        place = _header_place(name, grid, header)
-        headers, header_row = _row(grid, place), int(grid.rows[place])
-        body = grid.below(place)
-        _require_width(name, body, len(headers) if grid.widths is None else int(grid.widths[place]))
-    return _orders(
-        body, headers, Source(name, grid.kind, len(body.rows), header_row, (), (), details=grid.details), given
-    )
-
-
-def escape_formula(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula; a plain number stays."""
-    return _FORMULA_LIKE.sub(r"'\1", text)
-
-
-def as_csv(frame: pd.DataFrame) -> bytes:
-    """Return a table of text as CSV: UTF-8 with its mark, every field quoted, no cell that would run as a formula."""
-    guarded = frame.map(escape_formula).set_axis([escape_formula(str(name)) for name in frame.columns], axis=1)
-    return guarded.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig", "backslashreplace")
+    headers, header_row, body = _split_headers(name, table, header, columns)
+    return _orders(body, headers, Source(name, table.kind, len(body.rows), header_row, details=table.details), given)
 
 
 def _constants(constants: Mapping[str, str] | None) -> dict[str, str]:
     """Return the values that are given for all rows, by the API's name of their column."""
-    named = {WIRE.get(name) or known(name) or name: cell_text(value) for name, value in (constants or {}).items()}
+    named = {WIRE.get(name) or api_column(name) or name: cell_text(cell) for name, cell in (constants or {}).items()}
     unknown = [name for name in named if name not in API_COLUMNS]
     if unknown:
         raise InputError(f"Constants are for {', '.join(API_COLUMNS)}, not for {', '.join(unknown)}.")
     return named
 
 
-def _row(grid: RawTable, place: int) -> list[str]:
-    return [texts[place].as_py() for texts in grid.columns]
-
-
-def _header_place(name: str, grid: RawTable, header: int | None) -> int:
+def _split_headers(
+    name: str, table: RawTable, header: int | None, columns: Sequence[str] | None
+) -> tuple[list[str], int, RawTable]:
+    """Return the headers, the number of their row (0 where they were given), and the rows below them."""
+    if columns is not None:
+        if len(columns) != len(table.columns):
+            given = f"{len(columns)} were named in columns=[...]"
+            raise InputError(f"{name} has {len(table.columns)} columns, and {given}.")
+        return list(columns), 0, table
     if header is None:
-        return find_headers([_row(grid, place) for place in range(min(len(grid.rows), 60))])
-    found = np.flatnonzero(grid.rows == header)
-    if not len(found):
+        at = find_header_row(table.head(SEARCHED))
+    elif header in table.rows:
+        at = int(np.flatnonzero(table.rows == header)[0])
+    else:
         raise InputError(f"{name} has nothing in row {header}: header is the number of the row that has the headers.")
-    return int(found[0])
+    body = table.take(slice(at + 1, None))
+    if table.widths is not None and body.widths is not None:
+        _require_width(name, body, body.widths, int(table.widths[at]))
+    return table.head(1, start=at)[0], int(table.rows[at]), body
 
 
-def _given_headers(name: str, columns: Sequence[str], grid: RawTable) -> list[str]:
-    if len(columns) != len(grid.columns):
-        raise InputError(f"{name} has {len(grid.columns)} columns, and {len(columns)} were named in columns=[...].")
-    return list(columns)
-
-
-def _require_width(name: str, body: RawTable, width: int) -> None:
+def _require_width(name: str, body: RawTable, widths: np.ndarray, width: int) -> None:
     """Refuse a row that is wider than its header: its cells have slipped."""
-    if body.widths is None:
-        return
-    for place in np.flatnonzero(body.widths > width):
-        if any(cell.strip() for cell in _row(body, int(place))[width:]):
-            raise InputError(
-                f"{name}: row {body.rows[place]} has {body.widths[place]} cells, the header has {width}: "
-                "put quotes around a cell that holds the delimiter, or name the missing columns."
-            )
+    slipped = np.flatnonzero((widths > width) & body.filled(first_column=width))
+    if len(slipped):
+        at = slipped[0]
+        raise InputError(
+            f"{name}: row {body.rows[at]} has {widths[at]} cells, the header has {width}: "
+            "put quotes around a cell that holds the delimiter, or name the missing columns."
+        )
 
 
 def _from_frame(frame: pd.DataFrame, given: dict[str, str]) -> pd.DataFrame:
@@ -139,105 +114,96 @@ def _from_frame(frame: pd.DataFrame, given: dict[str, str]) -> pd.DataFrame:
     rows = frame.index.to_numpy() if own_rows else np.arange(2, len(frame) + 2)
     if not isinstance(source, Source) or not frame.columns.is_unique:
         headers = [str(header) for header in frame.columns]
-        return _orders(_frame_grid(frame, rows), headers, Source("table", "DataFrame", len(frame), 0, (), ()), given)
+        return _orders(_raw_table(frame, rows), headers, Source("table", "DataFrame", len(frame), 0), given)
     # Orders that were read before: columns may have been added or dropped since.
     original = dict(zip(source.columns, source.headers, strict=True))
-    kept = [name for name in source.columns if name in frame.columns]
-    names = [*kept, *(name for name in frame.columns if name not in original)]
-    grid = _frame_grid(frame[names], rows)
-    orders = _orders(grid, [str(name) for name in names], replace(source, rows=len(frame)), given)
-    again: Source = orders.attrs[SOURCE]
-    orders.attrs[SOURCE] = replace(again, headers=tuple(original.get(name, name) for name in again.columns))
+    names = [name for name in source.columns if name in frame.columns]
+    names += [name for name in frame.columns if name not in original]
+    table = _raw_table(frame[names], rows)
+    orders = _orders(table, [str(name) for name in names], replace(source, rows=len(frame)), given)
+    read: Source = orders.attrs[SOURCE]
+    orders.attrs[SOURCE] = replace(read, headers=tuple(original.get(name, name) for name in read.columns))
     return orders
 
 
-def _frame_grid(frame: pd.DataFrame, rows: np.ndarray) -> RawTable:
-    columns, raw = [], []
-    for at in range(frame.shape[1]):
-        texts, was_text = column_of(frame.iloc[:, at], cell_text)
-        columns.append(texts)
-        raw.append(None if was_text else frame.iloc[:, at].astype(object).tolist())
-    return RawTable(columns, rows, "DataFrame", "", raw)
+def _raw_table(frame: pd.DataFrame, rows: np.ndarray) -> RawTable:
+    cells = [frame.iloc[:, at] for at in range(frame.shape[1])]
+    columns = [to_text_column(column) for column in cells]
+    numbers = [None if was_text else are_numbers(cells[at].astype(object)) for at, (_, was_text) in enumerate(columns)]
+    return RawTable([texts for texts, _ in columns], rows, "DataFrame", "", numbers)
 
 
-def _orders(body: RawTable, headers: list[str], source: Source, given: dict[str, str]) -> pd.DataFrame:
-    """Name the columns, put the API's first, mend what can be mended."""
-    texts = body.columns
+def _orders(table: RawTable, headers: list[str], source: Source, given: dict[str, str]) -> pd.DataFrame:
+    """Name the columns, repair the API's and put them first."""
+    texts = table.columns
     if any(header in RESULT_COLUMNS for header in headers):
-        headers = [re.sub(_GUARDED, r"\1", header) for header in headers]
-        texts = [replaced(cells, _GUARDED, r"\1") for cells in texts]
+        headers = [re.sub(ESCAPED, r"\1", header) for header in headers]
+        texts = [cells.replace(ESCAPED, r"\1") for cells in texts]
     names = _column_names(texts, headers, source, given)
-    kept = [at for at, name in enumerate(names) if name is not None]
-    columns = [str(names[at]) for at in kept]
+    index = pd.Index(table.rows, dtype="int64", name="row")
     repairs: list[Repair] = []
-    cells: dict[str, pd.Series] = {}
-    index = pd.Index(body.rows, dtype="int64", name="row")
-    for at, name in zip(kept, columns, strict=True):
-        raw = body.raw[at] if body.raw is not None else None
-        mended = _mended(name, texts[at], raw, body.rows, repairs) if name in API_COLUMNS else texts[at]
-        cells[name] = series(mended, index)
-    for name, value in given.items():
-        cells[name] = pd.Series(value, index=index, dtype=DTYPE)
-        columns.append(name)
-    extra = [name for name in columns if name not in API_COLUMNS]
-    orders = pd.DataFrame({name: cells[name] for name in (*API_COLUMNS, *extra)}, index=index, copy=False)
-    original = (*(headers[at] for at in kept), *given)
+    columns: dict[str, pd.Series] = {}
+    for at, name in names.items():
+        cells = texts[at]
+        if name in API_COLUMNS:
+            numbers = table.numbers[at] if table.numbers else None
+            cells = _repaired(name, cells, numbers, table.rows, repairs)
+        columns[name] = cells.to_series(index)
+    columns |= {name: pd.Series(value, index=index, dtype=DTYPE) for name, value in given.items()}
+    ordered = [*API_COLUMNS, *(name for name in columns if name not in API_COLUMNS)]
+    orders = pd.DataFrame({name: columns[name] for name in ordered}, index=index, copy=False)
     orders.attrs[SOURCE] = replace(
-        source, headers=original, columns=tuple(columns), repairs=(*source.repairs, *repairs)
+        source,
+        headers=(*(headers[at] for at in names), *given),
+        columns=tuple(columns),
+        repairs=(*source.repairs, *repairs),
     )
     return orders
 
 
-def _column_names(texts: list[Column], headers: list[str], source: Source, given: dict[str, str]) -> list[str | None]:
-    """Return what each column is called in the orders, None for one that is left out."""
-    found = [known(header) or header for header in headers]
-    exact = {plain(name) for name in API_COLUMNS}
-    for at, name in enumerate(found):  # a column that bears the API's own name is it; another word for it is an extra
-        if name in API_COLUMNS and plain(headers[at]) not in exact and _bears(headers, name):
-            found[at] = headers[at]
+def _column_names(texts: list[TextColumn], headers: list[str], source: Source, given: dict[str, str]) -> dict[int, str]:
+    """Return what the column at each position is called in the orders; our own columns and empty ones are left out."""
+    found = name_columns(headers)
     clash = [name for name in given if name in found]
     if clash:
         raise InputError(f"{source.name} has a column for {', '.join(clash)}: leave it out of the constants.")
     require_columns(source.name, [*headers, *given], [*found, *given], source.header_row)
     seen: Counter[str] = Counter()
-    names: list[str | None] = []
+    names: dict[int, str] = {}
     for at, name in enumerate(found):
-        if name in RESULT_COLUMNS or (not name.strip() and not lengths(texts[at]).any()):
-            names.append(None)
+        if name in RESULT_COLUMNS or (not name.strip() and not texts[at].lengths().any()):
             continue
         label = name if name.strip() else f"column {at + 1}"
-        while label in names:
+        while label in names.values():
             seen[name] += 1
             label = f"{name} ({seen[name] + 1})"
-        names.append(label)
+        names[at] = label
     return names
 
 
-def _bears(headers: list[str], name: str) -> bool:
-    return sum(plain(header) == plain(name) for header in headers) == 1
-
-
-def _mended(name: str, texts: Column, raw: list[object] | None, rows: np.ndarray, repairs: list[Repair]) -> Column:
-    """Mend a column without loss, and list each cell that changed: before, after, how."""
-    mended, hows = repair(name, texts)
-    if raw is not None and name != "quantity":  # a quantity is a number: nothing to tell
-        number = np.array([isinstance(cell, Number) and not isinstance(cell, bool) for cell in raw], dtype=bool)
-        number &= are_digits(mended)
-        hows = [(number, _AS_NUMBER), *hows]
-    told = np.zeros(len(texts), dtype=np.int64)  # a bit for each kind of repair
-    for bit, (where, _) in enumerate(hows):
-        told |= where.astype(np.int64) << bit
-    at = np.flatnonzero(told)
-    words = {
-        code: "; ".join(how for bit, (_, how) in enumerate(hows) if code >> bit & 1)
-        for code in np.unique(told[at]).tolist()
+def _repaired(
+    name: str, texts: TextColumn, numbers: np.ndarray | None, rows: np.ndarray, repairs: list[Repair]
+) -> TextColumn:
+    """Repair a column without loss, and list each cell that changed."""
+    repaired, changes = repair(name, texts)
+    if numbers is not None and name != "quantity":  # a quantity is a number: nothing to tell
+        changes = [(numbers & repaired.are_digits(), _STORED_AS_NUMBER), *changes]
+    code = np.zeros(len(texts), dtype=np.int64)  # a bit for each kind of repair
+    for bit, (where, _) in enumerate(changes):
+        code |= where.astype(np.int64) << bit
+    at = np.flatnonzero(code)
+    kinds = {
+        number: "; ".join(how for bit, (_, how) in enumerate(changes) if number >> bit & 1)
+        for number in np.unique(code[at]).tolist()
     }
-    before, after = objects(some(texts, at)), objects(some(mended, at))
-    how = [words[code] for code in told[at].tolist()]
+    hows = [kinds[number] for number in code[at].tolist()]
+    after = repaired.take(at).to_numpy().tolist()
     advice = [
-        f"Compare {new} with the true value." if said.startswith(_AS_NUMBER) else f"Nothing to do: read as {new}."
-        for new, said in zip(after, how, strict=True)
+        f"Compare {cell} with the true value."
+        if how.startswith(_STORED_AS_NUMBER)
+        else f"Nothing to do: read as {cell}."
+        for cell, how in zip(after, hows, strict=True)
     ]
-    cells = (rows[at].tolist(), [name] * len(at), before.tolist(), after.tolist(), how, advice)
+    cells = (rows[at].tolist(), [name] * len(at), texts.take(at).to_numpy().tolist(), after, hows, advice)
     repairs += map(Repair._make, zip(*cells, strict=True))
-    return mended
+    return repaired

@@ -8,114 +8,86 @@ from decimal import Decimal
 
 import numpy as np
 
-from itnio_nb.orders.text_columns import (
-    INVISIBLE,
-    Column,
-    are_digits,
-    chosen,
-    column,
-    differ,
-    foreign,
-    lengths,
-    matches,
-    objects,
-    put,
-    replaced,
-    some,
-    starts,
-    trimmed,
-)
+from itnio_nb.orders.text_columns import BLANKS, TextColumn
 
+# What no name is meant to have inside either; joiners (as in emoji) may be meant.
+_INVISIBLE = r"[\x{ad}\x{180e}\x{200b}\x{2060}\x{feff}]"
 _DASHES = r"\x{2010}-\x{2015}\x{2212}\x{fe63}\x{ff0d}-"
 _SEPARATED = rf"^\+?[0-9(（][0-9 \x{{a0}}\x{{202f}}()（）/{_DASHES}]*$"
 _DOTTED = r"^\+?[0-9]{1,4}(\.[0-9]{2,}){2,}$"
-_EXPONENT = re.compile(r"(\d)[.,]?(\d*)[eE]\+?(\d{1,2})")
+EXPONENT = r"^([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})$"
+_EXPONENT = re.compile(EXPONENT)
+_FULL_WIDTH = {"＋": "+", "．": ".", "，": ",", "Ｅ": "E", "ｅ": "e"}
 
-# One stage: where it changed a cell, and how that is told.
-Hows = list[tuple[np.ndarray, str]]
+# One kind of repair: a mask of the cells that it changed, and how that is told.
+Change = tuple[np.ndarray, str]
 
 
-def repair(name: str, texts: Column) -> tuple[Column, Hows]:
+def repair(name: str, texts: TextColumn) -> tuple[TextColumn, list[Change]]:
     """Return a column of the API's with every repair made, and where each kind of repair was made.
 
     Only what is certain: a number stays as it is unless nothing but its digits is left.
     """
-    of_number = name in ("quantity", "displayNum")
-    where = _unclean_numbers(texts) if of_number else _unclean_names(texts)
-    at = np.flatnonzero(where)
+    is_number = name in ("quantity", "displayNum")
+    suspect = ~texts.are_digits() & (texts.lengths() > 0) if is_number else _suspect_names(texts)
+    at = np.flatnonzero(suspect)
     if not len(at):
         return texts, []
-    mended, hows = _mend_number(some(texts, at), name) if of_number else _mend_name(some(texts, at))
-    told = []
-    for changed, how in hows:
+    repaired, some_changes = _repair_numbers(texts.take(at), name) if is_number else _repair_names(texts.take(at))
+    changes = []
+    for changed, how in some_changes:
         if changed.any():
-            expand_hits = np.zeros(len(texts), dtype=bool)
-            expand_hits[at[changed]] = True
-            told.append((expand_hits, how))
-    return (put(texts, where, mended), told) if told else (texts, [])
+            where = np.zeros(len(texts), dtype=bool)
+            where[at[changed]] = True
+            changes.append((where, how))
+    return (texts.put(suspect, repaired), changes) if changes else (texts, [])
 
 
-def _unclean_numbers(texts: Column) -> np.ndarray:
-    return ~are_digits(texts) & (lengths(texts) > 0)
+def _suspect_names(texts: TextColumn) -> np.ndarray:
+    suspect: np.ndarray = texts.differs(texts.strip(BLANKS + "'"))
+    at = texts.non_ascii()
+    suspect[at] |= texts.take(at).matches(_INVISIBLE)
+    return suspect
 
 
-def _unclean_names(texts: Column) -> np.ndarray:
-    unclean: np.ndarray = differ(texts, trimmed(texts)) | starts(texts, "'")
-    at = foreign(texts)
-    unclean[at] |= matches(some(texts, at), f"[{INVISIBLE}]")
-    return unclean
-
-
-def _mend_name(texts: Column) -> tuple[Column, Hows]:
-    stripped = trimmed(texts)
-    visible = replaced(stripped, f"[{INVISIBLE}]", "")
-    bare = replaced(visible, r"^'([0-9=+@-])", r"\1")
-    hows = [
-        (differ(texts, stripped), "had blanks around it"),
-        (differ(stripped, visible), "had invisible characters in it"),
-        (differ(visible, bare), "had an apostrophe before it"),
+def _repair_names(texts: TextColumn) -> tuple[TextColumn, list[Change]]:
+    stripped = texts.strip()
+    visible = stripped.replace(_INVISIBLE, "")
+    bare = visible.replace(r"^'([0-9=+@-])", r"\1")
+    return bare, [
+        (texts.differs(stripped), "had blanks around it"),
+        (stripped.differs(visible), "had invisible characters in it"),
+        (visible.differs(bare), "had an apostrophe before it"),
     ]
-    return bare, hows
 
 
-def _mend_number(texts: Column, name: str) -> tuple[Column, Hows]:
-    stripped = replaced(trimmed(texts), f"[{INVISIBLE}]", "")
-    bare = replaced(stripped, r"^'+", "")
-    folded = _fold_digits(bare)
-    whole = replaced(folded, r"^(\+?[0-9]+)[.,]00?$", r"\1")  # not .000: that may be thousands
-    joined = replaced(whole, r"^\+", "")
+def _repair_numbers(texts: TextColumn, name: str) -> tuple[TextColumn, list[Change]]:
+    stripped = texts.strip().replace(_INVISIBLE, "")
+    bare = stripped.replace(r"^'+", "")
+    folded = bare.map_where(bare.matches(r"[^\x00-\x7f]"), lambda text: "".join(map(_ascii_digit, text)))
+    whole = folded.replace(r"^(\+?[0-9]+)[.,]00?$", r"\1")  # not .000: that may be thousands
+    unsigned = whole.replace(r"^\+", "")
+    joined = unsigned
     if name == "displayNum":
-        separated = matches(whole, _SEPARATED) | matches(whole, _DOTTED)
-        joined = chosen(separated, replaced(whole, "[^0-9]", ""), joined)
-    written_out = _write_out(joined)
-    good = are_digits(written_out)
-    plus = matches(whole, r"^\+")
-    hows = [
-        (differ(texts, stripped), "had blanks around it"),
-        (good & differ(stripped, bare), "had an apostrophe before it"),
-        (good & differ(bare, folded), "was written in other digits"),
-        (good & differ(folded, whole), "had .0 behind it"),
-        (good & plus, "had a + before it"),
-        (good & differ(replaced(whole, r"^\+", ""), joined), "had separators in it"),
-        (good & differ(joined, written_out), "was written with an exponent, with all its digits"),
+        separated = whole.matches(_SEPARATED) | whole.matches(_DOTTED)
+        joined = unsigned.put(separated, whole.take(np.flatnonzero(separated)).replace("[^0-9]", ""))
+    written_out = joined.map_where(joined.matches(EXPONENT), _write_out)
+    good = written_out.are_digits()
+    return stripped.put(good, written_out.take(np.flatnonzero(good))), [
+        (texts.differs(stripped), "had blanks around it"),
+        (good & stripped.differs(bare), "had an apostrophe before it"),
+        (good & bare.differs(folded), "was written in other digits"),
+        (good & folded.differs(whole), "had .0 behind it"),
+        (good & whole.differs(unsigned), "had a + before it"),
+        (good & unsigned.differs(joined), "had separators in it"),
+        (good & joined.differs(written_out), "was written with an exponent, with all its digits"),
     ]
-    return chosen(good, written_out, stripped), hows
 
 
-def _fold_digits(texts: Column) -> Column:
-    """Write the decimal digits of any script, and full-width signs, in ASCII."""
-    where = matches(texts, r"[^\x00-\x7f]")
-    if not where.any():
-        return texts
-    folded = ["".join(map(_folded, text)) for text in objects(some(texts, np.flatnonzero(where)))]
-    return put(texts, where, column(folded))
-
-
-def _folded(char: str) -> str:
+def _ascii_digit(char: str) -> str:
+    """Return a decimal digit of any script, or a full-width sign, in ASCII; any other character as it is."""
     digit = unicodedata.decimal(char, None)
-    if digit is not None:
-        return str(digit)
-    return {"＋": "+", "．": ".", "，": ",", "Ｅ": "E", "ｅ": "e"}.get(char, char)
+    return _FULL_WIDTH.get(char, char) if digit is None else str(digit)
 
 
 def exponent_digits(text: str) -> tuple[int, int] | None:
@@ -123,16 +95,10 @@ def exponent_digits(text: str) -> tuple[int, int] | None:
     form = _EXPONENT.fullmatch(text)
     if form is None or form[1] == "0":
         return None
-    return 1 + len(form[2]), 1 + int(form[3])
+    return 1 + len(form[2] or ""), 1 + int(form[3])
 
 
-def _write_out(texts: Column) -> Column:
-    """Write numbers in exponent form out, where the form has kept all their digits."""
-    where = matches(texts, r"^[0-9]([.,][0-9]*)?[eE]\+?[0-9]{1,2}$")
-    if not where.any():
-        return texts
-    cells = [
-        f"{Decimal(text.replace(',', '.')):f}" if (kept := exponent_digits(text)) and kept[0] >= kept[1] else text
-        for text in objects(some(texts, np.flatnonzero(where)))
-    ]
-    return put(texts, where, column([cell.removesuffix(".") for cell in cells]))
+def _write_out(text: str) -> str:
+    """Write a number in exponent form out, where the form has kept all its digits."""
+    digits = exponent_digits(text)
+    return f"{Decimal(text.replace(',', '.')):f}".removesuffix(".") if digits and digits[0] >= digits[1] else text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ from itnio_nb.api.models import PhoneGroup, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.read import as_csv, escape_formula
+from itnio_nb.orders.export import as_csv, as_xlsx, escape_formula
 
 _EXACT = ("account", "password")  # typed into a handset as they are: not one character may be added
 
@@ -62,7 +61,7 @@ def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str
         if problem is not None:
             return problem
         try:
-            file.write(as_csv(phones) if path.suffix.lower() == ".csv" else _xlsx(phones))
+            file.write(as_csv(phones) if path.suffix.lower() == ".csv" else as_xlsx(phones, "Phones"))
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
@@ -148,26 +147,6 @@ def _formulas(phones: pd.DataFrame) -> ItnioError | None:
         f"Nothing was written: account or password of {plural(changed, 'phone')} begins like a formula, which a "
         "spreadsheet would run. Choose a name that ends in .xlsx: there all cells are text."
     )
-
-
-def _xlsx(phones: pd.DataFrame) -> bytes:
-    import xlsxwriter
-
-    whole = io.BytesIO()
-    # In memory: xlsxwriter would put the passwords into temporary files. No cell becomes a formula or a link.
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(whole, options) as book:
-        sheet = book.add_worksheet("Phones")
-        text = book.add_format({"num_format": "@"})
-        bold = book.add_format({"bold": True})
-        sheet.set_column(0, len(phones.columns) - 1, 20, text)
-        sheet.write_row(0, 0, phones.columns, bold)
-        sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, len(phones), len(phones.columns) - 1)
-        for row, cells in enumerate(phones.itertuples(index=False, name=None), 1):
-            for column, cell in enumerate(cells):
-                sheet.write_string(row, column, cell.encode("utf-8", "backslashreplace").decode(), text)
-    return whole.getvalue()
 
 
 def _new_file(path: str | os.PathLike[str]) -> tuple[Path, int]:

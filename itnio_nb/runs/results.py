@@ -15,9 +15,9 @@ from itnio_nb.api.models import API_COLUMNS, GONE, LIMITS, Action, PhoneGroup, S
 from itnio_nb.api.statuses import STATUSES
 from itnio_nb.api.text import plural, printable
 from itnio_nb.errors import InputError
-from itnio_nb.orders.export import write_atomically
-from itnio_nb.orders.models import SOURCE, Source, as_text
-from itnio_nb.orders.read import RESULT_COLUMNS, as_csv
+from itnio_nb.orders.export import as_csv, write_atomically
+from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
+from itnio_nb.orders.text_columns import as_text
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
 _LOOK_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."

@@ -16,6 +16,7 @@ from itnio_nb.forms.grid import DataTable
 from itnio_nb.forms.layout import panel, row, show, text_area
 from itnio_nb.forms.monitor import RunForm
 from itnio_nb.orders.check import invalid_rows
+from itnio_nb.orders.export import next_free_path
 from itnio_nb.runs.credentials import export_credentials
 from itnio_nb.runs.reconcile import reconcile
 from itnio_nb.runs.results import file_stems
@@ -159,7 +160,7 @@ class ResultStep:
         applications = table["appId"][table["created_in"] != ""].unique().tolist()
         written = []
         for app_id, stem in file_stems(applications).items():
-            path = _free(FOLDER, f"{self._shown.name}-{stem}-phones")
+            path = next_free_path(FOLDER / f"{self._shown.name}-{stem}-phones.xlsx")
             path.parent.mkdir(parents=True, exist_ok=True)
             written.append(export_credentials(client, app_id, table, path))
         self.files = written
@@ -169,11 +170,3 @@ class ResultStep:
     def _fetch(self) -> None:
         for path in self.files:
             self._form.page.hand_over(path.name, path.read_bytes())
-
-
-def _free(folder: Path, stem: str) -> Path:
-    """Return a path that is not there yet: a hand-over file is never overwritten."""
-    path, number = folder / f"{stem}.xlsx", 2
-    while path.exists():
-        path, number = folder / f"{stem}-{number}.xlsx", number + 1
-    return path

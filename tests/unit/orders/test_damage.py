@@ -318,7 +318,7 @@ def test_rows_of_different_widths() -> None:
 
 def test_a_large_file_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it is read."""
-    monkeypatch.setattr("itnio_nb.orders.formats._MOST", 10)
+    monkeypatch.setattr("itnio_nb.orders.formats.source._MAX_BYTES", 10)
     with pytest.raises(InputError, match="split it into several files"):
         read_orders(b"x" * 11)
 

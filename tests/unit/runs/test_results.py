@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from itnio_nb import InputError, check_orders, read_orders
 from itnio_nb.api.models import API_COLUMNS, State
-from itnio_nb.orders.models import split_orders
-from itnio_nb.orders.read import RESULT_COLUMNS
+from itnio_nb.orders.models import RESULT_COLUMNS, split_orders
 from itnio_nb.runs.results import order_outcomes, outcome_table, run_summary, write_results
 from tests.support.factories import orders_frame
 

@@ -1,0 +1,52 @@
+"""The cells of a file before anything is known of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from numbers import Number
+
+import numpy as np
+
+from itnio_nb.orders.text_columns import TextColumn
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Cells as they stand in a file, headers included."""
+
+    columns: list[TextColumn]
+    rows: np.ndarray  # the number that the spreadsheet shows for each row
+    kind: str  # "XLSX", "CSV", …
+    details: str  # encoding and delimiter, or the sheet
+    numbers: Sequence[np.ndarray | None] = ()  # for each column which cells were numbers, None where all were text
+    widths: np.ndarray | None = None  # the number of cells of each row, where that differs
+
+    def take(self, at: np.ndarray | slice) -> RawTable:
+        """Return the rows at some positions."""
+        return replace(
+            self,
+            columns=[texts.take(at) for texts in self.columns],
+            rows=self.rows[at],
+            numbers=[None if numbers is None else numbers[at] for numbers in self.numbers],
+            widths=None if self.widths is None else self.widths[at],
+        )
+
+    def head(self, size: int, start: int = 0) -> list[list[str]]:
+        """Return the cells of the first rows, or of some rows from a position on."""
+        columns = (texts.take(slice(start, start + size)).to_numpy().tolist() for texts in self.columns)
+        return [list(cells) for cells in zip(*columns, strict=True)]
+
+    def filled(self, first_column: int = 0) -> np.ndarray:
+        """Tell for each row whether any cell, from a column on, holds more than blanks."""
+        filled = np.zeros(len(self.rows), dtype=bool)
+        for texts in self.columns[first_column:]:
+            filled |= texts.strip().lengths() > 0
+            if filled.all():
+                break
+        return filled
+
+
+def are_numbers(cells: Iterable[object]) -> np.ndarray:
+    """Tell which cells are numbers; a truth value is none."""
+    return np.array([isinstance(cell, Number) and not isinstance(cell, bool) for cell in cells], dtype=bool)
