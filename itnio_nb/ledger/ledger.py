@@ -16,11 +16,10 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import API_COLUMNS, State
-from itnio_nb.errors import LedgerError
-from itnio_nb.ledger.database import Database
 from itnio_nb.ledger.queries import all_receipts, all_runs, known_groups
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, runs
+from itnio_nb.ledger.storage import Database
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,6 @@ class Ledger:
         self._database = Database(path_or_url)
         self.path = self._database.path
         self.run_store = RunStore(self._database)
-        try:
-            self.run_store.expire_claims()
-        except LedgerError:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Close its connections. A closed ledger opens new ones when it is used again."""
@@ -87,7 +81,7 @@ class Ledger:
         return self._database.read_table(all_runs())
 
     def account_table(self, account: Account) -> pd.DataFrame:
-        """Return the groups of one account: `table`'s columns and `run_id position receipt tried`."""
+        """Return the groups of one account: `table`'s columns and `receipt tried`."""
         return self._read(known_groups().where(*is_account(account)))
 
     def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:

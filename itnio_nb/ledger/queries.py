@@ -1,4 +1,4 @@
-"""What the ledger's tables say together: its selects."""
+"""The ledger's selects: groups with their state, runs, receipts."""
 
 from __future__ import annotations
 
@@ -6,125 +6,93 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itnio_nb.api.models import State
+from itnio_nb.api.models import WIRE, State
+from itnio_nb.api.statuses import NAME_TAKEN
 from itnio_nb.ledger.schema import accounts, claims, groups, receipts, run_groups, runs
 
-# The status that says that a name is taken: that request has created nothing.
-_TAKEN = "-20"
-
-newest = receipts.alias("newest")
-_WIRE = [
-    groups.c.group_name.label("groupName"),
-    run_groups.c.phone_name.label("phoneName"),
-    run_groups.c.quantity,
-    run_groups.c.display_num.label("displayNum"),
-    groups.c.app_id.label("appId"),
-]
+_newest = receipts.alias("newest")  # the newest receipt of a group, whichever run wrote it
+_newest_number = sa.func.coalesce(_newest.c.id, 0)
 _claimed = claims.c.owner.is_not(None)
-# A claim is the intent to send: as long as it stands, that is the group's state, whatever was before.
-_state = sa.case((_claimed, State.SENDING), else_=newest.c.state)
+_columns = dict([*groups.c.items(), *run_groups.c.items()])
+_api_columns = [_columns[name].label(wire) for name, wire in WIRE.items()]
 
 
 def known_groups() -> sa.Select[Any]:
     """Select each group that was ever claimed or sent, with its state: one row each.
 
-    Columns: the API's, `state status reason made run`, and what the ledger itself needs: `run_id position receipt
-    tried`. `tried` is whether a request may have created it without an answer that said so.
+    Columns: the API's, `state status reason made run receipt tried`. A claim is the intent to send: as long as it
+    stands the group is `sending`. `receipt` is the number of its newest receipt; `tried` tells whether a request may
+    have created it without an answer that said so.
     """
-    run_id = sa.func.coalesce(claims.c.run_id, newest.c.run_id)
-    position = sa.func.coalesce(claims.c.position, newest.c.position)
+    run_id = sa.func.coalesce(claims.c.run_id, _newest.c.run_id)
+    position = sa.func.coalesce(claims.c.position, _newest.c.position)
     columns = [
-        *_WIRE,
-        _state.label("state"),
-        *(sa.case((_claimed, ""), else_=newest.c[name]).label(name) for name in ("status", "reason")),
-        sa.case((newest.c.state == State.CREATED, newest.c.at), else_="").label("made"),
+        *_api_columns,
+        sa.case((_claimed, State.SENDING), else_=_newest.c.state).label("state"),
+        *(sa.case((_claimed, ""), else_=_newest.c[name]).label(name) for name in ("status", "reason")),
+        sa.case((_newest.c.state == State.CREATED, _newest.c.at), else_="").label("made"),
         runs.c.name.label("run"),
-        run_id.label("run_id"),
-        position.label("position"),
-        sa.func.coalesce(newest.c.id, 0).label("receipt"),
-        _tried(groups.c.id).label("tried"),
+        _newest_number.label("receipt"),
+        _tried(groups.c.id),
     ]
-    joined = (
-        groups.join(accounts)
-        .outerjoin(newest, newest.c.id == _newest_of(groups.c.id))
-        .outerjoin(claims, claims.c.group_id == groups.c.id)
-        .join(run_groups, sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position))
-        .join(runs, runs.c.id == run_id)
-    )
-    return sa.select(*columns).select_from(joined).order_by(groups.c.id)
+    joined = _with_newest(groups.join(accounts), groups.c.id)
+    joined = joined.join(run_groups, sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position))
+    return sa.select(*columns).select_from(joined.join(runs, runs.c.id == run_id)).order_by(groups.c.id)
 
 
 def groups_of_run(run_id: int) -> sa.Select[Any]:
     """Select the groups of a run in order; the columns are those of `RunStore.run_table`."""
-    here = sa.select(sa.func.max(receipts.c.id)).correlate(run_groups)
-    here = here.where(receipts.c.run_id == run_id, receipts.c.position == run_groups.c.position)
-    ours, placed = receipts.alias("ours"), run_groups.alias("placed")
-    # What another run has learnt since decides, where nothing of this run is final.
-    passed = ours.c.state.in_([State.PLANNED, State.REFUSED, State.UNKNOWN]) & (newest.c.run_id != run_id)
-    ours_claimed = _claimed & (claims.c.run_id == run_id)
-    silent = ours_claimed | passed
-    number = sa.func.coalesce(newest.c.id, 0)
-    foreseen = (number == run_groups.c.again_after) & ~_claimed
-    elsewhere = sa.case((_claimed & (claims.c.run_id != run_id), State.SENDING), else_=newest.c.state)
-    cells = [
-        sa.case((silent, ""), else_=sa.func.coalesce(ours.c[name], "")).label(name)
-        for name in ("status", "reason", "advice", "at")
-    ]
+    ours, sent = receipts.alias("ours"), run_groups.alias("sent")
     columns = [
-        *_WIRE,
-        sa.case((ours_claimed, State.SENDING), (passed, ""), else_=sa.func.coalesce(ours.c.state, "")).label("state"),
-        *cells,
+        *_api_columns,
+        *_learnt_here(run_id, ours),
         run_groups.c.row,
         run_groups.c.action,
         run_groups.c.why,
-        sa.case((foreseen, ""), else_=sa.func.coalesce(elsewhere, "")).label("before"),
-        sa.case((foreseen, ""), else_=sa.func.coalesce(runs.c.name, "")).label("run"),
-        number.label("newest"),
-        newest.c.run_id.label("newest_run"),
-        newest.c.position.label("newest_position"),
-        newest.c.status.label("newest_status"),
-        placed.c.phone_name.label("sent_phone_name"),
-        placed.c.quantity.label("sent_quantity"),
-        placed.c.display_num.label("sent_display_num"),
+        *_known_elsewhere(run_id),
+        _newest_number.label("newest"),
+        _newest.c.status.label("newest_status"),
+        *(sent.c[name].label(f"sent_{name}") for name in ("phone_name", "quantity", "display_num")),
         sa.func.coalesce(claims.c.owner, "").label("owner"),
-        _tried(run_groups.c.group_id).label("tried"),
+        _tried(run_groups.c.group_id),
     ]
+    here = sa.select(sa.func.max(receipts.c.id)).correlate(run_groups)
+    here = here.where(receipts.c.run_id == run_id, receipts.c.position == run_groups.c.position)
     joined = (
-        run_groups.join(groups)
+        _with_newest(run_groups.join(groups), run_groups.c.group_id)
         .outerjoin(ours, ours.c.id == here.scalar_subquery())
-        .outerjoin(newest, newest.c.id == _newest_of(run_groups.c.group_id))
-        .outerjoin(claims, claims.c.group_id == run_groups.c.group_id)
-        .outerjoin(runs, runs.c.id == sa.func.coalesce(claims.c.run_id, newest.c.run_id))
-        .outerjoin(placed, sa.and_(placed.c.run_id == newest.c.run_id, placed.c.position == newest.c.position))
+        .outerjoin(runs, runs.c.id == sa.func.coalesce(claims.c.run_id, _newest.c.run_id))
+        .outerjoin(sent, sa.and_(sent.c.run_id == _newest.c.run_id, sent.c.position == _newest.c.position))
     )
     selected = sa.select(*columns).select_from(joined).where(run_groups.c.run_id == run_id)
     return selected.order_by(run_groups.c.position)
 
 
-def _places() -> sa.Select[Any]:
-    columns = [
-        run_groups.c.position,
-        run_groups.c.group_id,
-        run_groups.c.again_after,
-        sa.func.coalesce(newest.c.id, 0).label("receipt"),
-        newest.c.state,
-        claims.c.owner,
+def _learnt_here(run_id: int, ours: sa.FromClause) -> list[sa.Label[Any]]:
+    """Return `state status reason advice at` of each group from the run's own claims and receipts, else ""."""
+    # What another run has learnt since decides, where no phone was created by this one.
+    superseded = ours.c.state.not_in(State.PRESENT) & (_newest.c.run_id != run_id)
+    claimed_here = _claimed & (claims.c.run_id == run_id)
+    cells = {name: sa.func.coalesce(ours.c[name], "") for name in ("state", "status", "reason", "advice", "at")}
+    return [
+        sa.case((claimed_here, State.SENDING if name == "state" else ""), (superseded, ""), else_=cell).label(name)
+        for name, cell in cells.items()
     ]
-    joined = run_groups.outerjoin(newest, newest.c.id == _newest_of(run_groups.c.group_id)).outerjoin(
-        claims, claims.c.group_id == run_groups.c.group_id
-    )
-    chosen = (
-        run_groups.c.run_id == sa.bindparam("run_id"),
-        run_groups.c.position.in_(sa.bindparam("positions", expanding=True)),
-    )
-    return sa.select(*columns).select_from(joined).where(*chosen)
+
+
+def _known_elsewhere(run_id: int) -> list[sa.Label[Any]]:
+    """Return `before run`: the ledger's state of each group without this run's claims, and the run it comes from."""
+    made_again = (_newest_number == run_groups.c.again_after) & ~_claimed  # planned in full knowledge of that receipt
+    state = sa.case((_claimed & (claims.c.run_id != run_id), State.SENDING), else_=_newest.c.state)
+    cells = {"before": state, "run": runs.c.name}
+    return [sa.case((made_again, ""), else_=sa.func.coalesce(cell, "")).label(name) for name, cell in cells.items()]
 
 
 def all_receipts() -> sa.Select[Any]:
     """Select every receipt in the order in which it was written."""
-    receipt = [receipts.c[name] for name in ("state", "status", "reason", "advice")]
     columns = [receipts.c.at, runs.c.name.label("run"), groups.c.app_id.label("appId")]
-    columns += [groups.c.group_name.label("groupName"), *receipt]
+    columns += [groups.c.group_name.label("groupName")]
+    columns += [receipts.c[name].label(name) for name in ("state", "status", "reason", "advice")]
     joined = receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id)
     return sa.select(*columns).select_from(joined).order_by(receipts.c.id)
 
@@ -141,35 +109,49 @@ def all_runs() -> sa.Select[Any]:
 
 
 def problems_of_run(run_id: int, since: int) -> sa.Select[Any]:
-    """Select what was not created as asked, in the order in which it was learnt, after receipt `since`."""
+    """Select the receipts of groups that were not created as asked, after receipt `since`, in order."""
     columns = [receipts.c.id.label("receipt"), groups.c.group_name.label("groupName")]
     columns += [receipts.c[name].label(name) for name in ("state", "reason", "advice")]
-    bad = receipts.c.state.in_([State.PARTIAL, State.REFUSED, State.UNKNOWN])
+    bad = receipts.c.state.in_([*State.FAILED, State.UNKNOWN])
     chosen = (receipts.c.id > since, receipts.c.run_id == run_id, bad)
     return sa.select(*columns).select_from(receipts.join(groups)).where(*chosen).order_by(receipts.c.id)
 
 
-def _change_token() -> sa.Select[Any]:
-    newest = sa.select(sa.func.max(receipts.c.id)).scalar_subquery()
-    last_claim = sa.select(sa.func.max(claims.c.at)).scalar_subquery()
-    claimed = sa.select(sa.func.count()).select_from(claims).scalar_subquery()
-    told = (sa.func.max(runs.c.id), sa.func.count(runs.c.finished), sa.func.sum(sa.func.length(runs.c.note)))
-    return sa.select(newest, last_claim, claimed, *(sa.select(one).scalar_subquery() for one in told))
+def _with_newest(source: sa.Join | sa.Table, group_id: sa.Column[int]) -> sa.Join:
+    """Join the newest receipt and the claim of each group, where it has them."""
+    theirs = receipts.alias("theirs")
+    number = sa.select(sa.func.max(theirs.c.id)).where(theirs.c.group_id == group_id).scalar_subquery()
+    joined = source.outerjoin(_newest, _newest.c.id == number)
+    return joined.outerjoin(claims, claims.c.group_id == group_id)
 
 
-def _newest_of(group_id: sa.Column[int]) -> Any:
-    """Select the number of a group's newest receipt."""
-    return sa.select(sa.func.max(receipts.c.id)).where(receipts.c.group_id == group_id).scalar_subquery()
-
-
-def _tried(group_id: sa.Column[int]) -> Any:
+def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
     lost = receipts.alias("lost")
-    unanswered = (lost.c.group_id == group_id, lost.c.state == State.UNKNOWN, lost.c.status != _TAKEN)
-    return sa.exists().where(*unanswered)
+    unanswered = (lost.c.group_id == group_id, lost.c.state == State.UNKNOWN, lost.c.status != NAME_TAKEN)
+    return sa.exists().where(*unanswered).label("tried")
 
 
-# What must be known of some groups (`positions`) of a run (`run_id`) before one is claimed or recorded. Made once:
-# every exchange asks it.
-PLACES = _places()
-# What changes with every change of the ledger.
-CHANGE_TOKEN = _change_token()
+# The newest receipt and the claim of groups (`positions`) of a run (`run_id`). Built once: every sync reads it.
+CLAIMABLE_GROUPS = (
+    sa.select(run_groups.c.position, run_groups.c.group_id, run_groups.c.again_after)
+    .add_columns(_newest_number.label("receipt"), _newest.c.state, claims.c.owner)
+    .select_from(_with_newest(run_groups, run_groups.c.group_id))
+    .where(run_groups.c.run_id == sa.bindparam("run_id"))
+    .where(run_groups.c.position.in_(sa.bindparam("positions", expanding=True)))
+)
+# Those of some receipts (`receipts`) that are the newest of their groups, and no claim has come since.
+UNCHANGED_GROUPS = (
+    sa.select(receipts.c.id, receipts.c.group_id, receipts.c.run_id, receipts.c.position)
+    .select_from(_with_newest(receipts, receipts.c.group_id))
+    .where(receipts.c.id.in_(sa.bindparam("receipts", expanding=True)))
+    .where(receipts.c.id == _newest.c.id, ~_claimed)
+)
+# Values of which one differs after every change of the ledger.
+CHANGE_TOKEN = sa.select(
+    sa.select(sa.func.max(receipts.c.id)).scalar_subquery(),
+    sa.select(sa.func.max(claims.c.at)).scalar_subquery(),
+    sa.select(sa.func.count(claims.c.group_id)).scalar_subquery(),
+    sa.select(sa.func.max(runs.c.id)).scalar_subquery(),
+    sa.select(sa.func.count(runs.c.finished)).scalar_subquery(),
+    sa.select(sa.func.sum(sa.func.length(runs.c.note))).scalar_subquery(),
+)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import pandas as pd
@@ -13,20 +15,10 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.models import WIRE, Receipt, now
 from itnio_nb.errors import os_error_reason
 from itnio_nb.ledger.claims import Resolution, SyncResult, expire_claims, sync, write_resolutions
-from itnio_nb.ledger.database import Database
 from itnio_nb.ledger.locks import OwnerLock, is_alive
 from itnio_nb.ledger.queries import CHANGE_TOKEN, groups_of_run, problems_of_run
-from itnio_nb.ledger.schema import (
-    accounts,
-    claims,
-    find_account,
-    find_groups,
-    free_name,
-    is_account,
-    run_groups,
-    runs,
-    text_of,
-)
+from itnio_nb.ledger.schema import accounts, claims, groups, insert_rows, is_account, run_groups, runs, text_of
+from itnio_nb.ledger.storage import Database
 
 _CHUNK = 500  # resolutions written in one transaction
 
@@ -61,14 +53,13 @@ class RunStore:
             query = sa.select(runs.c.id).where(*same_groups, runs.c.contents == contents)
             if (found := connection.execute(query).scalar()) is not None:
                 return int(found)
-            name, account_id = free_name(connection, started), find_account(connection, account)
+            name, account_id = _free_name(connection, started), _find_account(connection, account)
             replaced = {"finished": text_of(started), "note": f"Run {name} took its place."}
             connection.execute(runs.update().where(*same_groups).values(**replaced))
             values = {"name": name, "account_id": account_id, "fingerprint": fingerprint, "contents": contents}
             values |= {"started": text_of(started), "note": "", "orders": orders}
             run_id = int(connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one())
-            if rows := _group_rows(run_id, find_groups(connection, account_id, planned), planned):
-                connection.execute(run_groups.insert(), rows)
+            _add_groups(connection, run_id, account_id, planned)
         return run_id
 
     def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
@@ -81,11 +72,10 @@ class RunStore:
         """Return the groups of a run in order.
 
         Columns: the API's, `state status reason advice at row action why before run owner tried`, and of its newest
-        receipt, wherever it is, `newest` (its number, 0 where there is none), `newest_run newest_position
-        newest_status`, and what was asked for there, `sent_phone_name sent_quantity sent_display_num`. A group
-        without a receipt in this run has an empty `state`; `sending` is one that this run's `owner` has claimed.
-        `before` is the ledger's state of it, `run` the run that it comes from (both empty for one planned to be
-        made again). `tried`: see `known_groups`.
+        receipt, whichever run wrote it, `newest` (its number, 0 where there is none), `newest_status`, and what was
+        asked for there, `sent_phone_name sent_quantity sent_display_num`. A group without a receipt in this run has an
+        empty `state`; `sending` is one that this run's `owner` has claimed. `before` is the ledger's state of it, `run`
+        the run that it comes from (both empty for one planned to be made again). `tried`: see `known_groups`.
         """
         return self.database.read_table(groups_of_run(run_id))
 
@@ -107,13 +97,10 @@ class RunStore:
 
     def expire_claims(self) -> None:
         """Expire claims of dead processes: each group becomes `unknown`, because its request may have been sent."""
-        with self.database.transaction() as connection:
-            owners = connection.execute(sa.select(claims.c.owner).distinct()).scalars().all()
-        dead = [owner for owner in owners if not is_alive(self.database.path, owner)]
-        if not dead:
-            return
-        with self.database.transaction(write=True) as connection:
-            expire_claims(connection, dead)
+        dead = [owner for owner in self.claim_owners() if not is_alive(self.database.path, owner)]
+        if dead:
+            with self.database.transaction(write=True) as connection:
+                expire_claims(connection, dead)
 
     def sync(
         self,
@@ -136,14 +123,15 @@ class RunStore:
         """
         if wanted:
             self.database.require_space()
-        writes = bool(outcomes or returned or wanted)
-        with self.database.transaction(write=writes) as connection:
+        with self.database.transaction(write=bool(outcomes or returned or wanted)) as connection:
             return sync(connection, run_id, owner, outcomes, returned, wanted, since)
 
-    def claim_owners(self, run_id: int) -> set[str]:
-        """Return the owners that hold claims of a run."""
+    def claim_owners(self, run_id: int | None = None) -> set[str]:
+        """Return the owners that hold claims of a run, or any claims."""
+        query = sa.select(claims.c.owner).distinct()
         with self.database.transaction() as connection:
-            return set(connection.execute(sa.select(claims.c.owner).where(claims.c.run_id == run_id)).scalars())
+            found = connection.execute(query if run_id is None else query.where(claims.c.run_id == run_id))
+            return set(found.scalars())
 
     def write_resolutions(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
         """Write what listings have shown of groups; return the resolutions that still held, and so were written.
@@ -151,13 +139,9 @@ class RunStore:
         A group that is planned again reopens the newest run that has it, so that it can be resumed.
         """
         written: list[Resolution] = []
-        by_run: dict[int, list[Resolution]] = {}
-        for resolution in resolutions:
-            by_run.setdefault(resolution.run_id, []).append(resolution)
-        for run_id, theirs in by_run.items():
-            for at in range(0, len(theirs), _CHUNK):
-                with self.database.transaction(write=True) as connection:
-                    written += write_resolutions(connection, run_id, theirs[at : at + _CHUNK])
+        for at in range(0, len(resolutions), _CHUNK):
+            with self.database.transaction(write=True) as connection:
+                written += write_resolutions(connection, resolutions[at : at + _CHUNK])
         return written
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
@@ -179,10 +163,31 @@ def _unfinished(account: Account, fingerprint: str) -> tuple[sa.ColumnElement[bo
     return runs.c.account_id == account_id, runs.c.fingerprint == fingerprint, runs.c.finished.is_(None)
 
 
-def _group_rows(run_id: int, group_ids: dict[tuple[str, str], int], planned: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows that keep the groups of a plan, in order."""
+def _free_name(connection: sa.Connection, started: datetime) -> str:
+    """Name a run by its start, in UTC, as in 20261123T203119Z; -2, -3, … follow where one second has several."""
+    stem = f"{started:%Y%m%dT%H%M%SZ}"
+    taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
+    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)
+
+
+def _find_account(connection: sa.Connection, account: Account) -> int:
+    """Return the number of an account, adding a new one."""
+    values = {"base_url": account.base_url, "api_key": account.api_key}
+    connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**values))
+    return int(connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one())
+
+
+def _add_groups(connection: sa.Connection, run_id: int, account_id: int, planned: pd.DataFrame) -> None:
+    """Write the groups of a run, in order, adding those that the account had not yet."""
     rows = planned.rename(columns={wire: name for name, wire in WIRE.items()})
-    ids = [group_ids[key] for key in zip(rows["app_id"], rows["group_name"], strict=True)]
+    keys = list(zip(rows["app_id"], rows["group_name"], strict=True))
+    new = [{"account_id": account_id, "app_id": app_id, "group_name": name} for app_id, name in keys]
+    insert_rows(connection, groups.insert().prefix_with("OR IGNORE"), new)
+    columns = (groups.c.app_id, groups.c.group_name, groups.c.id)
+    known = connection.execute(sa.select(*columns).where(groups.c.account_id == account_id))
+    ids = {(app_id, name): number for app_id, name, number in known}
     rows = rows[["phone_name", "quantity", "display_num", "action", "row", "why", "again_after"]]
-    rows = rows.assign(run_id=run_id, position=range(len(rows)), group_id=ids, action=rows["action"].astype(str))
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+    rows = rows.assign(run_id=run_id, position=range(len(rows)), group_id=[ids[key] for key in keys])
+    rows["action"] = rows["action"].astype(str)
+    insert_rows(connection, run_groups.insert(), rows.to_dict("records"))  # type: ignore[arg-type] # columns are text

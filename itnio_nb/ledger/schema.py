@@ -1,22 +1,26 @@
-"""The ledger's tables, their version, how its SQLite file is opened, and the rows that other rows point to."""
+"""The ledger's tables and their version: made in an empty file, migrated in an older one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.api.account import Account
-from itnio_nb.api.models import State, now
+from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.errors import LedgerError
 
-NOT_RECORDED = "what became of it was not recorded: its sender was killed or lost power, and may have sent it"
-NOT_RECORDED_ADVICE = "It is not known whether the phones were created. resume(client, ledger) looks and goes on."
 SCHEMA = 2
+_NOT_RECORDED = "what became of it was not recorded: its sender was killed or lost power, and may have sent it"
+_NOT_RECORDED_ADVICE = "It is not known whether the phones were created. resume(client, ledger) looks and goes on."
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+
 
 metadata = sa.MetaData()
 info = sa.Table("itnio_ledger", metadata, sa.Column("schema", sa.Integer, nullable=False))
@@ -24,8 +28,7 @@ accounts = sa.Table(
     "accounts",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("base_url", sa.Text, nullable=False),
-    sa.Column("api_key", sa.Text, nullable=False),
+    *_texts("base_url", "api_key"),
     sa.UniqueConstraint("base_url", "api_key"),
 )
 groups = sa.Table(  # the ledger's key: account, application, group name
@@ -33,8 +36,7 @@ groups = sa.Table(  # the ledger's key: account, application, group name
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
-    sa.Column("app_id", sa.Text, nullable=False),
-    sa.Column("group_name", sa.Text, nullable=False),
+    *_texts("app_id", "group_name"),
     sa.UniqueConstraint("account_id", "app_id", "group_name"),
 )
 runs = sa.Table(
@@ -43,7 +45,7 @@ runs = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
-    sa.Column("fingerprint", sa.Text, nullable=False),  # of the groups, see plan.py
+    sa.Column("fingerprint", sa.Text, nullable=False),  # of the groups, see runs/plan.py
     sa.Column("contents", sa.Text, nullable=False),  # SHA-256 of all that was asked: groups, actions, orders
     sa.Column("started", sa.Text, nullable=False),
     sa.Column("finished", sa.Text),  # empty while a group is left to be sent
@@ -59,8 +61,7 @@ run_groups = sa.Table(
     sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False, index=True),
     sa.Column("phone_name", sa.Text, nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
-    sa.Column("display_num", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),
+    *_texts("display_num", "action"),
     sa.Column("row", sa.Integer, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     # A group to be made again, though it was made once: the receipt that was its newest when this was planned.
@@ -73,11 +74,7 @@ receipts = sa.Table(
     sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False),
     sa.Column("run_id", sa.Integer, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("advice", sa.Text, nullable=False),
-    sa.Column("at", sa.Text, nullable=False),
+    *_texts("state", "status", "reason", "advice", "at"),
     sa.ForeignKeyConstraint(["run_id", "position"], ["run_groups.run_id", "run_groups.position"]),
     sa.Index("receipts_by_group", "group_id", "id"),
     sa.Index("receipts_by_run", "run_id", "position", "id"),
@@ -98,7 +95,10 @@ claims = sa.Table(
 
 
 def open_schema(connection: sa.Connection, path: Path) -> None:
-    """Make the tables in an empty file; refuse a file that holds something else, or a newer version's ledger."""
+    """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else.
+
+    `path` is named in the error: the file holds something else, or a newer version's ledger.
+    """
     tables = sa.inspect(connection).get_table_names()
     if not tables:
         metadata.create_all(connection)
@@ -120,16 +120,18 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
 def _from_1(connection: sa.Connection) -> None:
     """Add claims. Schema 1 kept the intent to send as a receipt; those without an outcome are unknown."""
     claims.create(connection)
-    words = {"status": "", "reason": NOT_RECORDED, "advice": NOT_RECORDED_ADVICE, "at": text_of(now())}
     newest = sa.select(sa.func.max(receipts.c.id)).group_by(receipts.c.group_id)
-    lost = receipts.c.id.in_(newest) & (receipts.c.state == State.SENDING)
-    places = connection.execute(sa.select(receipts.c.group_id, receipts.c.run_id, receipts.c.position).where(lost))
-    rows = [{**place, "state": str(State.UNKNOWN), **words} for place in places.mappings()]
-    if rows:
-        connection.execute(receipts.insert(), rows)
+    unanswered = receipts.c.id.in_(newest) & (receipts.c.state == State.SENDING)
+    groups_sent = sa.select(receipts.c.group_id, receipts.c.run_id, receipts.c.position).where(unanswered)
+    add_receipts(connection, [(*group, not_recorded()) for group in connection.execute(groups_sent)])
 
 
 _MIGRATIONS = {1: _from_1}
+
+
+def is_account(account: Account) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that one account alone meets."""
+    return accounts.c.base_url == account.base_url, accounts.c.api_key == account.api_key
 
 
 def text_of(at: datetime) -> str:
@@ -137,32 +139,22 @@ def text_of(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def is_account(account: Account) -> tuple[Any, ...]:
-    """Return the conditions that one account alone meets."""
-    return accounts.c.base_url == account.base_url, accounts.c.api_key == account.api_key
+def not_recorded() -> Receipt:
+    """Return the receipt of a group whose sender ended without recording the outcome."""
+    return Receipt(State.UNKNOWN, "", _NOT_RECORDED, _NOT_RECORDED_ADVICE, now())
 
 
-def find_account(connection: sa.Connection, account: Account) -> int:
-    """Return the number of an account, giving a new one a number."""
-    values = {"base_url": account.base_url, "api_key": account.api_key}
-    connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**values))
-    return int(connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one())
+def add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, int, Receipt]]) -> None:
+    """Write receipts, each given as the group's number, run, position and the receipt."""
+    rows = [
+        {"group_id": group_id, "run_id": run_id, "position": position, "state": str(receipt.state)}
+        | {"status": receipt.status, "reason": receipt.reason, "advice": receipt.advice, "at": text_of(receipt.at)}
+        for group_id, run_id, position, receipt in learnt
+    ]
+    insert_rows(connection, receipts.insert(), rows)
 
 
-def find_groups(connection: sa.Connection, account_id: int, planned: pd.DataFrame) -> dict[tuple[str, str], int]:
-    """Return the number of each group, giving new ones a number."""
-    keys = list(zip(planned["appId"], planned["groupName"], strict=True))
-    if keys:
-        rows = [{"account_id": account_id, "app_id": app, "group_name": name} for app, name in keys]
-        connection.execute(groups.insert().prefix_with("OR IGNORE"), rows)
-    columns = (groups.c.app_id, groups.c.group_name, groups.c.id)
-    known = connection.execute(sa.select(*columns).where(groups.c.account_id == account_id))
-    return {(app, name): number for app, name, number in known}
-
-
-def free_name(connection: sa.Connection, started: datetime) -> str:
-    """Name a run by its start, in UTC, as in 20261123T203119Z; -2, -3, … follow where one second has several."""
-    stem = f"{started:%Y%m%dT%H%M%SZ}"
-    taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
-    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-    return next(name for name in names if name not in taken)
+def insert_rows(connection: sa.Connection, insert: sa.Insert, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, if there are any: SQLAlchemy takes none for one row of defaults."""
+    if rows:
+        connection.execute(insert, rows)

@@ -1,38 +1,154 @@
-"""The disk under the ledger: is the file still the same, is there room, is the folder on this machine."""
+"""The ledger's SQLite file and the disk under it: path, connections, transactions, free space, kind of the folder."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from itnio_nb.errors import LedgerError, os_error_reason
+from itnio_nb.ledger.schema import info, open_schema
 
 # Enough to record what is under way: some dozens of receipts, each transaction with a few pages of 4 KiB.
 RESERVE = 512 * 1024  # bytes
+_BUSY = 30  # seconds for which a transaction waits for the write lock of another process
 _MOUNTS = Path("/proc/self/mountinfo")
-_NETWORK = (
-    "nfs",
-    "cifs",
-    "smb",
-    "afs",
-    "9p",
-    "ceph",
-    "glusterfs",
-    "lustre",
-    "ncpfs",
-    "fuse.sshfs",
-    "fuse.davfs",
-    "ocfs2",
-)
+_NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "glusterfs", "lustre", "ncpfs", "sshfs", "davfs", "ocfs2")
 
 
-def file_identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells this file from another of the same name, None where there is none."""
+class Database:
+    """Open a ledger's file, or make a new one, as `Ledger` says; share it among threads."""
+
+    def __init__(self, path_or_url: str | os.PathLike[str] | None) -> None:
+        self.path = ledger_path(path_or_url)
+        self._writing = threading.Lock()  # SQLite has one writer: waiting here is fairer than polling there
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            raise self.error(error.strerror or str(error)) from None
+        if kind := network_kind(self.path.parent):
+            raise self.error(f"its folder is on a network, {kind}, where two programs could spoil it")
+        self._identity = self._file_identity()
+        self.engine = open_engine(self.path)
+        self._writer = self.engine.execution_options(itnio_write=True)
+        try:
+            with self.transaction(write=True) as connection:
+                open_schema(connection, self.path)
+        except LedgerError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close its connections; the next transaction opens new ones."""
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
+        """Open a transaction; one that writes takes SQLite's write lock before it reads.
+
+        Raises `LedgerError` where the database fails, or the file was deleted or replaced since it was opened.
+        """
+        if self._file_identity() != self._identity:  # an open database goes on, in a file that nobody will find
+            raise self.error("the file was deleted or replaced")
+        engine = self._writer if write else self.engine
+        try:
+            with self._writing if write else nullcontext(), engine.begin() as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            raise self.error(str(getattr(error, "orig", None) or error)) from None
+
+    def read_table(self, query: sa.Select[Any]) -> pd.DataFrame:
+        """Return what a query selects as a table; one without rows has the columns too."""
+        with self.transaction() as connection:
+            result = connection.execute(query)
+            return pd.DataFrame(result.all(), columns=list(result.keys()))
+
+    def require_space(self) -> None:
+        """Raise `LedgerError` if the disk has so little space left that outcomes might not be recorded."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        try:
+            if free_bytes(self.path, log) < RESERVE:
+                checkpoint_wal(self.engine)
+            free = free_bytes(self.path, log)
+        except OSError as error:
+            raise self.error(os_error_reason(error)) from None
+        if free < RESERVE:
+            raise self.error(f"its disk is full: {max(0, free) // 1024:,} KiB are left")
+
+    def _file_identity(self) -> tuple[int, int] | None:
+        """Return what tells this file from another of the same name, None where there is none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def error(self, reason: str) -> LedgerError:
+        """Return the error to raise where the ledger cannot be used, with what to do next."""
+        damaged = "malformed" in reason or "not a database" in reason
+        advice = "keep it, restore an earlier copy" if damaged else "mend the file or its folder"
+        return LedgerError(
+            f"The ledger {self.path} cannot be used ({reason}): {advice}, "
+            "or choose another with Ledger(path) or ITNIO_LEDGER. Nothing is sent without a ledger."
+        )
+
+
+def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
+    """Return the ledger's file: the one given, that of `ITNIO_LEDGER`, or one in the user's data folder."""
+    if path_or_url is None:
+        path_or_url = os.environ.get("ITNIO_LEDGER") or None
+    if path_or_url is None:
+        from platformdirs import user_data_path
+
+        return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
     try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        text = os.fspath(path_or_url)
+    except TypeError:
+        raise LedgerError(f"A ledger is a file: give its path, not {path_or_url!r}.") from None
+    if text == ":memory:" or ("://" in text and not text.startswith("sqlite:///")):
+        raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
+    if "\0" in text:
+        raise LedgerError(f"No file can be named {text!r}: give another path.")
+    return Path(text.removeprefix("sqlite:///")).expanduser().resolve()
+
+
+def open_engine(path: Path) -> sa.Engine:
+    """Return an engine for a SQLite file; transactions with the execution option `itnio_write=True` lock it at once."""
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": _BUSY})
+    sa.event.listen(engine, "connect", _set_up)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def checkpoint_wal(engine: sa.Engine) -> None:
+    """Copy SQLite's write-ahead log into the file and truncate it, unless others read it."""
+    with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _set_up(connection: Any, _: object) -> None:
+    """Prepare a new connection. Python's own transaction handling is switched off: `_begin` does it."""
+    connection.isolation_level = None
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables or info.name in tables:  # the mode is kept in the file: never change one that is not ours
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("itnio_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def free_bytes(*paths: Path) -> int:
@@ -64,10 +180,6 @@ def network_kind(folder: Path) -> str:
         before, _, after = line.partition(" - ")
         point = before.split(" ")[4].encode().decode("unicode_escape")  # a blank is written \\040
         kinds[point] = after.split(" ")[0]
-    deepest = max((point for point in kinds if _is_in(folder, point)), key=len, default="")
+    deepest = max((point for point in kinds if folder.is_relative_to(point)), key=len, default="")
     kind = kinds.get(deepest, "")
-    return kind if kind.startswith(_NETWORK) else ""
-
-
-def _is_in(folder: Path, point: str) -> bool:
-    return folder.is_relative_to(os.fspath(point))
+    return kind if kind.removeprefix("fuse.").startswith(_NETWORK) else ""

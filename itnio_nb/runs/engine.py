@@ -315,4 +315,4 @@ def _looked_up_first(receipt: Receipt) -> Receipt:
 
 def _resolution(row: dict[str, Any], receipt: Receipt) -> Resolution:
     """Return what looking has told, for the run that has sent the group."""
-    return Resolution(int(row["newest_run"]), int(row["newest_position"]), int(row["newest"]), receipt)
+    return Resolution(int(row["newest"]), receipt)

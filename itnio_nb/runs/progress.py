@@ -108,9 +108,9 @@ class RunProgress:
                 self._set(at, State.SENDING)
             for at in returned:
                 self._set(at, State.PLANNED)
-            for receipt, at, state, _ in found.news:
+            for number, at, state in found.new_receipts:
                 self._set(at, State(state))
-                self.newest[at] = self.seen = receipt
+                self.newest[at] = self.seen = number
                 self.mended.discard(at)
 
     def _set(self, at: int, state: State) -> None:

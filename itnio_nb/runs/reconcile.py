@@ -167,11 +167,7 @@ def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
         if late:  # absent once, and there now: it was shown late
             found, listing = resolve_unknown(client, str(app_id), late)
             settled |= found
-        places = part.loc[list(settled), ["run_id", "position", "receipt"]].itertuples(index=False)
-        resolutions = {
-            at: Resolution(int(run_id), int(position), int(receipt), settled[at])
-            for at, (run_id, position, receipt) in zip(settled, places, strict=True)
-        }
+        resolutions = {at: Resolution(int(part["receipt"][at]), receipt) for at, receipt in settled.items()}
         written = {id(resolution) for resolution in ledger.run_store.write_resolutions(list(resolutions.values()))}
         after = {at: resolution.receipt for at, resolution in resolutions.items() if id(resolution) in written}
         rows += [

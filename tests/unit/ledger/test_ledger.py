@@ -101,7 +101,7 @@ def test_what_looking_told_counts_only_while_nothing_newer_is_known(ledger: Ledg
     ledger.run_store.close_run(run_id, finished=True, note="", verified=None)
     newest = ledger.run_store.run_table(run_id)["newest"].tolist()
     record(ledger, run_id, 1, receipt(State.CREATED, "0"))
-    resolutions = [Resolution(run_id, at, newest[at], receipt(State.PLANNED)) for at in range(2)]
+    resolutions = [Resolution(newest[at], receipt(State.PLANNED)) for at in range(2)]
     assert ledger.run_store.write_resolutions(resolutions) == resolutions[:1]
     assert ledger.table["state"].tolist() == ["planned", "created", "unknown"]
     assert ledger.runs["finished"].tolist() == [""]

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from itnio_nb import Client, Ledger, LedgerError, Sandbox, resume
 from itnio_nb.ledger import schema
-from itnio_nb.ledger.database import open_engine
 from itnio_nb.ledger.schema import SCHEMA, metadata, open_schema
+from itnio_nb.ledger.storage import open_engine
 from tests.support.factories import DATA, group
 
 
