@@ -1,66 +1,117 @@
-"""The forms as a page of their own, for colleagues who must not see code: served by Voilà on this machine."""
+"""The commands `lab`, JupyterLab on a working copy of the notebooks, and `app`, the forms as a page without code."""
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
+import shutil
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import ipywidgets as widgets
+import click
 
-from itnio_nb.cli.servers import run_server
-from itnio_nb.errors import InputError
-from itnio_nb.forms.batch.form import BatchForm
-from itnio_nb.forms.order import OrderForm
-from itnio_nb.forms.review import ReviewForm
-from itnio_nb.orders.export import write_atomically
-from itnio_nb.workspace import open_workspace
+from itnio_nb import __version__
+from itnio_nb.cli.sandbox import account_for
+from itnio_nb.cli.servers import (
+    FIRST_NOTEBOOK,
+    find_notebooks,
+    folder_option,
+    port_option,
+    require_installed,
+    run_server,
+    sandbox_option,
+    working_copy,
+)
+from itnio_nb.errors import InputError, os_error_reason
 
-_NOTEBOOK = "app.ipynb"
-_CELL = "from itnio_nb.cli.jupyter import app_forms\n\nall_forms()"
-_TEMPLATE = Path(__file__).parents[1] / "forms" / "static" / "app.html.j2"
-
-
-def require_voila() -> None:
-    """Raise `InputError` where Voilà is not installed."""
-    if find_spec("voila") is None:
-        raise InputError('Voilà is not installed: pip install "itnio-nb[lab]", then start this again.')
+_STATIC = Path(__file__).parents[1] / "forms" / "static"
+_APP = "app.ipynb"
 
 
-def serve_app(
-    folder: Path, environment: Mapping[str, str], port: int, *, theme: str, browser: bool, ready: Callable[[str], None]
-) -> int:
+@click.command(context_settings={"ignore_unknown_options": True})
+@folder_option(
+    "itnio-notebooks",
+    "Your folder: in it is a working copy of the notebooks for each version, which no upgrade overwrites.",
+)
+@sandbox_option
+@click.argument("jupyter_options", nargs=-1, type=click.UNPROCESSED)
+def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
+    """Open the notebooks in JupyterLab: on the configured account or, where none is, on a sandbox.
+
+    Options that are not listed here are JupyterLab's, such as --no-browser or --port 9000.
+    """
+    from itnio_nb.workspace import banner
+
+    require_installed("JupyterLab", "lab", "jupyterlab")
+    copy = folder / __version__
+    made = working_copy(find_notebooks(), copy)
+    with account_for(copy, sandbox=sandbox) as (account, environment):
+        click.echo(banner(account))
+        click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
+        if environment:
+            page = account.base_url.removesuffix("/voice") + "/"
+            click.echo(f"{page} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
+        command = [
+            *(sys.executable, "-m", "jupyterlab"),
+            f"--ServerApp.root_dir={folder.resolve()}",
+            f"--LabApp.default_url=/lab/tree/{__version__}/{FIRST_NOTEBOOK}",
+            "--ServerApp.ip=127.0.0.1",
+            "--Application.log_level=WARN",
+            # It asks no host but its own.
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+            *jupyter_options,
+        ]
+        code = run_server(command, environment)
+    raise SystemExit(code)
+
+
+@click.command()
+@folder_option("itnio-app", "Where result files, hand-over files and, on a sandbox, the ledger go.")
+@sandbox_option
+@port_option
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
+@click.option("--no-browser", is_flag=True, help="Open no browser: open the printed address yourself.")
+def app(folder: Path, sandbox: bool, port: int, theme: str, no_browser: bool) -> None:
+    """Serve the forms as a page without code: on the configured account or, where none is, on a sandbox."""
+    from itnio_nb.workspace import banner
+
+    require_installed("Voilà", "lab", "voila")
+    with account_for(folder, sandbox=sandbox) as (account, environment):
+        click.echo(banner(account))
+        options = [f"--VoilaConfiguration.theme={theme}", f"--Voila.open_browser={not no_browser}"]
+        code = _serve_app(folder, environment, port, options)
+    raise SystemExit(code)
+
+
+def _serve_app(folder: Path, environment: Mapping[str, str], port: int, options: list[str]) -> int:
     """Serve the forms on 127.0.0.1 until stopped; return Voilà's exit code. Files go to `folder`.
 
-    Only who has the address with its token, which `ready` is given, can open the page: whoever can open it can create
-    phones, and more.
+    Only who has the printed address with its token can open the page: whoever opens it can create phones.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / _NOTEBOOK, _notebook())
+        shutil.copyfile(_STATIC / _APP, folder / _APP)
     except OSError as error:
-        raise InputError(f"{folder} cannot be written ({error.strerror}): choose another --folder.") from None
+        raise InputError(f"{folder} cannot be written ({os_error_reason(error)}): choose another --folder.") from None
     port = _usable_port(port)
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
     command = [
-        *(sys.executable, "-m", "voila", str((folder / _NOTEBOOK).resolve())),
+        *(sys.executable, "-m", "voila", str((folder / _APP).resolve())),
         "--Voila.ip=127.0.0.1",
         f"--Voila.port={port}",
         "--Voila.port_retries=0",
         "--Voila.auto_token=True",  # takes the one of the environment: a command line is seen by all users
         "--Voila.log_level=ERROR",
-        f"--Voila.open_browser={browser}",
         "--VoilaConfiguration.template=itnio",
-        f"--VoilaConfiguration.theme={theme}",
+        *options,
     ]
-    ready(f"http://127.0.0.1:{port}/?token={token}")
-    template = {"index.html.j2": _TEMPLATE.read_text(encoding="utf-8"), "conf.json": '{"base_template": "lab"}'}
+    click.echo(f"Open http://127.0.0.1:{port}/?token={token} (Ctrl-C stops it)")
+    page = (_STATIC / "app.html.j2").read_text(encoding="utf-8")
+    template = {"index.html.j2": page, "conf.json": '{"base_template": "lab"}'}
     files = {f"voila/templates/itnio/{name}": text for name, text in template.items()}
     return run_server(command, {**environment, "JUPYTER_TOKEN": token}, files)
 
@@ -74,28 +125,3 @@ def _usable_port(port: int) -> int:
         except OSError as error:
             raise InputError(f"Port {port} cannot be used ({error.strerror}): choose another --port.") from None
         return int(probe.getsockname()[1])
-
-
-def _notebook() -> bytes:
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "id": "forms",
-        "metadata": {},
-        "source": _CELL,
-        "outputs": [],
-        "execution_count": None,
-    }
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    metadata = {"kernelspec": kernel, "title": "itnio-nb: SIP phones"}
-    return json.dumps({"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}).encode()
-
-
-def app_forms() -> Any:
-    """Return the batch, the order and the review, in tabs, on one client and one ledger."""
-    here = open_workspace()
-    forms = {
-        "Batch": BatchForm(here.client, here.ledger),
-        "One order": OrderForm(here.client, here.ledger),
-        "Review": ReviewForm(here.client, here.ledger),
-    }
-    return widgets.Tab(list(forms.values()), titles=list(forms))

@@ -1,17 +1,16 @@
-"""The console command `itnio-nb run`: a runbook for people and schedulers."""
+"""The command `run`: a runbook for people and schedulers."""
 
 from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from itnio_nb.api.account import Account
-from itnio_nb.cli.servers import find_notebooks
+from itnio_nb.cli.sandbox import account_for
+from itnio_nb.cli.servers import find_notebooks, require_installed, sandbox_option
 from itnio_nb.errors import InputError
 
 
@@ -28,7 +27,7 @@ from itnio_nb.errors import InputError
 @click.option("--results", help="Folder of the result files. Default: results.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Any other parameter; repeatable.")
 @click.option("--records", type=click.Path(path_type=Path, file_okay=False), default=Path("records"), show_default=True)
-@click.option("--sandbox", "sandbox", is_flag=True, help="Work on the sandbox, whatever account is configured.")
+@sandbox_option
 def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, sandbox: bool, **given: Any) -> None:
     """Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
 
@@ -44,27 +43,20 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, s
     5  some groups are unknown
     6  stopped, some groups were not sent
     """  # noqa: D301 - the backslash is click's
-    from itnio_nb.runbooks.execute import RunbookJob, kept_sandbox, require_papermill, run_runbook
-    from itnio_nb.workspace import banner, settings_of, wants_sandbox
+    require_installed("What executes runbooks", "runbook", "bleach", "matplotlib", "nbconvert")
+    from itnio_nb.runbooks.execute import RunbookJob, run_runbook
+    from itnio_nb.workspace import banner
 
-    require_papermill()
-    path = _notebook_of(notebook)
+    path = _notebook_path(notebook)
     values = {name: value for name, value in given.items() if value not in (None, False)}
     values |= {name: _parsed(value) for name, value in parameters}
-    with ExitStack() as stack:
-        account: Account | None = None
-        environment: dict[str, str] = {}
-        if sandbox or wants_sandbox(Path()):
-            account = stack.enter_context(kept_sandbox(Path("results"))).account
-            environment = settings_of(account)
-        account = account or Account.from_env()
+    with account_for(Path(), sandbox=sandbox, kept=Path("results")) as (account, environment):
         click.echo(banner(account))
-        job = RunbookJob(path, values, records, account, sys.argv[1:])
-        code = run_runbook(job, environment, click.echo)
+        code = run_runbook(RunbookJob(path, values, records, account, sys.argv[1:]), environment, click.echo)
     raise SystemExit(code)
 
 
-def _notebook_of(name: str) -> Path:
+def _notebook_path(name: str) -> Path:
     """Return the path of a notebook: one of the user's, or one that comes with the package."""
     packaged = find_notebooks() / (name if name.endswith(".ipynb") else f"{name}.ipynb")
     for path in (Path(name), packaged):
@@ -78,6 +70,8 @@ def _parsed(text: str) -> Any:
     if text in ("True", "False", "None"):
         return {"True": True, "False": False, "None": None}[text]
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)  # `NaN` and `1e999` have no literal in Python: they stay text
     except ValueError:
         return text
+    return value

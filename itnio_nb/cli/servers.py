@@ -1,4 +1,4 @@
-"""JupyterLab on a working copy of the notebooks: the user's own, never overwritten."""
+"""What the commands share: the notebooks, the user's working copy of them, options, and running a Jupyter server."""
 
 from __future__ import annotations
 
@@ -14,38 +14,51 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from itnio_nb.errors import InputError
-from itnio_nb.orders.export import write_atomically
+import click
+
+from itnio_nb.errors import InputError, os_error_reason
 
 _LARGEST = 200 * 1024 * 1024  # bytes of one upload
 FIRST_NOTEBOOK = "01-first-phones.ipynb"
 FIRST_DATA = "data/phones.xlsx"
-BANNER_TAG = "banner"  # the cell that says where one works
 _LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")
+
+sandbox_option = click.option("--sandbox", is_flag=True, help="Work on the sandbox, whatever account is configured.")
+port_option = click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1. Default: a free one."
+)
+
+
+def folder_option(default: str, words: str) -> Callable[[Any], Any]:
+    """Return the option `--folder` of a command."""
+    kind = click.Path(path_type=Path, file_okay=False)
+    return click.option("--folder", type=kind, default=Path(default), show_default=True, help=words)
+
+
+def require_installed(name: str, extra: str, *modules: str) -> None:
+    """Raise `InputError` where one of the modules of an extra is not installed."""
+    if any(find_spec(module) is None for module in modules):
+        raise InputError(f'{name} is not installed: pip install "itnio-nb[{extra}]", then start this again.')
 
 
 def find_notebooks() -> Path:
     """Return the folder of the notebooks: the repository's, or the one inside the installed package."""
-    here = Path(__file__).resolve().parents[1]
-    for folder in (here / "notebooks", here.parent / "notebooks"):
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / FIRST_NOTEBOOK).exists() and (folder / FIRST_DATA).exists():
             return folder
     raise InputError("The notebooks are not beside the package: install itnio-nb again.")
 
 
-def require_jupyterlab() -> None:
-    """Raise `InputError` where JupyterLab is not installed."""
-    if find_spec("jupyterlab") is None:
-        raise InputError('JupyterLab is not installed: pip install "itnio-nb[lab]", then start this again.')
-
-
 def working_copy(notebooks: Path, folder: Path) -> bool:
-    """Copy the notebooks to a folder, without their outputs, unless it is there already; tell whether it was made.
+    """Copy the notebooks to a folder, without their outputs, unless it is there; return whether it was made.
 
-    It is there as a whole or not at all. What is there is the user's: it is left as it is.
+    It is made as a whole or not at all. What is there is the user's: it is left as it is.
     """
     if folder.exists():
         return False
+    from itnio_nb.runbooks.runner import clear_outputs, read_notebook, save_notebook
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as unfinished:
@@ -54,72 +67,22 @@ def working_copy(notebooks: Path, folder: Path) -> bool:
             for place in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
                 place.chmod(0o755)  # the installed ones may be read-only
             for path in copy.rglob("*.ipynb"):
-                _clear(path)
+                notebook = read_notebook(path)
+                clear_outputs(notebook)
+                save_notebook(notebook, path)
             copy.rename(folder)
     except OSError as error:
         if folder.is_dir():
             return False  # somebody else was quicker
-        why = error.strerror or (str(error.args[0]) if error.args else type(error).__name__)
-        raise InputError(f"The notebooks cannot be copied to {folder} ({why}): choose another --folder.") from None
+        reason = os_error_reason(error)
+        raise InputError(f"The notebooks cannot be copied to {folder} ({reason}): choose another --folder.") from None
     return True
-
-
-def stamp(folder: Path, banner: Callable[[Path], tuple[str, str]]) -> None:
-    """Write the present banner into the notebooks' banner cells: one that was stored yesterday may be wrong today.
-
-    `banner` gives text and HTML for the folder of a notebook. What is no notebook stays as it is.
-    """
-    for path in folder.rglob("*.ipynb"):
-        try:
-            content = json.loads(path.read_bytes())
-            cells = _banner_cells(content)
-            if not cells:
-                continue
-            text, html = banner(path.parent)
-            shown = {"text/html": html.splitlines(keepends=True), "text/plain": text.splitlines(keepends=True)}
-            output = {"output_type": "display_data", "metadata": {}, "data": shown}
-            stale = [cell for cell in cells if cell.get("outputs") != [output]]
-            for cell in stale:
-                cell["outputs"] = [output]
-            if stale:
-                write_atomically(path, _as_json(content))
-        except (OSError, ValueError, RecursionError):
-            continue
-
-
-def _banner_cells(content: Any) -> list[dict[str, Any]]:
-    """Return the code cells that are tagged as banner, whatever else the file may hold."""
-    cells = content.get("cells") if isinstance(content, dict) else None
-    found = []
-    for cell in cells if isinstance(cells, list) else []:
-        metadata = cell.get("metadata") if isinstance(cell, dict) and cell.get("cell_type") == "code" else None
-        tags = metadata.get("tags") if isinstance(metadata, dict) else None
-        if isinstance(tags, list) and BANNER_TAG in tags:
-            found.append(cell)
-    return found
-
-
-def serve(folder: Path, notebook: str, environment: Mapping[str, str], options: Sequence[str]) -> int:
-    """Run JupyterLab on a folder, with one of its notebooks open, until it is stopped; return its exit code."""
-    command = [
-        *(sys.executable, "-m", "jupyterlab"),
-        f"--ServerApp.root_dir={folder.resolve()}",
-        f"--LabApp.default_url=/lab/tree/{notebook}",
-        "--ServerApp.ip=127.0.0.1",
-        "--Application.log_level=WARN",
-        # It asks no host but its own.
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-        *options,
-    ]
-    return run_server(command, environment)
 
 
 def run_server(command: Sequence[str], environment: Mapping[str, str], files: Mapping[str, str] | None = None) -> int:
     """Run a Jupyter server until it is stopped, and return its exit code.
 
-    It takes uploads of 200 MB, and drops no table that is large. `files` are more files for its search paths.
+    It takes uploads of 200 MB, and sends tables of any size. `files` are more files for its search paths.
     """
     limits = {
         "ZMQChannelsWebsocketConnection": {"iopub_data_rate_limit": 1e10},
@@ -146,17 +109,3 @@ def run_server(command: Sequence[str], environment: Mapping[str, str], files: Ma
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), stop)
         return server.wait()
-
-
-def _clear(path: Path) -> None:
-    """Take the outputs away: they tell of another run, on a sandbox."""
-    content = json.loads(path.read_bytes())
-    for cell in content["cells"]:
-        if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = [], None
-    path.write_bytes(_as_json(content))
-
-
-def _as_json(content: Any) -> bytes:
-    """Write a notebook as Jupyter does."""
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

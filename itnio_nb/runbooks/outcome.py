@@ -1,11 +1,11 @@
-"""What a runbook ends with: what happened, in words and as an exit code, and the command that goes on."""
+"""The end of a runbook, as an exit code and in words, and the heading that says who ran what."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -24,10 +24,10 @@ from itnio_nb.runs.plan import Plan
 from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import RunRecord
 
-# In a notebook's outputs: what the runner, or whoever schedules it, reads.
+# The output of a notebook that the runner, or a scheduler, reads its exit code from.
 MIME = "application/vnd.itnio-nb.outcome+json"
 
-# What holds, in words. Where several hold, the first in this order counts.
+# Where several hold, the first in this order counts.
 CODES = {
     1: "could not run",
     6: "stopped, some groups were not sent",
@@ -37,16 +37,16 @@ CODES = {
     2: "dry run, with changes to make",
     0: "nothing is left to do: all that was asked for is there",
 }
-_VERSIONS = ("itnio-nb", "pandas", "requests", "SQLAlchemy", "papermill")
+_VERSIONS = ("itnio-nb", "pandas", "requests", "SQLAlchemy", "nbclient")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a runbook: its exit code and the words for it. It shows itself in a cell, and to the runner."""
+    """The exit code of a runbook and its words: the last value of the notebook, for people and for the runner."""
 
     code: int
     summary: str = ""
-    applications: tuple[str, ...] = ()  # whose phones' passwords must not be in the record
+    applications: tuple[str, ...] = ()  # the passwords of their phones must not be in the record
 
     @property
     def words(self) -> str:
@@ -57,17 +57,17 @@ class Outcome:
         return f"Exit code {self.code}: {self.words}."
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        told: dict[str, object] = {"code": self.code, "words": self.words, "summary": self.summary}
-        told["applications"] = list(self.applications)
-        return {MIME: told, "text/plain": repr(self)}
+        content: dict[str, object] = {"code": self.code, "words": self.words, "summary": self.summary}
+        content["applications"] = list(self.applications)
+        return {MIME: content, "text/plain": repr(self)}
 
 
 def runbook_outcome(plan: Plan, run: RunRecord | None = None, report: pd.DataFrame | None = None) -> Outcome:
-    """Return what a plan, and the run of it if there was one, come to.
+    """Return the outcome of a plan and its run.
 
-        conclude(plan, run)         # as the last line of a runbook
-        conclude(plan, run, report) # where `reconcile` has looked since, which is the better proof
-        conclude(plan)              # of a dry run
+        runbook_outcome(plan, run)          # as the last line of a runbook
+        runbook_outcome(plan, run, report)  # with what `reconcile` has found since, which is the better proof
+        runbook_outcome(plan)               # of a dry run
 
     Exit codes: 0 nothing is left to do · 2 dry run with changes to make · 3 all valid groups are there, some rows
     invalid · 4 some refused or partial · 5 some unknown, or not all that was created was seen · 6 stopped, some not
@@ -92,11 +92,11 @@ def runbook_outcome(plan: Plan, run: RunRecord | None = None, report: pd.DataFra
 
 
 def _proven(run: RunRecord, report: pd.DataFrame | None) -> bool:
-    """Whether all that was created was seen: when the ledger was compared with the account, or at the run's end."""
+    """Return whether every created phone was seen: by `reconcile`, or at the end of the run."""
     if report is None:
         return run.proven
-    made = report[report["after"] == State.CREATED]
-    return bool((made["found"] >= made["asked"]).all())
+    created = report[report["after"] == State.CREATED]
+    return bool((created["found"] >= created["asked"]).all())
 
 
 def _first(holds: set[int]) -> int:
@@ -104,11 +104,12 @@ def _first(holds: set[int]) -> int:
 
 
 def exit_code(notebook: str | PathLike[str]) -> int:
-    """Return the exit code that an executed runbook ended with; 1 where it did not come to its end.
+    """Return the exit code of an executed runbook; 1 where it did not come to its end.
 
         exit_code("records/20261125T020000Z-runbook/runbook.ipynb")
 
-    For schedulers that run the notebook themselves, such as Apache Airflow's Papermill operator.
+    For schedulers that run the notebook themselves, such as Apache Airflow's Papermill operator. Raises `InputError`
+    for a file that is no executed notebook.
     """
     try:
         content = json.loads(Path(notebook).read_bytes())
@@ -120,15 +121,15 @@ def exit_code(notebook: str | PathLike[str]) -> int:
 
 
 def outcome_in(outputs: Sequence[Mapping[str, Any]]) -> Outcome:
-    """Return the last outcome among the outputs of cells; without one, or after an error, that it could not run."""
+    """Return the last outcome among the outputs of cells; without one, or after an error, exit code 1."""
     if any(output.get("output_type") == "error" for output in outputs):
         return Outcome(1)
-    told = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
-    return Outcome(int(told[-1]["code"]), str(told[-1]["summary"])) if told else Outcome(1)
+    found = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
+    return Outcome(int(found[-1]["code"]), str(found[-1]["summary"])) if found else Outcome(1)
 
 
 class Heading:
-    """Who ran what, when, on which file and with which versions: the first thing that a record says."""
+    """Who ran what, when, on which file and with which versions: the first output of a record."""
 
     def __init__(self, rows: Mapping[str, str]) -> None:
         self.rows = dict(rows)
@@ -142,23 +143,23 @@ class Heading:
 
 
 def heading(client: Client, parameters: Mapping[str, object], files: Sequence[str] = ()) -> Heading:
-    """Return the heading of a record: account (last four of its key), time, files with their SHA-256, versions."""
+    """Return the heading of a record: account (last four of its key), user, time, SHA-256 of files, versions."""
     account, time = client.account, now()
     rows = {"account": f"…{account.api_key[-4:]} at {account.base_url}"}
-    rows |= {"user": f"{_or_unknown(getpass.getuser)} on {platform.node()}"}
+    rows |= {"user": f"{_user()} on {platform.node()}"}
     rows |= {"began": f"{time:%Y-%m-%d %H:%M:%S} UTC, {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z} here"}
     for name in files:
         data = Path(name).read_bytes() if Path(name).is_file() else None
-        told = "is not there" if data is None else f"SHA-256 {sha256(data).hexdigest()}, {len(data):,} bytes"
-        rows[f"file {name}"] = told
+        digest = "is not there" if data is None else f"SHA-256 {sha256(data).hexdigest()}, {len(data):,} bytes"
+        rows[f"file {name}"] = digest
     rows |= {f"parameter {name}": repr(value) for name, value in parameters.items()}
     versions = [f"{name} {version(name)}" for name in _VERSIONS]
     rows["versions"] = ", ".join([*versions, f"Python {platform.python_version()}"])
     return Heading(rows)
 
 
-def _or_unknown(ask: Callable[[], str]) -> str:
+def _user() -> str:
     try:
-        return ask()
-    except (OSError, KeyError):
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
         return "an unknown user"

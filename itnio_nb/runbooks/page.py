@@ -1,4 +1,4 @@
-"""An executed notebook as one HTML page without code: it opens offline, and prints well."""
+"""Write an executed notebook as one HTML page without code, which opens offline and prints well."""
 
 from __future__ import annotations
 
@@ -24,30 +24,13 @@ img { max-width: 100% }
 @media print { body { max-width: none; padding: 0; font-size: 11px } tr, img, pre { break-inside: avoid }
   table { font-size: 9px } thead { display: table-header-group } }
 """
-# What text, tables and pictures are made of, and nothing that runs, styles or fetches.
-_TAGS = {
-    "a",
-    "abbr",
-    "b",
-    "blockquote",
-    "br",
-    "code",
-    "dd",
-    "del",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "hr",
-    "i",
-    "img",
-}
-_TAGS |= {"li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "u", "ul"}
+# What text, tables and pictures are made of: nothing that runs, styles or fetches.
+_TAGS = {"a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "hr", "i"}
+_TAGS |= {"img", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "u", "ul"}
 _TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
-_EVERYWHERE = {"class", "id", "colspan", "rowspan", "scope", "alt", "title"}
-# Without their tags they would be read as text.
-_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_ATTRIBUTES = {"class", "id", "colspan", "rowspan", "scope", "alt", "title"}
+# bleach removes tags and leaves what is inside: scripts and styles would be read as text.
+_SCRIPTS = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
@@ -56,16 +39,16 @@ _PAGE = """<!doctype html>
 
 
 def write_page(notebook: Any, title: str, path: Path) -> None:
-    """Write what a notebook shows as a page: text, tables and pictures, no code, nothing that runs or is fetched."""
+    """Write the texts and outputs of a notebook to `path` as HTML: no code, nothing that runs or is fetched."""
     settings = Config()
     settings.HTMLExporter.exclude_input = True
     settings.TemplateExporter.exclude_input_prompt = settings.TemplateExporter.exclude_output_prompt = True
     settings.TagRemovePreprocessor.remove_cell_tags = ("parameters", "injected-parameters")
-    # The body alone: no script, no public host.
+    # The basic template is the body alone; the others load scripts from a public host.
     exporter = HTMLExporter(config=settings, template_name="basic")  # type: ignore[no-untyped-call] # nbconvert
     body, _ = exporter.from_notebook_node(notebook)
     clean = bleach.clean(
-        _UNSEEN.sub("", body),
+        _SCRIPTS.sub("", body),
         tags=_TAGS,
         attributes=_allowed,
         protocols=["http", "https", "mailto", "data"],
@@ -75,9 +58,9 @@ def write_page(notebook: Any, title: str, path: Path) -> None:
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:
-    """Whether an attribute may stay: pictures are in the page itself, and a link leads to a page."""
+    """Return whether an attribute stays: a picture is in the page itself, and a link leads to a page."""
     if (tag, name) == ("img", "src"):
         return value.startswith(("data:image/png;", "data:image/jpeg;"))
     if (tag, name) == ("a", "href"):
         return value.startswith(("http://", "https://", "mailto:", "#"))
-    return name in _EVERYWHERE
+    return name in _ATTRIBUTES

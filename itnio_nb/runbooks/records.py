@@ -1,4 +1,4 @@
-"""Records of runbooks: made in a private folder, searched for what must not be in them, and only then moved out."""
+"""Records of runbooks: made in a private folder, searched for secrets, and only then moved to where people look."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ _SIGNATURE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
 
 
 class PendingRecord:
-    """Where a record is made: for its owner alone, and held by a lock as long as somebody is at work in it."""
+    """A folder in which a record is made: mode 0700, and locked as long as a process works in it.
+
+    `path` is the folder, `name` the one of the record once it is published. Raises `InputError` where none can be made.
+    """
 
     def __init__(self, records: Path, stem: str) -> None:
         self.records = records
@@ -42,19 +45,20 @@ class PendingRecord:
             ) from None
 
     def release(self) -> None:
-        """Let go of it."""
-        _let_go(self._lock, self.path, self.records / self.name)
+        """Unlock the folder, wherever it is by now."""
+        _unlock(self._lock, self.path, self.records / self.name)
 
 
-def _let_go(lock: FileLock, *places: Path) -> None:
-    """Release a lock, and take its file away from wherever the folder is by now."""
+def _unlock(lock: FileLock, *folders: Path) -> None:
+    """Release a lock, and remove its file from each folder that it may be in by now."""
     lock.release()
-    for place in places:
+    for folder in folders:
         with suppress(OSError):
-            (place / _LOCK).unlink(missing_ok=True)
+            (folder / _LOCK).unlink(missing_ok=True)
 
 
 def _new_folder(records: Path, stem: str) -> tuple[str, Path, FileLock]:
+    """Make a folder under a name that is not taken; return name, folder, and its lock, which is held."""
     number = 1
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
@@ -70,14 +74,17 @@ def _new_folder(records: Path, stem: str) -> tuple[str, Path, FileLock]:
             try:
                 making.rename(path)  # held from the moment that others see it
             except OSError:  # somebody else was quicker
-                _let_go(lock, making)
+                _unlock(lock, making)
                 making.rmdir()
                 continue
             return name, path, lock
 
 
 def unpublished_records(records: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the private folders that nobody is at work in: their runs were killed, or their records withheld."""
+    """Yield name and folder of each record that no process works in, locked meanwhile.
+
+    Its run was killed, or it was withheld.
+    """
     for path in sorted(records.glob(f"{_PRIVATE}*")):
         lock = FileLock(path / _LOCK, mode=0o600)
         try:
@@ -88,41 +95,27 @@ def unpublished_records(records: Path) -> Iterator[tuple[str, Path]]:
             if (path / _LOCK).exists():  # not moved since it was listed
                 yield path.name.removeprefix(_PRIVATE), path
         finally:
-            _let_go(lock, path, records / path.name.removeprefix(_PRIVATE))
+            _unlock(lock, path, records / path.name.removeprefix(_PRIVATE))
 
 
 @dataclass
 class SecretScanner:
-    """What must not be in a record: the secret, signatures, passwords of phones."""
+    """Finds the API secret, request signatures and passwords of phones in texts."""
 
     client: Client
-    since: datetime
-    applications: set[str] = field(default_factory=set)
+    since: datetime  # when the record was begun
+    applications: set[str] = field(default_factory=set)  # whose phones have the passwords
 
     def find(self) -> Callable[[bytes], str]:
-        """Return a function that says which of them stands in a text, "" for none.
+        """Return a function that says which of them a text contains, "" for none.
 
-        Raises `ItnioError` where the passwords cannot be asked for: then nothing can be said.
+        Raises `ItnioError` where the passwords cannot be listed: no text can be cleared then.
         """
         account = self.client.account
         secret = account.api_secret.reveal()
         written = (repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False))
         forms = sorted({secret, *(form[1:-1] for form in written)})
-        passwords: set[str] = set()
-        for app_id in sorted(self.applications):
-            with suppress(InputError):  # an application that the account does not have has no phones
-                passwords |= set(self.client.list_phones(app_id, reveal=True)["password"])
-        words = [re.escape(word) for word in sorted(passwords) if word]
-        pattern = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(words)})(?![0-9A-Za-z])".encode()) if words else None
-        ahead = int(self.client.clock_offset)  # requests were signed with the server's time
-        first = int(self.since.timestamp()) - _HOUR + min(0, ahead)
-        last = int(now().timestamp()) + _HOUR + max(0, ahead)
-
-        def signed(candidates: set[str]) -> bool:
-            return any(
-                sign(account.api_key, account.api_secret, second) in candidates
-                for second in (range(first, last) if candidates else ())
-            )
+        passwords = self._passwords()
 
         def found(text: bytes) -> str:
             readable = text.decode("utf-8", "replace")
@@ -130,15 +123,32 @@ class SecretScanner:
             views = (readable, unescape(readable), unquote(readable), unquote_plus(readable))
             if any(form in view for form in forms for view in views):
                 return f"the API secret of …{account.api_key[-4:]}"
-            if signed({match.decode().lower() for match in _SIGNATURE.findall(text)}):
+            if self._is_signed({match.decode().lower() for match in _SIGNATURE.findall(text)}):
                 return "a signature"
-            return "the password of a phone" if pattern is not None and pattern.search(text) else ""
+            return "the password of a phone" if passwords is not None and passwords.search(text) else ""
 
         return found
 
+    def _passwords(self) -> re.Pattern[bytes] | None:
+        """Return a pattern that matches each password as a whole word; None where there are none."""
+        passwords: set[str] = set()
+        for app_id in sorted(self.applications):
+            with suppress(InputError):  # an application that the account does not have has no phones
+                passwords |= set(self.client.list_phones(app_id, reveal=True)["password"])
+        words = "|".join(re.escape(password) for password in sorted(passwords) if password)
+        return re.compile(rf"(?<![0-9A-Za-z])(?:{words})(?![0-9A-Za-z])".encode()) if words else None
+
+    def _is_signed(self, candidates: set[str]) -> bool:
+        """Return whether one of them is a signature that was valid since an hour before the record was begun."""
+        account, ahead = self.client.account, int(self.client.clock_offset)  # requests have the server's time
+        first = int(self.since.timestamp()) - _HOUR + min(0, ahead)
+        last = int(now().timestamp()) + _HOUR + max(0, ahead)
+        seconds = range(first, last) if candidates else ()
+        return any(sign(account.api_key, account.api_secret, second) in candidates for second in seconds)
+
 
 def search_record(folder: Path, found: Callable[[bytes], str]) -> str:
-    """Return what was found in the files of a record, and where, "" for nothing."""
+    """Return what the files of a record contain, and where; "" for nothing."""
     for path in sorted(folder.rglob("*.ipynb")):
         cells = json.loads(path.read_bytes())["cells"]
         for number, cell in enumerate(cells, 1):
@@ -152,6 +162,7 @@ def search_record(folder: Path, found: Callable[[bytes], str]) -> str:
 
 
 def _texts(part: Any) -> Iterator[str]:
+    """Yield each text of a cell without colours, and lists of lines also joined: a secret may be cut by a line."""
     if isinstance(part, str):
         yield _COLOUR.sub("", part) + "\n"
     elif isinstance(part, list):
@@ -165,7 +176,7 @@ def _texts(part: Any) -> Iterator[str]:
 
 
 def publish(private: Path, records: Path, name: str, scanner: SecretScanner) -> tuple[Path | None, str]:
-    """Move a record to where people find it, if nothing stands in it that must not: its folder, or None and why not."""
+    """Move a record to where people look, if nothing secret is in it; return its folder, or None and why not."""
     try:
         problem = search_record(private, scanner.find())
     except ItnioError as error:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
@@ -16,23 +14,26 @@ import pandas as pd
 from itnio_nb.api.models import Action, State
 from itnio_nb.ledger.claims import SyncResult
 
-TO_FILE = "file:"
+# Progress as a message of a kernel: whoever runs the notebook shows it, and keeps it out of the notebook.
+PROGRESS_MIME = "application/vnd.itnio-nb.progress+json"
 _TOLD = (State.CREATED, State.EXISTS, State.REFUSED, State.UNKNOWN)
 
 
-class _FileBar:
-    """Writes how far it is into a file, as a line of JSON each time: whoever runs the notebook shows it."""
+class _MessageBar:
+    """Stands in for a tqdm bar: publishes `total done activity counts` as a display message of the kernel."""
 
-    def __init__(self, path: str, total: int) -> None:
-        self._path, self._told = Path(path), {"total": total, "activity": ""}
+    def __init__(self, total: int) -> None:
+        self._total, self._activity = total, ""
         self.n = 0
 
     def set_description(self, activity: str, refresh: bool = True) -> None:  # noqa: ARG002 - as tqdm has it
-        self._told["activity"] = activity
+        self._activity = activity
 
     def set_postfix(self, counts: dict[str, int]) -> None:
-        with suppress(OSError), self._path.open("a", encoding="utf-8") as file:  # the run goes on, told or not
-            file.write(json.dumps({**self._told, "done": self.n, "counts": counts}) + "\n")
+        from IPython.display import publish_display_data
+
+        progress = {"total": self._total, "done": self.n, "activity": self._activity, "counts": counts}
+        publish_display_data({PROGRESS_MIME: progress})  # type: ignore[no-untyped-call] # IPython
 
 
 @contextmanager
@@ -40,15 +41,15 @@ def progress_bar(total: int, done: int) -> Iterator[Any]:
     """Show a tqdm bar over `total` groups, of which `done` are done already, while the context lasts.
 
     `ITNIO_PROGRESS` in the environment decides otherwise: `text` for text in a notebook too, `off` for none,
-    `file:PATH` for lines in a file.
+    `messages` for display messages that the runner of the notebook shows.
     """
     from tqdm.auto import tqdm as auto_tqdm
     from tqdm.notebook import tqdm_notebook
     from tqdm.std import tqdm as text_tqdm
 
     wanted = os.environ.get("ITNIO_PROGRESS", "")
-    if wanted.startswith(TO_FILE):
-        yield _FileBar(wanted.removeprefix(TO_FILE), total)
+    if wanted == "messages":
+        yield _MessageBar(total)
         return
     options: dict[str, Any] = {"total": total, "initial": done, "unit": " groups", "disable": wanted == "off"}
     if wanted or not issubclass(auto_tqdm, tqdm_notebook):

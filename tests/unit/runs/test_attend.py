@@ -17,26 +17,24 @@ from tests.unit.runs.test_submit import sent
 
 
 class Progress:
-    """What a wait tells: as long as lines come, this thread is in it."""
+    """What a wait publishes: as long as messages come, this thread is in it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @property
-    def lines(self) -> int:
-        return len(self._path.read_text(encoding="utf-8").splitlines()) if self._path.exists() else 0
+    def __init__(self) -> None:
+        self.messages: list[object] = []
 
     def goes_on(self) -> None:
         """Return when the wait has looked once more."""
-        before = self.lines
-        until(lambda: self.lines > before + 1)
+        before = len(self.messages)
+        until(lambda: len(self.messages) > before + 1)
 
 
 @pytest.fixture
-def progress(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Progress:
-    monkeypatch.setenv("ITNIO_PROGRESS", f"file:{tmp_path / 'progress'}")
+def progress(monkeypatch: pytest.MonkeyPatch) -> Progress:
+    made = Progress()
+    monkeypatch.setenv("ITNIO_PROGRESS", "messages")
+    monkeypatch.setattr("IPython.display.publish_display_data", made.messages.append)
     monkeypatch.setattr("itnio_nb.runs.run._TICK", 0.01)
-    return Progress(tmp_path / "progress")
+    return made
 
 
 def interrupt() -> None:

@@ -1,15 +1,14 @@
-"""The progress bar: text, none, a widget alone, or lines in a file."""
+"""The progress bar: text, none, a widget alone, or messages."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from itnio_nb import Client, Ledger, make_plan, submit_plan
-from itnio_nb.runs.progress import advance, progress_bar
+from itnio_nb.runs.progress import PROGRESS_MIME, advance, progress_bar
 from tests.support.factories import many_orders
 
 HALF = Counter({"created": 3, "unknown": 1, "planned": 4, "sending": 2})
@@ -52,43 +51,31 @@ def test_a_widget_alone_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [list(data) for data in shown] == [["application/vnd.jupyter.widget-view+json"]]
 
 
-def test_lines_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """One each time, behind what is there; nothing is shown here."""
-    path = tmp_path / "progress: é"
-    monkeypatch.setenv("ITNIO_PROGRESS", f"file:{path}")
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What is published while `ITNIO_PROGRESS=messages`."""
+    published: list[dict[str, Any]] = []
+    monkeypatch.setenv("ITNIO_PROGRESS", "messages")
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data: published.append(data[PROGRESS_MIME]))
+    return published
+
+
+def test_messages_for_the_runner(messages: list[dict[str, Any]], capfd: pytest.CaptureFixture[str]) -> None:
+    """One each time; nothing is shown here."""
     with progress_bar(10, 2) as bar:
-        assert not path.exists()
         advance(bar, Counter({"created": 1, "planned": 9}), "Submit")
         advance(bar, HALF, "Verify")
-    with progress_bar(3, 0) as bar:
-        advance(bar, Counter({"refused": 3}), "Submit")
-    told = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     none = {"created": 0, "exists": 0, "refused": 0, "unknown": 0}
-    assert told == [
+    assert messages == [
         {"total": 10, "activity": "Submit", "done": 1, "counts": none | {"created": 1}},
         {"total": 10, "activity": "Verify", "done": 4, "counts": none | {"created": 3, "unknown": 1}},
-        {"total": 3, "activity": "Submit", "done": 3, "counts": none | {"refused": 3}},
     ]
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_run_tells_its_end_in_the_file(
-    client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_the_last_message_has_every_group_done(
+    messages: list[dict[str, Any]], client: Client, ledger: Ledger
 ) -> None:
-    """The last line has every group done."""
-    monkeypatch.setenv("ITNIO_PROGRESS", f"file:{tmp_path / 'progress'}")
+    """The end of a run is shown, however quick it was."""
     submit_plan(make_plan(many_orders(4)), client, ledger).wait()
-    last = json.loads((tmp_path / "progress").read_text(encoding="utf-8").splitlines()[-1])
-    assert (last["total"], last["done"], last["counts"]["created"]) == (4, 4, 4)
-
-
-def test_a_file_that_cannot_be_written_ends_no_wait(
-    client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A full disk, or a folder that is gone: the run is what matters."""
-    monkeypatch.setenv("ITNIO_PROGRESS", f"file:{tmp_path / 'gone' / 'progress'}")
-    run = submit_plan(make_plan(many_orders(4)), client, ledger)
-    try:
-        assert run.wait().counts == {"created": 4}
-    finally:
-        run.over()
+    assert (messages[-1]["total"], messages[-1]["done"], messages[-1]["counts"]["created"]) == (4, 4, 4)
