@@ -79,18 +79,8 @@ class Account:
         del api_secret  # from here on, a traceback that shows variables shows the mask
         for name, value in (("api_key", api_key), ("api_secret", secret), ("base_url", "")):
             object.__setattr__(self, name, value)  # before any check: a traceback may show this object half made
-        for name, empty, usable in (
-            ("key", not api_key, api_key.isascii() and _is_clean(api_key)),
-            ("secret", not secret.reveal(), _is_clean(secret.reveal())),
-        ):
-            if empty:
-                raise AccountError(
-                    f"The API {name} is empty: set ITNIO_API_{name.upper()}, or give it to Account(...)."
-                )
-            if not usable:
-                raise AccountError(
-                    f"The API {name} has blanks around it or characters that no {name} has: copy it again."
-                )
+        _require("key", bool(api_key), api_key.isascii() and _is_clean(api_key))
+        _require("secret", bool(secret.reveal()), _is_clean(secret.reveal()))
         object.__setattr__(self, "base_url", _normal_base_url(base_url))
 
     @property
@@ -105,8 +95,7 @@ class Account:
     @classmethod
     def is_configured(cls, folder: Path | None = None) -> bool:
         """Tell whether any variable that `from_env` reads is set."""
-        values, _ = _settings(folder)
-        return any(values.values())
+        return any(_settings(folder)[0].values())
 
     @classmethod
     def from_env(cls, folder: Path | None = None) -> Account:
@@ -120,13 +109,12 @@ class Account:
         if missing:
             here = folder or Path.cwd()
             where = f"nor in {dotenv_path}" if dotenv_path else f"and there is no .env file in {here} or above"
-            lines = " and ".join(f"{name}=…" for name in missing)
+            are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
             raise AccountError(
-                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: not in the environment, "
-                f"{where}. Set {'it' if len(missing) == 1 else 'them'}, or write {lines} into {dotenv_path or '.env'}."
+                f"{' and '.join(missing)} {are} not set: not in the environment, {where}. "
+                f"Set {them}, or write {'=… and '.join(missing)}=… into {dotenv_path or '.env'}."
             )
-        base_url = values["ITNIO_BASE_URL"] or DEFAULT_BASE_URL
-        return cls(values["ITNIO_API_KEY"], values["ITNIO_API_SECRET"], base_url)
+        return cls(values["ITNIO_API_KEY"], values["ITNIO_API_SECRET"], values["ITNIO_BASE_URL"] or DEFAULT_BASE_URL)
 
 
 def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
@@ -149,6 +137,14 @@ def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
     return {name: os.environ.get(name) or in_file.get(name) or "" for name in names}, dotenv_path
 
 
+def _require(name: str, is_given: bool, is_usable: bool) -> None:
+    """Raise `AccountError` for a key or secret that cannot be one, without being told its text."""
+    if not is_given:
+        raise AccountError(f"The API {name} is empty: set ITNIO_API_{name.upper()}, or give it to Account(...).")
+    if not is_usable:
+        raise AccountError(f"The API {name} has blanks around it or characters that no {name} has: copy it again.")
+
+
 def _is_clean(text: str) -> bool:
     return text == text.strip() and text.isprintable()
 
@@ -158,7 +154,7 @@ def _normal_base_url(base_url: str) -> str:
     advice = f"Write it like {DEFAULT_BASE_URL} (ITNIO_BASE_URL)."
     try:
         parts = urlsplit(base_url.strip())
-        host, port = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port  # a port that is no number raises here
     except ValueError:
         raise AccountError(f"The base address cannot be read. {advice}") from None
     if parts.scheme not in ("http", "https") or not host:
@@ -167,6 +163,5 @@ def _normal_base_url(base_url: str) -> str:
         # The address is not repeated: a password may be in it.
         raise AccountError(f"The base address must not carry a user name, a query or a fragment. {advice}")
     host = f"[{host}]" if ":" in host else host
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    at = "" if port in (None, usual) else f":{port}"
-    return f"{parts.scheme}://{host}{at}{parts.path.rstrip('/')}"
+    at_port = "" if port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{host}{at_port}{parts.path.rstrip('/')}"

@@ -34,11 +34,6 @@ class Client:
         self.account = account
         self._transport = Transport(account, workers, timeout)
 
-    @property
-    def workers(self) -> int:
-        """How many requests can be under way at once."""
-        return self._transport.workers
-
     def widen(self, workers: int) -> None:
         """Allow at least `workers` requests under way at once."""
         self._transport.widen(workers)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count as count_from
 from threading import Event
-from typing import NamedTuple, TypeGuard, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from itnio_nb.api.account import MASK
 from itnio_nb.api.models import PhoneGroup
@@ -55,10 +55,8 @@ class GroupInventory:
     def field_differences(self, group: PhoneGroup) -> str:
         """Describe how the fields of its phones differ from those asked for; their number is not compared."""
         differences = []
-        for noun, present, asked in (
-            ("display number", self.display_nums, group.display_num),
-            ("phone name", self.phone_names, group.phone_name),
-        ):
+        number, name = (self.display_nums, group.display_num), (self.phone_names, group.phone_name)
+        for noun, (present, asked) in (("display number", number), ("phone name", name)):
             shown = present - {""}  # a field that a listing does not show is no difference
             if shown and shown != {asked}:
                 words = ", ".join(one_line(text) for text in sorted(shown)[:3])
@@ -106,9 +104,7 @@ def inventory_of(pages: Iterator[Page]) -> Inventory:
             numbers.setdefault(group, set()).add(number)
             names.setdefault(group, set()).add(ordered)
             groups_by_phone.setdefault(ordered, group)
-    groups = {
-        group: GroupInventory(size, frozenset(numbers[group]), frozenset(names[group])) for group, size in sizes.items()
-    }
+    groups = {one: GroupInventory(sizes[one], frozenset(numbers[one]), frozenset(names[one])) for one in sizes}
     return Inventory(groups, groups_by_phone)
 
 
@@ -156,9 +152,7 @@ class ListingReader:
                 return collect(self._pages())
             except _ListingChangedError:
                 continue
-        raise ServiceError(
-            f"{self._not_listed}: the listing changes while it is read. Try again when nobody adds phones."
-        )
+        raise ServiceError(f"{self._problem}: the listing changes while it is read. Try again when nobody adds phones.")
 
     def count(self) -> int:
         """Return how many phones there are, from one small request that is repeated once at most."""
@@ -187,7 +181,7 @@ class ListingReader:
         tried = 0
         while True:
             if self.stopping is not None and self.stopping.is_set():
-                raise ServiceError(f"{self._not_listed}: stopped before its last page.")
+                raise ServiceError(f"{self._problem}: stopped before its last page.")
             page = self._page_once(number, size)
             if not isinstance(page, _Failure):
                 return page
@@ -205,12 +199,13 @@ class ListingReader:
             return self._no_answer(error)
         if answer.status != "0":
             return self._refused(answer)
-        data = answer.data if isinstance(answer.data, dict) else {}
+        data: Any = answer.data if isinstance(answer.data, dict) else {}
         phones, total = data.get("records"), data.get("total")
         if isinstance(total, str) and total.isdecimal() and len(total) < 10:
             total = int(total)
-        if not isinstance(total, int) or isinstance(total, bool) or total < 0 or not _is_page(phones):
-            what = f"{self._not_listed}: page {number} has not the API's shape."
+        are_phones = isinstance(phones, list) and all(isinstance(phone, dict) for phone in phones)
+        if not are_phones or not isinstance(total, int) or isinstance(total, bool) or total < 0:
+            what = f"{self._problem}: page {number} has not the API's shape."
             return _Failure(ServiceError(f"{what} Try again, or check ITNIO_BASE_URL."), _CONNECT_TRIES)
         if not self.reveal:
             for phone in phones:
@@ -228,13 +223,13 @@ class ListingReader:
             advice = "Try again later."
         elif error.http_status in range(400, 500):
             tries = 1  # the address is wrong, and stays so
-        where = f"{self._not_listed} at {self.transport.account.base_url}"
+        where = f"{self._problem} at {self.transport.account.base_url}"
         return _Failure(ServiceError(f"{where}: {error}. {advice}"), tries, error.wait)
 
     def _refused(self, answer: ApiResponse) -> _Failure:
         """Raise the error for a status that would come back again, return a failure for any other."""
         info = status_info(answer.status)
-        what = f"{self._not_listed} (status {answer.status}, {answer.reason})."
+        what = f"{self._problem} (status {answer.status}, {answer.reason})."
         if info.failure_scope == "run":
             raise AccountError(f"{what} {info.advice.replace('submit', 'try')}", status=answer.status)
         if answer.status == FIELD_REFUSED:
@@ -243,9 +238,5 @@ class ListingReader:
         return _Failure(error, _PAGE_TRIES)
 
     @property
-    def _not_listed(self) -> str:
+    def _problem(self) -> str:
         return f"The phones of application {self.app_id} could not be listed"
-
-
-def _is_page(phones: object) -> TypeGuard[Page]:
-    return isinstance(phones, list) and all(isinstance(phone, dict) for phone in phones)

@@ -112,6 +112,5 @@ def now() -> datetime:
 
 def phone_groups(groups: pd.DataFrame) -> Iterator[PhoneGroup]:
     """Yield a `PhoneGroup` for each row of a table with the API's columns."""
-    columns = [groups[wire].tolist() for wire in API_COLUMNS]
-    for values in zip(*columns, strict=True):
+    for values in zip(*(groups[wire].tolist() for wire in API_COLUMNS), strict=True):
         yield PhoneGroup(*values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -98,8 +99,11 @@ class RequestError(Exception):
     """A request that got no answer of the API. Its text is the reason."""
 
     info: StatusInfo  # what that means for a group
-    http_status = 0  # of the response, 0 where there was none
-    wait = 0.0  # seconds for which the server wants no more requests
+
+    def __init__(self, reason: str, http_status: int = 0, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.http_status = http_status  # of the response, 0 where there was none
+        self.wait = wait  # seconds for which the server wants no more requests
 
 
 class NotSentError(RequestError):
@@ -121,10 +125,6 @@ class UnknownOutcomeError(RequestError):
         "were created. Look with client.list_phones(appId) before anything is sent again.",
     )
 
-    def __init__(self, reason: str, http_status: int = 0) -> None:
-        super().__init__(reason)
-        self.http_status = http_status
-
 
 class BusyError(RequestError):
     """The server did nothing, and asks to wait (HTTP 429, or 503 with Retry-After)."""
@@ -134,10 +134,6 @@ class BusyError(RequestError):
         "Not created: the server is busy and asks to wait. A run waits as long as it asks, and sends the group again.",
     )
 
-    def __init__(self, http_status: int, wait: float) -> None:
-        super().__init__(f"HTTP {http_status}: the server is busy and asks to wait {duration(wait)}")
-        self.wait = wait
-
 
 @dataclass(frozen=True)
 class ApiResponse:
@@ -146,19 +142,20 @@ class ApiResponse:
     status: str
     reason: str
     data: Any
+    server_time: float | None  # Unix time of the response's `Date`
 
 
-def parse_response(
-    http_status: int, content: bytes, retry_after: str = "", server_time: float | None = None
-) -> ApiResponse:
-    """Parse a response, given its HTTP status, body, `Retry-After` and the Unix time of its `Date`.
+def parse_response(http_status: int, content: bytes, headers: Mapping[str, str]) -> ApiResponse:
+    """Parse a response; of its headers, `Date` and `Retry-After` are read.
 
     An answer of the API is HTTP 200 with a JSON object that has `status` (text or whole number) and `reason`. HTTP 429,
     and 503 with `Retry-After`, raise `BusyError`: nothing was done (RFC 6585 and 9110). All else raises
     `UnknownOutcomeError`: it may be a portal's or a proxy's, and is neither a success nor a refusal.
     """
+    server_time, retry_after = _http_time(headers.get("Date")), headers.get("Retry-After", "")
     if http_status == 429 or (http_status == 503 and retry_after):
-        raise BusyError(http_status, _seconds(retry_after, server_time))
+        wait = _seconds(retry_after, server_time)
+        raise BusyError(f"HTTP {http_status}: the server is busy and asks to wait {duration(wait)}", http_status, wait)
     if http_status != 200:
         raise UnknownOutcomeError(f"HTTP {http_status} instead of an answer of the API", http_status)
     try:
@@ -171,11 +168,11 @@ def parse_response(
     if not isinstance(status, str) or not re.fullmatch(r"0|-?[1-9][0-9]{0,8}", status) or "reason" not in body:
         raise UnknownOutcomeError("HTTP 200, but the body has not the API's shape")
     reason = one_line(body["reason"]) if isinstance(body["reason"], str) else ""
-    return ApiResponse(status, reason or status_info(status).reason, body.get("data"))
+    return ApiResponse(status, reason or status_info(status).reason, body.get("data"), server_time)
 
 
-def http_time(text: str | None) -> float | None:
-    """Return the Unix time of a `Date` header, None for one that is missing or cannot be read."""
+def _http_time(text: str | None) -> float | None:
+    """Return the Unix time of a header's date, None for one that is missing or cannot be read."""
     try:
         return parsedate_to_datetime(text or "").timestamp()
     except (ValueError, TypeError, OverflowError):
@@ -186,7 +183,7 @@ def _seconds(retry_after: str, server_time: float | None) -> float:
     """Return the seconds that `Retry-After` asks to wait, given as a number or as a date of the server's clock."""
     if retry_after.isascii() and retry_after.isdigit():
         return min(float(retry_after), 1e6)
-    until = http_time(retry_after)
+    until = _http_time(retry_after)
     if until is None:
         return _BUSY_WAIT
     return max(0.0, until - (now().timestamp() if server_time is None else server_time))

@@ -7,7 +7,6 @@ import os
 import ssl
 import time
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import requests
@@ -18,14 +17,7 @@ from urllib3.util.retry import Retry
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.signing import signed_headers
-from itnio_nb.api.statuses import (
-    TIMESTAMP_EXPIRED,
-    ApiResponse,
-    NotSentError,
-    UnknownOutcomeError,
-    http_time,
-    parse_response,
-)
+from itnio_nb.api.statuses import TIMESTAMP_EXPIRED, ApiResponse, NotSentError, UnknownOutcomeError, parse_response
 from itnio_nb.api.text import duration
 from itnio_nb.errors import AccountError
 
@@ -77,7 +69,6 @@ class Transport:
         self._proxies = {} if account.is_loopback else get_environ_proxies(account.base_url)
         self._context = _tls_context() if encrypted else None
         self.clock_offset = 0.0  # seconds by which the server's clock is ahead, 0 unless it has refused a timestamp
-        self._correcting = Lock()
         self.workers = 0
         self.widen(workers)
 
@@ -105,24 +96,21 @@ class Transport:
         Raises `RequestError` where no answer of the API came back.
         """
         offset = self.clock_offset
-        answer, server_time = self._send(endpoint, body, offset)
-        if answer.status == TIMESTAMP_EXPIRED and self._correct_clock(offset, server_time):
-            answer, _ = self._send(endpoint, body, self.clock_offset)
+        answer = self._send(endpoint, body, offset)
+        if answer.status == TIMESTAMP_EXPIRED and self._correct_clock(offset, answer.server_time):
+            answer = self._send(endpoint, body, self.clock_offset)
         return answer
 
     def _correct_clock(self, used: float, server_time: float | None) -> bool:
         """Adopt the server's time; return False if the request was signed with that time already."""
-        if server_time is None:
+        offset = used if server_time is None else server_time + 0.5 - time.time()  # the header has whole seconds
+        if abs(offset - used) < _CLOCK_SLACK:
             return False
-        with self._correcting:
-            offset = server_time + 0.5 - time.time()  # the header has whole seconds
-            if abs(offset - used) < _CLOCK_SLACK:
-                return False
-            self.clock_offset = offset
-            return True
+        self.clock_offset = offset
+        return True
 
-    def _send(self, endpoint: str, body: dict[str, Any], offset: float) -> tuple[ApiResponse, float | None]:
-        """Send one request, signed `offset` seconds ahead of this clock; return the answer and the server's time."""
+    def _send(self, endpoint: str, body: dict[str, Any], offset: float) -> ApiResponse:
+        """Send one request, signed `offset` seconds ahead of this machine's clock."""
         headers = signed_headers(self.account, int(time.time() + offset))
         data = json.dumps(body, default=_plain).encode("ascii")
         request = requests.Request("POST", f"{self.account.base_url}/{endpoint}", data=data, headers=headers).prepare()
@@ -139,9 +127,7 @@ class Transport:
         except exceptions.HTTPError:
             failure = UnknownOutcomeError(_LOST)
         else:
-            server_time = http_time(response.headers.get("Date"))
-            retry_after = response.headers.get("Retry-After", "")
-            return parse_response(response.status_code, content, retry_after, server_time), server_time
+            return parse_response(response.status_code, content, response.headers)
         raise failure  # outside of `except`: its context would be the original, which carries the signed headers
 
 

@@ -69,14 +69,14 @@ def test_what_dooms_the_rest() -> None:
 @pytest.mark.parametrize("status", ["0", 0, "-20", -20, "-99", "200"])
 def test_status_may_be_text_or_number(status: object) -> None:
     """Both are the same answer."""
-    answer = parse_response(200, json.dumps({"status": status, "reason": "words", "data": None}).encode())
+    answer = parse_response(200, json.dumps({"status": status, "reason": "words", "data": None}).encode(), {})
     assert (answer.status, answer.reason, answer.data) == (str(status), "words", None)
 
 
 @pytest.mark.parametrize("reason", [None, "", "   ", 7])
 def test_a_reason_without_words_is_taken_from_the_document(reason: object) -> None:
     """The operator always reads one."""
-    assert parse_response(200, json.dumps({"status": "-23", "reason": reason}).encode()).reason == "Data caps"
+    assert parse_response(200, json.dumps({"status": "-23", "reason": reason}).encode(), {}).reason == "Data caps"
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_a_reason_without_words_is_taken_from_the_document(reason: object) -> No
 def test_what_has_not_the_apis_shape_is_no_answer(body: bytes) -> None:
     """Never a success, never a refusal."""
     with pytest.raises(UnknownOutcomeError):
-        parse_response(200, body)
+        parse_response(200, body, {})
 
 
 @pytest.mark.parametrize("http_status", [201, 204, 301, 400, 401, 403, 404, 500, 502, 503])
 def test_http_200_alone_is_an_answer(http_status: int) -> None:
     """The document knows no other; a proxy's error page may well be JSON."""
     with pytest.raises(UnknownOutcomeError, match=f"HTTP {http_status}"):
-        parse_response(http_status, b'{"status": "0", "reason": "success", "data": null}')
+        parse_response(http_status, b'{"status": "0", "reason": "success", "data": null}', {})
 
 
 @pytest.mark.parametrize(
@@ -139,28 +139,29 @@ def test_http_200_alone_is_an_answer(http_status: int) -> None:
 def test_a_busy_server_says_how_long_to_wait(http_status: int, retry_after: str, seconds: float) -> None:
     """In seconds or by a date; one second where it does not say. Whatever the body is, nothing was done."""
     with pytest.raises(BusyError, match=f"HTTP {http_status}: the server is busy and asks to wait ") as busy:
-        parse_response(http_status, b'{"status": "0", "reason": "success", "data": null}', retry_after)
+        parse_response(http_status, b'{"status": "0", "reason": "success", "data": null}', {"Retry-After": retry_after})
     assert busy.value.wait == seconds
 
 
 def test_a_date_to_wait_for_is_in_seconds() -> None:
     """From now on."""
     with pytest.raises(BusyError) as busy:
-        parse_response(503, b"", formatdate(time.time() + 90, usegmt=True))
+        parse_response(503, b"", {"Retry-After": formatdate(time.time() + 90, usegmt=True)})
     assert 85 < busy.value.wait <= 90
 
 
 def test_a_date_to_wait_for_is_one_of_the_servers_clock() -> None:
     """Whatever this machine's clock says."""
+    dates = {"Retry-After": formatdate(1_000_000_007, usegmt=True), "Date": formatdate(1_000_000_000, usegmt=True)}
     with pytest.raises(BusyError) as busy:
-        parse_response(429, b"", formatdate(1_000_000_007, usegmt=True), 1_000_000_000)
+        parse_response(429, b"", dates)
     assert busy.value.wait == 7
 
 
 def test_a_hostile_reason_is_one_short_plain_line() -> None:
     """Line breaks, escape sequences and direction marks are gone, and so is all beyond 300 characters."""
     reason = "a\n\r\tb\x1b[31mred\x00\u202eevil\u2028 " + "x" * 10_000
-    words = parse_response(200, json.dumps({"status": "-1", "reason": reason}).encode()).reason
+    words = parse_response(200, json.dumps({"status": "-1", "reason": reason}).encode(), {}).reason
     assert words.startswith("a b [31mred evil xxx")
     assert words.isprintable()
     assert len(words) == 300
