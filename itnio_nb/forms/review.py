@@ -17,7 +17,6 @@ from itnio_nb.forms.grid import DataTable
 from itnio_nb.forms.layout import as_html, field, panel, require_grid, row, show, text_area
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export import as_csv
-from itnio_nb.orders.text_columns import as_text
 from itnio_nb.runs.reconcile import reconcile
 from itnio_nb.runs.run import RunRecord
 from itnio_nb.workspace import banner, banner_html, is_sandbox_account, open_ledger_for
@@ -187,7 +186,7 @@ class ReviewForm(Form):
 
     def _export(self) -> None:
         name = self.runs.value or "all-runs"
-        self.page.hand_over(f"{name}-groups.csv", as_csv(as_text(self._shown)))
+        self.page.hand_over(f"{name}-groups.csv", as_csv(self._shown))
         self.say(f"{plural(len(self._shown), 'group')} exported as {name}-groups.csv.", "good")
 
     def _look(self) -> float | None:

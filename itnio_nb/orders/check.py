@@ -65,24 +65,18 @@ def _all_hits(columns: dict[str, TextColumn], rows: np.ndarray, limits: Limits) 
 
 
 def _findings_table(
-    columns: dict[str, TextColumn], rows: np.ndarray, hits: list[RuleHit], repairs: tuple[np.ndarray, ...] | None
+    columns: dict[str, TextColumn], rows: np.ndarray, hits: list[RuleHit], repairs: list[tuple[np.ndarray, ...]]
 ) -> pd.DataFrame:
     """Put all findings into one table, in the order of rows, then of columns."""
-    parts = [_hit_columns(columns, hit) for hit in hits if hit.where.any()]
-    if repairs is not None:
-        parts.append(repairs)
-    if not parts:
-        nothing = np.array([], dtype=np.intp)
-        parts = [(nothing, nothing, *(np.array([], dtype=object) for _ in range(4)))]
-    at, place, value, problem, advice, severity = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    some = [hit for hit in hits if hit.where.any()] or hits[:1]
+    parts = zip(*(_hit_columns(columns, hit) for hit in some), *repairs, strict=True)
+    at, place, *texts = (np.concatenate(arrays) for arrays in parts)
     order = np.lexsort((place, at))
-    arrays = (rows[at], np.array(API_COLUMNS, dtype=object)[place], value, problem, advice, severity)
-    return pd.DataFrame(
-        {
-            name: pd.Series(array[order], dtype=None if name == "row" else object)
-            for name, array in zip(FINDING_COLUMNS, arrays, strict=True)
-        }
-    )
+    cells = [np.array(API_COLUMNS, dtype=object)[place], *texts]
+    named = zip(FINDING_COLUMNS[1:], (array[order] for array in cells), strict=True)
+    table = pd.DataFrame(dict(named), dtype=object)
+    table.insert(0, FINDING_COLUMNS[0], rows[at[order]])
+    return table
 
 
 def _hit_columns(columns: dict[str, TextColumn], hit: RuleHit) -> tuple[np.ndarray, ...]:
@@ -100,11 +94,11 @@ def _objects(size: int, cells: str | Sequence[object] | np.ndarray) -> np.ndarra
     return array
 
 
-def _repair_columns(orders: pd.DataFrame, columns: dict[str, TextColumn]) -> tuple[np.ndarray, ...] | None:
+def _repair_columns(orders: pd.DataFrame, columns: dict[str, TextColumn]) -> list[tuple[np.ndarray, ...]]:
     """Return the repairs, as `_hit_columns` returns hits, of rows that are still here and cells still as repaired."""
     source = orders.attrs.get(SOURCE)
     if not isinstance(source, Source) or not source.repairs:
-        return None
+        return []
     row, column, before, after, how, advice = (
         _objects(len(cells), cells) for cells in zip(*source.repairs, strict=True)
     )
@@ -114,7 +108,7 @@ def _repair_columns(orders: pd.DataFrame, columns: dict[str, TextColumn]) -> tup
     for name, number in _PLACES.items():
         ours = np.flatnonzero(kept & (place == number))
         kept[ours] = columns[name].take(at[ours]).to_numpy() == after[ours]
-    return at[kept], place[kept], before[kept], how[kept], advice[kept], _objects(int(kept.sum()), "repaired")
+    return [(at[kept], place[kept], before[kept], how[kept], advice[kept], _objects(int(kept.sum()), "repaired"))]
 
 
 def _name_hits(column: str, noun: str, texts: TextColumn, limits: Limits) -> Iterator[RuleHit]:

@@ -18,7 +18,7 @@ import xlsxwriter
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source
 from itnio_nb.orders.read import read_orders
-from itnio_nb.orders.text_columns import DTYPE
+from itnio_nb.orders.text_columns import DTYPE, cell_text
 
 # The worst first. Readable with black text, and told apart without colours by the finding's first word.
 SEVERITY_COLOURS = {"error": "#F8B4B4", "warning": "#FFE699", "repaired": "#C6E0B4"}
@@ -38,9 +38,10 @@ def escape_formula(text: str) -> str:
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """Return a table of text as CSV: UTF-8 with its mark, every field quoted, no cell that would run as a formula."""
-    escaped = frame.map(escape_formula).set_axis([escape_formula(str(name)) for name in frame.columns], axis=1)
-    return escaped.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig", "backslashreplace")
+    """Return a table as CSV: UTF-8 with its mark, every field quoted, no cell that would run as a formula."""
+    texts = frame.map(lambda cell: escape_formula(cell_text(cell)))
+    texts = texts.set_axis([escape_formula(str(name)) for name in frame.columns], axis=1)
+    return texts.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig", "backslashreplace")
 
 
 def as_xlsx(frame: pd.DataFrame, name: str) -> bytes:

@@ -188,22 +188,14 @@ def _repaired(
     repaired, changes = repair(name, texts)
     if numbers is not None and name != "quantity":  # a quantity is a number: nothing to tell
         changes = [(numbers & repaired.are_digits(), _STORED_AS_NUMBER), *changes]
-    code = np.zeros(len(texts), dtype=np.int64)  # a bit for each kind of repair
-    for bit, (where, _) in enumerate(changes):
-        code |= where.astype(np.int64) << bit
-    at = np.flatnonzero(code)
-    kinds = {
-        number: "; ".join(how for bit, (_, how) in enumerate(changes) if number >> bit & 1)
-        for number in np.unique(code[at]).tolist()
-    }
-    hows = [kinds[number] for number in code[at].tolist()]
-    after = repaired.take(at).to_numpy().tolist()
-    advice = [
-        f"Compare {cell} with the true value."
-        if how.startswith(_STORED_AS_NUMBER)
-        else f"Nothing to do: read as {cell}."
-        for cell, how in zip(after, hows, strict=True)
-    ]
-    cells = (rows[at].tolist(), [name] * len(at), texts.take(at).to_numpy().tolist(), after, hows, advice)
-    repairs += map(Repair._make, zip(*cells, strict=True))
+    hows: dict[int, str] = {}
+    for where, how in changes:
+        for at in np.flatnonzero(where).tolist():
+            hows[at] = f"{hows[at]}; {how}" if at in hows else how
+    places = np.array(sorted(hows), dtype=np.intp)
+    before, after = (column.take(places).to_numpy().tolist() for column in (texts, repaired))
+    for at, row, old, new in zip(places.tolist(), rows[places].tolist(), before, after, strict=True):
+        compare = hows[at].startswith(_STORED_AS_NUMBER)
+        advice = f"Compare {new} with the true value." if compare else f"Nothing to do: read as {new}."
+        repairs.append(Repair(row, name, old, new, hows[at], advice))
     return repaired

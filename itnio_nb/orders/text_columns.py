@@ -131,12 +131,6 @@ def cell_text(cell: object) -> str:
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
 
 
-def as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with every cell as a Python text, holes as ""."""
-    columns = {name: [cell_text(cell) for cell in frame[name].astype(object)] for name in frame.columns}
-    return pd.DataFrame(columns, index=frame.index, columns=frame.columns, dtype=object)
-
-
 def translate_ascii(texts: TextColumn, table: bytes) -> TextColumn:
     """Return the texts with each ASCII character replaced by the one that a table of 256 has for it."""
     _, offsets, data = texts.array.buffers()

@@ -17,7 +17,6 @@ from itnio_nb.api.text import plural, printable
 from itnio_nb.errors import InputError
 from itnio_nb.orders.export import as_csv, write_atomically
 from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
-from itnio_nb.orders.text_columns import as_text
 
 _SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
 _LOOK_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
@@ -232,7 +231,7 @@ def write_results(
     """
     outcomes = order_outcomes(orders, findings, table)
     source: Source = orders.attrs[SOURCE]
-    full = as_text(pd.concat([orders[list(source.columns)], outcomes], axis=1))
+    full = pd.concat([orders[list(source.columns)], outcomes], axis=1)
     full.columns = pd.Index([*source.headers, *RESULT_COLUMNS])
     folder = Path(folder)
     paths = {}
