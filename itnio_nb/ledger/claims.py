@@ -80,11 +80,10 @@ def expire_claims(connection: sa.Connection, dead: Sequence[str]) -> None:
 def write_resolutions(connection: sa.Connection, resolutions: Sequence[Resolution]) -> list[Resolution]:
     """Write the resolutions that still hold, and return them."""
     rows = connection.execute(UNCHANGED_GROUPS, {"receipts": [one.seen for one in resolutions]})
-    found = {row.id: row for row in rows}
-    valid = [one for one in resolutions if one.seen in found]
-    places = [(found[one.seen].group_id, found[one.seen].run_id, found[one.seen].position) for one in valid]
-    add_receipts(connection, [(*place, one.receipt) for place, one in zip(places, valid, strict=True)])
-    absent = [found[one.seen].group_id for one in valid if one.receipt.state is State.PLANNED]
+    places = {number: (group_id, run_id, position) for number, group_id, run_id, position in rows}
+    valid = [one for one in resolutions if one.seen in places]
+    add_receipts(connection, [(*places[one.seen], one.receipt) for one in valid])
+    absent = [places[one.seen][0] for one in valid if one.receipt.state is State.PLANNED]
     if absent:  # the newest run that has it can be resumed
         newest = sa.select(sa.func.max(run_groups.c.run_id)).where(run_groups.c.group_id.in_(absent))
         reopened = runs.c.id.in_(newest.group_by(run_groups.c.group_id))

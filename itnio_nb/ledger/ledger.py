@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import API_COLUMNS, State
+from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.queries import all_receipts, all_runs, known_groups
 from itnio_nb.ledger.run_store import RunStore
-from itnio_nb.ledger.schema import accounts, is_account, runs
+from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
 from itnio_nb.ledger.storage import Database
 
 
@@ -48,10 +49,17 @@ class Ledger:
         self._database = Database(path_or_url)
         self.path = self._database.path
         self.run_store = RunStore(self._database)
+        try:
+            with self._database.transaction(write=True) as connection:
+                open_schema(connection, self.path)
+            self.run_store.expire_claims()
+        except LedgerError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close its connections. A closed ledger opens new ones when it is used again."""
-        self._database.close()
+        self._database.engine.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +94,9 @@ class Ledger:
 
     def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:
         """Return the state of each group of an account, by (appId, groupName)."""
-        table = self.account_table(account)
-        columns = ("appId", "groupName", "state", "run", "receipt")
-        cells = zip(*(table[column] for column in columns), strict=True)
-        return {
-            (app_id, name): LedgerEntry(State(state), run, int(receipt)) for app_id, name, state, run, receipt in cells
-        }
+        table = self.account_table(account)[["appId", "groupName", "state", "run", "receipt"]]
+        rows = table.itertuples(index=False, name=None)
+        return {(app_id, name): LedgerEntry(State(state), run, receipt) for app_id, name, state, run, receipt in rows}
 
     def runs_of(self, account: Account | None, *, unfinished: bool = False) -> dict[str, int]:
         """Return the runs of one account or all, or those with something left to do: number by name, newest first."""

@@ -1,4 +1,4 @@
-"""Who is at work on a ledger: an owner of claims lives for as long as it holds its lock file beside the ledger."""
+"""Lock files beside the ledger: an owner of claims is alive for as long as it holds its own."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from threading import Event
 
 from filelock import FileLock, Timeout
 
-_TICK = 0.1  # seconds between two tries to take a lock
-_OLD = 60.0  # seconds after which a lock file that nobody holds is taken away: by then its maker holds it, or is gone
+_RETRY = 0.1  # seconds between two tries to take a lock
+_OLD = 60.0  # seconds after which a lock file that nobody holds is deleted: by then its maker holds it, or is gone
 
 
 class OwnerLock:
-    """Holds a lock file of its own until `release`; the system lets go of it when the process ends, however it does.
+    """Hold a lock file of its own until `release`; the system releases it when the process ends, however it does.
 
-        owner = Owner(ledger.path)
-        lives(ledger.path, owner.token)     # True, seen from any process
+        owner = OwnerLock(ledger.path)
+        is_alive(ledger.path, owner.token)     # True, seen from any process
         owner.release()
 
     No clock is involved: a kill is seen at once, and a closed laptop keeps what it holds.
@@ -34,50 +34,48 @@ class OwnerLock:
         self._lock.acquire(timeout=0)
 
     def release(self) -> None:
-        """Let go: from now on this owner is gone."""
-        with suppress(OSError):  # on a disk that has failed it stays, and says nothing
+        """Release the lock: from now on this owner is dead."""
+        with suppress(OSError):  # on a disk that has failed the file stays; nobody holds it
             self._path.unlink(missing_ok=True)
         self._lock.release()
 
 
 def is_alive(ledger: Path, token: str) -> bool:
-    """Tell whether an owner still holds its lock; one whose file belongs to another user is taken to."""
+    """Tell whether an owner still holds its lock; assume so where its file belongs to another user."""
     path = _lock_path(ledger, token)
     return path.exists() and _is_held(path)
 
 
 def _is_held(path: Path) -> bool:
-    probe = _file_lock(path)
     try:
-        probe.acquire(timeout=0)
+        with _file_lock(path).acquire(timeout=0):
+            return False
     except (Timeout, PermissionError):
         return True
     except OSError:
         return False  # a disk that has failed: nobody can be at work on it
-    probe.release()
-    return False
 
 
 def _sweep(ledger: Path) -> None:
-    """Take away the lock files of those who were killed."""
+    """Delete the lock files that killed processes have left."""
     for path in ledger.parent.glob(f"{escape(ledger.name)}-*.lock"):
-        with suppress(OSError):  # somebody else takes it away
+        with suppress(OSError):  # another process deletes it
             if time.time() - path.stat().st_mtime > _OLD and not _is_held(path):
                 path.unlink()
 
 
 @contextmanager
-def exclusive_lock(ledger: Path, what: str, stopping: Event) -> Iterator[None]:
-    """Do something that of all processes one at a time may do; enter anyway once `stopping` is set."""
-    lock = _file_lock(_lock_path(ledger, what))
+def exclusive_lock(ledger: Path, name: str, stopping: Event) -> Iterator[None]:
+    """Enter when no other process is inside with the same ledger and name; enter anyway once `stopping` is set."""
+    lock = _file_lock(_lock_path(ledger, name))
     while not stopping.is_set():
         try:
             lock.acquire(timeout=0)
             break
         except Timeout:
-            stopping.wait(_TICK)
+            stopping.wait(_RETRY)
         except OSError:
-            break  # a disk that has failed: the ledger says so when it is used
+            break  # a disk that has failed: using the ledger raises the error
     try:
         yield
     finally:
@@ -89,5 +87,5 @@ def _lock_path(ledger: Path, token: str) -> Path:
 
 
 def _file_lock(path: Path) -> FileLock:
-    # Not per thread: a run takes it in one thread and lets go of it in another.
+    # Not per thread: a run acquires it in one thread and releases it in another.
     return FileLock(path, mode=0o600, thread_local=False)

@@ -14,7 +14,7 @@ _newest = receipts.alias("newest")  # the newest receipt of a group, whichever r
 _newest_number = sa.func.coalesce(_newest.c.id, 0)
 _claimed = claims.c.owner.is_not(None)
 _columns = dict([*groups.c.items(), *run_groups.c.items()])
-_api_columns = [_columns[name].label(wire) for name, wire in WIRE.items()]
+_api = {wire: _columns[name].label(wire) for name, wire in WIRE.items()}
 
 
 def known_groups() -> sa.Select[Any]:
@@ -27,7 +27,7 @@ def known_groups() -> sa.Select[Any]:
     run_id = sa.func.coalesce(claims.c.run_id, _newest.c.run_id)
     position = sa.func.coalesce(claims.c.position, _newest.c.position)
     columns = [
-        *_api_columns,
+        *_api.values(),
         sa.case((_claimed, State.SENDING), else_=_newest.c.state).label("state"),
         *(sa.case((_claimed, ""), else_=_newest.c[name]).label(name) for name in ("status", "reason")),
         sa.case((_newest.c.state == State.CREATED, _newest.c.at), else_="").label("made"),
@@ -44,7 +44,7 @@ def groups_of_run(run_id: int) -> sa.Select[Any]:
     """Select the groups of a run in order; the columns are those of `RunStore.run_table`."""
     ours, sent = receipts.alias("ours"), run_groups.alias("sent")
     columns = [
-        *_api_columns,
+        *_api.values(),
         *_learnt_here(run_id, ours),
         run_groups.c.row,
         run_groups.c.action,
@@ -64,13 +64,13 @@ def groups_of_run(run_id: int) -> sa.Select[Any]:
         .outerjoin(runs, runs.c.id == sa.func.coalesce(claims.c.run_id, _newest.c.run_id))
         .outerjoin(sent, sa.and_(sent.c.run_id == _newest.c.run_id, sent.c.position == _newest.c.position))
     )
-    selected = sa.select(*columns).select_from(joined).where(run_groups.c.run_id == run_id)
-    return selected.order_by(run_groups.c.position)
+    chosen = run_groups.c.run_id == run_id
+    return sa.select(*columns).select_from(joined).where(chosen).order_by(run_groups.c.position)
 
 
 def _learnt_here(run_id: int, ours: sa.FromClause) -> list[sa.Label[Any]]:
     """Return `state status reason advice at` of each group from the run's own claims and receipts, else ""."""
-    # What another run has learnt since decides, where no phone was created by this one.
+    # A later receipt of another run decides, where this one created no phone.
     superseded = ours.c.state.not_in(State.PRESENT) & (_newest.c.run_id != run_id)
     claimed_here = _claimed & (claims.c.run_id == run_id)
     cells = {name: sa.func.coalesce(ours.c[name], "") for name in ("state", "status", "reason", "advice", "at")}
@@ -90,8 +90,7 @@ def _known_elsewhere(run_id: int) -> list[sa.Label[Any]]:
 
 def all_receipts() -> sa.Select[Any]:
     """Select every receipt in the order in which it was written."""
-    columns = [receipts.c.at, runs.c.name.label("run"), groups.c.app_id.label("appId")]
-    columns += [groups.c.group_name.label("groupName")]
+    columns = [receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"]]
     columns += [receipts.c[name].label(name) for name in ("state", "status", "reason", "advice")]
     joined = receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id)
     return sa.select(*columns).select_from(joined).order_by(receipts.c.id)
@@ -110,10 +109,10 @@ def all_runs() -> sa.Select[Any]:
 
 def problems_of_run(run_id: int, since: int) -> sa.Select[Any]:
     """Select the receipts of groups that were not created as asked, after receipt `since`, in order."""
-    columns = [receipts.c.id.label("receipt"), groups.c.group_name.label("groupName")]
+    columns = [receipts.c.id.label("receipt"), _api["groupName"]]
     columns += [receipts.c[name].label(name) for name in ("state", "reason", "advice")]
-    bad = receipts.c.state.in_([*State.FAILED, State.UNKNOWN])
-    chosen = (receipts.c.id > since, receipts.c.run_id == run_id, bad)
+    problems = receipts.c.state.in_([*State.FAILED, State.UNKNOWN])
+    chosen = (receipts.c.id > since, receipts.c.run_id == run_id, problems)
     return sa.select(*columns).select_from(receipts.join(groups)).where(*chosen).order_by(receipts.c.id)
 
 
@@ -121,8 +120,7 @@ def _with_newest(source: sa.Join | sa.Table, group_id: sa.Column[int]) -> sa.Joi
     """Join the newest receipt and the claim of each group, where it has them."""
     theirs = receipts.alias("theirs")
     number = sa.select(sa.func.max(theirs.c.id)).where(theirs.c.group_id == group_id).scalar_subquery()
-    joined = source.outerjoin(_newest, _newest.c.id == number)
-    return joined.outerjoin(claims, claims.c.group_id == group_id)
+    return source.outerjoin(_newest, _newest.c.id == number).outerjoin(claims, claims.c.group_id == group_id)
 
 
 def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:

@@ -116,10 +116,10 @@ class RunStore:
 
         `outcomes` are (position, receipt) of groups that `owner` had claimed, `returned` positions that it claimed and
         did not send, `wanted` (position, number of the newest receipt that the caller has seen, 0 for none). A group is
-        claimed if nobody else holds it, it has no newer receipt, and it is not created, existing, partial or unknown
-        (unless it was planned to be made again after that very receipt): of all threads and processes one alone gets
-        it. `since` is the last receipt that the caller knows of this run. Raises `LedgerError` if there is something
-        wanted and so little space on the disk that outcomes might not be recorded: sending stops before recording does.
+        claimed if nobody holds it, has no newer receipt, and is planned or refused (or was planned to be made again
+        after that very receipt): of all threads and processes one alone gets it. `since` is the last receipt that the
+        caller knows of this run. With something wanted, raises `LedgerError` if the disk has so little space left that
+        outcomes might not be recorded: sending stops before recording does.
         """
         if wanted:
             self.database.require_space()
@@ -188,6 +188,6 @@ def _add_groups(connection: sa.Connection, run_id: int, account_id: int, planned
     known = connection.execute(sa.select(*columns).where(groups.c.account_id == account_id))
     ids = {(app_id, name): number for app_id, name, number in known}
     rows = rows[["phone_name", "quantity", "display_num", "action", "row", "why", "again_after"]]
-    rows = rows.assign(run_id=run_id, position=range(len(rows)), group_id=[ids[key] for key in keys])
-    rows["action"] = rows["action"].astype(str)
+    ids_in_order = [ids[key] for key in keys]
+    rows = rows.assign(run_id=run_id, position=range(len(rows)), group_id=ids_in_order).astype({"action": str})
     insert_rows(connection, run_groups.insert(), rows.to_dict("records"))  # type: ignore[arg-type] # columns are text

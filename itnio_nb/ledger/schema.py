@@ -18,8 +18,8 @@ _NOT_RECORDED = "what became of it was not recorded: its sender was killed or lo
 _NOT_RECORDED_ADVICE = "It is not known whether the phones were created. resume(client, ledger) looks and goes on."
 
 
-def _texts(*names: str) -> list[sa.Column[str]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+def _required(kind: type[sa.Text | sa.Integer], *names: str) -> list[sa.Column[Any]]:
+    return [sa.Column(name, kind, nullable=False) for name in names]
 
 
 metadata = sa.MetaData()
@@ -28,7 +28,7 @@ accounts = sa.Table(
     "accounts",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    *_texts("base_url", "api_key"),
+    *_required(sa.Text, "base_url", "api_key"),
     sa.UniqueConstraint("base_url", "api_key"),
 )
 groups = sa.Table(  # the ledger's key: account, application, group name
@@ -36,7 +36,7 @@ groups = sa.Table(  # the ledger's key: account, application, group name
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
-    *_texts("app_id", "group_name"),
+    *_required(sa.Text, "app_id", "group_name"),
     sa.UniqueConstraint("account_id", "app_id", "group_name"),
 )
 runs = sa.Table(
@@ -61,7 +61,7 @@ run_groups = sa.Table(
     sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False, index=True),
     sa.Column("phone_name", sa.Text, nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
-    *_texts("display_num", "action"),
+    *_required(sa.Text, "display_num", "action"),
     sa.Column("row", sa.Integer, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     # A group to be made again, though it was made once: the receipt that was its newest when this was planned.
@@ -72,9 +72,8 @@ receipts = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False),
-    sa.Column("run_id", sa.Integer, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
-    *_texts("state", "status", "reason", "advice", "at"),
+    *_required(sa.Integer, "run_id", "position"),
+    *_required(sa.Text, "state", "status", "reason", "advice", "at"),
     sa.ForeignKeyConstraint(["run_id", "position"], ["run_groups.run_id", "run_groups.position"]),
     sa.Index("receipts_by_group", "group_id", "id"),
     sa.Index("receipts_by_run", "run_id", "position", "id"),
@@ -86,8 +85,7 @@ claims = sa.Table(
     "claims",
     metadata,
     sa.Column("group_id", sa.ForeignKey("groups.id"), primary_key=True),
-    sa.Column("run_id", sa.Integer, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
+    *_required(sa.Integer, "run_id", "position"),
     sa.Column("owner", sa.Text, nullable=False, index=True),
     sa.Column("at", sa.Text, nullable=False),
     sa.ForeignKeyConstraint(["run_id", "position"], ["run_groups.run_id", "run_groups.position"]),
@@ -95,10 +93,7 @@ claims = sa.Table(
 
 
 def open_schema(connection: sa.Connection, path: Path) -> None:
-    """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else.
-
-    `path` is named in the error: the file holds something else, or a newer version's ledger.
-    """
+    """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else."""
     tables = sa.inspect(connection).get_table_names()
     if not tables:
         metadata.create_all(connection)

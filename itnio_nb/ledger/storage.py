@@ -16,7 +16,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.errors import LedgerError, os_error_reason
-from itnio_nb.ledger.schema import info, open_schema
+from itnio_nb.ledger.schema import info
 
 # Enough to record what is under way: some dozens of receipts, each transaction with a few pages of 4 KiB.
 RESERVE = 512 * 1024  # bytes
@@ -26,7 +26,7 @@ _NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "glusterfs", "lustre", "n
 
 
 class Database:
-    """Open a ledger's file, or make a new one, as `Ledger` says; share it among threads."""
+    """Open transactions on a ledger's file, from any thread; make the file, empty, where there is none."""
 
     def __init__(self, path_or_url: str | os.PathLike[str] | None) -> None:
         self.path = ledger_path(path_or_url)
@@ -41,16 +41,6 @@ class Database:
         self._identity = self._file_identity()
         self.engine = open_engine(self.path)
         self._writer = self.engine.execution_options(itnio_write=True)
-        try:
-            with self.transaction(write=True) as connection:
-                open_schema(connection, self.path)
-        except LedgerError:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close its connections; the next transaction opens new ones."""
-        self.engine.dispose()
 
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
@@ -87,11 +77,10 @@ class Database:
 
     def _file_identity(self) -> tuple[int, int] | None:
         """Return what tells this file from another of the same name, None where there is none."""
-        try:
+        with suppress(OSError):
             found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+            return found.st_dev, found.st_ino
+        return None
 
     def error(self, reason: str) -> LedgerError:
         """Return the error to raise where the ledger cannot be used, with what to do next."""
@@ -105,16 +94,15 @@ class Database:
 
 def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
     """Return the ledger's file: the one given, that of `ITNIO_LEDGER`, or one in the user's data folder."""
-    if path_or_url is None:
-        path_or_url = os.environ.get("ITNIO_LEDGER") or None
-    if path_or_url is None:
+    given = os.environ.get("ITNIO_LEDGER") or None if path_or_url is None else path_or_url
+    if given is None:
         from platformdirs import user_data_path
 
         return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
     try:
-        text = os.fspath(path_or_url)
+        text = os.fspath(given)
     except TypeError:
-        raise LedgerError(f"A ledger is a file: give its path, not {path_or_url!r}.") from None
+        raise LedgerError(f"A ledger is a file: give its path, not {given!r}.") from None
     if text == ":memory:" or ("://" in text and not text.startswith("sqlite:///")):
         raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
     if "\0" in text:
