@@ -73,9 +73,7 @@ def test_messages_for_the_runner(messages: list[dict[str, Any]], capfd: pytest.C
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_last_message_has_every_group_done(
-    messages: list[dict[str, Any]], client: Client, ledger: Ledger
-) -> None:
+def test_the_last_message_has_every_group_done(messages: list[dict[str, Any]], client: Client, ledger: Ledger) -> None:
     """The end of a run is shown, however quick it was."""
     submit_plan(make_plan(many_orders(4)), client, ledger).wait()
     assert (messages[-1]["total"], messages[-1]["done"], messages[-1]["counts"]["created"]) == (4, 4, 4)

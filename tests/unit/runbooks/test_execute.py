@@ -1,0 +1,202 @@
+"""Running a runbook: its exit code, its record and the command that goes on, without starting a kernel."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_IMODE
+from typing import Any
+
+import pytest
+
+from itnio_nb import Client, InputError, Ledger, PhoneGroup, Sandbox, exit_code, make_plan
+from itnio_nb.runbooks.execute import RunbookJob, run_runbook
+from itnio_nb.runbooks.records import PendingRecord
+from itnio_nb.runbooks.runner import save_notebook
+from itnio_nb.workspace import settings_of
+from tests.support.factories import APP, ROOT, many_orders
+from tests.support.kernel import InProcessClient, notebook_of
+
+RUNBOOK = ROOT / "notebooks" / "runbook.ipynb"
+
+
+@dataclass
+class Done:
+    code: int
+    lines: list[str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def record(self) -> Path:
+        [line] = [line for line in self.lines if line.startswith("Record: ")]
+        return Path(line.removeprefix("Record: "))
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> Run:
+    """Run a notebook with parameters on the sandbox; the command is `run` and the notebook's name."""
+    monkeypatch.setattr("itnio_nb.runbooks.runner._Client", InProcessClient)
+    for name, value in settings_of(sandbox.account).items():
+        monkeypatch.setenv(name, value)
+
+    def run(notebook: Path = RUNBOOK, **parameters: Any) -> Done:
+        lines: list[str] = []
+        job = RunbookJob(notebook, parameters, Path("records"), sandbox.account, ["run", notebook.name])
+        code = run_runbook(job, settings_of(sandbox.account), lambda text: lines.append(text))
+        return Done(code, lines)
+
+    return run
+
+
+def orders(number: int, quantity: int = 2) -> str:
+    many_orders(number, quantity).to_csv("orders.csv", index=False)
+    return "orders.csv"
+
+
+def own(*sources: str, parameters: str = "") -> Path:
+    save_notebook(notebook_of(*sources, parameters=parameters), Path("own.ipynb"))
+    return Path("own.ipynb")
+
+
+def sent(sandbox: Sandbox) -> Counter[str]:
+    return Counter(entry.group for entry in sandbox.log if entry.endpoint == "sipAdd" and entry.status == "0")
+
+
+def test_dry_applied_and_again(run: Run, sandbox: Sandbox) -> None:
+    """2, 0 and 0: the last line is the command that goes on, nothing is sent twice, the records have these codes."""
+    dry = run(orders=orders(3))
+    assert (dry.code, dry.lines[-1], sent(sandbox).total()) == (2, "itnio-nb run runbook.ipynb --apply", 0)
+    applied = run(orders="orders.csv", apply=True)
+    assert (applied.code, applied.lines[-1]) == (0, "itnio-nb run 06-audit"), applied.text
+    assert applied.lines[0] == "Should this be cut off, this goes on: itnio-nb run runbook.ipynb"
+    assert any(line.startswith("Verify: 3 of 3 groups (created 3") for line in applied.lines)
+    assert "Verified: 6 of 6 phones." in applied.text
+    assert run(orders="orders.csv").code == 0
+    assert sent(sandbox).total() == 3
+    for done in (dry, applied):
+        assert exit_code(done.record / "runbook.ipynb") == done.code
+        assert "Record of a run" in (done.record / "runbook.html").read_text(encoding="utf-8")
+
+
+def test_refused_groups_are_exit_4(run: Run, sandbox: Sandbox) -> None:
+    """The application is full after the first group; the second is refused, and said with advice."""
+    sandbox.cap = 2
+    done = run(orders=orders(2), apply=True, workers=1)
+    assert done.code == 4, done.text
+    assert "Application full" in done.text
+
+
+def test_unknown_groups_are_exit_5(run: Run, sandbox: Sandbox) -> None:
+    """An answer was lost, and the account does not answer when it is looked at: the same command goes on."""
+    sandbox.faults = "query:none, drop-after, query:-18-before*400"
+    done = run(orders=orders(1), apply=True)
+    assert (done.code, done.lines[-1]) == (5, "itnio-nb run runbook.ipynb"), done.text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"orders": "no-such.xlsx"}, "A cell failed with InputError: "),
+        ({"plan": "orders.csv", "apply": True}, "A cell failed with InputError: "),
+        ({"orders": "orders.csv", "apply": True, "confirm": 7}, "A cell failed with InputError: "),
+    ],
+)
+def test_what_cannot_run_is_exit_1(parameters: dict[str, Any], words: str, run: Run, sandbox: Sandbox) -> None:
+    """Nothing is sent; the record is kept as far as it came."""
+    orders(3)
+    done = run(**parameters)
+    assert (done.code, sent(sandbox).total()) == (1, 0)
+    assert words in done.text
+    assert exit_code(done.record / "runbook.ipynb") == 1
+
+
+def test_parameters_that_a_notebook_has_not_are_said(run: Run) -> None:
+    """Before anything is executed, and no record is made."""
+    with pytest.raises(InputError, match=r"own\.ipynb has no parameter nonsense, odd: it has limit, orders\."):
+        run(own("1", parameters="orders = 1\nlimit = 2"), nonsense=1, odd=2, limit=3)
+    with pytest.raises(InputError, match="has no cell tagged `parameters`: it takes none"):
+        run(own("1"), limit=3)
+    assert not Path("records").exists()
+
+
+def test_a_notebook_that_concludes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 where it came to its end, 1 where a cell failed, 6 where a signal had interrupted it."""
+    assert run(own("1 + 1")).code == 0
+    assert run(own("1 / 0")).code == 1
+    assert run(own("raise KeyboardInterrupt")).code == 1
+    monkeypatch.setattr("os.kill", lambda *_: signal.default_int_handler(signal.SIGINT, None))
+    done = run(own("import signal\nsignal.raise_signal(signal.SIGTERM)"))
+    assert (done.code, done.lines[-1]) == (6, "itnio-nb run own.ipynb")
+
+
+def test_a_plan_is_a_promise(run: Run, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """It is executed exactly; one that has become stale is refused with the differences."""
+    make_plan(many_orders(3), client, ledger).first(2).save("plan.json")
+    make_plan(many_orders(3), client, ledger).save("all.json")
+    assert run(plan="plan.json", apply=True).code == 0
+    assert set(sent(sandbox)) == {"group-0", "group-1"}
+    stale = run(plan="all.json", apply=True)
+    assert stale.code == 1
+    assert "The saved plan is stale" in stale.text
+    assert "group-0: create → exists" in stale.text
+    assert sent(sandbox).total() == 2
+
+
+def test_a_trial_and_an_audit(run: Run, sandbox: Sandbox) -> None:
+    """`limit` sends the first groups only; other notebooks take their own parameters."""
+    assert run(orders=orders(5), apply=True, limit=2).code == 0
+    assert set(sent(sandbox)) == {"group-0", "group-1"}
+    trial = run(ROOT / "notebooks" / "05-go-live.ipynb", trial=True, trial_group="porch-phone")
+    assert (trial.code, "porch-phone" in sent(sandbox)) == (0, True), trial.text
+    assert run(ROOT / "notebooks" / "06-audit.ipynb").code == 0
+
+
+def test_a_planted_secret_withholds_the_record(run: Run) -> None:
+    """All went well, and the exit code is 1: it stays in the private folder, and the message says which cell."""
+    leak = "from itnio_nb import Account\nprint('it is', Account.from_env().api_secret.reveal())"
+    done = run(own("'clean'", leak))
+    assert done.code == 1
+    assert "The record is withheld: the API secret of …" in done.text
+    assert "stands in cell 3 of own.ipynb" in done.text
+    [private] = Path("records").iterdir()
+    assert (private.name[:9], S_IMODE(private.stat().st_mode)) == (".private-", 0o700)
+
+
+def test_a_password_withholds_the_record(run: Run, client: Client) -> None:
+    """Those of the phones that the runbook was about."""
+    client.create_phones(PhoneGroup("group-0", "phone-0", 2, "861000000", APP))
+    orders(1)
+    source = f"""
+from itnio_nb import open_workspace, read_orders, runbook_outcome
+ws = open_workspace()
+print(ws.client.list_phones({APP!r}, reveal=True)["password"].to_list())
+runbook_outcome(ws.plan(read_orders("orders.csv")))"""
+    done = run(own(source))
+    assert "The record is withheld: the password of a phone stands in cell 2 of own.ipynb" in done.text, done.text
+
+
+@pytest.mark.parametrize("content", [None, '{"cells": ['])
+def test_records_that_were_left_are_published(content: str | None, run: Run) -> None:
+    """By the next run, with a page; one that was cut off while it was written stays private."""
+    left = PendingRecord(Path("records"), "killed")
+    (left.path / "own.ipynb").write_bytes(own("1").read_bytes() if content is None else content.encode())
+    left.release()
+    done = run(own("1"))
+    if content is None:
+        assert f"A record that was left behind: records/{left.name}" in done.lines
+        assert (Path("records") / left.name / "own.html").exists()
+    else:
+        assert (
+            f"The record cannot be searched (Expecting value: line 1 column 12 (char 11)): {left.path}." in done.lines
+        )
+    assert shlex.split(done.lines[-1]) == ["itnio-nb", "run", "06-audit"]
