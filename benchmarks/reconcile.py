@@ -29,7 +29,7 @@ def serve(groups: int, account: multiprocessing.Queue[tuple[str, str, str]], ove
         first = sandbox.account
         for at in range(groups):
             sandbox._store.add_group(  # by HTTP it would take longer than what is measured
-                first.api_key, APP, f"group-{at}", f"phone-{at}", ["password"] * PHONES, "861000000"
+                first.api_key, APP, f"group-{at}", f"phone-{at}", PHONES, "861000000"
             )
         account.put((first.api_key, first.api_secret.reveal(), first.base_url))
         over.wait()

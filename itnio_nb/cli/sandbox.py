@@ -92,7 +92,7 @@ def sandbox(accounts: int, **options: Any) -> None:
     for account in others:
         secret = account.api_secret.reveal()
         click.echo(f"# or, for another account: ITNIO_API_KEY={account.api_key} ITNIO_API_SECRET={secret}")
-    click.echo(f"# {server.page_url} shows what exists in it.")
+    click.echo(f"# {server.base_url.removesuffix('voice')} shows what exists in it.")
     stopped.wait()
     server.stop()
     click.echo(f"# Stopped. {plural(server.served.total(), 'request')} answered.")

@@ -1,9 +1,20 @@
-"""The API document's rules as the sandbox reads them: statuses, and what a field may hold."""
+"""What the stand-in answers: the document's endpoints, rules and statuses, and the faults that are asked for."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, TypeGuard
+
+from itnio_nb.sandbox.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, Served, apply_fault, performs_work, status_for
+from itnio_nb.sandbox.server import Reply, Request
+from itnio_nb.sandbox.store import Store
 
 REASONS = {
     "0": "success",
@@ -15,54 +26,186 @@ REASONS = {
     "-22": "Parameter exception",
     "-23": "Data caps",
 }
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
+_TIMESTAMP_WINDOW = 1800  # seconds to either side of the server's clock
+# A page of another site may reach this port through a host name of its own: it gets no answer.
+_HOSTS = ("", "127.0.0.1", "localhost", "[::1]")
 
 
 class StatusError(Exception):
-    """Answer with this status."""
+    """A request is refused with this status."""
 
 
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """Return the object that a body holds, None for any other body."""
+@dataclass(kw_only=True, repr=False, eq=False)
+class Endpoints:
+    """Answer requests as the API document says, unless a fault is due. `Sandbox` describes what can be set."""
+
+    latency: float = 0.0
+    clock_offset: float = 0.0
+    allowed_addresses: Collection[str] | None = None
+    cap: int | None = None
+    broken: bool = False
+    app_ids: Collection[str] | None = None
+    lenient_names: bool = False
+    faults: Faults | str | None = None
+    stall: float = 60.0
+
+    def __post_init__(self) -> None:
+        self.served: Counter[tuple[str, str]] = Counter()
+        self.log: list[Served] = []
+        self._store = Store()
+        self._lock = threading.Lock()
+        self._clock_jumped = False
+        self._hidden: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)  # listings without a group
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Parse faults when they are set: a text with a mistake is refused at once."""
+        if name == "faults" and not (value is None or isinstance(value, Faults | str)):
+            raise ValueError(f"Faults are given as a text or as Faults(...), not as {type(value).__name__}.")
+        super().__setattr__(name, Faults.parse(value) if name == "faults" and isinstance(value, str) else value)
+
+    def now(self) -> float:
+        """Return the Unix time of the server's clock."""
+        return time.time() + self.clock_offset + CLOCK_JUMP * self._clock_jumped
+
+    def answer(self, request: Request) -> Reply:
+        """Return the reply to a request; what is not in the document gets an HTTP error that says what is."""
+        host, path = request.header("Host"), request.path.split("?")[0]
+        if re.sub(r":\d*$", "", host).lower() not in _HOSTS:
+            return Reply(403, {"error": f"The sandbox answers to 127.0.0.1 and localhost, not to {host}."})
+        if path == "/" and request.method in ("GET", "HEAD"):
+            return Reply(200, self._page(host))
+        if self.latency:
+            time.sleep(self.latency)
+        if path not in ("/voice/sipAdd", "/voice/sipQuery"):
+            return Reply(404, {"error": f"The sandbox knows /voice/sipAdd and /voice/sipQuery, not {path}."})
+        if request.method != "POST":
+            return Reply(405, {"error": f"{path} is asked by POST, not {request.method}."})
+        return self._serve(path.removeprefix("/voice/"), request)
+
+    def _page(self, host: str) -> str:
+        """Return the page that shows a person what exists and what was answered."""
+        url = f"http://{host}/voice"
+        with self._lock:
+            answered = [f"{endpoint} {status}: {times:,}" for (endpoint, status), times in sorted(self.served.items())]
+            return self._store.as_html(
+                f"A stand-in for the ITNIO Voice API at {url}: nothing here is real. Reload for what is new.",
+                f"Answers by endpoint and status: {', '.join(answered) or 'none yet'}.",
+            )
+
+    def _serve(self, endpoint: str, request: Request) -> Reply:
+        """Do what a request asks for and reply, unless a fault prevents the one or the other; log both."""
+        at = time.time()
+        body = _json_object(request.body)
+        app_id = str(body.get("appId", ""))
+        subject = str(body.get("current", 1) if endpoint == "sipQuery" else body.get("groupName"))
+        fault = faults.draw(endpoint, subject) if isinstance(faults := self.faults, Faults) else ""
+        if fault == "clock":
+            self._clock_jumped = not self._clock_jumped
+        status, data = self._work(endpoint, request, body, half=fault == "half") if performs_work(fault) else ("", None)
+        shown = status_for(fault, status)
+        reply = Reply(200, {"status": shown, "reason": REASONS.get(shown, ""), "data": data if shown == "0" else None})
+        replaced = apply_fault(fault, reply, self.stall)
+        with self._lock:
+            if fault == "late" and status == "0":
+                self._hidden[request.header("Api-Key"), app_id][subject] = LATE_LISTINGS
+            self.served[endpoint, shown if replaced is reply else fault] += 1
+            self.log.append(Served(endpoint, subject, app_id, fault, status, at))
+        return replaced
+
+    def _work(self, endpoint: str, request: Request, body: dict[str, Any], half: bool) -> tuple[str, Any]:
+        """Do what a request asks for, or half of it; return status and data of the answer."""
+        try:
+            key = self._authenticate(request)
+            if endpoint == "sipQuery":
+                return "0", self._query(key, body)
+            self._add(key, body, half)
+        except StatusError as refusal:
+            return str(refusal), None
+        return "0", None
+
+    def _authenticate(self, request: Request) -> str:
+        """Return the API key of a request that may ask."""
+        key, timestamp = request.header("Api-Key"), request.header("Timestamp")
+        secret = self._store.secrets.get(key)
+        expected = hashlib.md5(f"{key}{secret}{timestamp}".encode()).hexdigest()  # noqa: S324 - the API's rule
+        if secret is None or request.header("Sign").lower() != expected:
+            raise StatusError("-1")
+        if self.allowed_addresses is not None and request.address not in self.allowed_addresses:
+            raise StatusError("-2")
+        if not _is_digits(timestamp, 1, 12) or abs(self.now() - int(timestamp)) > _TIMESTAMP_WINDOW:
+            raise StatusError("-16")
+        if self.broken:
+            raise StatusError("-18")
+        return key
+
+    def _add(self, key: str, body: dict[str, Any], half: bool) -> None:
+        """Create the phones of one sipAdd, or half of them."""
+        app_id = self._known_app(body.get("appId"))
+        shortest = 1 if self.lenient_names else 4
+        group, phone = (_name(body.get(field), shortest) for field in ("groupName", "phoneName"))
+        quantity, number = _whole_number(body.get("quantity"), 1, 50), body.get("displayNum")
+        quantity = max(1, quantity // 2) if half else quantity
+        if not _is_digits(number, 7, 13):
+            raise StatusError("-22")
+        with self._lock:
+            held = self._store.application(key, app_id)
+            if group in held.groups or phone in held.phone_names:
+                raise StatusError("-20")
+            if self.cap is not None and len(held.phones) + quantity > self.cap:
+                raise StatusError("-23")
+            self._store.add_group(key, app_id, group, phone, quantity, number)
+
+    def _query(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the page that one sipQuery asks for."""
+        params = body.get("params")
+        app_id = self._known_app(params.get("appId") if isinstance(params, dict) else None)
+        current = _whole_number(body.get("current", 1), 1, 10**9)
+        size = _whole_number(body.get("size", 25), 1, 100)
+        with self._lock:
+            phones = self._shown(key, app_id, first=current == 1)
+            total = len(phones)
+            page = phones[(current - 1) * size : current * size]
+        return {"total": total, "size": size, "current": current, "pages": -(-total // size), "records": page}
+
+    def _shown(self, key: str, app_id: str, *, first: bool) -> list[dict[str, str]]:
+        """Return the phones that a listing shows; its first page counts as a listing of the groups it hides."""
+        phones, hidden = self._store.application(key, app_id).phones, self._hidden[key, app_id]
+        if first:
+            self._hidden[key, app_id] = hidden - Counter(list(hidden))
+        return [phone for phone in phones if phone["groupName"] not in hidden] if hidden else phones
+
+    def _known_app(self, app_id: object) -> str:
+        if not isinstance(app_id, str) or not app_id or (self.app_ids is not None and app_id not in self.app_ids):
+            raise StatusError("-22")
+        return app_id
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Return the object that a body holds, an empty one for any other body: it lacks what every endpoint requires."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def required(body: dict[str, Any] | None) -> dict[str, Any]:
-    """Refuse a body that holds no object."""
-    if body is None:
-        raise StatusError("-22")
-    return body
-
-
-def halved(body: dict[str, Any] | None) -> dict[str, Any]:
-    """Ask for half of the phones, at least one."""
-    body = required(body)
-    return body | {"quantity": max(1, whole_number(body.get("quantity"), 1, 50) // 2)}
-
-
-def whole_number(value: object, least: int, most: int) -> int:
-    """Return an integer that is given as one or, as the PHP sample sends it, as a text of decimal digits."""
-    if isinstance(value, str) and is_digits(value, 1, 10):
+def _whole_number(value: object, least: int, most: int) -> int:
+    """Return an integer; the PHP sample of the document sends it as a text of decimal digits."""
+    if isinstance(value, str) and _is_digits(value, 1, 10):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise StatusError("-22")
     return value
 
 
-def is_digits(text: object, least: int, most: int) -> TypeGuard[str]:
-    """Tell whether a value is a text of so many ASCII digits."""
+def _is_digits(text: object, least: int, most: int) -> TypeGuard[str]:
+    """Tell whether a value is a text of `least` to `most` ASCII digits."""
     return isinstance(text, str) and least <= len(text) <= most and text.isascii() and text.isdigit()
 
 
-def name_of(name: object, shortest: int) -> str:
-    """Return a group or phone name that may be one."""
-    if not isinstance(name, str) or not shortest <= len(name) <= 32 or any(map(_is_control, name)):
+def _name(name: object, shortest: int) -> str:
+    """Return the name of a group or phone: up to 32 characters, none of them a control character."""
+    if not isinstance(name, str) or not shortest <= len(name) <= 32 or _CONTROL.search(name):
         raise StatusError("-22")
     return name
-
-
-def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029"

@@ -1,18 +1,17 @@
-"""The fault menu of the sandbox: what can go wrong with one request, by a script or by seeded chance."""
+"""The faults that a sandbox can show, and which request meets one: by a script or by seeded chance."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from itnio_nb.sandbox.server import Reply
 
-# Every kind of fault, and what it does to a request. What ends in -before and -after differs in when: before
-# or after the request has done its work.
+# Every kind of fault, and what it does to a request; -before and -after are before and after it has done its work.
 KINDS = {
     "drop-before": "the connection is cut before anything is created",
     "drop-after": "the phones are created, the connection is cut before the answer",
@@ -37,8 +36,8 @@ KINDS = {
     "clock": "the server's clock jumps by 45 minutes, and back with the next such fault",
 }
 NONE = "none"
-# What a listing cannot have: it creates nothing, and has no -before.
-ADD_ONLY = {"half", "late", *(kind for kind in KINDS if kind.endswith("-after"))}
+ADD_ONLY = {"half", "late", *(kind for kind in KINDS if kind.endswith("-after"))}  # a listing creates nothing
+_STILL_WORKS = {"", *ADD_ONLY, "503-silent", "html", "truncated", "number", "slow", "clock"}
 CLOCK_JUMP = 2700.0  # seconds; a timestamp may be 1,800 off
 LATE_LISTINGS = 3
 _QUERY = "query:"
@@ -52,34 +51,38 @@ class Served(NamedTuple):
     group: str  # the group's name; of a listing, the page
     app_id: str
     fault: str  # the fault that it met, "" for none
-    status: str  # what came of it on the server, "" where it did not get that far
+    status: str  # the outcome on the server, "" where it did not get that far
     at: float  # when it came in, Unix time of this machine
 
 
 class Faults:
-    """Decides which fault, if any, each request meets. Raises `ValueError` for a kind that there is not.
+    """Decide which fault each request meets. Raises `ValueError` for a kind or a chance that does not exist.
 
         Faults(["drop-after", "none", "502-before"])       # the next three sipAdd requests, in order of arrival
         Faults(chances={"drop-after": 0.2, "late": 0.1}, seed=7)
         Faults.parse("all=0.33", seed=7)                    # every kind alike, listings included
 
-    `query:` before a kind means sipQuery, as in `query:500-before`. What chance decides depends on the seed, the
-    group (or page) and how often it was asked for: the same seed gives the same faults, in whatever order
-    requests arrive.
+    `query:` before a kind means sipQuery, as in `query:500-before`. Chance depends on the seed, the group (or page) and
+    how often it was asked for: the same seed gives the same faults, in whatever order requests arrive.
     """
 
     def __init__(self, script: Iterable[str] = (), chances: Mapping[str, float] | None = None, seed: int = 0) -> None:
-        script, self._chances, self._seed = list(script), dict(chances or {}), seed
-        if not all(isinstance(chance, int | float) and 0 <= chance <= 1 for chance in self._chances.values()):
-            raise ValueError("A chance is a number from 0 to 1.")
-        for name in [*script, *self._chances]:
-            _require_kind(name)
-        self._scripts = {
-            "sipAdd": deque(name for name in script if not name.startswith(_QUERY)),
-            "sipQuery": deque(name.removeprefix(_QUERY) for name in script if name.startswith(_QUERY)),
-        }
+        self._scripts: dict[str, deque[str]] = {"sipAdd": deque(), "sipQuery": deque()}
+        self._chances: dict[str, dict[str, float]] = {"sipAdd": {}, "sipQuery": {}}
+        self._seed = seed
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
+        for name in script:
+            endpoint, kind = _endpoint_and_kind(name)
+            self._scripts[endpoint].append(kind)
+        for name, chance in (chances or {}).items():
+            if not isinstance(chance, int | float) or not 0 <= chance <= 1:
+                raise ValueError("A chance is a number from 0 to 1.")
+            endpoint, kind = _endpoint_and_kind(name)
+            self._chances[endpoint][kind] = chance
+        for endpoint, kinds in self._chances.items():
+            if sum(kinds.values()) > 1.000001:
+                raise ValueError(f"The chances of {endpoint} add up to more than 1.")
 
     @classmethod
     def parse(cls, text: str, seed: int = 0) -> Faults:
@@ -89,56 +92,45 @@ class Faults:
         chances; `all=0.33` spreads a chance over every kind.
         """
         script: list[str] = []
-        chances: dict[str, float] = {}
-        for item in filter(None, (item.strip() for item in text.split(","))):
+        chances: defaultdict[str, float] = defaultdict(float)
+        for item in filter(None, map(str.strip, text.split(","))):
             if "=" in item:
                 for kind, chance in _chances(*item.split("=", 1)).items():
-                    chances[kind] = chances.get(kind, 0) + chance
+                    chances[kind] += chance
                 continue
             name, _, times = item.partition("*")
             if times and not (times.isdecimal() and len(times) < 6):
                 raise ValueError(f"{item!r}: after the * stands how often, as in late*3, at most 99,999 times.")
             script += [name] * int(times or 1)
-        for endpoint, prefix in (("sipAdd", ""), ("sipQuery", _QUERY)):
-            if sum(chance for name, chance in chances.items() if name.startswith(_QUERY) == bool(prefix)) > 1.000001:
-                raise ValueError(f"The chances of {endpoint} add up to more than 1.")
         return cls(script, chances, seed)
 
     def draw(self, endpoint: str, subject: str) -> str:
         """Return the fault that this request meets, "" for none. `subject` is its group, or its page."""
         with self._lock:
-            script = self._scripts[endpoint]
-            if script:
-                kind = script.popleft()
-                return "" if kind == NONE else kind
-            if not self._chances:
-                return ""
+            if self._scripts[endpoint]:
+                return self._scripts[endpoint].popleft()
             self._asked[endpoint, subject] += 1
-            time = self._asked[endpoint, subject]
-        point = random.Random(f"{self._seed} {endpoint} {subject} {time}").random()  # noqa: S311 - chance, not a secret
-        for name, chance in self._chances.items():
-            if name.startswith(_QUERY) != (endpoint == "sipQuery"):
-                continue
+            seed = f"{self._seed} {endpoint} {subject} {self._asked[endpoint, subject]}"
+        point = random.Random(seed).random()  # noqa: S311 - chance, not a secret
+        for kind, chance in self._chances[endpoint].items():
             point -= chance
             if point < 0:
-                kind = name.removeprefix(_QUERY)
-                return "" if kind == NONE else kind
+                return kind
         return ""
 
 
 def performs_work(fault: str) -> bool:
     """Tell whether a request that meets this fault does its work all the same."""
-    return not fault or fault in ADD_ONLY or fault in ("503-silent", "html", "truncated", "number", "slow", "clock")
+    return fault in _STILL_WORKS
 
 
 def status_for(fault: str, status: str) -> str:
-    """Return the status that the answer has instead of `status`."""
-    spoilt = fault.startswith("-18") or (fault == "half" and status == "0")
-    return "-18" if spoilt else status
+    """Return the status that the answer shows in place of `status`."""
+    return "-18" if fault.startswith("-18") or (fault == "half" and status == "0") else status
 
 
 def apply_fault(fault: str, reply: Reply, stall: float) -> Reply:
-    """Return what goes back in place of the sandbox's own answer; `stall` is in seconds."""
+    """Return what is sent in place of the sandbox's own reply; `stall` is in seconds."""
     if fault.startswith("drop"):
         return replace(reply, cut=0)
     if fault.startswith("stall"):
@@ -162,6 +154,7 @@ def apply_fault(fault: str, reply: Reply, stall: float) -> Reply:
 
 
 def _chances(name: str, number: str) -> dict[str, float]:
+    """Return the chance of each kind that `name=number` gives one."""
     try:
         chance = float(number)
     except ValueError:
@@ -170,13 +163,14 @@ def _chances(name: str, number: str) -> dict[str, float]:
         raise ValueError(f"{name}={number}: a chance is a number from 0 to 1.")
     if name != "all":
         return {name: chance}
-    listing = [kind for kind in KINDS if kind not in ADD_ONLY]
-    added = {kind: chance / len(KINDS) for kind in KINDS}
-    return added | {f"{_QUERY}{kind}": chance / len(listing) for kind in listing}
+    listing = [f"{_QUERY}{kind}" for kind in KINDS if kind not in ADD_ONLY]
+    return dict.fromkeys(KINDS, chance / len(KINDS)) | dict.fromkeys(listing, chance / len(listing))
 
 
-def _require_kind(name: str) -> None:
+def _endpoint_and_kind(name: str) -> tuple[str, str]:
+    """Return which requests a named fault is for, and its kind, "" for none."""
     kind = name.removeprefix(_QUERY)
     if kind not in (*KINDS, NONE) or (kind != name and kind in ADD_ONLY):
         listing = " (with query: before it not those of creating)" if kind != name else ""
         raise ValueError(f"There is no fault {name!r}. There are: {', '.join(KINDS)}, none{listing}.")
+    return "sipAdd" if kind == name else "sipQuery", "" if kind == NONE else kind

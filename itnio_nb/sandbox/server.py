@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on 127.0.0.1 that hands each request to one function: what the sandbox stands on."""
+"""A small HTTP/1.1 server on 127.0.0.1 that hands each request to one function."""
 
 from __future__ import annotations
 
@@ -17,32 +17,29 @@ _MAX_BODY = 1 << 20
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came in."""
+    """One request."""
 
     method: str
     path: str
     address: str  # of the client
-    header: Callable[[str], str]  # by name in any case, "" for one that is not there
+    header: Callable[[str], str]  # by name in any case, "" for one that is missing
     body: bytes
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back to a request, and what happens to it on its way."""
+    """What is sent back, and what happens to it on its way."""
 
     code: int  # the HTTP status
     content: dict[str, Any] | str  # a JSON object, or a page of HTML that loads nothing
     headers: dict[str, str] = field(default_factory=dict)  # besides those of every answer
     wait: float = 0.0  # seconds before it leaves, unless the client goes away sooner
-    cut: int | None = None  # the connection is cut after so many bytes of the content; 0: before anything is said
+    cut: int | None = None  # the connection is cut after so many bytes of the content; 0: before anything is sent
     drip: float = 0.0  # seconds between two bytes of the content
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Serves on 127.0.0.1; `now` is its clock.
-
-    `answer` turns a request into what goes back.
-    """
+    """Serve on 127.0.0.1 what `answer` returns; the server's clock is `now`."""
 
     daemon_threads = True
     block_on_close = False
@@ -55,7 +52,7 @@ class LoopbackServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread of its own, and remember it."""
+        """Serve a connection in its own thread, and remember it."""
         self._open.add(request)
         super().process_request(request, client_address)
 
@@ -65,7 +62,7 @@ class LoopbackServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is not worth a traceback."""
+        """Print no traceback for a client that went away."""
 
     def cut_connections(self) -> None:
         """End the connections that clients keep open."""
@@ -87,15 +84,14 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             self._send(Reply(413, {"error": "The body is longer than 1 MiB, or its length cannot be read."}))
             return
-        request = Request(
-            self.command, self.path, str(self.client_address[0]), lambda name: self.headers.get(name, ""), body
-        )
+        address = str(self.client_address[0])
+        request = Request(self.command, self.path, address, lambda name: self.headers.get(name, ""), body)
         self._send(self.server.answer(request))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - the library's names
 
     def _body(self) -> bytes | None:
-        """Read the body, of a given length or in chunks; None for one that is too long or has no length."""
+        """Return the body, None for one that is too long or whose length cannot be read."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self._chunks()
         length = self.headers.get("Content-Length", "0")
@@ -124,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> None:
         if reply.wait:
-            select([self.connection], [], [], reply.wait)  # readable is what a client that has gone is
+            select([self.connection], [], [], reply.wait)  # a connection that the client has closed is readable
         if reply.cut is not None:
             self.close_connection = True
         if reply.cut == 0:
@@ -132,13 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
         page = isinstance(reply.content, str)
         text = reply.content if isinstance(reply.content, str) else json.dumps(reply.content, ensure_ascii=False)
         content = text.encode("utf-8", "replace")
-        self.send_response(reply.code)
-        self.send_header("Content-Type", "text/html;charset=UTF-8" if page else "application/json;charset=UTF-8")
+        headers = {"Content-Type": f"{'text/html' if page else 'application/json'};charset=UTF-8"}
         if page:
-            self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-        for name, value in reply.headers.items():
+            headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        self.send_response(reply.code)
+        for name, value in (headers | reply.headers | {"Content-Length": str(len(content))}).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
@@ -155,8 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             sleep(drip)  # this is the fault that was asked for
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """Date the answers by the server's own clock."""
+        """Date the answers by the server's clock."""
         return formatdate(timestamp or self.server.now(), usegmt=True)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-        """Say nothing: the headers would show signatures."""
+        """Log nothing: the headers would show signatures."""

@@ -1,14 +1,18 @@
-"""The sandbox's books: its accounts and their phones, in memory and, where a file is given, kept in it."""
+"""The accounts and phones of a sandbox, in memory and, where a file is given, kept in it."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
+import string
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from itnio_nb.api.account import Account
 
 _APPLICATION_ID = 0x49544E42  # marks the SQLite file as a sandbox's: "ITNB"
 _SHOWN = 500  # groups of one application on the page
@@ -18,22 +22,22 @@ _SHOWN = 500  # groups of one application on the page
 class Application:
     """What one account has in one voice application."""
 
-    records: list[dict[str, str]] = field(default_factory=list)  # its phones, as sipQuery shows them
+    phones: list[dict[str, str]] = field(default_factory=list)  # as sipQuery shows them
     groups: dict[str, str] = field(default_factory=dict)  # group name -> phone name as ordered
     phone_names: set[str] = field(default_factory=set)  # as ordered
 
 
 class Store:
-    """Accounts by API key, applications by (API key, application id). The caller holds the lock.
+    """Hold secrets by API key and applications by (API key, application id). The caller holds the lock.
 
-    With a `file`, every entry is in it before it counts; opened again, everything is there. Raises
+    With a `file`, every change is in it before it counts, and is there when the file is opened again. Raises
     `ValueError` for a file that is something else, that cannot be used, or that another sandbox uses.
     """
 
     def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
         self.secrets: dict[str, str] = {}
         self.applications: dict[tuple[str, str], Application] = {}
-        self._made = 0
+        self._created = 0
         self._closed = False
         self._journal = _open_journal(Path(file)) if file is not None else None
         if self._journal is not None:
@@ -41,40 +45,45 @@ class Store:
                 self._apply(**json.loads(entry))
 
     def close(self) -> None:
-        """Let go of the file; what was in the books can still be read."""
+        """Release the file; what was read from it stays."""
         if self._journal is not None:
             self._closed = True
             self._journal.close()
 
-    def add_account(self, api_key: str, api_secret: str) -> None:
-        """Enter an account, or another secret of one."""
-        if self.secrets.get(api_key) != api_secret:
-            self._enter(key=api_key, secret=api_secret)
+    def add_account(self, api_key: str, api_secret: str | None) -> None:
+        """Add an account, or change its secret; None keeps the secret, or makes one. Raises `AccountError`."""
+        secret = Account(api_key, api_secret or self.secrets.get(api_key) or random_text()).api_secret.reveal()
+        if self.secrets.get(api_key) != secret:
+            self._enter(key=api_key, secret=secret)
 
-    def add_group(self, api_key: str, app_id: str, group: str, phone: str, passwords: list[str], number: str) -> None:
-        """Enter a group with one phone for each password."""
-        records = [
+    def add_group(self, api_key: str, app_id: str, group: str, phone: str, quantity: int, number: str) -> None:
+        """Add a group and its phones, named and numbered as the document's sample shows."""
+        phones = [
             {
                 "groupName": group,
                 "phoneName": f"{phone}-{at}",
-                "account": f"test_{self._made + at:03d}",
-                "password": password,
+                "account": f"test_{self._created + at:03d}",
+                "password": random_text(),
                 "displayNum": number,
             }
-            for at, password in enumerate(passwords, 1)
+            for at in range(1, quantity + 1)
         ]
-        self._enter(key=api_key, app_id=app_id, group=group, phone=phone, records=records)
+        self._enter(key=api_key, app_id=app_id, group=group, phone=phone, records=phones)
 
     def delete_group(self, api_key: str, app_id: str, group: str) -> None:
-        """Remove a group and its phones; both of its names are free again."""
+        """Delete a group and its phones; raise `KeyError` if there is none."""
+        if group not in self.application(api_key, app_id).groups:
+            raise KeyError(group)
         self._enter(key=api_key, app_id=app_id, deleted=group)
 
-    def edit_phone(self, api_key: str, app_id: str, phone: str, fields: dict[str, str]) -> None:
-        """Overwrite fields of one phone."""
-        self._enter(key=api_key, app_id=app_id, edited=phone, fields=fields)
+    def edit_phone(self, api_key: str, app_id: str, phone_name: str, fields: dict[str, str]) -> None:
+        """Overwrite fields of a phone; raise `KeyError` if there is none."""
+        if phone_name not in (phone["phoneName"] for phone in self.application(api_key, app_id).phones):
+            raise KeyError(phone_name)
+        self._enter(key=api_key, app_id=app_id, edited=phone_name, fields=fields)
 
     def application(self, api_key: str, app_id: str) -> Application:
-        """Return what an account has in an application, so far nothing where it is new."""
+        """Return what an account has in an application, an empty one where that is new."""
         return self.applications.get((api_key, app_id)) or Application()
 
     def _enter(self, **entry: Any) -> None:
@@ -88,77 +97,71 @@ class Store:
         if "secret" in entry:
             self.secrets[key] = entry["secret"]
             return
-        application = self.applications.setdefault((key, entry["app_id"]), Application())
+        held = self.applications.setdefault((key, entry["app_id"]), Application())
         if "deleted" in entry:
-            application.phone_names.discard(application.groups.pop(entry["deleted"], ""))
-            application.records[:] = [one for one in application.records if one["groupName"] != entry["deleted"]]
-            return
-        if "edited" in entry:
-            next(one for one in application.records if one["phoneName"] == entry["edited"]).update(entry["fields"])
-            return
-        application.records += entry["records"]
-        application.groups[entry["group"]] = entry["phone"]
-        application.phone_names.add(entry["phone"])
-        self._made += len(entry["records"])
+            held.phone_names.discard(held.groups.pop(entry["deleted"]))
+            held.phones = [phone for phone in held.phones if phone["groupName"] != entry["deleted"]]
+        elif "edited" in entry:
+            next(phone for phone in held.phones if phone["phoneName"] == entry["edited"]).update(entry["fields"])
+        else:
+            held.phones += entry["records"]
+            held.groups[entry["group"]] = entry["phone"]
+            held.phone_names.add(entry["phone"])
+            self._created += len(entry["records"])
 
-    def as_html(self, heading: str, remarks: list[str]) -> str:
+    def as_html(self, *remarks: str) -> str:
         """Return a page of what exists: every text escaped, no secret, no password."""
         parts = [f"<p>{escape(remark)}</p>" for remark in remarks]
         for key in self.secrets:
-            parts.append(f"<h2>Account {escape(key)}</h2>")
-            mine = {app_id: held for (owner, app_id), held in self.applications.items() if owner == key}
-            if not mine:
-                parts.append("<p>No phones yet.</p>")
-            for app_id, held in mine.items():
-                parts.append(_application_html(app_id, held))
-        return _PAGE.format(heading=escape(heading), body="\n".join(parts))
+            tables = [_table(app_id, held) for (owner, app_id), held in self.applications.items() if owner == key]
+            parts += [f"<h2>Account {escape(key)}</h2>", *(tables or ["<p>No phones yet.</p>"])]
+        return _PAGE + "\n".join(parts)
 
 
-def _application_html(app_id: str, held: Application) -> str:
-    phones: dict[str, list[dict[str, str]]] = {}
-    for record in held.records:
-        phones.setdefault(record["groupName"], []).append(record)
-    rows = []
-    for group, records in list(phones.items())[:_SHOWN]:
-        names = " … ".join(dict.fromkeys((records[0]["phoneName"], records[-1]["phoneName"])))
-        cells = (group, f"{len(records):,}", names, records[0]["displayNum"])
-        rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
-    more = f"<p>and {len(phones) - _SHOWN:,} more groups</p>" if len(phones) > _SHOWN else ""
-    lines = "\n".join(rows)
-    return (
-        f"<h3>Application {escape(app_id)}: {len(phones):,} group{'s' * (len(phones) != 1)}, "
-        f"{len(held.records):,} phone{'s' * (len(held.records) != 1)}</h3>\n"
-        "<table><tr><th>groupName</th><th>phones</th><th>phoneName</th><th>displayNum</th></tr>\n"
-        f"{lines}</table>{more}"
-    )
+def random_text() -> str:
+    """Return eight random letters and digits: a key, a secret or a password."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(8))
+
+
+def _table(app_id: str, held: Application) -> str:
+    groups: dict[str, list[dict[str, str]]] = {}
+    for phone in held.phones:
+        groups.setdefault(phone["groupName"], []).append(phone)
+    counts = [f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in ((len(groups), "group"), (len(held.phones), "phone"))]
+    lines = [f"<h3>Application {escape(app_id)}: {', '.join(counts)}</h3>", "<table>"]
+    lines += ["<tr><th>groupName</th><th>phones</th><th>phoneName</th><th>displayNum</th></tr>"]
+    for name, phones in list(groups.items())[:_SHOWN]:
+        first_and_last = " … ".join(dict.fromkeys((phones[0]["phoneName"], phones[-1]["phoneName"])))
+        cells = (name, f"{len(phones):,}", first_and_last, phones[0]["displayNum"])
+        lines.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
+    more = [f"<p>and {len(groups) - _SHOWN:,} more groups</p>"] if len(groups) > _SHOWN else []
+    return "\n".join([*lines, "</table>", *more])
 
 
 def _open_journal(path: Path) -> sqlite3.Connection:
-    """Open the file for this sandbox alone, or make it: readable by its owner only, since it holds passwords."""
+    """Open or create the file for this sandbox alone, readable by its owner only, since it holds passwords."""
+    journal = None
     try:
         path.touch(mode=0o600)
         journal = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
+        if not (problem := _lock(journal)):
+            return journal
     except (OSError, sqlite3.Error) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise ValueError(f"The sandbox's file {path} cannot be used ({why}): choose another.") from None
-    try:
-        why = _take(journal)
-    except sqlite3.Error as error:
-        why = "another sandbox uses it" if "locked" in str(error) else str(error)
-    if why:
+        locked = "locked" in str(error)
+        problem = "another sandbox uses it" if locked else getattr(error, "strerror", None) or str(error)
+    if journal is not None:
         journal.close()
-        raise ValueError(f"The sandbox's file {path} cannot be used ({why}): choose another.")
-    return journal
+    raise ValueError(f"The sandbox's file {path} cannot be used ({problem}): choose another.")
 
 
-def _take(journal: sqlite3.Connection) -> str:
-    """Lock the file until it is closed, and make its table; return why that cannot be, "" where it can."""
+def _lock(journal: sqlite3.Connection) -> str:
+    """Lock the file until it is closed and create its table; return the reason where that cannot be, else ""."""
     mark = journal.execute("PRAGMA application_id").fetchone()[0]
     tables = journal.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if mark != _APPLICATION_ID and (mark or tables):
         return "it is a database of something else"
     journal.execute("PRAGMA locking_mode = EXCLUSIVE")
-    journal.execute("PRAGMA synchronous = OFF")  # a kill loses nothing; that a power cut may is fine for a stand-in
+    journal.execute("PRAGMA synchronous = OFF")  # a kill loses nothing; a power cut may
     journal.execute("BEGIN EXCLUSIVE")
     journal.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     journal.execute("CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, entry TEXT NOT NULL)")
@@ -167,15 +170,12 @@ def _take(journal: sqlite3.Connection) -> str:
 
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{heading}</title>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>itnio-nb sandbox</title>
 <style>
-:root {{ color-scheme: light dark }}
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em }}
-table {{ border-collapse: collapse }}
-th, td {{ text-align: left; padding: .2em 1.5em .2em 0; border-bottom: 1px solid #8886; overflow-wrap: anywhere }}
-</style></head>
-<body><h1>{heading}</h1>
-{body}
-</body></html>
+:root { color-scheme: light dark }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em }
+table { border-collapse: collapse }
+th, td { text-align: left; padding: .2em 1.5em .2em 0; border-bottom: 1px solid #8886; overflow-wrap: anywhere }
+</style>
+<h1>itnio-nb sandbox</h1>
 """

@@ -369,7 +369,7 @@ def test_the_page_shows_what_exists(sandbox: Sandbox) -> None:
     assert "<h3>Application 4luaKsL2: 1 group, 30 phones</h3>" in text
     cells = ["sipGroup", "30", "sip-phone-1 … sip-phone-30", "861000000"]
     assert "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>" in text
-    assert "Answers by call and status: sipAdd 0: 1." in text
+    assert "Answers by endpoint and status: sipAdd 0: 1." in text
     hidden = [sandbox.account.api_secret.reveal(), *sandbox.phones["password"]]
     assert not [secret for secret in hidden if secret in text]
     assert "http" not in text.replace(sandbox.base_url, "")
