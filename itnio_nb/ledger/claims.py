@@ -59,8 +59,8 @@ def sync(
     new_claims = [{**claim, "group_id": found[at].group_id, "position": at} for at in claimed]
     insert_rows(connection, claims.insert(), new_claims)
     newer = (receipts.c.id > since, receipts.c.run_id == run_id)
-    news = sa.select(receipts.c.id, receipts.c.position, receipts.c.state).where(*newer).order_by(receipts.c.id)
-    return SyncResult(claimed, held, [NewReceipt(*row) for row in connection.execute(news)])
+    query = sa.select(receipts.c.id, receipts.c.position, receipts.c.state).where(*newer).order_by(receipts.c.id)
+    return SyncResult(claimed, held, [NewReceipt(*row) for row in connection.execute(query)])
 
 
 def _may_be_sent(group: sa.Row[Any], seen: int) -> bool:

@@ -37,7 +37,7 @@ class Database:
         except OSError as error:
             raise self.error(error.strerror or str(error)) from None
         if kind := network_kind(self.path.parent):
-            raise self.error(f"its folder is on a network, {kind}, where two programs could spoil it")
+            raise self.error(f"its folder is on a network, {kind}, where two programs could corrupt it")
         self._identity = self._file_identity()
         self.engine = open_engine(self.path)
         self._writer = self.engine.execution_options(itnio_write=True)
@@ -85,7 +85,7 @@ class Database:
     def error(self, reason: str) -> LedgerError:
         """Return the error to raise where the ledger cannot be used, with what to do next."""
         damaged = "malformed" in reason or "not a database" in reason
-        advice = "keep it, restore an earlier copy" if damaged else "mend the file or its folder"
+        advice = "keep it, restore an earlier copy" if damaged else "repair the file or its folder"
         return LedgerError(
             f"The ledger {self.path} cannot be used ({reason}): {advice}, "
             "or choose another with Ledger(path) or ITNIO_LEDGER. Nothing is sent without a ledger."

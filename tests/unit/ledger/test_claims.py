@@ -1,0 +1,110 @@
+"""Claims: of all who want a group one gets it, and only while it certainly does not exist."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from itnio_nb import Account, Ledger, State
+from itnio_nb.ledger.claims import Resolution
+from tests.support.factories import APP
+from tests.support.ledgers import ACCOUNT, NOBODY, claim, close, open_run, receipt, record
+
+
+def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger) -> None:
+    """As soon as anybody reads: it may have been sent. What it gave back is not."""
+    run_id, store = open_run(ledger, 4), ledger.run_store
+    owner, other = store.owner(), store.owner()
+    assert store.sync(run_id, owner.token, wanted=[(0, 0), (1, 0)]).claimed == [0, 1]
+    assert store.sync(run_id, other.token, wanted=[(1, 0), (2, 0)]) == ([2], [1], [])
+    store.sync(run_id, owner.token, returned=[0])
+    assert ledger.table["state"].tolist() == ["sending", "sending"]
+    owner.release()
+    assert ledger.table["state"].tolist() == ["unknown", "sending"]
+    assert ledger.table["reason"].iloc[0].startswith("what became of it was not recorded")
+    assert claim(ledger, run_id, 0, other.token)
+    assert not claim(ledger, run_id, 1, other.token)
+    assert store.claim_owners(run_id) == {other.token}
+    other.release()
+    with Ledger(ledger.path) as again:  # opening is reading
+        assert set(again.run_store.run_table(run_id)["state"]) == {"unknown", ""}
+
+
+def test_the_intent_is_on_disk_before_claiming_returns(ledger: Ledger) -> None:
+    """Another connection sees it at once; the file is written through (synchronous=FULL, WAL)."""
+    claim(ledger, open_run(ledger), 0)
+    with sqlite3.connect(ledger.path) as other:
+        assert other.execute("SELECT position, owner FROM claims").fetchall() == [(0, NOBODY)]
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+    with ledger.run_store.database.transaction() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+def test_of_many_threads_one_claims(ledger: Ledger) -> None:
+    """16 threads, one group: one True."""
+    run_id = open_run(ledger)
+    start = threading.Barrier(16)
+
+    def claim_it(_: int) -> bool:
+        start.wait()
+        return bool(ledger.run_store.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed)
+
+    with ThreadPoolExecutor(16) as threads:
+        assert sorted(threads.map(claim_it, range(16))) == [False] * 15 + [True]
+
+
+@pytest.mark.parametrize("state", [State.CREATED, State.PARTIAL, State.EXISTS, State.UNKNOWN])
+def test_a_group_that_may_exist_is_not_claimed(ledger: Ledger, state: State) -> None:
+    """By no run, this or a later one."""
+    run_id = open_run(ledger)
+    record(ledger, run_id, 0, state)
+    assert not claim(ledger, run_id, 0)
+    close(ledger, run_id)
+    assert not claim(ledger, open_run(ledger), 0)
+
+
+@pytest.mark.parametrize("state", [State.PLANNED, State.REFUSED])
+def test_a_group_that_certainly_does_not_exist_is_claimed_again(ledger: Ledger, state: State) -> None:
+    """Refused, or never left: it may be sent again, by one who knows; others have to read first."""
+    run_id = open_run(ledger)
+    assert claim(ledger, run_id, 0)
+    record(ledger, run_id, 0, state)
+    assert not ledger.run_store.sync(run_id, NOBODY, wanted=[(0, 0)]).claimed
+    assert claim(ledger, run_id, 0)
+
+
+def test_making_again_is_possible_once(ledger: Ledger) -> None:
+    """Only while the receipt that was known when it was planned is still the newest."""
+    record(ledger, open_run(ledger), 0, State.CREATED)
+    known = ledger.entries(ACCOUNT)[APP, "group-0"].receipt
+    assert not claim(ledger, open_run(ledger, again_after=known - 1), 0)
+    again, colleague = open_run(ledger, again_after=known), open_run(ledger, again_after=known, orders="[]")
+    assert ledger.run_store.run_table(again)["before"].tolist() == ["", "", ""]
+    assert claim(ledger, again, 0)
+    record(ledger, again, 0, State.CREATED)
+    assert not claim(ledger, again, 0)
+    assert not claim(ledger, colleague, 0)
+    assert ledger.run_store.run_table(colleague)["before"].tolist() == ["created", "", ""]
+
+
+def test_a_resolution_counts_only_while_nothing_newer_is_known(ledger: Ledger) -> None:
+    """It is written unless a receipt or a claim came in between; absent reopens the run."""
+    run_id = open_run(ledger, 4)
+    for position in range(4):
+        record(ledger, run_id, position, State.UNKNOWN if position < 3 else State.REFUSED)
+    close(ledger, run_id)
+    newest = ledger.run_store.run_table(run_id)["newest"].tolist()
+    record(ledger, run_id, 1, State.CREATED, "0")
+    owner = ledger.run_store.owner()
+    assert claim(ledger, run_id, 3, owner.token)
+    resolutions = [Resolution(newest[at], receipt(State.PLANNED)) for at in (0, 1, 3)]
+    assert ledger.run_store.write_resolutions(resolutions) == resolutions[:1]
+    assert ledger.table["state"].tolist() == ["planned", "created", "unknown", "sending"]
+    assert ledger.runs["finished"].tolist() == [""]
+    assert list(ledger.runs_of(ACCOUNT, unfinished=True).values()) == [run_id]
+    assert ledger.runs_of(Account("other", "secret"), unfinished=True) == {}
+    owner.release()

@@ -1,0 +1,102 @@
+"""Runs in the ledger: opened once, joined, replaced, closed; and what changes is noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from itnio_nb import Account, Ledger, State
+from itnio_nb.runs.plan import make_plan
+from tests.support.factories import many_orders
+from tests.support.ledgers import ACCOUNT, claim, close, open_run, record
+
+
+def test_runs_of_one_second_have_names_of_their_own(ledger: Ledger) -> None:
+    """The name begins the names of files."""
+    ids = [open_run(ledger, account=Account(f"key{at}", "secret")) for at in range(4)]
+    names = [ledger.run_store.run_info(run_id, "name")["name"] for run_id in ids]
+    assert len(set(names)) == 4
+    assert all(name.replace("-", "").isalnum() for name in names)
+    assert ledger.runs["groups"].tolist() == [3] * 4
+    assert ledger.runs["phones"].tolist() == [9] * 4
+
+
+def test_an_unfinished_run_is_joined(ledger: Ledger) -> None:
+    """By exactly what it was asked for, until it is finished; another account has runs of its own."""
+    run_id = open_run(ledger)
+    assert open_run(ledger) == run_id
+    assert open_run(ledger, account=Account("other", "secret")) != run_id
+    close(ledger, run_id, finished=False, note="stopped")
+    assert open_run(ledger) == run_id
+    assert ledger.run_store.run_info(run_id, "note")["note"] == "stopped"
+    close(ledger, run_id)
+    assert open_run(ledger) != run_id
+
+
+def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger) -> None:
+    """The same groups with other actions or orders: what was confirmed last counts, the old run ends."""
+    plan = make_plan(many_orders(3))
+    exists = (ACCOUNT, plan.fingerprint, plan.table.assign(again_after=None, action="exists"), "{}")
+    old = open_run(ledger)
+    assert not ledger.run_store.has_unfinished(*exists)
+    other_actions = ledger.run_store.open_run(*exists)
+    assert ledger.run_store.has_unfinished(*exists)
+    assert len({old, other_actions, open_run(ledger, orders="[]")}) == 3
+    assert ledger.runs["finished"].ne("").tolist() == [True, True, False]
+    assert ledger.runs["note"].iloc[0] == f"Run {ledger.runs['run'].iloc[1]} took its place."
+
+
+def test_a_runs_table_keeps_the_order_of_the_plan(ledger: Ledger) -> None:
+    """With the newest receipt of this run, and the state from elsewhere."""
+    first = open_run(ledger)
+    record(ledger, first, 1, State.CREATED, "0")
+    close(ledger, first)
+    table = ledger.run_store.run_table(open_run(ledger))
+    assert table["groupName"].tolist() == ["group-0", "group-1", "group-2"]
+    assert table["state"].tolist() == ["", "", ""]
+    assert table["before"].tolist() == ["", "created", ""]
+
+
+def test_the_change_token_differs_after_every_change(ledger: Ledger) -> None:
+    """A run, a claim, a receipt, the end of a run; reading changes nothing."""
+    tokens = [ledger.run_store.change_token()]
+    run_id, owner = open_run(ledger), ledger.run_store.owner()
+    tokens.append(ledger.run_store.change_token())
+    assert claim(ledger, run_id, 0, owner.token)
+    tokens.append(ledger.run_store.change_token())
+    record(ledger, run_id, 0, State.REFUSED, "-22", owner.token)
+    tokens.append(ledger.run_store.change_token())
+    close(ledger, run_id)
+    tokens.append(ledger.run_store.change_token())
+    assert len(set(tokens)) == len(tokens)
+    _ = (ledger.table, ledger.history)
+    assert ledger.run_store.change_token() == tokens[-1]
+    owner.release()
+
+
+def test_the_work_for_a_runs_table_grows_as_its_groups(ledger: Ledger) -> None:
+    """Counted in SQLite's own steps, with a receipt for each group: 8 times the groups, about 8 times the work."""
+    steps = [0]
+
+    def step() -> int:
+        steps[0] += 1
+        return 0
+
+    def watch(connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(step, 100)
+
+    store = ledger.run_store
+    sa.event.listen(store.database.engine, "begin", watch)
+    work = []
+    for number in (200, 1600):
+        run_id = open_run(ledger, number, Account(f"key{number}", "secret", ACCOUNT.base_url))
+        rows = f"SELECT group_id, run_id, position, 'created', '', '', '', '' FROM run_groups WHERE run_id = {run_id}"
+        with store.database.transaction(write=True) as connection:
+            columns = "group_id, run_id, position, state, status, reason, advice, at"
+            connection.exec_driver_sql(f"INSERT INTO receipts ({columns}) {rows}")
+        steps[0] = 0
+        assert len(store.run_table(run_id)) == number
+        work.append(steps[0])
+    assert 0 < work[1] < 12 * work[0]
