@@ -139,7 +139,7 @@ except LedgerError as error:
 
 @pytest.mark.parametrize("limit", [1_300_000, 4_000_000])
 def test_a_quota(limit: int, sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
-    """`ulimit -f`: SQLite's log is truncated when that helps; in the end it stops, and all that was sent is recorded."""
+    """`ulimit -f`: SQLite's log is truncated when that helps; in the end it stops, with all that was sent recorded."""
     account = sandbox.account
     process = start_python(QUOTA, account.api_key, account.api_secret.reveal(), account.base_url, str(limit))
     output, errors = process.communicate(timeout=120)
