@@ -11,11 +11,11 @@ sys.path.insert(0, str(HERE.parent))
 os.environ["ITNIO_PROGRESS"] = "off"
 
 from itnio_nb.sandbox.faults import KINDS  # noqa: E402
-from tests.unit.runs.test_faults import observed, table_row  # noqa: E402 - after the path is set
+from tests.torture.test_faults import observed, table_row  # noqa: E402 - after the path is set
 
 HEAD = """# What can go wrong, and what you see
 
-Written by `make docs` from `tests/unit/runs/test_faults.py`, which meets each fault with a run of one group of four
+Written by `make docs` from `tests/torture/test_faults.py`, which meets each fault with a run of one group of four
 phones and compares what the run shows with this table. The faults are those of `itnio-nb sandbox --faults`
 (`--list-faults`).
 

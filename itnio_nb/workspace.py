@@ -16,10 +16,11 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.credentials import export_credentials
+from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
 from itnio_nb.runs.plan import Plan, make_plan
 from itnio_nb.runs.reconcile import reconcile
 from itnio_nb.runs.run import Run
-from itnio_nb.runs.submit import DEFAULT_WORKERS, resume, submit_plan
+from itnio_nb.runs.submit import resume, submit_plan
 from itnio_nb.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:

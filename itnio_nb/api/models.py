@@ -62,10 +62,6 @@ class State(StrEnum):
     FAILED = nonmember(frozenset({PARTIAL, REFUSED}))  # not there as asked for, and no later listing changes that
 
 
-# What a plan says of a group that was created and is no longer in the account: this tells it from an unknown one.
-GONE = "no longer in the account"
-
-
 class Action(StrEnum):
     """What a planned group needs."""
 

@@ -16,8 +16,7 @@ from itnio_nb.api.text import duration, plural
 from itnio_nb.forms.account import DeskForm
 from itnio_nb.forms.layout import as_html, panel, row, show, text_area
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.runs.progress import groups_done
-from itnio_nb.runs.run import Run, RunRecord, newest_run
+from itnio_nb.runs.run import Run, RunRecord, groups_done, newest_run
 from itnio_nb.runs.submit import working_run
 
 _QUICK, _SLOW = 0.2, 1.0  # seconds between two looks: at first, and once it takes long
@@ -86,7 +85,7 @@ class RunMonitor:
         if going:
             self._tell(self.record.counts, going)
         else:
-            self.told = self.record.told()
+            self.told = self.record.snapshot()
             self._tell(Counter(self.told[1]["state"]), going)
         self._list_problems()
         if not going:
@@ -97,7 +96,7 @@ class RunMonitor:
     def _halt(self) -> None:
         if isinstance(self.record, Run) and not self.record.done:
             self.stop.disabled = self._stopping = True
-            self.record.halt()
+            self.record.stop(wait=False)
             self._halted()
 
     def _tell(self, counts: Counter[str], going: bool) -> None:
@@ -205,7 +204,7 @@ class RunForm(DeskForm):
             self._stamp = stamp
             shown = self.watch.record
             now = self._as_it_is(shown)
-            if now is not None and (now is not shown or not now.done or _differ(now.told(), self.watch.told)):
+            if now is not None and (now is not shown or not now.done or _differ(now.snapshot(), self.watch.told)):
                 self._follow(now)
         return _IDLE
 

@@ -125,7 +125,7 @@ class ReviewForm(Form):
             columns = [*_COLUMNS, "made", "run"]
         else:
             record = RunRecord(self.ledger.runs_of(None)[name], self.ledger)
-            told, table = record.told()
+            told, table = record.snapshot()
             self._when = "at"
             columns = [*_COLUMNS, "advice", "at", "created_in", "row"]
         show(self.summary, told)

@@ -83,7 +83,7 @@ def runbook_outcome(plan: Plan, run: RunRecord | None = None, report: pd.DataFra
         if 2 in holds:
             holds.discard(3)  # the valid groups are not there yet
         return Outcome(_first(holds), plan.summary, applications)
-    summary, table = run.told()
+    summary, table = run.snapshot()
     states = set(table["state"])
     holds |= {6} if State.PLANNED in states else set()
     holds |= {5} if states & {State.UNKNOWN, State.SENDING} or not _proven(run, report) else set()

@@ -19,7 +19,7 @@ from tqdm.std import tqdm
 
 from itnio_nb.errors import InputError
 from itnio_nb.runbooks.outcome import MIME
-from itnio_nb.runs.progress import PROGRESS_MIME
+from itnio_nb.runs.run import PROGRESS_MIME
 
 # Papermill's conventions: the same notebooks are run by plain papermill and by Airflow.
 PARAMETERS_TAG = "parameters"  # the cell with the default values

@@ -1,9 +1,10 @@
-"""The hand-over: accounts and passwords in one file for those who configure the handsets, and nowhere else."""
+"""The hand-over file: accounts and passwords for those who configure the handsets, and nowhere else."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -168,3 +169,26 @@ def _unwritable(path: object, error: Exception) -> InputError:
     return InputError(
         f"The hand-over file cannot be written to {path} ({os_error_reason(error)}): choose another name or folder."
     )
+
+
+def next_step(table: pd.DataFrame) -> str:
+    """Return what to do after a run, as lines of code: hand over what was created; "" where nothing was."""
+    if not table["state"].eq(State.CREATED).any():
+        return ""
+    applications = table["appId"][table["created_in"] != ""].unique().tolist()
+    lines = [
+        f"export_credentials(client, {app_id!r}, run.table, {f'{stem}-phones.xlsx'!r})"
+        for app_id, stem in file_stems(applications[:3]).items()
+    ]
+    more = [f"… and {plural(len(applications) - 3, 'more application')}"] if len(applications) > 3 else []
+    why = "Next: hand the phones over to those who configure the handsets; the file holds their passwords."
+    return "\n".join([why, *lines, *more])
+
+
+def file_stems(applications: Sequence[str]) -> dict[str, str]:
+    """Return for each application id what a file of it can be called: no two the same, whatever stands in them."""
+    stems: dict[str, str] = {}
+    for app_id in applications:
+        stem = re.sub(r"[^0-9A-Za-z-]", "_", app_id)
+        stems[app_id] = stem if stem not in stems.values() else f"{stem}-{len(stems) + 1}"
+    return stems

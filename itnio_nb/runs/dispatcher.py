@@ -1,4 +1,4 @@
-"""The workers of a run: each sends one group after the other, and lays down what came back."""
+"""The workers of a run: how many and how fast (`RunOptions`), and what slows or stops all of them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,53 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf
+from typing import Self
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup, Receipt, State
 from itnio_nb.api.statuses import failure_scope
+from itnio_nb.errors import InputError
 
-_LONGEST_WAIT = 300.0  # seconds; a server that asks for more is asked again by the operator
+DEFAULT_WORKERS = 8  # requests under way at once
+MAX_WORKERS = 64  # each is a thread and a connection to the server
+_MIN_RATE = 1 / 86_400  # requests a second: one in a day
+_MAX_WAIT = 300.0  # seconds; a server that asks for more is asked again by the operator
+_FIRST_LIMIT = 10  # failures in a row
+_MAX_GAP = 1.0  # seconds between two requests that a busy server can bring a run to by itself
+_FIRST_GAP = 0.02  # seconds between two requests after it was busy for the first time
+_EASING = 0.9  # of the gap is left after each answer
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How fast a run sends, checked: `InputError` for what is out of bounds."""
+
+    workers: int = DEFAULT_WORKERS  # requests under way at once, from 1 to MAX_WORKERS
+    rate: float | None = None  # the most requests in one second, at least one in a day; None: no limit
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.workers, int) and 1 <= self.workers <= MAX_WORKERS):
+            raise InputError(f"A run has at least 1 worker and at most {MAX_WORKERS}, not {self.workers!r}.")
+        if self.rate is not None and not (isinstance(self.rate, int | float) and _MIN_RATE <= self.rate < inf):
+            raise InputError(f"The most requests in a second are a number, such as 5 or 0.5, not {self.rate!r}.")
+
+    @classmethod
+    def from_text(cls, workers: int, rate: str) -> Self:
+        """Return the options that a form has: its `rate` is text, empty for no limit."""
+        try:
+            return cls(workers, float(rate) if rate else None)
+        except ValueError:
+            return cls(workers, rate)  # type: ignore[arg-type] # which says what a rate is
 
 
 class Dispatcher:
-    """Sends the groups whose positions it is handed, `size` at once, until it is dismissed.
+    """Send the groups whose positions are submitted, `size` at once, until it is closed.
 
-    Once `halt` is set nothing more is sent: what was handed over comes back unsent. It sets `halt` itself where
-    the server's answer dooms the rest, or where failures in a row call for a look (`tripped`). `full` are the
-    applications that can hold no more: it sends nothing to them, and adds to them.
+    Once `halt` is set nothing more is sent: what was submitted comes back unsent. The dispatcher sets `halt` itself
+    where an answer stops all other groups (`fatal_receipt`), or after too many failures in a row (`tripped`). To an
+    application in `full`, which can hold no more phones, it sends nothing; it adds those that it finds full.
     """
 
     def __init__(
@@ -28,51 +60,51 @@ class Dispatcher:
         client: Client,
         groups: Sequence[PhoneGroup],
         size: int,
-        pace: RateLimiter,
-        brake: CircuitBreaker,
+        limiter: RateLimiter,
+        breaker: CircuitBreaker,
         full: set[str],
     ) -> None:
-        self._client, self._groups, self._pace, self._brake = client, groups, pace, brake
+        self._client, self._groups, self._limiter, self._breaker = client, groups, limiter, breaker
         self._full = full
         self.halt = threading.Event()
         self.tripped = False
-        self.fatal_receipt: Receipt | None = None  # the answer that dooms the rest
+        self.fatal_receipt: Receipt | None = None
         self.last_failure = ""
         self._ready: deque[int] = deque()
         self._outcomes: list[tuple[int, Receipt]] = []
         self._returned: list[int] = []
         self._under_way = 0
-        self._dismissed = False
+        self._closed = False
         self._error: BaseException | None = None
         lock = threading.Lock()
-        self._more_work = threading.Condition(lock)  # for the workers
-        self._more_news = threading.Condition(lock)  # for the one who collects: woken only when it is time
-        self._hungry = False
+        self._work_ready = threading.Condition(lock)  # for the workers
+        self._results_ready = threading.Condition(lock)  # for the one who collects: woken only when it is time
+        self._want_more = False
         self.size = size
         self._threads = [threading.Thread(target=self._work, name=f"worker-{at}", daemon=True) for at in range(size)]
         for thread in self._threads:
             thread.start()
 
-    def hand_over(self, positions: Sequence[int]) -> None:
-        """Give it groups to send; each has been claimed."""
-        with self._more_work:
+    def submit(self, positions: Sequence[int]) -> None:
+        """Queue groups to be sent; the caller has claimed each."""
+        with self._work_ready:
             self._ready.extend(positions)
-            self._more_work.notify(len(positions))
+            self._work_ready.notify(len(positions))
 
-    def room(self) -> int:
-        """Return how many more groups it should be handed, so that nobody waits: a window of two for each worker."""
-        with self._more_work:
-            return 2 * self.size - len(self._ready) if self._runs_out() else 0
+    def capacity(self) -> int:
+        """Return how many more groups to submit, so that no worker waits: a window of two for each worker."""
+        with self._work_ready:
+            return 2 * self.size - len(self._ready) if self._runs_low() else 0
 
     def collect(self, seconds: float, *, want_more: bool) -> tuple[list[tuple[int, Receipt]], list[int], bool]:
-        """Wait for work to record, at most so long; return outcomes, positions that come back unsent, and idleness.
+        """Wait at most `seconds` for results; return outcomes, positions that come back unsent, and idleness.
 
-        Outcomes are gathered until there is one for each worker, or the time is up; at once where it runs out of
-        groups while there are more (`want_more`), or has nothing left to do.
+        Outcomes are gathered until there is one for each worker, or the time is up; at once where the dispatcher
+        runs low while the caller has more groups (`want_more`), or has nothing left to do. Raises what a worker did.
         """
-        with self._more_news:
-            self._hungry = want_more
-            self._more_news.wait_for(self._is_time, seconds)
+        with self._results_ready:
+            self._want_more = want_more
+            self._results_ready.wait_for(self._is_time, seconds)
             if self._error is not None:
                 raise self._error
             outcomes, self._outcomes = self._outcomes, []
@@ -80,22 +112,22 @@ class Dispatcher:
             return outcomes, returned, self._is_idle()
 
     def close(self) -> None:
-        """Send the workers home; return when the last answer is here."""
-        with self._more_work:
-            self._dismissed = True
-            self._more_work.notify_all()
+        """End the workers; return when the last answer is here."""
+        with self._work_ready:
+            self._closed = True
+            self._work_ready.notify_all()
         for thread in self._threads:
             thread.join()
 
     def _is_idle(self) -> bool:
         return not self._under_way and not self._ready
 
-    def _runs_out(self) -> bool:
+    def _runs_low(self) -> bool:
         return len(self._ready) <= self.size and not self.halt.is_set()
 
     def _is_time(self) -> bool:
         enough = len(self._outcomes) >= self.size or self._error is not None
-        return enough or self._is_idle() or (self._hungry and self._runs_out())
+        return enough or self._is_idle() or (self._want_more and self._runs_low())
 
     def _work(self) -> None:
         while (at := self._take()) is not None:
@@ -105,7 +137,7 @@ class Dispatcher:
             except BaseException as failed:  # noqa: BLE001 - kept for the run, which raises it
                 error = failed
                 self.halt.set()
-            with self._more_news:
+            with self._results_ready:
                 self._under_way -= 1
                 if error is not None:
                     self._error = self._error or error
@@ -114,11 +146,11 @@ class Dispatcher:
                 else:
                     self._returned.append(at)
                 if self._is_time():
-                    self._more_news.notify()
+                    self._results_ready.notify()
 
     def _take(self) -> int | None:
-        with self._more_work:
-            self._more_work.wait_for(lambda: self._ready or self._dismissed)
+        with self._work_ready:
+            self._work_ready.wait_for(lambda: self._ready or self._closed)
             if not self._ready:
                 return None
             self._under_way += 1
@@ -126,47 +158,36 @@ class Dispatcher:
 
     def _send(self, group: PhoneGroup) -> Receipt | None:
         """Send a group; None where it was not sent, because of what became known in the meantime."""
-        if self.halt.is_set() or group.app_id in self._full or not self._pace.wait(self.halt):
+        if self.halt.is_set() or group.app_id in self._full or not self._limiter.wait(self.halt):
             return None
         receipt = self._client.create_phones(group)
-        self._heed(group, receipt)
+        self._react(group, receipt)
         return receipt
 
-    def _heed(self, group: PhoneGroup, receipt: Receipt) -> None:
+    def _react(self, group: PhoneGroup, receipt: Receipt) -> None:
         """Act on what an answer says about the groups that are still to be sent."""
         failed = receipt.state in (State.UNKNOWN, State.PLANNED)
         if failed:
             self.last_failure = receipt.reason
         else:
-            self._pace.ease()
+            self._limiter.ease()
         if receipt.wait:
-            self._pace.hold(receipt.wait)
+            self._limiter.hold(receipt.wait)
         if failure_scope(receipt) == "application":
             self._full.add(group.app_id)
-        if failure_scope(receipt) == "run" or receipt.wait > _LONGEST_WAIT:
+        if failure_scope(receipt) == "run" or receipt.wait > _MAX_WAIT:
             self.fatal_receipt = self.fatal_receipt or receipt
             self.halt.set()
-        if self._brake.tell(failed=failed):
+        if self._breaker.count(failed=failed):
             self.tripped = True
             self.halt.set()
 
 
-_FIRST_LIMIT = 10  # failures in a row
-_SLOWEST = 1.0  # seconds between two requests that a busy server can bring a run to by itself
-_FIRST_GAP = 0.02  # seconds between two requests after it was busy for the first time
-_EASING = 0.9  # of the gap is left after each answer
-
-
-def is_rate(number: object) -> bool:
-    """Tell whether a number can be a rate: at least one request in a day, and not endless."""
-    return isinstance(number, int | float) and 1 / 86400 <= number < inf
-
-
 class RateLimiter:
-    """Lets at most `rate` requests pass in a second, evenly; None lets all pass. A busy server slows all down."""
+    """Let at most `rate` requests pass in a second, evenly; None lets all pass. A busy server slows all down."""
 
     def __init__(self, rate: float | None) -> None:
-        self._least = self._gap = 1 / rate if rate else 0.0
+        self._min_gap = self._gap = 1 / rate if rate else 0.0
         self._next = 0.0
         self._held_until = 0.0
         self._lock = threading.Lock()
@@ -177,7 +198,7 @@ class RateLimiter:
         while not stopping.wait(max(0.0, turn - time.monotonic())):
             if self._held_until <= turn:
                 return True
-            turn = self._take_turn()  # all were told to wait in the meantime
+            turn = self._take_turn()  # all were held in the meantime
         return False
 
     def _take_turn(self) -> float:
@@ -190,35 +211,35 @@ class RateLimiter:
         """Let nothing pass for so long, and less in a second afterwards: the server is busy."""
         now = time.monotonic()
         with self._lock:
-            if self._held_until <= now:  # several answers at once say it once
-                self._gap = max(self._least, min(_SLOWEST, max(2 * self._gap, _FIRST_GAP)))
+            if self._held_until <= now:  # several answers at once count once
+                self._gap = max(self._min_gap, min(_MAX_GAP, max(2 * self._gap, _FIRST_GAP)))
             self._held_until = max(self._held_until, now + seconds)
 
     def ease(self) -> None:
-        """Come a little nearer to the pace that was asked for: the server has answered."""
-        if self._gap > self._least:
+        """Come a little nearer to the rate that was asked for: the server has answered."""
+        if self._gap > self._min_gap:
             with self._lock:
                 gap = self._gap * _EASING
-                self._gap = gap if gap > max(self._least, _FIRST_GAP / 10) else self._least
+                self._gap = gap if gap > max(self._min_gap, _FIRST_GAP / 10) else self._min_gap
 
 
 class CircuitBreaker:
-    """Counts failures in a row; at the limit it asks for a look, and each look doubles the limit."""
+    """Count failures in a row; at the limit the run stops and lists the account. Each reset doubles the limit."""
 
     def __init__(self) -> None:
         self.limit = _FIRST_LIMIT
-        self.row = 0
-        self.idle_looks = 0  # looks in a row with no progress in between
+        self.failures = 0  # in a row
+        self.idle_resets = 0  # in a row, with no progress in between
         self._lock = threading.Lock()
 
-    def tell(self, *, failed: bool) -> bool:
-        """Count one outcome; True as long as it is time to stop and look."""
+    def count(self, *, failed: bool) -> bool:
+        """Count one outcome; True as long as it is time to stop."""
         with self._lock:
-            self.row = self.row + 1 if failed else 0
-            return self.row >= self.limit
+            self.failures = self.failures + 1 if failed else 0
+            return self.failures >= self.limit
 
-    def release(self, *, progress: bool) -> None:
-        """Go on after a look, with twice the patience; `progress`: whether any group was settled since the last."""
+    def reset(self, *, progress: bool) -> None:
+        """Go on with twice the patience; `progress`: whether any group was answered since the last reset."""
         with self._lock:
-            self.limit, self.row = 2 * self.limit, 0
-            self.idle_looks = 0 if progress else self.idle_looks + 1
+            self.limit, self.failures = 2 * self.limit, 0
+            self.idle_resets = 0 if progress else self.idle_resets + 1

@@ -1,32 +1,45 @@
-"""Orders into groups, each compared with the ledger and the live account: what will be sent, before it is."""
+"""Plans: orders as groups, each compared with the ledger and the account; what will be sent, before it is."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 import pandas as pd
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing import GroupInventory, Inventory
-from itnio_nb.api.models import API_COLUMNS, GONE, Action, PhoneGroup, State, phone_groups
+from itnio_nb.api.models import WIRE, Action, PhoneGroup, State, phone_groups
 from itnio_nb.api.text import plural
-from itnio_nb.errors import InputError, StalePlanError
+from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger, LedgerEntry
 from itnio_nb.orders.check import check_orders, invalid_rows
-from itnio_nb.orders.export import orders_from_json, orders_to_json
+from itnio_nb.orders.export import orders_from_json, orders_to_json, write_atomically
 from itnio_nb.orders.models import FINDING_COLUMNS, split_orders
 from itnio_nb.orders.read import read_orders
-from itnio_nb.runs.plan_files import damaged, read_plan_file, write_plan_file
-from itnio_nb.runs.results import show_html, show_text
+from itnio_nb.runs.results import GONE, show_html, show_text
 
-_NOTHING_HELD = Inventory({}, {})
-_SENT_AGAIN = (State.PLANNED, State.REFUSED)  # nothing was created: nothing stands in the way
+_EMPTY = Inventory({}, {})
+_FORMAT, _VERSION = "itnio-nb plan", 1
+_HEAD = json.dumps({"format": _FORMAT})[:-1].encode()  # how a plan file begins
+
+
+class PlannedGroup(NamedTuple):
+    """One group of a plan and the action that it needs."""
+
+    group: PhoneGroup
+    row: int  # of the orders
+    action: Action
+    why: str
+    recreated: int | None = None  # the receipt of its first creation, where it is to be created again
+    gone: bool = False  # in doubt because it was created once and the account lacks it
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +50,25 @@ class Plan:
     """
 
     orders: pd.DataFrame  # as `read_orders` gave them
-    findings: pd.DataFrame  # as `check_orders` gave them, and what the account and the ledger add
-    table: pd.DataFrame  # one row for each group: API columns, `action row why`
-    fingerprint: str  # SHA-256 of the wire fields in order and of the account
-    made_for: tuple[str, str] | None  # base address and API key; None for a plan made without a client
-    again: dict[tuple[str, str], int]  # (appId, groupName) to be made again -> the receipt of its first making
+    findings: pd.DataFrame  # as `check_orders` gave them, and what account and ledger add
+    groups: tuple[PlannedGroup, ...]
+    account_key: tuple[str, str] | None  # base address and API key; None for a plan made without a client
     loaded: bool = False  # from a file: compared with account and ledger anew before it is submitted
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row for each group: API columns, `action row why`."""
+        columns: dict[str, list[Any]] = {
+            wire: [getattr(one.group, name) for one in self.groups] for name, wire in WIRE.items()
+        }
+        columns["action"] = [str(one.action) for one in self.groups]
+        columns |= {name: [getattr(one, name) for one in self.groups] for name in ("row", "why")}
+        return pd.DataFrame(columns).astype({"quantity": "int64", "row": "int64"})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the groups' wire fields in order and of the account: no actions, no time."""
+        return fingerprint((one.group for one in self.groups), self.account_key)
 
     @property
     def summary(self) -> str:
@@ -50,9 +76,7 @@ class Plan:
 
         `Plan: 12 groups to create (340 phones), 3 already exist, 2 rows invalid, 1 in doubt.`
         """
-        action = self.table["action"]
-        create = int((action == Action.CREATE).sum())
-        exist, doubt = int((action == Action.EXISTS).sum()), int((action == Action.IN_DOUBT).sum())
+        create, exist, doubt = (sum(one.action is action for one in self.groups) for action in Action)
         invalid = len(invalid_rows(self.findings))
         return (
             f"Plan: {plural(create, 'group')} to create ({plural(self.phones, 'phone')}), "
@@ -62,7 +86,12 @@ class Plan:
     @property
     def phones(self) -> int:
         """How many phones it creates: the number to be confirmed."""
-        return int(self.table["quantity"][self.table["action"] == Action.CREATE].sum())
+        return sum(one.group.quantity for one in self.groups if one.action is Action.CREATE)
+
+    @property
+    def recreated(self) -> dict[tuple[str, str], int]:
+        """The groups to be created again, by (appId, groupName): the receipt of the first creation of each."""
+        return {_key(one.group): one.recreated for one in self.groups if one.recreated is not None}
 
     def first(self, n: int) -> Plan:
         """Return a plan of the first `n` groups that are to be created: a trial, before the rest.
@@ -74,8 +103,7 @@ class Plan:
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise InputError(f"A trial has a whole number of groups from 1, as in plan.first(3), not {n!r}.")
-        table = self.table[self.table["action"] == Action.CREATE].head(n).reset_index(drop=True)
-        return replace(self, table=table, fingerprint=fingerprint(table, self.made_for))
+        return replace(self, groups=tuple(one for one in self.groups if one.action is Action.CREATE)[:n])
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the plan to a file, to be reviewed or submitted by somebody else; return its path.
@@ -85,10 +113,20 @@ class Plan:
 
         JSON, without any secret; an earlier plan of that name is replaced, any other file is not (`InputError`).
         """
-        again = [[*key, receipt] for key, receipt in self.again.items()]
-        groups = self.table.to_dict("split", index=False)
-        contents = {"account": self.made_for, "fingerprint": self.fingerprint, "groups": groups, "again": again}
-        return write_plan_file(path, {**contents, "orders": orders_to_json(self.orders, self.findings)})
+        contents = {"format": _FORMAT, "version": _VERSION, "account": self.account_key}
+        contents |= {"fingerprint": self.fingerprint, "groups": self.table.to_dict("split", index=False)}
+        contents |= {"again": [[*key, receipt] for key, receipt in self.recreated.items()]}
+        contents |= {"orders": orders_to_json(self.orders, self.findings)}
+        try:
+            path = Path(path)
+            if path.exists() and not path.read_bytes().startswith(_HEAD):
+                raise InputError(f"{path} exists and is not a saved plan: choose another name, such as plan.json.")
+            write_atomically(path, json.dumps(contents).encode("ascii"))
+        except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
+            raise InputError(
+                f"The plan cannot be written to {path!s} ({os_error_reason(error)}): choose another path."
+            ) from None
+        return path
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Plan:
@@ -96,23 +134,19 @@ class Plan:
 
         Raises `InputError` for a file that is no saved plan, or was changed or damaged.
         """
-        contents = read_plan_file(path)
+        contents = _read_plan_file(path)
         try:
-            table = pd.DataFrame(**contents["groups"])
-            made_for = tuple(contents["account"]) if contents["account"] else None
             again = {(app_id, name): int(receipt) for app_id, name, receipt in contents["again"]}
-            orders, findings = orders_from_json(contents["orders"])
-            plan = cls(orders, findings, table, fingerprint(table, made_for), made_for, again, loaded=True)
-            expected = [*API_COLUMNS, "action", "row", "why"], list(FINDING_COLUMNS)
-            whole = (
-                plan.fingerprint == contents["fingerprint"]
-                and (list(table.columns), list(findings.columns)) == expected
-                and set(table["action"]) <= set(Action)
-            )
+            groups = tuple(_planned_group(cells, again) for cells in contents["groups"]["data"])
+            account = tuple(contents["account"]) if contents["account"] else None
+            plan = cls(*orders_from_json(contents["orders"]), groups, account, loaded=True)
+            columns = [*plan.table.columns], [*plan.findings.columns]
+            expected = contents["groups"]["columns"], [*FINDING_COLUMNS]
+            whole = columns == expected and plan.fingerprint == contents["fingerprint"]
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-            raise damaged(path) from None
+            raise _damaged(path) from None
         if not whole:
-            raise damaged(path)
+            raise _damaged(path)
         return plan
 
     def __repr__(self) -> str:
@@ -145,33 +179,19 @@ def make_plan(
     """
     orders = read_orders(orders)
     findings = check_orders(orders)
-    listings: dict[str, Inventory] = {}
+    inventories: dict[str, Inventory] = {}
+    entries: dict[tuple[str, str], LedgerEntry] = {}
     if client is not None:
-        sound = orders[~orders.index.isin(invalid_rows(findings))]
-        listings, refused = _look_at(client, sound)
+        inventories, refused = _fetch_inventories(client, orders[~orders.index.isin(invalid_rows(findings))])
         findings = _with(findings, refused)
-    groups = split_orders(orders[~orders.index.isin(invalid_rows(findings))])
-    entries = ledger.entries(client.account) if ledger is not None and client is not None else {}
-    asked = list(phone_groups(groups))
-    decided = [
-        _decide(
-            group, listings.get(group.app_id, _NOTHING_HELD), entries.get((group.app_id, group.group_name)), recreate
-        )
-        for group in asked
-    ]
-    table = groups[list(API_COLUMNS)].assign(
-        action=[str(action) for action, _ in decided], row=groups["row"], why=[why for _, why in decided]
+        entries = ledger.entries(client.account) if ledger is not None else {}
+    split = split_orders(orders[~orders.index.isin(invalid_rows(findings))])
+    groups = tuple(
+        _decide(group, row, inventories.get(group.app_id, _EMPTY), entries.get(_key(group)), recreate=recreate)
+        for group, row in zip(phone_groups(split), split["row"].tolist(), strict=True)
     )
-    again = {
-        (group.app_id, group.group_name): entry.receipt
-        for group, (action, _) in zip(asked, decided, strict=True)
-        if action is Action.CREATE
-        and (entry := entries.get((group.app_id, group.group_name)))
-        and entry.state not in _SENT_AGAIN
-    }
-    made_for = account_key(client.account) if client is not None else None
-    findings = _with(findings, _gone(table, entries))
-    return Plan(orders, findings, table, fingerprint(table, made_for), made_for, again)
+    findings = _with(findings, [_gone_finding(one, entries[_key(one.group)]) for one in groups if one.gone])
+    return Plan(orders, findings, groups, account_key(client.account) if client is not None else None)
 
 
 def account_key(account: Account) -> tuple[str, str]:
@@ -179,44 +199,51 @@ def account_key(account: Account) -> tuple[str, str]:
     return account.base_url, account.api_key
 
 
-def fingerprint(table: pd.DataFrame, made_for: tuple[str, str] | None) -> str:
-    """Return the SHA-256 of the groups' wire fields in order and of the account: no actions, no time."""
-    digest = hashlib.sha256(json.dumps(made_for or []).encode())
-    for group in phone_groups(table):
+def fingerprint(groups: Iterable[PhoneGroup], account: tuple[str, str] | None) -> str:
+    """Return the SHA-256 of the wire fields of groups in order, and of the account (see `account_key`)."""
+    digest = hashlib.sha256(json.dumps(account or []).encode())
+    for group in groups:
         digest.update(json.dumps(group.to_wire()).encode())
     return digest.hexdigest()
 
 
-def _look_at(client: Client, orders: pd.DataFrame) -> tuple[dict[str, Inventory], list[tuple[object, ...]]]:
+def _key(group: PhoneGroup) -> tuple[str, str]:
+    return group.app_id, group.group_name
+
+
+def _fetch_inventories(client: Client, orders: pd.DataFrame) -> tuple[dict[str, Inventory], list[tuple[object, ...]]]:
     """List each application once. One that the account refuses becomes an error of its rows."""
-    listings: dict[str, Inventory] = {}
+    inventories: dict[str, Inventory] = {}
     refused: list[tuple[object, ...]] = []
     for app_id in orders["appId"].unique():
         try:
-            listings[app_id] = client.fetch_inventory(app_id)
+            inventories[app_id] = client.fetch_inventory(app_id)
         except InputError:
             advice = "Check the application id; the account may be another one."
             rows = orders.index[orders["appId"] == app_id]
             refused += [(row, "appId", app_id, "is refused by the account", advice, "error") for row in rows]
-    return listings, refused
+    return inventories, refused
 
 
-def _decide(group: PhoneGroup, listing: Inventory, entry: LedgerEntry | None, recreate: bool) -> tuple[Action, str]:
-    held = listing.groups.get(group.group_name)
+def _decide(
+    group: PhoneGroup, row: int, inventory: Inventory, entry: LedgerEntry | None, *, recreate: bool
+) -> PlannedGroup:
+    """Return the action that a group needs: the account's word first, then the ledger's."""
+    held = inventory.groups.get(group.group_name)
     if held:
-        return Action.EXISTS, _why_exists(group, held, entry)
-    if entry is None or entry.state in _SENT_AGAIN:
-        owner = listing.phone_names.get(group.phone_name)
-        return (
-            Action.CREATE,
-            f"likely to be refused: the phone name belongs to group {owner} of the account" if owner else "",
-        )
+        return PlannedGroup(group, row, Action.EXISTS, _why_exists(group, held, entry))
+    if entry is None or entry.state in State.SENDABLE:
+        owner = inventory.phone_names.get(group.phone_name)
+        why = f"likely to be refused: the phone name belongs to group {owner} of the account" if owner else ""
+        return PlannedGroup(group, row, Action.CREATE, why)
     when = f"in run {entry.run}"
-    if entry.state in (State.UNKNOWN, State.SENDING):
-        return Action.IN_DOUBT, f"sent {when}, and what became of it is not known"
+    if entry.state in State.UNRESOLVED:
+        return PlannedGroup(group, row, Action.IN_DOUBT, f"sent {when}, and what became of it is not known")
     if recreate:
-        return Action.CREATE, f"{entry.state} {when}, gone since; made again"
-    return Action.IN_DOUBT, f"{entry.state} {when}, but {GONE} (recreate=True makes it again)"
+        why = f"{entry.state} {when}, gone since; made again"
+        return PlannedGroup(group, row, Action.CREATE, why, recreated=entry.receipt)
+    why = f"{entry.state} {when}, but {GONE} (recreate=True makes it again)"
+    return PlannedGroup(group, row, Action.IN_DOUBT, why, gone=True)
 
 
 def _why_exists(group: PhoneGroup, held: GroupInventory, entry: LedgerEntry | None) -> str:
@@ -224,22 +251,11 @@ def _why_exists(group: PhoneGroup, held: GroupInventory, entry: LedgerEntry | No
     return f"the account has it: {held.differences(group) or plural(held.phones, 'phone')}{made}"
 
 
-def _gone(table: pd.DataFrame, entries: dict[tuple[str, str], LedgerEntry]) -> list[tuple[object, ...]]:
-    """Return a warning for each group that was made once and is no longer in the account."""
+def _gone_finding(one: PlannedGroup, entry: LedgerEntry) -> tuple[object, ...]:
+    """Return the warning of a group that was created once and that the account lacks."""
+    problem = f"was {entry.state} in run {entry.run} and is {GONE}"
     advice = "Was it deleted? make_plan(..., recreate=True) makes it again."
-    doubtful = table[table["action"] == Action.IN_DOUBT]
-    return [
-        (
-            row,
-            "groupName",
-            name,
-            f"was {entry.state} in run {entry.run} and is no longer in the account",
-            advice,
-            "warning",
-        )
-        for row, name, app_id in zip(doubtful["row"], doubtful["groupName"], doubtful["appId"], strict=True)
-        if (entry := entries[app_id, name]).state not in (State.UNKNOWN, State.SENDING)
-    ]
+    return one.row, "groupName", one.group.group_name, problem, advice, "warning"
 
 
 def _with(findings: pd.DataFrame, more: list[tuple[object, ...]]) -> pd.DataFrame:
@@ -251,39 +267,35 @@ def _with(findings: pd.DataFrame, more: list[tuple[object, ...]]) -> pd.DataFram
 
 def groups_to_keep(plan: Plan) -> pd.DataFrame:
     """Return the plan's groups as the ledger keeps them: its table, and `again_after`."""
-    keys = zip(plan.table["appId"], plan.table["groupName"], strict=True)
-    return plan.table.assign(again_after=pd.Series([plan.again.get(key) for key in keys], dtype=object))
+    return plan.table.assign(again_after=pd.Series([one.recreated for one in plan.groups], dtype=object))
 
 
-def require_current(plan: Plan, client: Client, ledger: Ledger) -> None:
-    """Raise `StalePlanError` if a group of the plan needs another action now than it did then.
-
-    Account and ledger are asked anew; nothing is sent. The error's `differences` has a row for each such group.
-    """
-    changed = differences(plan, make_plan(plan.orders, client, ledger, recreate=bool(plan.again)))
-    if changed.empty:
-        return
-    told = [
-        f"{name}: {then} → {now}{f' ({why})' if why else ''}"
-        for name, then, now, why in changed[["groupName", "planned", "now", "why"]].head(3).to_numpy().tolist()
-    ]
-    more = f"; and {len(changed) - 3:,} more (the error's .differences has all)" if len(changed) > 3 else ""
-    groups = f"{len(changed):,} of its {plural(len(plan.table), 'group')} need{'s' * (len(changed) == 1)}"
-    raise StalePlanError(
-        f"The saved plan is stale: {groups} something else now. {'; '.join(told)}{more}. Nothing was sent. "
-        "Plan again with make_plan(plan.orders, client, ledger), and confirm what it shows.",
-        differences=changed,
-    )
+def _read_plan_file(path: str | PathLike[str]) -> dict[str, Any]:
+    try:
+        data = Path(path).read_bytes()
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The plan {path!s} cannot be read ({os_error_reason(error)}): check the name and the folder."
+        ) from None
+    if not data.startswith(_HEAD):
+        raise InputError(f"{path} is not a saved plan: give a file that plan.save(path) has written.")
+    try:
+        contents: dict[str, Any] = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _damaged(path) from None
+    version = contents.get("version")
+    if isinstance(version, int) and version > _VERSION:
+        raise InputError(f"{path} was saved by a newer itnio-nb (plan version {version}): upgrade this one.")
+    return contents
 
 
-def differences(plan: Plan, fresh: Plan) -> pd.DataFrame:
-    """Return the groups of a plan whose action in a fresh plan differs: `row appId groupName planned now why`."""
-    both = plan.table.merge(fresh.table, how="left", on=list(API_COLUMNS), suffixes=("", "_now"))
-    both["now"] = both["action_now"].astype(object).fillna("invalid")
-    both["why"] = both["why_now"].astype(object).fillna("its row has an error now: see the findings of a new plan")
-    keys = list(zip(both["appId"], both["groupName"], strict=True))
-    sent_since = pd.Series([plan.again.get(key) != fresh.again.get(key) for key in keys], dtype=bool)
-    both.loc[sent_since & (both["action"] == both["now"]), ["now", "why"]] = ["create anew", "sent again since"]
-    columns = ["row", "appId", "groupName", "action", "now", "why"]
-    changed = both.loc[both["action"] != both["now"], columns].rename(columns={"action": "planned"})
-    return changed.reset_index(drop=True)
+def _planned_group(cells: list[Any], again: dict[tuple[str, str], int]) -> PlannedGroup:
+    """Return a group from its cells in a plan file, which has `gone` in the words of `why` alone."""
+    *wire, action, row, why = cells
+    group = PhoneGroup(*wire)
+    gone = action == Action.IN_DOUBT and GONE in why
+    return PlannedGroup(group, int(row), Action(action), why, again.get(_key(group)), gone)
+
+
+def _damaged(path: str | PathLike[str]) -> InputError:
+    return InputError(f"{path} was changed or damaged after it was saved: make the plan again and save it.")

@@ -1,25 +1,29 @@
-"""What is really there: an application's phones by group, and what they say about a group that was asked for."""
+"""Reconciling: what an application's listing says of groups whose outcome is unknown, and of all that were created."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing import GroupInventory, Inventory, phones_seen
-from itnio_nb.api.models import PhoneGroup, Receipt, State, now, phone_groups
-from itnio_nb.api.text import one_line
-from itnio_nb.errors import InputError
+from itnio_nb.api.models import Action, PhoneGroup, Receipt, State, now, phone_groups
+from itnio_nb.api.statuses import NAME_TAKEN
+from itnio_nb.api.text import one_line, plural
+from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.ledger.claims import Resolution
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.ledger.run_store import RunStore
+from itnio_nb.runs.results import GroupStates, positions
 
-TAKEN = "-20"  # the status that does not say which of the two names is taken
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each further listing, as long as there is no clear answer
 REPORT_COLUMNS = ("appId", "groupName", "before", "after", "asked", "found", "advice")
+_RESENDS = 3  # times that a group which listings have shown to be absent is sent again in one run
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -33,22 +37,22 @@ class UnknownGroup:
     tried: bool  # a try may have created it, without an answer that said so
 
 
-def resolve_group(doubt: UnknownGroup, listing: Inventory) -> Receipt:
-    """Say what a listing tells about a group whose outcome is unknown.
+def resolve_group(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
+    """Return what a listing shows of a group whose outcome is unknown.
 
     All its phones are there as asked → `created`, if a try of ours may have made them; some → `partial`; there
     otherwise → `exists`; none → `planned`. After `-20`, which does not say which of the two names is taken, none
     means: its phone name is there → `refused`; not even that → `unknown`.
     """
-    group, at = doubt.group, now()
-    held = listing.groups.get(group.group_name)
-    status = TAKEN if doubt.taken else ""
+    group, at = unknown.group, now()
+    held = inventory.groups.get(group.group_name)
+    status = NAME_TAKEN if unknown.taken else ""
     if held is None:
-        return _resolve_taken(group, listing) if doubt.taken else _absent(group)
+        return _resolve_taken(group, inventory) if unknown.taken else _absent(group)
     differs = held.differences(group)
-    if not differs and doubt.tried:
+    if not differs and unknown.tried:
         return Receipt(State.CREATED, "", "found in the account, as asked", "Created. Next: hand it over.", at)
-    if doubt.tried and held.phones < group.quantity and not held.field_differences(group):
+    if unknown.tried and held.phones < group.quantity and not held.field_differences(group):
         lacking = group.quantity - held.phones
         advice = (
             f"{held.phones} of {group.quantity} phones were created; it cannot be completed under this name. "
@@ -60,16 +64,14 @@ def resolve_group(doubt: UnknownGroup, listing: Inventory) -> Receipt:
     return Receipt(State.EXISTS, status, reason, f"Nothing was created. {todo}", at)
 
 
-def _resolve_taken(group: PhoneGroup, listing: Inventory) -> Receipt:
-    owner = listing.phone_names.get(group.phone_name)
+def _resolve_taken(group: PhoneGroup, inventory: Inventory) -> Receipt:
+    owner = inventory.phone_names.get(group.phone_name)
     if owner:
         reason = f"the phone name is taken by group {one_line(owner)}"
-        return Receipt(State.REFUSED, TAKEN, reason, "Nothing was created. Choose another phone name.", now())
+        return Receipt(State.REFUSED, NAME_TAKEN, reason, "Nothing was created. Choose another phone name.", now())
     reason = "the server says that the name is taken, but the application shows neither the group nor the phone name"
-    advice = (
-        "Nothing was created by this request. resume(client, ledger) looks again; if it stays so, choose other names."
-    )
-    return Receipt(State.UNKNOWN, TAKEN, reason, advice, now())
+    again = "resume(client, ledger) looks again; if it stays so, choose other names."
+    return Receipt(State.UNKNOWN, NAME_TAKEN, reason, f"Nothing was created by this request. {again}", now())
 
 
 def _absent(group: PhoneGroup) -> Receipt:
@@ -79,54 +81,134 @@ def _absent(group: PhoneGroup) -> Receipt:
 
 
 def resolve_unknown(
-    client: Client, app_id: str, doubts: Mapping[Key, UnknownGroup], stopping: Event | None = None
+    client: Client, app_id: str, unknown: Mapping[Key, UnknownGroup], stopping: Event | None = None
 ) -> tuple[dict[Key, Receipt], Inventory]:
-    """Look at an application until it is clear what became of each doubtful group; return that and the last listing.
+    """List an application until it is clear what became of each unknown group; return that and the last listing.
 
     A group whose phones are all there is believed at once. Anything else is believed when two listings agree, the
     second after a pause: they have the same total, and the same of that group. What never becomes clear is not in
-    the answer. No request for these groups may be under way. Raises what `list_phones` raises.
+    the result. No request for these groups may be under way. Raises what `list_phones` raises.
     """
-    settled: dict[Key, Receipt] = {}
-    listing = client.fetch_inventory(app_id, stopping)
+    resolved: dict[Key, Receipt] = {}
+    inventory = client.fetch_inventory(app_id, stopping)
     for pause in (*PAUSES, None):
-        resolutions = {key: resolve_group(doubt, listing) for key, doubt in doubts.items() if key not in settled}
-        settled |= {key: receipt for key, receipt in resolutions.items() if receipt.state is State.CREATED}
-        if pause is None or len(settled) == len(doubts):
+        receipts = {key: resolve_group(one, inventory) for key, one in unknown.items() if key not in resolved}
+        resolved |= {key: receipt for key, receipt in receipts.items() if receipt.state is State.CREATED}
+        if pause is None or len(resolved) == len(unknown):
             break
         (stopping or Event()).wait(pause)
-        before, listing = listing, client.fetch_inventory(app_id, stopping)
-        if listing.total == before.total:
-            settled |= {
+        before, inventory = inventory, client.fetch_inventory(app_id, stopping)
+        if inventory.total == before.total:
+            names = {key: unknown[key].group.group_name for key in receipts}
+            resolved |= {
                 key: receipt
-                for key, receipt in resolutions.items()
+                for key, receipt in receipts.items()
                 if receipt.state is not State.UNKNOWN
-                and listing.groups.get(doubts[key].group.group_name) == before.groups.get(doubts[key].group.group_name)
+                and inventory.groups.get(names[key]) == before.groups.get(names[key])
             }
-        if len(settled) == len(doubts):
+        if len(resolved) == len(unknown):
             break
-    return settled, listing
+    return resolved, inventory
 
 
 def verify_created(
-    client: Client, made: Collection[PhoneGroup], listings: dict[str, Inventory], stopping: Event
+    client: Client, created: Collection[PhoneGroup], inventories: dict[str, Inventory], stopping: Event
 ) -> list[int]:
-    """Return how many phones of each created group are there, looking again where some are shown late.
+    """Return how many phones of each created group are there, listing again where some are shown late.
 
-    `listings` has what was seen last of each application; what it lacks is read. Raises what `list_phones` raises.
+    `inventories` has the last listing of each application; what it lacks is read. Raises what `list_phones` raises.
     """
     for pause in (*PAUSES, None):
-        for app_id in {group.app_id: None for group in made}:
-            if app_id not in listings:
-                listings[app_id] = client.fetch_inventory(app_id, stopping)
-        seen = [phones_seen(group, listings[group.app_id]) for group in made]
-        short = {group.app_id for group, there in zip(made, seen, strict=True) if there < group.quantity}
+        for app_id in {group.app_id: None for group in created}:
+            if app_id not in inventories:
+                inventories[app_id] = client.fetch_inventory(app_id, stopping)
+        seen = [phones_seen(group, inventories[group.app_id]) for group in created]
+        short = {group.app_id for group, there in zip(created, seen, strict=True) if there < group.quantity}
         if not short or pause is None:
             break
         stopping.wait(pause)
         for app_id in short:
-            del listings[app_id]
+            del inventories[app_id]
     return seen
+
+
+class RunResolver:
+    """Resolve the unknown groups of one run by listing their applications, and verify what it created.
+
+    `found` counts, in words, what the listings showed of groups whose request had no clear answer.
+    """
+
+    def __init__(self, client: Client, store: RunStore, groups: Sequence[PhoneGroup], stopping: Event) -> None:
+        self._client, self._store, self._groups, self._stopping = client, store, groups, stopping
+        self._resent: Counter[int] = Counter()
+        self.found: Counter[str] = Counter()
+
+    def resolve(
+        self, states: GroupStates, probe: str = ""
+    ) -> tuple[list[int], dict[str, Inventory], ItnioError | None]:
+        """Resolve what is unknown; return positions to send again, the last listings, and the first error.
+
+        An application that cannot be listed keeps no other from being resolved. Where nothing is unknown, one small
+        request for the application `probe` tells whether the account answers: its errors are raised.
+        """
+        unknown = states.kept[states.known == State.UNKNOWN]
+        if probe and unknown.empty:
+            self._client.count_phones(probe, self._stopping)
+        again: list[int] = []
+        inventories: dict[str, Inventory] = {}
+        problem: ItnioError | None = None
+        for app_id, part in unknown.groupby("appId", sort=False):
+            try:
+                inventories[str(app_id)] = self._resolve_application(str(app_id), part, again)
+            except ItnioError as error:
+                problem = problem or error
+        return again, inventories, problem
+
+    def _resolve_application(self, app_id: str, part: pd.DataFrame, again: list[int]) -> Inventory:
+        """Resolve one application's groups and write what holds; add to `again` what is to be sent again."""
+        rows: dict[int, dict[str, Any]] = part.to_dict("index")  # type: ignore[assignment] # its index is positions
+        unknown = {at: self._as_sent(at, row) for at, row in rows.items()}
+        resolved, inventory = resolve_unknown(self._client, app_id, unknown, self._stopping)
+        resolutions = {Resolution(int(rows[at]["newest"]), receipt): at for at, receipt in resolved.items()}
+        for resolution in self._store.write_resolutions(list(resolutions)):
+            at, state = resolutions[resolution], resolution.receipt.state
+            if state is not State.PLANNED:
+                self.found[str(state)] += not unknown[at].taken
+            elif rows[at]["action"] != Action.CREATE:  # more than was confirmed is never made
+                self.found["absent: plan again to create them"] += 1
+            elif self._resent[at] < _RESENDS:
+                self._resent[at] += 1
+                self.found["absent and sent again"] += 1
+                again.append(at)
+            else:
+                self.found["absent"] += 1
+        return inventory
+
+    def _as_sent(self, at: int, row: dict[str, Any]) -> UnknownGroup:
+        """Return a group as it was asked for when it was sent, by this run or another: that is what to look for."""
+        sent = replace(
+            self._groups[at],
+            phone_name=row["sent_phone_name"],
+            quantity=int(row["sent_quantity"]),
+            display_num=row["sent_display_num"],
+        )
+        return UnknownGroup(sent, row["newest_status"] == NAME_TAKEN, bool(row["tried"]))
+
+    def verify(self, states: GroupStates, inventories: dict[str, Inventory]) -> tuple[int | None, list[str]]:
+        """Return how many phones of the created groups are there, None without any, and a sentence if some lack."""
+        created = states.table["state"] == State.CREATED
+        if not created.any():
+            return None, []
+        groups = [self._groups[at] for at in positions(created)]
+        seen = verify_created(self._client, groups, inventories, self._stopping)
+        short = [
+            f"{group.group_name} ({there} of {group.quantity})"
+            for group, there in zip(groups, seen, strict=True)
+            if there < group.quantity
+        ]
+        names = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
+        lack = f"{plural(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'}"
+        return sum(seen), [f"{lack} phones that were created: {names}."] if short else []
 
 
 def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
@@ -143,65 +225,76 @@ def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
     """
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
-    known = ledger.account_table(client.account)
     rows: list[tuple[object, ...]] = []
-    for app_id, part in known.groupby("appId", sort=False):
-        groups = dict(zip(part.index, phone_groups(part), strict=True))
-        unknown = part[part["state"] == State.UNKNOWN]
-        doubts = {
-            at: UnknownGroup(groups[at], status == TAKEN, bool(tried))
-            for at, status, tried in zip(unknown.index, unknown["status"], unknown["tried"], strict=True)
-        }
-        try:
-            settled, listing = resolve_unknown(client, str(app_id), doubts)
-        except InputError as error:
-            rows += [
-                (app_id, g.group_name, part["state"][at], part["state"][at], g.quantity, 0, str(error))
-                for at, g in groups.items()
-            ]
-            continue
-        planned = part[(part["state"] == State.PLANNED) & part["tried"].astype(bool)]
-        late = {
-            at: UnknownGroup(groups[at], False, True) for at in planned.index if groups[at].group_name in listing.groups
-        }
-        if late:  # absent once, and there now: it was shown late
-            found, listing = resolve_unknown(client, str(app_id), late)
-            settled |= found
-        resolutions = {at: Resolution(int(part["receipt"][at]), receipt) for at, receipt in settled.items()}
-        written = {id(resolution) for resolution in ledger.run_store.write_resolutions(list(resolutions.values()))}
-        after = {at: resolution.receipt for at, resolution in resolutions.items() if id(resolution) in written}
-        rows += [
-            _compared(group, State(part["state"][at]), after.get(at), listing.groups.get(group.group_name))
-            for at, group in groups.items()
-        ]
-        ours = {group.group_name for group in groups.values()}
-        foreign = "The account has it, and this ledger has not made it: created elsewhere."
-        rows += [
-            (app_id, name, "", "", 0, held.phones, foreign) for name, held in listing.groups.items() if name not in ours
-        ]
+    for app_id, part in ledger.account_table(client.account).groupby("appId", sort=False):
+        rows += _reconcile_application(client, ledger.run_store, str(app_id), part)
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
     return report.sort_values("advice", key=lambda advice: advice == "", kind="stable", ignore_index=True)
 
 
-def _compared(
-    group: PhoneGroup, before: State, settled: Receipt | None, held: GroupInventory | None
+def _reconcile_application(
+    client: Client, store: RunStore, app_id: str, part: pd.DataFrame
+) -> list[tuple[object, ...]]:
+    """Return the report's rows of one application, and write what its listings resolve."""
+    groups = dict(zip(part.index, phone_groups(part), strict=True))
+    states = dict(zip(part.index, map(State, part["state"]), strict=True))
+    try:
+        resolved, inventory = _resolve_known(client, app_id, part, groups)
+    except InputError as error:
+        return [
+            (app_id, group.group_name, str(states[at]), str(states[at]), group.quantity, 0, str(error))
+            for at, group in groups.items()
+        ]
+    resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
+    after = {resolutions[one]: one.receipt for one in store.write_resolutions(list(resolutions))}
+    ours = {group.group_name for group in groups.values()}
+    return [
+        _report_row(group, states[at], after.get(at), inventory.groups.get(group.group_name))
+        for at, group in groups.items()
+    ] + [
+        (app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in inventory.groups.items() if name not in ours
+    ]
+
+
+def _resolve_known(
+    client: Client, app_id: str, part: pd.DataFrame, groups: dict[Any, PhoneGroup]
+) -> tuple[dict[Any, Receipt], Inventory]:
+    """Resolve what the ledger has as unknown, and what was absent once and is there now: it was shown late."""
+    of_unknown = part[part["state"] == State.UNKNOWN]
+    unknown = {
+        at: UnknownGroup(groups[at], status == NAME_TAKEN, bool(tried))
+        for at, status, tried in zip(of_unknown.index, of_unknown["status"], of_unknown["tried"], strict=True)
+    }
+    resolved, inventory = resolve_unknown(client, app_id, unknown)
+    planned = part.index[(part["state"] == State.PLANNED) & part["tried"].astype(bool)]
+    late = {at: UnknownGroup(groups[at], False, True) for at in planned if groups[at].group_name in inventory.groups}
+    if late:
+        found, inventory = resolve_unknown(client, app_id, late)
+        resolved |= found
+    return resolved, inventory
+
+
+_FOREIGN = "The account has it, and this ledger has not made it: created elsewhere."
+
+
+def _report_row(
+    group: PhoneGroup, before: State, resolved: Receipt | None, held: GroupInventory | None
 ) -> tuple[object, ...]:
-    """Return one row of the report."""
     found = held.phones if held else 0
-    after = settled.state if settled else before
-    advice = settled.advice if settled else _drift(group, before, held)
-    return (group.app_id, group.group_name, str(before), str(after), group.quantity, found, advice)
+    after = resolved.state if resolved else before
+    advice = resolved.advice if resolved else _drift(group, before, held)
+    return group.app_id, group.group_name, str(before), str(after), group.quantity, found, advice
 
 
 def _drift(group: PhoneGroup, state: State, held: GroupInventory | None) -> str:
-    """Say how what the ledger knows and what the account has differ, "" where they agree."""
+    """Return how ledger and account differ about a group, "" where they agree."""
     differs = held.differences(group) if held else ""
     if state is State.SENDING:
         return "It is being sent: look again afterwards."
     if state is State.UNKNOWN:
         return "Not settled: the listings did not agree. Look again when nobody adds phones."
-    if state in (State.CREATED, State.PARTIAL, State.EXISTS):
+    if state in State.PRESENT:
         if held is None:
             return "It is no longer there. Was it deleted? make_plan(..., recreate=True) makes it again."
         return f"Changed since: {differs}." if differs and state is State.CREATED else ""
-    return "The account has it, and this ledger has not made it: created elsewhere." if held else ""
+    return _FOREIGN if held else ""

@@ -1,26 +1,32 @@
-"""Results for people: tables with outcome and advice, the summary line, the result files."""
+"""Results of a run: each group's state, derived in one place; the summary line; the six files."""
 
 from __future__ import annotations
 
 import os
-import re
+import threading
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
-from itnio_nb.api.models import API_COLUMNS, GONE, LIMITS, Action, PhoneGroup, State
+from itnio_nb.api.models import API_COLUMNS, LIMITS, Action, State
 from itnio_nb.api.statuses import STATUSES
 from itnio_nb.api.text import plural, printable
 from itnio_nb.errors import InputError
+from itnio_nb.ledger.claims import SyncResult
 from itnio_nb.orders.export import as_csv, write_atomically
 from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
 
-_SHOWN = 60  # rows that a cell shows; a longer table shows its beginning and its end
-_LOOK_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
-_UNSETTLED = (State.SENDING, State.UNKNOWN)
+# What a plan writes of a group that was created once and that the account lacks. The ledger has no column for that:
+# in these words alone it is told from a group whose outcome is unknown.
+GONE = "no longer in the account"
+_MAX_ROWS = 60  # that a cell shows; a longer table shows its beginning and its end
+_RECONCILE_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
+# Refusals whose cause lies outside of the group: once the operator has mended it, the group is sent again.
+_MENDABLE = [status for status, info in STATUSES.items() if info.failure_scope]
 # The worst first: an order takes the worst state of its groups.
 _WORST = (State.UNKNOWN, State.PARTIAL, State.REFUSED, State.PLANNED, State.CREATED, State.EXISTS)
 _FILES = {
@@ -33,53 +39,145 @@ _FILES = {
 }
 
 
-def outcome_table(groups: pd.DataFrame, *, over: bool = True, living: Collection[str] = ()) -> pd.DataFrame:
-    """Return the groups of a run with what became of each: API columns, `state status reason advice row at created_in`.
+class GroupStates:
+    """Derive what became of each group of a run: the one place that turns the ledger's facts into states.
 
-    `groups` is what `RunStore.run_table` returns. A group that this run did not send takes its state from the
-    plan's action, or from what the ledger had learnt of it elsewhere. `created_in` is the run that created it,
-    this one or an earlier one, "" where nobody with this ledger has. Once the run is `over`, one that is
-    still being sent is unknown, unless its owner is among the `living`: whoever sent it left no outcome.
+    `kept` is what `RunStore.run_table` returns. A group that this run did not send takes its state from the plan's
+    action, or from what the ledger has of it from elsewhere. Once the run is `over`, a group that is still being
+    sent is unknown, unless its owner is among the `living`: whoever sent it left no outcome.
     """
-    state, action, before = groups["state"], groups["action"], groups["before"]
-    elsewhere = before + " in run " + groups["run"]
-    lost = (state == State.SENDING) & over & ~groups["owner"].isin(living)
-    there = "Nothing was sent: the group is there."
-    gone = (action == Action.IN_DOUBT) & groups["why"].str.contains(GONE, regex=False) & (before != State.PLANNED)
-    unknown = (action == Action.IN_DOUBT) & before.isin(_UNSETTLED)
-    elsewhere_now = (before == State.SENDING) & groups["owner"].isin(living)
-    cases: list[tuple[pd.Series, State, str | pd.Series, str]] = [
-        (lost, State.UNKNOWN, "sent, and what became of it was not recorded", f"It is not known. {_LOOK_FIRST}"),
-        (action == Action.EXISTS, State.EXISTS, groups["why"], there),
-        (gone, State.UNKNOWN, groups["why"], "Nothing was sent. make_plan(..., recreate=True) makes it again."),
-        (unknown, State.UNKNOWN, groups["why"], f"Nothing was sent. {_LOOK_FIRST}"),
-        (elsewhere_now, State.SENDING, elsewhere, "Another run sends it."),
-        (before.isin(_UNSETTLED), State.UNKNOWN, elsewhere, f"Nothing was sent. {_LOOK_FIRST}"),
-        (~before.isin(["", State.PLANNED, State.REFUSED]), State.EXISTS, elsewhere, there),
-        (pd.Series(True, index=groups.index), State.PLANNED, "not sent", "Submit the plan again: it goes on here."),
-    ]
-    table = groups[[*API_COLUMNS, "state", "status", "reason", "advice", "row", "at"]].copy()
-    table["created_in"] = groups["run"].where(before == State.CREATED, "")
-    left = ((state == "") | lost).to_numpy(dtype=bool)
-    for where, becomes, reason, advice in cases:
-        hit = left & where.to_numpy(dtype=bool)
-        left = left & ~hit
-        table.loc[hit, "state"] = str(becomes)
-        table.loc[hit, "reason"] = reason if isinstance(reason, str) else reason[hit]
-        table.loc[hit, "advice"] = advice
-    return table
+
+    def __init__(self, kept: pd.DataFrame, *, over: bool = True, living: Collection[str] = ()) -> None:
+        self.kept, self._living = kept, living
+        self._lost = (kept["state"] == State.SENDING) & over & ~kept["owner"].isin(living)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row for each group: API columns, `state status reason advice row at created_in`.
+
+        `created_in` is the run that created it, this one or an earlier one, "" where nobody with this ledger has.
+        """
+        kept = self.kept
+        table = kept[[*API_COLUMNS, "state", "status", "reason", "advice", "row", "at"]].copy()
+        table["created_in"] = kept["run"].where(kept["before"] == State.CREATED, "")
+        left = ((kept["state"] == "") | self._lost).to_numpy(dtype=bool)
+        for where, state, reason, advice in self._unanswered():
+            hit = left & where.to_numpy(dtype=bool)
+            if hit.any():
+                left = left & ~hit
+                table.loc[hit, "state"] = str(state)
+                table.loc[hit, "reason"] = reason if isinstance(reason, str) else reason[hit]
+                table.loc[hit, "advice"] = advice
+        return table
+
+    def _unanswered(self) -> list[tuple[pd.Series, State, str | pd.Series, str]]:
+        """Return the cases of a group without an outcome in this run, the first that holds counts."""
+        action, before, why = self.kept["action"], self.kept["before"], self.kept["why"]
+        in_doubt, unresolved = action == Action.IN_DOUBT, before.isin(State.UNRESOLVED)
+        gone = in_doubt & why.str.contains(GONE, regex=False) & (before != State.PLANNED)
+        elsewhere = before + " in run " + self.kept["run"]
+        sent_by_another = (before == State.SENDING) & self.kept["owner"].isin(self._living)
+        there, unknown = "Nothing was sent: the group is there.", f"Nothing was sent. {_RECONCILE_FIRST}"
+        recreate = "Nothing was sent. make_plan(..., recreate=True) makes it again."
+        lost = "sent, and what became of it was not recorded", f"It is not known. {_RECONCILE_FIRST}"
+        not_sent = "not sent", "Submit the plan again: it goes on here."
+        return [
+            (self._lost, State.UNKNOWN, *lost),
+            (action == Action.EXISTS, State.EXISTS, why, there),
+            (gone, State.UNKNOWN, why, recreate),
+            (in_doubt & unresolved, State.UNKNOWN, why, unknown),
+            (sent_by_another, State.SENDING, elsewhere, "Another run sends it."),
+            (unresolved, State.UNKNOWN, elsewhere, unknown),
+            (~before.isin(["", *State.SENDABLE]), State.EXISTS, elsewhere, there),
+            (pd.Series(True, index=before.index), State.PLANNED, *not_sent),
+        ]
+
+    @cached_property
+    def known(self) -> pd.Series[str]:
+        """The state that the ledger has of each group, from this run or another; "" where it has none."""
+        return self.kept["state"].where(self.kept["state"] != "", self.kept["before"])
+
+    @cached_property
+    def to_send(self) -> pd.Series[bool]:
+        """Whether a group is to be sent: planned, refused for what the operator has mended since, or held elsewhere.
+
+        What another run is sending now may come back unsent, so this run asks for it all the same.
+        """
+        action, state = self.kept["action"], self.table["state"]
+        mended = (state == State.REFUSED) & self.table["status"].isin(_MENDABLE)
+        held = (self.kept["before"] == State.SENDING) & (self.kept["state"] == "") & (action == Action.CREATE)
+        return (((state == State.PLANNED) | mended) & (action != Action.IN_DOUBT)) | held
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to be sent or resolved."""
+        return not (self.to_send | self.known.isin(State.UNRESOLVED)).any()
 
 
-def known_state(kept: pd.DataFrame) -> pd.Series[str]:
-    """Return what the ledger knows of each group of a run, from this run or another."""
-    return kept["state"].where(kept["state"] != "", kept["before"])
+class RunProgress:
+    """Track the state and newest receipt of each group during a run, whoever writes them. The ledger has the truth.
+
+    `states` and `newest` are by position; `seen` is the last receipt taken over. `mended` are positions that were
+    refused for what the operator has mended since, as long as nobody has written a newer receipt of them.
+    """
+
+    def __init__(self, states: GroupStates) -> None:
+        self._counting = threading.Lock()
+        self.refresh(states)
+        self.mended = {at for at in positions(states.to_send) if self.states[at] is State.REFUSED}
+
+    def refresh(self, states: GroupStates) -> None:
+        """Begin anew with what the ledger has of each group."""
+        with self._counting:
+            state = states.table["state"]
+            planned = states.to_send & (state != State.REFUSED)  # also what another run holds: it may come back
+            self.states = [State(one) for one in state.mask(planned, str(State.PLANNED))]
+            self.newest = [int(newest) for newest in states.kept["newest"]]
+            self.seen = max(self.newest, default=0)
+            self._counts = Counter(self.states)
+
+    def learn(self, found: SyncResult, returned: Sequence[int]) -> None:
+        """Take over what `RunStore.sync` has found; `returned` are positions that came back unsent."""
+        with self._counting:
+            for at in found.claimed:
+                self._set(at, State.SENDING)
+            for at in returned:
+                self._set(at, State.PLANNED)
+            for number, at, state in found.new_receipts:
+                self._set(at, State(state))
+                self.newest[at] = self.seen = number
+                self.mended.discard(at)
+
+    def _set(self, at: int, state: State) -> None:
+        self._counts[self.states[at]] -= 1
+        self._counts[state] += 1
+        self.states[at] = state
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Number of groups by state."""
+        with self._counting:
+            return +Counter({str(state): number for state, number in self._counts.items()})
+
+    @property
+    def answered(self) -> int:
+        """How many groups are neither to be sent nor unknown."""
+        return sum(number for state, number in self.counts.items() if state in State.DONE)
 
 
-def left_to_send(kept: pd.DataFrame, table: pd.DataFrame) -> pd.Series[bool]:
-    """Return which groups are to be sent: planned, or refused for what the operator has mended since."""
-    mended = [status for status, meaning in STATUSES.items() if meaning.failure_scope]
-    refused = (table["state"] == State.REFUSED) & table["status"].isin(mended)
-    return ((table["state"] == State.PLANNED) | refused) & (kept["action"] != Action.IN_DOUBT)
+def positions(chosen: pd.Series[bool]) -> list[int]:
+    """Return where a column is True."""
+    return chosen.to_numpy(dtype=bool).nonzero()[0].tolist()
+
+
+def why_nothing(states: pd.Series) -> str:
+    """Return the sentence that says why a run sent nothing, from the states of its groups."""
+    if states.empty:
+        return "Nothing was sent: the plan has no valid group."
+    if states.eq(State.EXISTS).all():
+        words = "the group exists" if len(states) == 1 else f"all {len(states):,} groups exist"
+        return f"Nothing was sent: {words} already."
+    return "Nothing was sent: no group was left to create."
 
 
 def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: bool) -> str:
@@ -98,64 +196,16 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
         f"{states[State.REFUSED]:,} refused",
         f"{states[State.UNKNOWN]:,} unknown",
         *([f"{states[State.SENDING]:,} being sent by another process"] if over and states[State.SENDING] else []),
-        f"{states[State.PLANNED]:,} not sent" if over else f"{states[State.PLANNED] + states[State.SENDING]:,} to go",
+        f"{states[State.PLANNED]:,} not sent" if over else f"{sum(states[one] for one in State.PENDING):,} to go",
     ]
     seen = f" Verified: {verified:,} of {plural(phones, 'phone')}." if verified is not None else ""
     return f"{word} Groups: {', '.join(parts)}.{seen}{' ' + note if note else ''}"
 
 
-def lacking_phones(made: list[PhoneGroup], seen: list[int]) -> list[str]:
-    """Return a sentence that names created groups whose phones are not all there, none if all are."""
-    short = [
-        f"{group.group_name} ({there} of {group.quantity})"
-        for group, there in zip(made, seen, strict=True)
-        if there < group.quantity
-    ]
-    if not short:
-        return []
-    named = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
-    return [
-        f"{plural(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'} phones that were created: {named}."
-    ]
-
-
-def why_nothing(states: pd.Series) -> str:
-    """Return the sentence that says why a run sent nothing, from the states of its groups."""
-    if states.empty:
-        return "Nothing was sent: the plan has no valid group."
-    if states.eq(State.EXISTS).all():
-        words = "the group exists" if len(states) == 1 else f"all {len(states):,} groups exist"
-        return f"Nothing was sent: {words} already."
-    return "Nothing was sent: no group was left to create."
-
-
-def next_step(table: pd.DataFrame) -> str:
-    """Return what to do after a run, as lines of code: hand over what was created; "" where nothing was."""
-    if not table["state"].eq(State.CREATED).any():
-        return ""
-    applications = table["appId"][table["created_in"] != ""].unique().tolist()
-    lines = [
-        f"export_credentials(client, {app_id!r}, run.table, {f'{stem}-phones.xlsx'!r})"
-        for app_id, stem in file_stems(applications[:3]).items()
-    ]
-    more = [f"… and {plural(len(applications) - 3, 'more application')}"] if len(applications) > 3 else []
-    why = "Next: hand the phones over to those who configure the handsets; the file holds their passwords."
-    return "\n".join([why, *lines, *more])
-
-
-def file_stems(applications: Sequence[str]) -> dict[str, str]:
-    """Return for each application id what a file of it can be called: no two the same, whatever stands in them."""
-    stems: dict[str, str] = {}
-    for app_id in applications:
-        stem = re.sub(r"[^0-9A-Za-z-]", "_", app_id)
-        stems[app_id] = stem if stem not in stems.values() else f"{stem}-{len(stems) + 1}"
-    return stems
-
-
 def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     """Return a summary line, tables and closing lines as text; what is empty is left out."""
     with pd.option_context("display.unicode.east_asian_width", True):
-        shown = [table.to_string(index=False, max_rows=_shown(table)) for table in tables if len(table)]
+        shown = [table.to_string(index=False, max_rows=_max_rows(table)) for table in tables if len(table)]
     return printable("\n\n".join([summary, *shown, *([end] if end else [])]))
 
 
@@ -163,37 +213,37 @@ def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     """Return a summary line, tables and closing lines as HTML, all escaped; what is empty is left out."""
     with pd.option_context("display.max_colwidth", None):
         shown = [
-            table.to_html(index=False, max_rows=_shown(table), notebook=True, show_dimensions=len(table) > _SHOWN)
+            table.to_html(index=False, max_rows=_max_rows(table), notebook=True, show_dimensions=len(table) > _MAX_ROWS)
             for table in tables
             if len(table)
         ]
     return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown, *([f"<pre>{escape(end)}</pre>"] if end else [])])
 
 
-def _shown(table: pd.DataFrame) -> int | None:
-    return None if len(table) <= _SHOWN else 20
+def _max_rows(table: pd.DataFrame) -> int | None:
+    return None if len(table) <= _MAX_ROWS else 20
 
 
 def order_outcomes(orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Return what became of each order, indexed by row: the result columns `itnio_row` … `itnio_sent_at`.
 
-    An order takes the worst state of its groups; one with an error is `invalid`; one that had no group in
-    the run is `not sent`.
+    An order takes the worst state of its groups; one with an error is `invalid`; one that had no group in the run
+    is `not sent`.
     """
-    outcomes = pd.DataFrame(index=orders.index, columns=list(RESULT_COLUMNS[1:]), dtype=object)
-    outcomes[:] = ""
+    columns = list(RESULT_COLUMNS[1:])
+    outcomes = pd.DataFrame("", index=orders.index, columns=columns, dtype=object)
     outcomes["itnio_state"], outcomes["itnio_reason"] = "not sent", "not part of this run"
     worst = _worst_groups(_with_the_rest(orders, table))
     rows = worst.index.intersection(orders.index)
-    for column, source in zip(RESULT_COLUMNS[1:], ("state", "status", "reason", "advice", "at"), strict=True):
+    for column, source in zip(columns, ("state", "status", "reason", "advice", "at"), strict=True):
         outcomes.loc[rows, column] = worst.loc[rows, source]
     errors = findings[findings["severity"] == "error"]
-    told = errors["column"] + " " + errors["problem"]
-    for column, texts, joint in (("itnio_reason", told, "; "), ("itnio_advice", errors["advice"], " ")):
+    problems = errors["column"] + " " + errors["problem"]
+    for column, texts, joint in (("itnio_reason", problems, "; "), ("itnio_advice", errors["advice"], " ")):
         joined = texts.groupby(errors["row"]).agg(lambda several: list(dict.fromkeys(several))).str.join(joint)
         outcomes.loc[joined.index, column] = joined
     outcomes.loc[errors["row"].unique(), "itnio_state"] = "invalid"
-    outcomes.insert(0, "itnio_row", outcomes.index)
+    outcomes.insert(0, RESULT_COLUMNS[0], outcomes.index)
     return outcomes
 
 
@@ -225,9 +275,9 @@ def write_results(
 ) -> dict[str, Path]:
     """Write the six result files of a run and return their paths by kind (`created` … `invalid`).
 
-    Every order is in exactly one of them, with all its original columns in their order and ours behind. UTF-8
-    with a byte order mark, every field quoted, cells that a spreadsheet would run as a formula behind an
-    apostrophe (`read_orders` takes it away again). Raises `InputError` where the folder cannot be written.
+    Every order is in exactly one of them, with all its original columns in their order and ours behind. UTF-8 with
+    a byte order mark, every field quoted, cells that a spreadsheet would run as a formula behind an apostrophe
+    (`read_orders` takes it away again). Raises `InputError` where the folder cannot be written.
     """
     outcomes = order_outcomes(orders, findings, table)
     source: Source = orders.attrs[SOURCE]

@@ -1,4 +1,4 @@
-"""What the ledger has of one run: its table, its summary, its orders, its result files; nothing is sent."""
+"""Runs: one as the ledger has it (`RunRecord`), and one at work in this process (`Run`), with its progress bar."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import State
+from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import is_alive
 from itnio_nb.orders.export import orders_from_json
+from itnio_nb.runs.credentials import next_step
+from itnio_nb.runs.dispatcher import RunOptions
 from itnio_nb.runs.engine import RunEngine
-from itnio_nb.runs.progress import advance, groups_done, progress_bar
-from itnio_nb.runs.results import next_step, outcome_table, run_summary, show_html, show_text, write_results
+from itnio_nb.runs.results import GroupStates, run_summary, show_html, show_text, write_results
 
+# Progress as a message of a kernel: whoever runs the notebook shows it, and keeps it out of the notebook.
+PROGRESS_MIME = "application/vnd.itnio-nb.progress+json"
 _NO_RUN = -1  # no run of a ledger has this number
-_SHOWN = ["row", "groupName", "phoneName", "quantity", "displayNum", "appId", "state", "status", "reason", "advice"]
+_SHOWN = ["row", *API_COLUMNS, "state", "status", "reason", "advice"]
+_COUNTED = (State.CREATED, State.EXISTS, State.PARTIAL, State.REFUSED, State.UNKNOWN)
+_TICK = 0.2  # seconds between two updates of the progress bar
 
 
 class RunRecord:
@@ -33,29 +40,24 @@ class RunRecord:
     """
 
     def __init__(self, run_id: int | None, ledger: Ledger) -> None:
-        self._id, self._ledger = run_id, ledger
-        self._number = _NO_RUN if run_id is None else run_id
-        self.name = "" if run_id is None else str(ledger.run_store.run_info(run_id, "name")["name"])
+        self._id = _NO_RUN if run_id is None else run_id
+        self._ledger, self._store = ledger, ledger.run_store
+        self.name = "" if run_id is None else str(self._store.run_info(run_id, "name")["name"])
 
     @property
     def done(self) -> bool:
         """Whether nobody is at work on it."""
-        return self._id is None or not any(
-            is_alive(self._ledger.path, owner) for owner in self._ledger.run_store.claim_owners(self._id)
-        )
+        return not any(is_alive(self._ledger.path, owner) for owner in self._store.claim_owners(self._id))
 
     @property
     def finished(self) -> bool:
         """Whether nothing of it is left to be sent or settled."""
-        return self._id is None or self._ledger.run_store.run_info(self._id, "finished")["finished"] is not None
+        return not self.name or self._store.run_info(self._id, "finished")["finished"] is not None
 
     @property
     def proven(self) -> bool:
         """Whether every phone of its created groups was seen in the account."""
-        table, seen = (
-            self.table,
-            self._ledger.run_store.run_info(self._number, "verified")["verified"] if self.name else 0,
-        )
+        table, seen = self.table, self._store.run_info(self._id, "verified")["verified"] if self.name else 0
         asked = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
         return asked == 0 or (seen is not None and seen >= asked)
 
@@ -67,51 +69,48 @@ class RunRecord:
     @property
     def table(self) -> pd.DataFrame:
         """One row for each group, as in the ledger: API columns, `state status reason advice row at created_in`."""
-        kept = self._ledger.run_store.run_table(self._number)
+        kept = self._store.run_table(self._id)
         living = {owner for owner in kept["owner"].unique() if owner and is_alive(self._ledger.path, owner)}
-        return outcome_table(kept, over=self.done, living=living)
+        return GroupStates(kept, over=self.done, living=living).table
 
     @property
     def summary(self) -> str:
         """What became of the run, in one line."""
-        return self.told()[0]
+        return self.snapshot()[0]
 
-    def told(self) -> tuple[str, pd.DataFrame]:
-        """Return the summary and the table that it speaks of, read once."""
+    def snapshot(self) -> tuple[str, pd.DataFrame]:
+        """Return the summary and the table that it is about, read once."""
         table = self.table
-        if self._id is None:
+        if not self.name:
             return run_summary(table, None, "Nothing was sent: no run of this account is unfinished.", over=True), table
-        info = self._ledger.run_store.run_info(self._id, "note", "verified")
+        info = self._store.run_info(self._id, "note", "verified")
         return run_summary(table, info["verified"], info["note"], over=self.done), table
 
     @cached_property
     def orders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The orders that it was made from, and their findings."""
-        return orders_from_json(self._ledger.run_store.run_info(self._number, "orders")["orders"])
+        return orders_from_json(self._store.run_info(self._id, "orders")["orders"])
 
     def problems(self, since: int = 0) -> pd.DataFrame:
         """Return what was not created as asked, in the order in which it was learnt, after receipt `since`.
 
         `receipt groupName state reason advice`, one row for each receipt: an unknown may have been settled since.
         """
-        return self._ledger.run_store.problems(self._number, since)
+        return self._store.problems(self._id, since)
 
     def write_results(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
         """Write `<run>-created.csv`, `-existed`, `-refused`, `-unknown`, `-notsent`, `-invalid`; return their paths.
 
         Every row of the orders is in exactly one of them. A run without a plan writes nothing.
         """
-        if self._id is None:
-            return {}
-        orders, findings = self.orders
-        return write_results(orders, findings, self.table, folder, self.name)
+        return write_results(*self.orders, self.table, folder, self.name) if self.name else {}
 
     def __repr__(self) -> str:
-        summary, table = self.told()
+        summary, table = self.snapshot()
         return show_text(summary, table[_SHOWN[:-1]], end=self._next(table))
 
     def _repr_html_(self) -> str:
-        summary, table = self.told()
+        summary, table = self.snapshot()
         return show_html(summary, table[_SHOWN], end=self._next(table))
 
     def _next(self, table: pd.DataFrame) -> str:
@@ -124,13 +123,10 @@ def newest_run(ledger: Ledger, runs: dict[str, int], name: str = "") -> RunRecor
     return None if number is None else RunRecord(number, ledger)
 
 
-_TICK = 0.2  # seconds between two looks at the progress
-
-
 class Run(RunRecord):
     """One execution of a plan, at work in background threads. It shows itself in a cell; it never prints.
 
-    Without a `run_id` it is a finished run of nothing. `on_over` is told when it is over.
+    Without a `run_id` it is a finished run of nothing. `on_over` is called when it is over.
     """
 
     def __init__(
@@ -138,9 +134,7 @@ class Run(RunRecord):
         run_id: int | None,
         client: Client,
         ledger: Ledger,
-        *,
-        workers: int = 1,
-        rate: float | None = None,
+        options: RunOptions | None = None,
         on_over: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(run_id, ledger)
@@ -150,20 +144,19 @@ class Run(RunRecord):
         if run_id is None:
             self._over.set()
             return
-        self._engine = RunEngine(run_id, client, ledger, workers, rate)
-        threading.Thread(target=self._work, name=f"run-{self.name}", daemon=True).start()
+        self._engine = RunEngine(run_id, client, ledger, options or RunOptions())
+        threading.Thread(target=self._work, args=(self._engine,), name=f"run-{self.name}", daemon=True).start()
 
-    def _work(self) -> None:
-        assert self._engine is not None  # noqa: S101 - for the type checker
+    def _work(self, engine: RunEngine) -> None:
         try:
-            self._engine.conduct()
+            engine.run()
         finally:
             self._on_over()
             self._over.set()
 
     @property
     def done(self) -> bool:
-        """Whether the run is over: everything sent and looked at, or stopped."""
+        """Whether the run is over: everything sent and verified, or stopped."""
         return self._over.is_set()
 
     @property
@@ -181,56 +174,109 @@ class Run(RunRecord):
         """What ended it, if anything did: `wait` raises it."""
         return None if self._engine is None else self._engine.error
 
-    def wait(self, timeout: float | None = None) -> Run:
+    def wait(self, timeout: float | None = None, raise_interrupt: bool = True) -> Run:
         """Wait until the run is over, showing a progress bar, and return the run.
 
-        Raises `TimeoutError` after `timeout` seconds (the run goes on) and the error that ended the run, if
-        one did. Interrupting the cell stops the run.
+            submit_plan(plan, client, ledger).wait()
+
+        Interrupting the cell stops the run. For a runbook, whose cells below report how it ended,
+        `raise_interrupt=False` then waits for the end of the stopped run in place of raising `KeyboardInterrupt`.
+        Raises `TimeoutError` after `timeout` seconds (the run goes on), and the error that ended the run, if any.
         """
         deadline = inf if timeout is None else time.monotonic() + timeout
-        try:
-            if self._engine is not None and not self.done:
-                counts = self.counts
-                with progress_bar(counts.total(), groups_done(counts)) as bar:
-                    while not self._over.wait(max(0, min(_TICK, deadline - time.monotonic()))):
-                        advance(bar, self.counts, self._engine.activity)
-                        if time.monotonic() >= deadline:
-                            raise TimeoutError(f"The run is not over after {timeout} s; it goes on. {self.summary}")
-                    advance(bar, self.counts, self._engine.activity)
-        except KeyboardInterrupt:
-            self.stop()
-            raise KeyboardInterrupt(f"{self.summary} Submit the plan again to go on.") from None
-        if self.error is not None:
-            raise self.error
-        return self
-
-    def attend(self) -> Run:
-        """Wait like `wait`, for a runbook: an interrupt stops the run and is not raised, so that the cells below tell.
-
-        submit_plan(plan, client, ledger).attend()
-        """
-        while not self.done:
+        while (engine := self._engine) is not None and not self.done:
             try:
-                self.wait()
+                if not self._show_progress(engine, deadline):
+                    raise TimeoutError(f"The run is not over after {timeout} s; it goes on. {self.summary}")
             except KeyboardInterrupt:  # a second one changes nothing: what is under way is being finished
-                self.halt()
+                self.stop(wait=raise_interrupt)
+                if raise_interrupt:
+                    raise KeyboardInterrupt(f"{self.summary} Submit the plan again to go on.") from None
         if self.error is not None:
             raise self.error
         return self
 
-    def over(self, timeout: float | None = None) -> bool:
+    def _show_progress(self, engine: RunEngine, deadline: float) -> bool:
+        """Show a progress bar until the run is over; False where the time is up before."""
+        counts = self.counts
+        with progress_bar(counts.total(), groups_done(counts)) as bar:
+            while not self._over.wait(max(0, min(_TICK, deadline - time.monotonic()))):
+                advance(bar, self.counts, engine.activity)
+                if time.monotonic() >= deadline:
+                    return False
+            advance(bar, self.counts, engine.activity)
+        return True
+
+    def join(self, timeout: float | None = None) -> bool:
         """Wait until the run is over, showing and raising nothing; False if it is not after `timeout` seconds."""
         return self._over.wait(timeout)
 
-    def halt(self) -> None:
-        """Have what is under way finished and the rest left "not sent"; return at once."""
-        if self._engine is not None:
-            self._engine.halt()
+    def stop(self, wait: bool = True) -> None:
+        """Have what is under way finished, and leave the rest "not sent".
 
-    def stop(self) -> None:
-        """Finish what is under way, leave the rest "not sent", and return when that is done.
-
-        It takes as long as the answers that are awaited: those under way, or one page of a listing.
+        It takes as long as the answers that are awaited: those under way, or one page of a listing. `wait=False`
+        returns at once.
         """
-        self.halt()
-        self._over.wait()
+        if self._engine is not None:
+            self._engine.stop()
+        if wait:
+            self._over.wait()
+
+
+class _MessageBar:
+    """Publish `total done activity counts` as a display message of the kernel, in place of a tqdm bar."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._activity = total, ""
+        self.n = 0
+
+    def set_description(self, activity: str, refresh: bool = True) -> None:  # noqa: ARG002 - as tqdm has it
+        self._activity = activity
+
+    def set_postfix(self, counts: dict[str, int]) -> None:
+        from IPython.display import publish_display_data
+
+        progress = {"total": self._total, "done": self.n, "activity": self._activity, "counts": counts}
+        publish_display_data({PROGRESS_MIME: progress})  # type: ignore[no-untyped-call] # IPython
+
+
+@contextmanager
+def progress_bar(total: int, done: int) -> Iterator[Any]:
+    """Show a tqdm bar over `total` groups, `done` at its start, while the context lasts: a widget in a notebook.
+
+    `ITNIO_PROGRESS` in the environment decides otherwise: `text` for text in a notebook too, `off` for none,
+    `messages` for display messages that the runner of the notebook shows.
+    """
+    from tqdm.auto import tqdm as auto_tqdm
+    from tqdm.notebook import tqdm_notebook
+    from tqdm.std import tqdm as text_tqdm
+
+    wanted = os.environ.get("ITNIO_PROGRESS", "")
+    if wanted == "messages":
+        yield _MessageBar(total)
+        return
+    options: dict[str, Any] = {"total": total, "initial": done, "unit": " groups", "disable": wanted == "off"}
+    if wanted or not issubclass(auto_tqdm, tqdm_notebook):
+        with text_tqdm(**options) as bar:
+            yield bar
+        return
+    from IPython.display import publish_display_data
+
+    widget_bar: Any = auto_tqdm  # the class has a container in a notebook only
+    with widget_bar(**options, display=False) as bar:
+        # The view alone: tqdm's own display adds a text that a saved notebook would show for ever as 0 %.
+        view = {"version_major": 2, "version_minor": 0, "model_id": bar.container.model_id}
+        publish_display_data({"application/vnd.jupyter.widget-view+json": view})  # type: ignore[no-untyped-call] # IPython
+        yield bar
+
+
+def groups_done(counts: Counter[str]) -> int:
+    """Return how many groups need no more sending."""
+    return counts.total() - sum(counts[state] for state in State.PENDING)
+
+
+def advance(bar: Any, counts: Counter[str], activity: str) -> None:
+    """Show on a bar how far a run is, what it is doing, and its counts by state; `partial` only where there is one."""
+    bar.n = groups_done(counts)
+    bar.set_description(activity, refresh=False)
+    bar.set_postfix({str(state): counts[state] for state in _COUNTED if counts[state] or state is not State.PARTIAL})

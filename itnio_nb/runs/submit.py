@@ -6,18 +6,21 @@ import atexit
 import os
 import threading
 
+import pandas as pd
+
 from itnio_nb.api.client import Client
+from itnio_nb.api.models import API_COLUMNS
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export import orders_to_json
-from itnio_nb.runs.dispatcher import is_rate
-from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, require_current
+from itnio_nb.runs.dispatcher import DEFAULT_WORKERS, RunOptions
+from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
 from itnio_nb.runs.run import Run
 
-_live: dict[tuple[str, ...], Run] = {}  # runs that work in this process, by ledger, account and fingerprint
+_Key = tuple[str, ...]  # ledger, account and fingerprint
+_working: dict[_Key, Run] = {}  # runs at work in this process
 _starting = threading.RLock()
-DEFAULT_WORKERS = 8  # requests under way at once
 
 
 def submit_plan(
@@ -34,8 +37,8 @@ def submit_plan(
         run = submit_plan(plan, client, ledger).wait()
         run.summary
 
-    `workers` requests are under way at once, `rate` is the most requests in one second (None: no limit). A
-    group that the ledger knows as made, being sent or in doubt is never sent. Submitting a plan whose run was
+    `workers` requests (1 to 64) are under way at once, `rate` is the most requests in one second (None: no limit).
+    A group that the ledger knows as made, being sent or in doubt is never sent. Submitting a plan whose run was
     stopped goes on with that run; while one of the same groups is at work here, that run is returned: a double
     click sends nothing twice. `confirm` is the number of phones that the plan was seen to create: where given,
     a plan that creates another number is not sent (`InputError`).
@@ -45,29 +48,20 @@ def submit_plan(
     """
     if not isinstance(plan, Plan):
         raise InputError("submit_plan sends a plan: submit_plan(make_plan(orders, client, ledger), client, ledger).")
-    _require_tools(client, ledger, workers, rate)
-    if confirm is not None and plan.phones not in (0, confirm):
-        raise InputError(
-            f"Nothing was sent: the plan creates {plural(plan.phones, 'phone')}, and {confirm!r} were confirmed. "
-            f"Look at the plan; if it is right, submit it with confirm={plan.phones}."
-        )
-    account = client.account
-    if plan.made_for is not None and plan.made_for != account_key(account):
-        raise StalePlanError(
-            f"Nothing was sent: the plan was made for another account or address ({plan.made_for[0]}, not "
-            f"{account.base_url}). Make it again with this client. A sandbox that a notebook or script has opened "
-            "ends with it; one for several is started by itnio-nb sandbox."
-        )
-    wanted = fingerprint(plan.table, account_key(account))
-    key = (str(ledger.path), *account_key(account), wanted)
-    if (working := _live.get(key)) is not None:  # a double click: nothing to pack, nobody to ask
+    _require_tools(client, ledger)
+    options = RunOptions(workers, rate)
+    _require_agreement(plan, client, confirm)
+    account = account_key(client.account)
+    wanted = plan.fingerprint if plan.account_key else fingerprint((one.group for one in plan.groups), account)
+    key = (str(ledger.path), *account, wanted)
+    if (working := _working.get(key)) is not None:  # a double click: nothing to write, nobody to ask
         return working
-    to_keep = (account, wanted, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings))
+    to_keep = (client.account, wanted, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings))
     if plan.loaded and not ledger.run_store.has_unfinished(*to_keep):
-        require_current(plan, client, ledger)
+        _require_current(plan, client, ledger)
     ledger.run_store.expire_claims()
     with _starting:
-        return _live.get(key) or _start(ledger.run_store.open_run(*to_keep), client, ledger, workers, rate)
+        return _working.get(key) or _start(ledger.run_store.open_run(*to_keep), client, ledger, options)
 
 
 def resume(
@@ -82,7 +76,8 @@ def resume(
     returned; one that is at work in another is joined. Where no run is unfinished, a finished, empty one is returned.
     Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, or that there is not.
     """
-    _require_tools(client, ledger, workers, rate)
+    _require_tools(client, ledger)
+    options = RunOptions(workers, rate)
     ledger.run_store.expire_claims()
     with _starting:
         unfinished = ledger.runs_of(client.account, unfinished=True)
@@ -92,49 +87,93 @@ def resume(
             )
         if not unfinished:
             return Run(None, client, ledger)
-        name = run or next(iter(unfinished))
-        return _start(unfinished[name], client, ledger, workers, rate)
+        return _start(unfinished[run or next(iter(unfinished))], client, ledger, options)
 
 
 def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
     """Return the run of that name that is at work in this process, if it is."""
     with _starting:
         theirs = (str(ledger.path), *account_key(client.account))
-        return next((run for key, run in _live.items() if key[:-1] == theirs and run.name == name), None)
+        return next((run for key, run in _working.items() if key[:-1] == theirs and run.name == name), None)
 
 
-def _start(run_id: int, client: Client, ledger: Ledger, workers: int, rate: float | None) -> Run:
+def _start(run_id: int, client: Client, ledger: Ledger, options: RunOptions) -> Run:
     """Return the run of that number that is at work here, or have one begin; `_starting` is held."""
-    key = (
-        str(ledger.path),
-        *account_key(client.account),
-        str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"]),
-    )
-    working = _live.get(key)
+    wanted = str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"])
+    key = (str(ledger.path), *account_key(client.account), wanted)
+    working = _working.get(key)
     if working is None:
-        client.widen(workers)
-        working = _live[key] = Run(run_id, client, ledger, workers=workers, rate=rate, on_over=lambda: _forget(key))
+        client.widen(options.workers)
+        working = _working[key] = Run(run_id, client, ledger, options, on_over=lambda: _forget(key))
     return working
 
 
-def _forget(key: tuple[str, ...]) -> None:
+def _forget(key: _Key) -> None:
     with _starting:
-        _live.pop(key, None)
+        _working.pop(key, None)
 
 
-def _require_tools(client: object, ledger: object, workers: object, rate: object) -> None:
+def _require_tools(client: object, ledger: object) -> None:
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError(
             "A run needs a client and a ledger: submit_plan(plan, client, ledger), or resume(client, ledger)."
         )
-    if not (isinstance(workers, int) and workers >= 1 and (rate is None or is_rate(rate))):
-        raise InputError("A run needs at least 1 worker and, where a rate is given, more than 0 requests a second.")
+
+
+def _require_agreement(plan: Plan, client: Client, confirm: int | None) -> None:
+    """Raise where the plan creates another number of phones than confirmed, or is another account's."""
+    if confirm is not None and plan.phones not in (0, confirm):
+        raise InputError(
+            f"Nothing was sent: the plan creates {plural(plan.phones, 'phone')}, and {confirm!r} were confirmed. "
+            f"Look at the plan; if it is right, submit it with confirm={plan.phones}."
+        )
+    if plan.account_key not in (None, account_key(client.account)):
+        raise StalePlanError(
+            f"Nothing was sent: the plan was made for another account or address ({plan.account_key[0]}, not "
+            f"{client.account.base_url}). Make it again with this client. A sandbox that a notebook or script has "
+            "opened ends with it; one for several is started by itnio-nb sandbox."
+        )
+
+
+def _require_current(plan: Plan, client: Client, ledger: Ledger) -> None:
+    """Raise `StalePlanError` if a group of the plan needs another action now than it did then.
+
+    Account and ledger are asked anew; nothing is sent. The error's `differences` has a row for each such group.
+    """
+    changed = _differences(plan, make_plan(plan.orders, client, ledger, recreate=bool(plan.recreated)))
+    if changed.empty:
+        return
+    examples = [
+        f"{name}: {then} → {now}{f' ({why})' if why else ''}"
+        for name, then, now, why in changed[["groupName", "planned", "now", "why"]].head(3).to_numpy().tolist()
+    ]
+    more = f"; and {len(changed) - 3:,} more (the error's .differences has all)" if len(changed) > 3 else ""
+    groups = f"{len(changed):,} of its {plural(len(plan.groups), 'group')} need{'s' * (len(changed) == 1)}"
+    raise StalePlanError(
+        f"The saved plan is stale: {groups} something else now. {'; '.join(examples)}{more}. Nothing was sent. "
+        "Plan again with make_plan(plan.orders, client, ledger), and confirm what it shows.",
+        differences=changed,
+    )
+
+
+def _differences(plan: Plan, fresh: Plan) -> pd.DataFrame:
+    """Return the groups of a plan whose action in a fresh plan differs: `row appId groupName planned now why`."""
+    both = plan.table.merge(fresh.table, how="left", on=list(API_COLUMNS), suffixes=("", "_now"))
+    both["now"] = both["action_now"].astype(object).fillna("invalid")
+    both["why"] = both["why_now"].astype(object).fillna("its row has an error now: see the findings of a new plan")
+    then, now = plan.recreated, fresh.recreated
+    keys = zip(both["appId"], both["groupName"], strict=True)
+    sent_since = pd.Series([then.get(key) != now.get(key) for key in keys], dtype=bool)
+    both.loc[sent_since & (both["action"] == both["now"]), ["now", "why"]] = ["create anew", "sent again since"]
+    columns = ["row", "appId", "groupName", "action", "now", "why"]
+    changed = both.loc[both["action"] != both["now"], columns].rename(columns={"action": "planned"})
+    return changed.reset_index(drop=True)
 
 
 def _after_fork() -> None:
     """Forget the parent's runs: their threads are not in the child, and what they hold is the parent's."""
     global _starting
-    _live.clear()
+    _working.clear()
     _starting = threading.RLock()
 
 
@@ -146,6 +185,6 @@ if hasattr(os, "register_at_fork"):
 def _stop_all() -> None:
     """Let what is under way finish when Python ends, so that nothing is left in doubt."""
     with _starting:
-        working = list(_live.values())
+        working = list(_working.values())
     for run in working:
         run.stop()

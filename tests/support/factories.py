@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from itnio_nb import PhoneGroup
+from itnio_nb import PhoneGroup, Sandbox
 from itnio_nb.sandbox.faults import Faults
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,3 +50,8 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         threading.Event().wait(0.005)
+
+
+def sent(sandbox: Sandbox) -> int:
+    """Return how many `sipAdd` requests a sandbox has answered."""
+    return sum(number for (endpoint, _), number in sandbox.served.items() if endpoint == "sipAdd")

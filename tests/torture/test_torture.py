@@ -9,7 +9,6 @@ import pytest
 from tests.torture.torture import torture
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_on_a_server_that_fails_at_random(seed: int, tmp_path: Path) -> None:
     """Nothing is created twice, sent again after success, or lost; all books agree."""

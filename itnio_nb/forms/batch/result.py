@@ -17,9 +17,8 @@ from itnio_nb.forms.layout import panel, row, show, text_area
 from itnio_nb.forms.monitor import RunForm
 from itnio_nb.orders.check import invalid_rows
 from itnio_nb.orders.export import next_free_path
-from itnio_nb.runs.credentials import export_credentials
+from itnio_nb.runs.credentials import export_credentials, file_stems
 from itnio_nb.runs.reconcile import reconcile
-from itnio_nb.runs.results import file_stems
 from itnio_nb.runs.run import RunRecord
 
 FOLDER = Path("results")
@@ -132,7 +131,7 @@ class ResultStep:
         settled = report[report["before"] != report["after"]]
         parts = [f"{number} {state}" for state, number in settled["after"].value_counts().items()]
         open_still = int((report["after"] == State.UNKNOWN).sum())
-        told = self._shown.told()
+        told = self._shown.snapshot()
         self.show(self._shown, *told)
         self._form.knows(*told)
         self._form.say(

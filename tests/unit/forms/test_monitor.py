@@ -101,7 +101,7 @@ def test_a_run_at_work_is_followed(sandbox: Sandbox, client: Client, ledger: Led
     while (pause := watch.look()) is not None:
         lines.append(text_of(watch.line))
         pauses.append(pause)
-        run.over(0.1)
+        run.join(0.1)
     assert lines[0].startswith("Submit: ")
     assert " to go " in lines[0]
     assert any(" a second · about " in line and " left\n" in line for line in lines)
@@ -136,7 +136,7 @@ def test_stop_leaves_the_rest_not_sent(sandbox: Sandbox, client: Client, ledger:
     watch.stop.click()
     assert watch.stop.disabled
     watch.stop.click()
-    assert run.over(1)
+    assert run.join(1)
     assert time.monotonic() - began < 1
     assert watch.look() is None
     left = run.counts["planned"]

@@ -38,7 +38,7 @@ LOST = "drop-before,query:-18-before*30"
 def run_code(plan: Plan, client: Client, ledger: Ledger) -> int:
     """The exit code of a plan that is submitted, one request at a time, in order."""
     run = submit_plan(plan, client, ledger, workers=1)
-    assert run.over(30)
+    assert run.join(30)
     return runbook_outcome(plan, run).code
 
 
@@ -112,7 +112,7 @@ def test_not_sent_is_6_before_everything(sandbox: Sandbox, client: Client, ledge
     sandbox.faults, sandbox.allowed_addresses = "drop-before", []
     plan = make_plan(pd.concat([many_orders(60), orders_frame(INVALID)], ignore_index=True))
     run = submit_plan(plan, client, ledger, workers=1)
-    assert run.over(30)
+    assert run.join(30)
     assert {"unknown", "refused", "planned"} <= set(run.table["state"])
     assert runbook_outcome(plan, run).code == 6
 

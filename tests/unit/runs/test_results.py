@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from itnio_nb import InputError, check_orders, read_orders
 from itnio_nb.api.models import API_COLUMNS, State
+from itnio_nb.ledger.claims import NewReceipt, SyncResult
 from itnio_nb.orders.models import RESULT_COLUMNS, split_orders
-from itnio_nb.runs.results import order_outcomes, outcome_table, run_summary, write_results
+from itnio_nb.runs.results import GroupStates, RunProgress, order_outcomes, positions, run_summary, write_results
 from tests.support.factories import orders_frame
 
 KINDS = ["created", "existed", "refused", "unknown", "notsent", "invalid"]
@@ -89,25 +90,68 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
         ("", "create", "refused", "planned", "not sent"),
         ("", "create", "", "planned", "not sent"),
         ("", "in doubt", "planned", "planned", "not sent"),
+        ("refused", "create", "refused", "refused", "said"),
     ]
     states, actions, before, expected, reasons = (list(column) for column in zip(*cases, strict=True))
-    raw = groups(*states).assign(action=actions, before=before, why="why", run="R", reason=["said"] + [""] * 8)
-    table = outcome_table(raw)
+    raw = groups(*states).assign(
+        action=actions, before=before, why="why", run="R", reason=["said"] + [""] * 8 + ["said"]
+    )
+    states_of = GroupStates(raw)
+    table = states_of.table
     assert table["state"].tolist() == expected
     assert table["reason"].tolist() == reasons
     assert table["advice"].ne("").all()
-    assert outcome_table(raw.iloc[:0]).empty
+    assert GroupStates(raw.iloc[:0]).table.empty
+    assert states_of.known.tolist() == [state or before for state, _, before, _, _ in cases]
+    # What is held elsewhere may come back unsent; a refusal of this group alone is not sent again.
+    assert positions(states_of.to_send) == [5, 6, 7]
+    assert not states_of.finished
+
+
+def test_a_refusal_that_the_operator_can_mend_is_sent_again() -> None:
+    """A wrong key, a full application: the cause is outside of the group; a field that was refused is not."""
+    raw = groups("refused", "refused", "created").assign(action="create", before="", why="", run="")
+    states_of = GroupStates(raw.assign(status=["-1", "-22", "0"]))
+    assert positions(states_of.to_send) == [0]
+    assert not states_of.finished
+    assert GroupStates(raw.assign(status=["-22", "-22", "0"])).finished
+
+
+def test_a_group_that_is_gone_is_known_by_the_words_of_its_plan() -> None:
+    """A ledger of any version has nothing else to tell it from one whose outcome is unknown."""
+    why = "created in run 20261123T203119Z, but no longer in the account (recreate=True makes it again)"
+    raw = groups("", "").assign(
+        action="in doubt", before="created", run="R", why=[why, "what became of it is not known"]
+    )
+    table = GroupStates(raw).table
+    assert table["state"].tolist() == ["unknown", "exists"]
+    assert "recreate=True" in table["advice"].iloc[0]
+    assert GroupStates(raw.assign(before="planned")).table["state"].tolist() == ["planned", "planned"]
+
+
+def test_progress_follows_the_ledger() -> None:
+    """What is claimed, comes back or has a newer receipt is counted at once; partial too."""
+    raw = groups("created", "", "refused", "").assign(action="create", before=["created", "", "refused", "sending"])
+    raw = raw.assign(why="", run="", newest=[4, 0, 3, 0], status=["0", "", "-1", ""])
+    progress = RunProgress(GroupStates(raw))
+    assert (progress.counts, progress.mended, progress.seen) == ({"created": 1, "planned": 2, "refused": 1}, {2}, 4)
+    progress.learn(SyncResult([1, 2], [], []), [])
+    assert progress.counts == {"created": 1, "sending": 2, "planned": 1}
+    news = [NewReceipt(5, 2, "partial"), NewReceipt(6, 3, "created")]
+    progress.learn(SyncResult([], [], news), [1])
+    assert progress.counts == {"created": 2, "planned": 1, "partial": 1}
+    assert (progress.answered, progress.mended, progress.seen, progress.newest) == (3, set(), 6, [4, 0, 5, 6])
 
 
 def test_what_is_being_sent_is_unknown_once_the_run_is_over() -> None:
     """Nobody is left who could tell."""
     raw = groups("sending").assign(action="create", before="sending", why="", run="R", reason="")
-    assert outcome_table(raw, over=False)["state"].tolist() == ["sending"]
-    over = outcome_table(raw)
+    assert GroupStates(raw, over=False).table["state"].tolist() == ["sending"]
+    over = GroupStates(raw).table
     assert over["state"].tolist() == ["unknown"]
     assert over["reason"].tolist() == ["sent, and what became of it was not recorded"]
     assert "reconcile(client, ledger)" in over["advice"].iloc[0]
-    assert outcome_table(raw, living=["owner"])["state"].tolist() == ["sending"]
+    assert GroupStates(raw, living=["owner"]).table["state"].tolist() == ["sending"]
     assert "1 being sent by another process, 0 not sent" in run_summary(raw, None, "", over=True)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from itnio_nb import Client, Ledger, Sandbox, ServiceError, make_plan, submit_plan
-from itnio_nb.sandbox.faults import ADD_ONLY, KINDS, Faults
+from itnio_nb.sandbox.faults import ADD_ONLY, KINDS
 from tests.support.factories import APP, ROOT, group, many_orders
 
 TABLE = ROOT / "docs" / "faults.md"
@@ -83,7 +82,6 @@ def test_every_kind_has_its_expectation() -> None:
     assert list(EXPECTED) == list(KINDS)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_operator_sees(kind: str) -> None:
     """The state at once and in the end, the summary, and the very line of the docs."""
@@ -121,67 +119,3 @@ def test_a_listing_that_always_fails_is_given_up(sandbox: Sandbox, client: Clien
     with pytest.raises(ServiceError, match="HTTP 502 instead of an answer of the API"):
         client.list_phones(APP)
     assert len(sandbox.log) == 6
-
-
-def test_a_script_is_met_in_order(sandbox: Sandbox, client: Client) -> None:
-    """`none` lets one pass, `*3` is three times; after the end nothing goes wrong."""
-    sandbox.faults = "-18-before*2, none ,html"
-    states = [client.create_phones(group(f"group-{at}", f"phone-{at}")).state for at in range(5)]
-    assert states == ["unknown", "unknown", "created", "unknown", "created"]
-    assert [one.fault for one in sandbox.log] == ["-18-before", "-18-before", "", "html", ""]
-    assert [one.status for one in sandbox.log] == ["", "", "0", "0", "0"]
-
-
-def test_chance_is_seeded() -> None:
-    """The same seed, group and time give the same fault, in whatever order; another seed others; as often as said."""
-    names = [f"group-{at}" for at in range(3000)]
-    one, again, other = (Faults.parse("drop-after=0.2,late=0.1", seed) for seed in (7, 7, 8))
-    drawn = {name: one.draw("sipAdd", name) for name in names}
-    assert drawn == {name: again.draw("sipAdd", name) for name in reversed(names)}
-    assert drawn != {name: other.draw("sipAdd", name) for name in names}
-    counts = Counter(drawn.values())
-    assert set(counts) == {"", "drop-after", "late"}
-    assert 500 < counts["drop-after"] < 700
-    assert 240 < counts["late"] < 360
-    assert {one.draw("sipQuery", "1") for _ in range(100)} == {""}
-
-
-def test_all_spreads_over_every_kind() -> None:
-    """Both calls; a listing meets none that is about creating."""
-    faults = Faults.parse("all=1")
-    assert {faults.draw("sipAdd", str(at)) for at in range(2000)} == set(KINDS)
-    assert {faults.draw("sipQuery", str(at)) for at in range(2000)} == set(KINDS) - ADD_ONLY
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("bogus", "There is no fault 'bogus'. There are: drop-before"),
-        ("query:half", "There is no fault 'query:half'"),
-        ("late=2", "a chance is a number from 0 to 1"),
-        ("late=x", "a chance is a number from 0 to 1"),
-        ("late*x", "how often"),
-        ("late=0.6,half=0.6", "add up to more than 1"),
-        ("all=0.6,half=0.6", "add up to more than 1"),
-        ("late*99999999999999", "at most 99,999 times"),
-    ],
-)
-def test_what_is_no_fault_is_said(text: str, words: str) -> None:
-    """With what there is."""
-    with pytest.raises(ValueError, match=re.escape(words)):
-        Faults.parse(text)
-
-
-def test_none_is_no_fault_by_chance_either(sandbox: Sandbox, client: Client) -> None:
-    """It does what it says."""
-    sandbox.faults = "none=1"
-    assert client.create_phones(group()).state == "created"
-
-
-@pytest.mark.parametrize("wrong", [["drop-after"], {"drop-after": 1}, 5])
-def test_faults_of_another_kind_are_refused(wrong: Any) -> None:
-    """At once, not when a request meets them."""
-    with pytest.raises(ValueError, match="as a text or as Faults"):
-        Sandbox(faults=wrong)
-    with pytest.raises(ValueError, match="A chance is a number from 0 to 1"):
-        Faults(chances={"late": 7})

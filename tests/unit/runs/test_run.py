@@ -1,0 +1,373 @@
+"""Runs: the record says what the run says; waiting, stopping and interrupting; the progress bar."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from itnio_nb import Client, Ledger, LedgerError, Run, Sandbox, make_plan, resume, runbook_outcome, submit_plan
+from itnio_nb.api.models import PhoneGroup, Receipt
+from itnio_nb.runs.run import PROGRESS_MIME, RunRecord, advance, newest_run, progress_bar
+from tests.support.factories import APP, Gate, many_orders, orders_frame, sent, until
+
+HALF = Counter({"created": 3, "unknown": 1, "planned": 4, "sending": 2})
+
+
+def newest(client: Client, path: Path) -> RunRecord:
+    """The newest run, as a process that has just begun would see it."""
+    fresh = Ledger(path)
+    record = newest_run(fresh, fresh.runs_of(client.account))
+    assert record is not None
+    return record
+
+
+def test_a_record_says_what_the_run_says(sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path) -> None:
+    """Name, counts, table, summary, orders, result files, and what it shows in a cell; asking sends nothing."""
+    sandbox.app_ids = [APP]
+    hostile = "<script>x</script>"
+    frame = orders_frame(("hotline", "hotln", "120"), (hostile, "desk"), ("other", "line", "3", "861000000", "wrong"))
+    plan = make_plan(pd.concat([frame, orders_frame(("abc",))]).assign(Site="<b>"))
+    run = submit_plan(plan, client, ledger).wait()
+    asked = sum(sandbox.served.values())
+    record = newest(client, ledger.path)
+    assert record is not run
+    assert (record.name, record.counts, record.summary) == (run.name, run.counts, run.summary)
+    pd.testing.assert_frame_equal(record.table, run.table)
+    assert (repr(record), record._repr_html_()) == (repr(run), run._repr_html_())
+    assert repr(run).startswith("Done. Groups: 4 created")
+    assert hostile in repr(run)
+    assert hostile not in run._repr_html_()
+    assert "&lt;script&gt;" in run._repr_html_()
+    assert (record.done, record.finished) == (True, True)
+    for ours, theirs in zip(record.orders, (plan.orders, plan.findings), strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
+    files = [one.write_results(tmp_path / name) for one, name in ((run, "run"), (record, "record"))]
+    contents = [{kind: path.read_bytes() for kind, path in one.items()} for one in files]
+    assert contents[0] == contents[1]
+    assert sum(sandbox.served.values()) == asked
+
+
+def test_its_problems_are_told_from_where_one_was(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """In the order in which they were learnt, none twice."""
+    sandbox.app_ids = []
+    submit_plan(make_plan(many_orders(6)), client, ledger).wait()
+    record = newest(client, ledger.path)
+    problems = record.problems()
+    assert problems.columns.tolist() == ["receipt", "groupName", "state", "reason", "advice"]
+    assert sorted(problems["groupName"]) == [f"group-{at}" for at in range(6)]
+    assert problems["receipt"].is_monotonic_increasing
+    rest = record.problems(int(problems["receipt"].iloc[3]))
+    assert rest["groupName"].tolist() == problems["groupName"].tolist()[4:]
+    assert record.problems(int(problems["receipt"].iloc[-1])).empty
+
+
+def test_an_unknown_that_was_settled_is_a_problem_no_more_in_its_counts(
+    sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """It stays told as it happened."""
+    sandbox.faults = "drop-after"
+    submit_plan(make_plan(many_orders(2)), client, ledger, workers=1).wait()
+    record = newest(client, ledger.path)
+    assert record.counts == {"created": 2}
+    assert record.problems()["state"].tolist() == ["unknown"]
+
+
+def test_the_newest_run_is_the_newest_of_those_given(client: Client, ledger: Ledger) -> None:
+    """Or the one of a name; None where there is none."""
+    assert newest_run(ledger, {}) is None
+    first = submit_plan(make_plan(many_orders(1)), client, ledger).wait()
+    second = submit_plan(make_plan(many_orders(2)[1:]), client, ledger).wait()
+    runs = ledger.runs_of(client.account)
+    found = newest_run(ledger, runs)
+    assert found is not None
+    assert found.name == second.name
+    named = newest_run(ledger, runs, first.name)
+    assert named is not None
+    assert named.name == first.name
+    assert newest_run(ledger, runs, "no such run") is None
+
+
+def test_a_run_of_nothing_is_finished(client: Client, ledger: Ledger, tmp_path: Path) -> None:
+    """It says so, waits for nothing, and writes nothing: safe to write into any runbook."""
+    for run in (resume(client, ledger).wait(), Run(None, client, ledger).wait(raise_interrupt=False)):
+        run.stop()
+        assert (run.done, run.proven, run.counts) == (True, True, {})
+    record = RunRecord(None, ledger)
+    assert (record.name, record.done, record.finished, record.table.empty) == ("", True, True, True)
+    assert record.proven
+    assert record.summary.endswith("Nothing was sent: no run of this account is unfinished.")
+    assert record.write_results(tmp_path / "results") == {}
+    assert not (tmp_path / "results").exists()
+
+
+def test_it_is_proven_when_every_created_phone_was_seen(client: Client, ledger: Ledger) -> None:
+    """By the run, and whoever asks later; what exists already needs no proof."""
+    run = submit_plan(make_plan(many_orders(3)), client, ledger).wait()
+    assert run.proven
+    assert newest(client, ledger.path).proven
+    again = submit_plan(make_plan(many_orders(3), client, ledger), client, ledger).wait()
+    assert again.counts == {"exists": 3}
+    assert again.proven
+
+
+@pytest.mark.parametrize("faults", ["", "drop-before*2,query:-18-before*30"])
+def test_where_nothing_was_created_nothing_is_to_be_proven(
+    faults: str, sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """All refused, or all unknown: that is told by their states."""
+    sandbox.app_ids, sandbox.faults = ([], None) if not faults else (None, faults)
+    run = submit_plan(make_plan(many_orders(2)), client, ledger, workers=1).wait()
+    assert set(run.counts) == ({"unknown"} if faults else {"refused"})
+    assert run.proven
+    assert RunRecord(None, ledger).proven
+
+
+def test_it_is_not_proven_where_nobody_has_looked(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """The server said that it created them, and its listing cannot be had: the summary says why."""
+    sandbox.faults = "query:-18-before*30"
+    run = submit_plan(make_plan(many_orders(2)), client, ledger).wait()
+    assert run.counts == {"created": 2}
+    assert "Not verified: The phones of application 4luaKsL2 could not be listed" in run.summary
+    assert "Verified:" not in run.summary.replace("Not verified:", "")
+    assert not run.proven
+    assert not newest(client, ledger.path).proven
+
+
+def test_it_is_not_proven_where_one_phone_is_missing(
+    sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 of 9; more phones than asked for elsewhere make up for none."""
+    create = client.create_phones
+
+    def one_lost(one: PhoneGroup) -> Receipt:
+        receipt = create(one)
+        if one.group_name == "group-2":
+            sandbox.edit_phone(APP, "phone-1-3", groupName="group-2")
+        return receipt
+
+    monkeypatch.setattr(client, "create_phones", one_lost)
+    run = submit_plan(make_plan(many_orders(3)), client, ledger, workers=1).wait()
+    assert "Verified: 8 of 9 phones." in run.summary
+    assert not run.proven
+
+
+def test_stop_finishes_what_is_under_way(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """What was sent is created, the rest "not sent"; the run is over, not finished, and goes on where it was."""
+    sandbox.latency = 0.02
+    plan = make_plan(many_orders(100), client, ledger)
+    run = submit_plan(plan, client, ledger, workers=2)
+    assert not newest(client, ledger.path).finished
+    until(lambda: sent(sandbox) >= 4)
+    run.stop()
+    assert run.done
+    created = len(sandbox.phones) // 3
+    record = newest(client, ledger.path)
+    assert (record.done, record.finished) == (True, False)
+    assert record.counts == run.counts == {"created": created, "planned": 100 - created}
+    assert run.summary.startswith("Stopped. Groups: ")
+    assert f"{100 - created} not sent" in run.summary
+    assert set(run.table["reason"][run.table["state"] == "planned"]) == {"not sent"}
+    assert run.wait() is run
+    sandbox.latency = 0
+    second = submit_plan(plan, client, ledger).wait()
+    assert (second.name, second.counts, len(ledger.runs)) == (run.name, {"created": 100}, 1)
+    assert f"Verified: 300 of 300 phones. It went on where it had stopped: {created} group" in second.summary
+    assert sent(sandbox) == sandbox.served["sipAdd", "0"] == 100
+    assert record.finished
+
+
+def test_wait_can_time_out_and_the_run_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """TimeoutError with the counts so far; join tells the same without raising; the next wait ends it."""
+    sandbox.latency = 0.1
+    run = submit_plan(make_plan(many_orders(8)), client, ledger, workers=4)
+    assert not run.join(0.01)
+    with pytest.raises(TimeoutError, match=r"it goes on\. Running\. Groups: .* to go"):
+        run.wait(0.02)
+    assert run.wait(30).counts == {"created": 8}
+    assert run.join(0)
+
+
+@pytest.mark.parametrize("raise_interrupt", [True, False])
+def test_what_ended_the_run_is_raised(raise_interrupt: bool, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """By each wait, in a runbook too: nothing more is sent, and nobody goes on as if it had worked."""
+    sandbox.latency = 0.02
+    run = submit_plan(make_plan(many_orders(100)), client, ledger, workers=2)
+    until(lambda: sent(sandbox) >= 4)
+    other = sqlite3.connect(ledger.path)
+    other.execute("DROP TABLE receipts")
+    other.commit()
+    other.close()
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="no such table"):
+            run.wait(raise_interrupt=raise_interrupt)
+    assert run.done
+    assert sent(sandbox) < 100
+
+
+class Progress:
+    """What a wait publishes: as long as messages come, the main thread is in it."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def goes_on(self) -> None:
+        """Return when the wait has looked once more."""
+        before = len(self.messages)
+        until(lambda: len(self.messages) > before + 1)
+
+
+@pytest.fixture
+def progress(monkeypatch: pytest.MonkeyPatch) -> Iterator[Progress]:
+    """Progress as messages, often; Ctrl-C interrupts, however the suite was started."""
+    made = Progress()
+    monkeypatch.setenv("ITNIO_PROGRESS", "messages")
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data: made.messages.append(data[PROGRESS_MIME]))
+    monkeypatch.setattr("itnio_nb.runs.run._TICK", 0.01)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield made
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupt() -> None:
+    """Press Ctrl-C: the main thread is told, wherever it waits."""
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGINT)
+
+
+@contextmanager
+def meanwhile(action: Callable[[], None]) -> Iterator[None]:
+    """Do something in another thread, and raise what it raised."""
+    problems: list[BaseException] = []
+
+    def act() -> None:
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001 - raised below
+            problems.append(error)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    yield
+    thread.join()
+    assert not problems, problems
+
+
+def test_an_interrupt_stops_the_run_and_is_not_raised(
+    progress: Progress, sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """What was under way is recorded, the rest not sent; submitted again, it goes on."""
+    sandbox.latency = 0.02
+    plan = make_plan(many_orders(200))
+    run = submit_plan(plan, client, ledger, workers=2)
+
+    def press() -> None:
+        until(lambda: sent(sandbox) > 3)
+        progress.goes_on()
+        interrupt()
+
+    with meanwhile(press):
+        assert run.wait(raise_interrupt=False) is run
+    assert run.done
+    assert run.summary.startswith("Stopped. Groups: ")
+    counts = run.counts
+    assert set(counts) == {"created", "planned"}
+    assert counts["created"] == sent(sandbox) == len(sandbox.phones) // 3 < 200
+    assert runbook_outcome(plan, run).code == 6
+    sandbox.latency = 0
+    assert submit_plan(plan, client, ledger).wait(raise_interrupt=False).counts == {"created": 200}
+    assert sent(sandbox) == 200
+
+
+def test_a_second_interrupt_changes_nothing(
+    progress: Progress, sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """What is under way is finished, and recorded."""
+    run = submit_plan(make_plan(many_orders(200)), client, ledger, workers=2)
+
+    def press() -> None:
+        until(lambda: sent(sandbox) > 3)
+        sandbox.faults = gate = Gate()  # no request is answered: the run cannot be over
+        progress.goes_on()
+        interrupt()
+        until(lambda: run._engine is not None and run._engine._stopping.is_set())
+        interrupt()
+        progress.goes_on()  # it is waited for again, not given up
+        gate.opened.set()
+
+    sandbox.latency = 0.02
+    with meanwhile(press):
+        assert run.wait(raise_interrupt=False) is run
+    assert run.done
+    counts = run.counts
+    assert set(counts) == {"created", "planned"}
+    assert counts["created"] == sent(sandbox) == len(sandbox.phones) // 3
+
+
+@pytest.mark.parametrize("how", ["text", ""])
+def test_text_outside_a_notebook(how: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Groups done of all, and the counts by state; it goes to stderr, results stay alone on stdout."""
+    monkeypatch.setenv("ITNIO_PROGRESS", how)
+    with progress_bar(10, 2) as bar:
+        advance(bar, HALF, "Verify")
+    out, shown = capfd.readouterr()
+    assert out == ""
+    assert "Verify:  40%" in shown
+    assert "4/10" in shown
+    assert "created=3, exists=0, refused=0, unknown=1" in shown
+
+
+def test_off_shows_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """For what is kept: a stored bar would differ each time."""
+    monkeypatch.setenv("ITNIO_PROGRESS", "off")
+    with progress_bar(10, 2) as bar:
+        advance(bar, HALF, "Verify")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_widget_alone_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a kernel the bar is a widget's view and no text that a saved notebook would show for ever."""
+    import tqdm.auto
+    from tqdm.notebook import tqdm_notebook
+
+    shown: list[dict[str, object]] = []
+    monkeypatch.setenv("ITNIO_PROGRESS", "")
+    monkeypatch.setattr(tqdm.auto, "tqdm", tqdm_notebook)
+    monkeypatch.setattr("IPython.display.publish_display_data", shown.append)
+    with progress_bar(10, 2) as bar:
+        advance(bar, HALF, "Verify")
+        assert bar.container.children[1].value == 4
+        assert "created=3" in bar.container.children[2].value
+    assert [list(data) for data in shown] == [["application/vnd.jupyter.widget-view+json"]]
+
+
+def test_messages_for_the_runner(progress: Progress, capfd: pytest.CaptureFixture[str]) -> None:
+    """One each time, `partial` only where there is one; nothing is shown here."""
+    with progress_bar(10, 2) as bar:
+        advance(bar, Counter({"created": 1, "planned": 9}), "Submit")
+        advance(bar, HALF, "Verify")
+    with progress_bar(3, 0) as bar:
+        advance(bar, Counter({"refused": 2, "partial": 1}), "Submit")
+    none = {"created": 0, "exists": 0, "refused": 0, "unknown": 0}
+    assert progress.messages == [
+        {"total": 10, "activity": "Submit", "done": 1, "counts": none | {"created": 1}},
+        {"total": 10, "activity": "Verify", "done": 4, "counts": none | {"created": 3, "unknown": 1}},
+        {"total": 3, "activity": "Submit", "done": 3, "counts": none | {"partial": 1, "refused": 2}},
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_last_message_has_every_group_done(progress: Progress, client: Client, ledger: Ledger) -> None:
+    """The end of a run is shown, however quick it was."""
+    submit_plan(make_plan(many_orders(4)), client, ledger).wait()
+    last = progress.messages[-1]
+    assert (last["total"], last["done"], last["counts"]["created"]) == (4, 4, 4)
