@@ -73,15 +73,15 @@ def sandbox(accounts: int, **options: Any) -> None:
 
     A browser that opens its address (the one printed, without /voice) sees what exists in it.
     """
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
     try:
         server = _start(**options)
     except ValueError as error:
         raise InputError(str(error)) from None
     except OSError as error:
         raise InputError(f"Port {options['port']} cannot be used ({error.strerror}): choose another --port.") from None
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     while len(server.accounts) < accounts:
         server.add_account()
     first, *others = server.accounts

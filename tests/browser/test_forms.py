@@ -16,12 +16,13 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from itnio_nb import Sandbox
+from itnio_nb.runbooks.runner import read_notebook
 from itnio_nb.sandbox.endpoints import REASONS
-from tests.commands.test_cli import COMMAND
 from tests.support.browser import a_lab, a_page, an_app, run_all_from_the_menu
-from tests.support.factories import APP
+from tests.support.factories import APP, ROOT
 from tests.support.hostile import NAMES as HOSTILE
 from tests.support.person import CELL, Person, open_in_lab
+from tests.support.processes import COMMAND
 
 pytestmark = pytest.mark.slow
 
@@ -207,7 +208,7 @@ def test_nothing_hostile_runs(front_end: str, tmp_path: Path, monkeypatch: pytes
     assert len(set(HOSTILE)) >= 50
     monkeypatch.setitem(REASONS, "-23", "<img src=x onerror=p()>")
     sandbox = Sandbox(cap=30)
-    cell = "from itnio_nb.cli.jupyter import app_forms\n\nall_forms()"
+    cell = read_notebook(ROOT / "itnio_nb" / "forms" / "static" / "app.ipynb").cells[0].source
     with sandbox, a_page(1300, 1100) as (page, wrong):
         ran: list[str] = []
         page.expose_function("p", lambda: ran.append("p"))

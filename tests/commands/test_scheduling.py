@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import json
 import os
 import re
 import shlex
@@ -16,10 +15,11 @@ import pytest
 import yaml
 
 from itnio_nb import Sandbox, exit_code
-from tests.commands.test_cli import COMMAND
+from itnio_nb.runbooks.outcome import CODES
+from itnio_nb.runbooks.runner import save_notebook
 from tests.support.factories import ROOT, many_orders
-
-pytestmark = pytest.mark.slow
+from tests.support.kernel import notebook_of
+from tests.support.processes import COMMAND, settings_of
 
 SCHEDULING = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
 RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
@@ -38,11 +38,8 @@ def job(tmp_path: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
         many_orders(3).to_csv(tmp_path / name, index=False)
     (tmp_path / "tonight.csv").rename(tmp_path / "tonight.xlsx")  # told apart by its content
     with Sandbox() as sandbox:
-        account = sandbox.account
-        settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
-        settings["ITNIO_API_SECRET"] = account.api_secret.reveal()
-        settings["PATH"] = f"{Path(COMMAND[0]).parent}{os.pathsep}{os.environ['PATH']}"
-        yield sandbox, {**os.environ, **settings}
+        path = f"{Path(COMMAND[0]).parent}{os.pathsep}{os.environ['PATH']}"
+        yield sandbox, {**os.environ, **settings_of(sandbox), "PATH": path}
 
 
 def shell(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -133,20 +130,7 @@ def test_ones_own_runbook_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
     sandbox, environment = job
     sources = blocks(RUNBOOKS, "python")
     assert sum(len(source.splitlines()) for source in sources) <= 20
-    cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "id": f"c{number}",
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-            "source": source,
-        }
-        for number, source in enumerate(sources)
-    ]
-    cells[0]["metadata"] = {"tags": ["parameters"]}
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    Path("mine.ipynb").write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    save_notebook(notebook_of(*sources[1:], parameters=sources[0]), Path("mine.ipynb"))
     dry = shell("itnio-nb run mine.ipynb --orders orders.csv", environment)
     assert dry.returncode == 2, dry.stdout
     applied = shell("itnio-nb run mine.ipynb --orders orders.csv --apply", environment)
@@ -156,8 +140,6 @@ def test_ones_own_runbook_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
 
 def test_the_exit_codes_are_those_of_the_command() -> None:
     """The table, the command's help and the package agree on what there is."""
-    from itnio_nb.runbooks.outcome import CODES
-
     told = [int(code) for code in re.findall(r"^\| (\d) \|", RUNBOOKS, re.MULTILINE)]
     assert told == sorted(CODES)
     shown = subprocess.run([*COMMAND, "run", "--help"], capture_output=True, text=True, check=True).stdout

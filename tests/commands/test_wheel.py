@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -16,8 +17,6 @@ import pytest
 from itnio_nb import read_orders
 from tests.support.browser import a_lab, a_page, run_all_from_the_menu
 from tests.support.factories import ROOT
-
-pytestmark = pytest.mark.slow
 
 
 @dataclass
@@ -36,6 +35,10 @@ class Installed:
         own = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp"), "PYTHONPATH": ""}
         return own | {"XDG_DATA_HOME": str(self.folder / "home" / "share")}
 
+    def install(self, extra: str) -> None:
+        pip = [str(self.command.with_name("pip")), "--quiet", "--disable-pip-version-check", "install", "--no-compile"]
+        subprocess.run([*pip, "-c", ROOT / "constraints.txt", f"{self.wheel}{extra}"], check=True)
+
     def run(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **self.settings}
         return subprocess.run(
@@ -45,6 +48,7 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The wheel with what it needs, and no more."""
     folder = tmp_path_factory.mktemp("elsewhere")
     for name in ("home", "tmp"):
         (folder / name).mkdir()
@@ -52,9 +56,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
     [wheel] = folder.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    pip[0] = str(folder / "venv" / "bin" / "python")
-    subprocess.run([*pip, "install", "--no-compile", "-c", ROOT / "constraints.txt", f"{wheel}[lab]"], check=True)
-    return Installed(folder, wheel)
+    made = Installed(folder, wheel)
+    made.install("")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +76,39 @@ def test_every_notebook_and_its_data_travel(installed: Installed) -> None:
     assert {name for name in inside if name.startswith("notebooks/")} == kept
 
 
-def test_demo_runs(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Exit 0, and the phones are there."""
+def test_demo_shows_plan_progress_and_result(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Exit 0; plan line, progress and done line; every number adds up."""
     _, done = demo
-    assert done.returncode == 0, done.stderr
-    assert "Verified: 865 of 865 phones." in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    numbers = r"(\d+)"
+    plan = re.search(f"Plan: {numbers} groups to create .{numbers} phones.*, {numbers} already", done.stdout)
+    line = re.search(f"Groups: {numbers} created .{numbers} phones., {numbers} existed, {numbers} refused", done.stdout)
+    assert plan
+    assert line
+    to_create, planned_phones, exist = map(int, plan.groups())
+    created, phones, existed, refused = map(int, line.groups())
+    assert (created + refused, existed) == (to_create, exist)
+    assert phones == planned_phones - 2 == 865  # the refused group has two
+    assert f"Verified: {phones} of {phones} phones." in done.stdout
+    assert f"Verify: {to_create + exist} of {to_create + exist} groups (created {created}, " in done.stdout
+    assert "Nothing was sent: all" in done.stdout
+    kinds = "created|existed|refused|unknown|notsent|invalid|together"
+    orders = dict(re.findall(rf"^({kinds}) +(\d+)$", done.stdout, re.MULTILINE))
+    assert int(orders.pop("together")) == sum(map(int, orders.values())) == 44
+    assert f", {orders['invalid']} rows invalid, 0 in doubt." in done.stdout
+
+
+def test_demo_leaves_notebook_ledger_and_results(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """All where it says, the notebook executed, the files with every order once."""
+    folder, done = demo
+    notebook = folder / str(re.search(r"Executed notebook: (.*)", done.stdout)[1])  # type: ignore[index] # it is there
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    assert all(cell["execution_count"] for cell in cells if cell["cell_type"] == "code")
+    files = [folder / name for name in re.findall(r"^  (.*\.csv)$", done.stdout, re.MULTILINE)]
+    assert len(files) == 6
+    rows = [row for path in files for row in pd.read_csv(path)["itnio_row"]]
+    assert sorted(rows) == list(range(2, 46))
+    assert (notebook.parent / "results" / "ledger.sqlite").exists()
 
 
 def test_the_demos_hand_over(installed: Installed, demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -98,16 +130,19 @@ def test_the_demos_hand_over(installed: Installed, demo: tuple[Path, subprocess.
     assert not [path for path in others if passwords.search(path.read_bytes())]
 
 
-def test_lab_opens_and_the_first_notebook_runs(installed: Installed) -> None:
+def test_lab_opens_and_the_first_notebook_runs(installed: Installed, demo: object) -> None:
     """In a real browser, from the menu: the banner first, the result at the end, no error, no other host asked."""
+    installed.install("[lab]")  # after the demo, which does without
     folder = installed.folder / "lab"
     folder.mkdir()
     with a_page() as (page, wrong), a_lab([installed.command], folder, installed.settings) as (url, log):
         page.goto(url)
         first = page.locator(".jp-NotebookPanel .jp-CodeCell").first
-        first.get_by_text("a stand-in for the API on this machine").wait_for(timeout=60_000)
+        first.wait_for(timeout=60_000)
+        assert page.get_by_text("a stand-in for the API on this machine").count() == 0
         assert page.get_by_text("Verified: 865 of 865").count() == 0
         run_all_from_the_menu(page)
+        first.get_by_text("a stand-in for the API on this machine").wait_for(timeout=60_000)
         page.get_by_text("Verified: 865 of 865 phones.").first.wait_for(timeout=60_000)
         page.get_by_text("Nothing was sent: all 42 groups exist already.").first.wait_for(timeout=60_000)
         assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0

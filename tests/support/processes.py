@@ -1,4 +1,4 @@
-"""Python programs in processes of their own, for tests that kill or interrupt them."""
+"""Processes that tests start: the console command, and Python programs to kill or interrupt."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from itnio_nb import Sandbox
 from tests.support.factories import ROOT
+
+COMMAND = [str(Path(sys.executable).with_name("itnio-nb"))]
 
 
 def restore_interrupt() -> None:
@@ -15,17 +20,22 @@ def restore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start a program that can import the tests' support, with all three streams as pipes."""
+def start(command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a program with `settings` added to the environment, and with all three streams as pipes."""
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **(settings or {})},
         preexec_fn=restore_interrupt,
     )
+
+
+def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a program that can import the tests' support."""
+    return start([sys.executable, "-c", code, *arguments], {"PYTHONPATH": str(ROOT)})
 
 
 def tell(process: subprocess.Popen[str], line: str) -> None:
@@ -33,3 +43,20 @@ def tell(process: subprocess.Popen[str], line: str) -> None:
     assert process.stdin is not None
     process.stdin.write(f"{line}\n")
     process.stdin.flush()
+
+
+def run(*words: str, settings: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `itnio-nb` with these words to its end."""
+    process = start([*COMMAND, *words], settings)
+    try:
+        out, err = process.communicate(timeout=180)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess([*COMMAND, *words], process.returncode, out, err)
+
+
+def settings_of(sandbox: Sandbox) -> dict[str, str]:
+    """Return the environment in which a process finds the account of a sandbox."""
+    account = sandbox.account
+    secret = account.api_secret.reveal()
+    return {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_API_SECRET": secret}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -17,7 +17,6 @@ from itnio_nb import (
     InputError,
     Ledger,
     Outcome,
-    Plan,
     Sandbox,
     exit_code,
     make_plan,
@@ -26,129 +25,82 @@ from itnio_nb import (
     submit_plan,
 )
 from itnio_nb.runbooks.outcome import CODES, MIME, heading
+from itnio_nb.runs.run import RunRecord
 from tests.support.factories import APP, many_orders, orders_frame
 
 INVALID = ("abc",)
-WRONG_APP = ("other", "line", "3", "861000000", "wrong")
 GOOD = ("sales", "desk")
-# A request that is lost, and listings that cannot be had: its group stays unknown.
-LOST = "drop-before,query:-18-before*30"
 
 
-def run_code(plan: Plan, client: Client, ledger: Ledger) -> int:
-    """The exit code of a plan that is submitted, one request at a time, in order."""
-    run = submit_plan(plan, client, ledger, workers=1)
-    assert run.join(30)
-    return runbook_outcome(plan, run).code
+class EndedRun:
+    """A run that has ended with groups in these states."""
+
+    def __init__(self, *states: str, proven: bool = True) -> None:
+        self._states, self.proven = states, proven
+
+    def snapshot(self) -> tuple[str, pd.DataFrame]:
+        return "Done.", pd.DataFrame({"state": self._states})
 
 
-def in_doubt(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Leave the group `sales` in doubt."""
-    sandbox.faults = LOST
-    assert run_code(make_plan(orders_frame(GOOD)), client, ledger) == 5
-    sandbox.faults = None
+@pytest.mark.parametrize(
+    ("states", "proven", "code"),
+    [
+        ("created exists", True, 0),
+        ("created exists", False, 5),
+        ("created partial", True, 4),
+        ("created refused partial", False, 5),
+        ("created refused unknown", True, 5),
+        ("created sending", True, 5),
+        ("created refused unknown sending planned", False, 6),
+    ],
+)
+def test_of_several_that_hold_the_first_counts(states: str, proven: bool, code: int) -> None:
+    """Not sent, unknown or not seen, refused or partial, invalid rows, in this order."""
+    run = cast("RunRecord", EndedRun(*states.split(), proven=proven))
+    assert runbook_outcome(make_plan(orders_frame(GOOD)), run).code == code
+    assert runbook_outcome(make_plan(orders_frame(GOOD, INVALID)), run).code == (code or 3)
 
 
 def test_all_created_and_verified_is_0(client: Client, ledger: Ledger) -> None:
-    """And once more, with nothing left to do; the words are the run's own."""
+    """And once more, with nothing left to do; the words are the run's own, or the plan's."""
     plan = make_plan(many_orders(3), client, ledger)
     run = submit_plan(plan, client, ledger).wait()
     outcome = runbook_outcome(plan, run)
     assert (outcome.code, outcome.summary, outcome.applications) == (0, run.summary, (APP,))
     assert "Verified: 9 of 9 phones." in outcome.summary
-    assert run_code(make_plan(many_orders(3), client, ledger), client, ledger) == 0
+    again = make_plan(many_orders(3), client, ledger)
+    assert (runbook_outcome(again).code, runbook_outcome(again).summary) == (0, again.summary)
+    assert runbook_outcome(again, submit_plan(again, client, ledger).wait()).code == 0
+    assert runbook_outcome(make_plan(orders_frame(("group-1", "phone-1"), INVALID), client, ledger)).code == 3
 
 
-def test_invalid_rows_beside_what_was_created_are_3(client: Client, ledger: Ledger) -> None:
-    """Also where no row is valid."""
-    assert run_code(make_plan(orders_frame(GOOD, INVALID), client, ledger), client, ledger) == 3
-    assert run_code(make_plan(orders_frame(INVALID), client, ledger), client, ledger) == 3
-
-
-@pytest.mark.parametrize("more", [(), (INVALID,)])
-def test_refused_is_4(more: tuple[tuple[str, ...], ...], sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Whatever else was created, and before invalid rows."""
-    sandbox.app_ids = [APP]
-    plan = make_plan(orders_frame(WRONG_APP, GOOD, *more))
-    assert run_code(plan, client, ledger) == 4
-    assert sorted(ledger.table["state"]) == ["created", "refused"]
-
-
-def test_partial_is_4(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """A group that has half of its phones."""
-    sandbox.faults = "half"
-    assert run_code(make_plan(orders_frame(GOOD, INVALID), client, ledger), client, ledger) == 4
-    assert ledger.table["state"].tolist() == ["partial"]
-
-
-def test_unknown_is_5_before_all_that_is_known(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """One unknown, one refused, one created, one row invalid."""
-    sandbox.app_ids, sandbox.faults = [APP], LOST
-    plan = make_plan(orders_frame(GOOD, WRONG_APP, ("late", "late"), INVALID))
-    assert run_code(plan, client, ledger) == 5
-    assert sorted(ledger.table["state"]) == ["created", "refused", "unknown"]
-
-
-def test_created_and_not_verified_is_5(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Nobody has seen the phones: the server said so, and that is all."""
-    sandbox.faults = "query:-18-before*30"
-    plan = make_plan(orders_frame(GOOD, INVALID))
-    run = submit_plan(plan, client, ledger).wait()
-    assert set(run.table["state"]) == {"created"}
+def test_what_nobody_has_seen_is_5(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Until `reconcile` has seen it, which is the better proof."""
+    sandbox.faults = "none,drop-after,query:none,query:-18-before*30"
+    plan = make_plan(many_orders(2), client, ledger)
+    run = submit_plan(plan, client, ledger, workers=1).wait()
+    assert sorted(run.table["state"]) == ["created", "unknown"]
     assert "Not verified: " in run.summary
     assert runbook_outcome(plan, run).code == 5
+    sandbox.faults = None
+    report = reconcile(client, ledger)
+    assert runbook_outcome(plan, run).code == 5
+    assert runbook_outcome(plan, run, report).code == 0
 
 
-def test_a_group_that_was_in_doubt_and_is_not_looked_up_is_5(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """A later run leaves it alone while the account cannot be looked at."""
-    in_doubt(sandbox, client, ledger)
-    plan = make_plan(orders_frame(GOOD, ("other", "line")), client, ledger)
-    sandbox.faults = "query:-18-before*30"
-    assert run_code(plan, client, ledger) == 5
-
-
-def test_not_sent_is_6_before_everything(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """One unknown, one refused for all, the rest not sent, one row invalid."""
-    sandbox.faults, sandbox.allowed_addresses = "drop-before", []
-    plan = make_plan(pd.concat([many_orders(60), orders_frame(INVALID)], ignore_index=True))
-    run = submit_plan(plan, client, ledger, workers=1)
-    assert run.join(30)
-    assert {"unknown", "refused", "planned"} <= set(run.table["state"])
-    assert runbook_outcome(plan, run).code == 6
-
-
-def test_a_dry_run_with_nothing_to_do_is_0(client: Client, ledger: Ledger) -> None:
-    """All that was asked for is there."""
-    run_code(make_plan(many_orders(2), client, ledger), client, ledger)
-    plan = make_plan(many_orders(2), client, ledger)
-    outcome = runbook_outcome(plan)
-    assert (outcome.code, outcome.summary) == (0, plan.summary)
-
-
-@pytest.mark.parametrize("more", [(), (INVALID,)])
-def test_a_dry_run_with_changes_is_2(more: tuple[tuple[str, ...], ...], client: Client, ledger: Ledger) -> None:
-    """Rows that are invalid too change nothing: the valid groups are not there yet."""
-    assert runbook_outcome(make_plan(orders_frame(GOOD, *more), client, ledger)).code == 2
+def test_a_dry_run(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """2 with changes to make, 3 with invalid rows alone; 5 in doubt, before what is to create and what is invalid."""
+    for rows, code in (((GOOD,), 2), ((GOOD, INVALID), 2), ((INVALID,), 3)):
+        assert runbook_outcome(make_plan(orders_frame(*rows), client, ledger)).code == code
     assert ledger.runs.empty
+    sandbox.faults = "drop-before,query:-18-before*30"
+    submit_plan(make_plan(orders_frame(GOOD)), client, ledger).wait()
+    sandbox.faults = None
+    for more in ((), (("new1", "line"),), (INVALID,), (("new1", "line"), INVALID)):
+        assert runbook_outcome(make_plan(orders_frame(GOOD, *more), client, ledger)).code == 5
 
 
-def test_a_dry_run_with_invalid_rows_alone_is_3(client: Client, ledger: Ledger) -> None:
-    """Nothing to send, and something to mend; also beside what exists."""
-    assert runbook_outcome(make_plan(orders_frame(INVALID), client, ledger)).code == 3
-    run_code(make_plan(orders_frame(GOOD), client, ledger), client, ledger)
-    assert runbook_outcome(make_plan(orders_frame(GOOD, INVALID), client, ledger)).code == 3
-
-
-@pytest.mark.parametrize("more", [(), (("new1", "line"),), (INVALID,), (("new1", "line"), INVALID)])
-def test_a_dry_run_in_doubt_is_5(
-    more: tuple[tuple[str, ...], ...], sandbox: Sandbox, client: Client, ledger: Ledger
-) -> None:
-    """Before what it would create, and before what is invalid."""
-    in_doubt(sandbox, client, ledger)
-    assert runbook_outcome(make_plan(orders_frame(GOOD, *more), client, ledger)).code == 5
-
-
-def test_the_passwords_of_all_applications_are_to_be_looked_for(sandbox: Sandbox, client: Client) -> None:
+def test_the_passwords_of_all_applications_are_to_be_searched(client: Client) -> None:
     """Each once, those of invalid rows too: the record may show them."""
     plan = make_plan(orders_frame(GOOD, ("more", "more"), ("abc", "x", "3", "861000000", "second")), client)
     assert runbook_outcome(plan).applications == (APP, "second")
@@ -178,44 +130,23 @@ def notebook(path: Path, *outputs: dict[str, Any]) -> Path:
 
 @pytest.mark.parametrize("code", CODES)
 def test_an_exit_code_is_read_from_an_executed_notebook(code: int, tmp_path: Path) -> None:
-    """As the kernel has stored it."""
-    path = notebook(tmp_path / "runbook.ipynb", shown("before"), shown(Outcome(code, "so it was", (APP,))), shown(3))
-    assert exit_code(path) == code
-    assert exit_code(str(path)) == code
+    """As the kernel has stored it; the last one counts: a dry run first, then the run."""
+    outputs = [shown(Outcome(2)), shown(Outcome(code, "so it was", (APP,))), shown(3)]
+    path = notebook(tmp_path / "runbook.ipynb", *outputs)
+    assert exit_code(path) == exit_code(str(path)) == code
 
 
-def test_the_last_outcome_counts(tmp_path: Path) -> None:
-    """A dry run first, then the run."""
-    assert exit_code(notebook(tmp_path / "a.ipynb", shown(Outcome(2)), shown(Outcome(3)))) == 3
+def test_what_did_not_come_to_its_end_is_1(tmp_path: Path) -> None:
+    """An error in a cell, before the outcome or behind it; no outcome: killed in the middle, or never executed."""
+    for outputs in ([failed(), shown(Outcome(0))], [shown(Outcome(0)), failed()], [shown("before")], []):
+        assert exit_code(notebook(tmp_path / "a.ipynb", *outputs)) == 1
 
 
-@pytest.mark.parametrize("after", [False, True])
-def test_an_error_in_a_cell_is_1(after: bool, tmp_path: Path) -> None:
-    """Before the outcome or behind it."""
-    outputs = [failed(), shown(Outcome(0))]
-    assert exit_code(notebook(tmp_path / "a.ipynb", *(reversed(outputs) if after else outputs))) == 1
+DAMAGED = [None, b"", b"no notebook", b"\xff\xfe", b"[]", b"{}", b'{"cells": 5}', b'{"cells": [{"outputs": 5}]}']
+DAMAGED += [b'{"cells": ["text"]}', b'{"cells": [{"outputs": ["text"]}]}']
 
 
-def test_a_notebook_that_did_not_come_to_its_end_is_1(tmp_path: Path) -> None:
-    """No cell failed, and nothing was concluded: killed in the middle, or never executed."""
-    assert exit_code(notebook(tmp_path / "a.ipynb", shown("before"))) == 1
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        None,
-        b"",
-        b"no notebook",
-        b"\xff\xfe",
-        b"[]",
-        b"{}",
-        b'{"cells": 5}',
-        b'{"cells": [{"outputs": 5}]}',
-        b'{"cells": ["text"]}',
-        b'{"cells": [{"outputs": ["text"]}]}',
-    ],
-)
+@pytest.mark.parametrize("content", DAMAGED)
 def test_what_is_no_executed_notebook_is_said(content: bytes | None, tmp_path: Path) -> None:
     """Missing, not JSON, or JSON of something else."""
     path = tmp_path / "a.ipynb"
@@ -251,22 +182,16 @@ def test_a_heading_shows_the_last_four_of_the_key(tmp_path: Path) -> None:
     assert (made.rows["parameter apply"], made.rows["parameter limit"]) == ("True", "None")
     assert "UTC" in made.rows["began"]
     assert made.rows["versions"].startswith("itnio-nb ")
-    assert "papermill" in made.rows["versions"]
+    assert "nbclient" in made.rows["versions"]
 
 
 def test_a_heading_has_the_sha_256_of_its_files(client: Client, tmp_path: Path) -> None:
-    """One that is missing is said to be."""
-    content = b"groupName\n" * 150
-    (tmp_path / "phones.csv").write_bytes(content)
-    rows = heading(client, {}, ["phones.csv", "missing.csv"]).rows
-    assert rows["file phones.csv"] == f"SHA-256 {sha256(content).hexdigest()}, 1,500 bytes"
-    assert rows["file missing.csv"] == "is not there"
-
-
-def test_an_empty_file_is_there(client: Client, tmp_path: Path) -> None:
-    """With its hash, and 0 bytes."""
-    (tmp_path / "empty.csv").touch()
-    assert heading(client, {}, ["empty.csv"]).rows["file empty.csv"] == f"SHA-256 {sha256().hexdigest()}, 0 bytes"
+    """One that is empty too; one that is missing is said to be."""
+    for name, content, size in (("phones.csv", b"groupName\n" * 150, "1,500"), ("empty.csv", b"", "0")):
+        (tmp_path / name).write_bytes(content)
+        rows = heading(client, {}, [name, "missing.csv"]).rows
+        assert rows[f"file {name}"] == f"SHA-256 {sha256(content).hexdigest()}, {size} bytes"
+        assert rows["file missing.csv"] == "is not there"
 
 
 def test_a_heading_shows_hostile_parameters_as_text(client: Client) -> None:
@@ -275,15 +200,3 @@ def test_a_heading_shows_hostile_parameters_as_text(client: Client) -> None:
     assert "&lt;script&gt;" in html
     assert "<script" not in html
     assert "<img" not in html
-
-
-def test_what_reconcile_has_seen_is_a_proof(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Unknown when the run ended, found by looking since: nothing is left to do."""
-    sandbox.faults = "none,drop-after,query:none,query:-18-before*30"
-    plan = make_plan(many_orders(2), client, ledger)
-    run = submit_plan(plan, client, ledger, workers=1).wait()
-    assert runbook_outcome(plan, run).code == 5
-    sandbox.faults = None
-    report = reconcile(client, ledger)
-    assert runbook_outcome(plan, run).code == 5
-    assert runbook_outcome(plan, run, report).code == 0

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from html import escape
 from pathlib import Path
@@ -54,70 +52,50 @@ def write(folder: Path, *cells: dict[str, Any], ascii_only: bool = False, **meta
     return path
 
 
-def needles_for(secret: str, *, key: str = KEY) -> Callable[[bytes], str]:
+def scanner_of(secret: str) -> Callable[[bytes], str]:
     """What finds the secret and the signatures of an account; no application, so nobody is asked."""
-    with Client(Account(key, secret, "http://127.0.0.1:9/voice")) as client:
+    with Client(Account(KEY, secret, "http://127.0.0.1:9/voice")) as client:
         return SecretScanner(client, now()).find()
 
 
 def found_in(folder: Path, secret: str, *cells: dict[str, Any]) -> str:
     write(folder, *cells)
-    return search_record(folder, needles_for(secret))
-
-
-# Folders
+    return search_record(folder, scanner_of(secret))
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o000, 0o077])
 def test_a_folder_is_private_until_it_is_published(mask: int, records: Path, client: Client) -> None:
-    """0700 while it is made, 0755 where people find it, whatever the umask."""
+    """0700 while it is made, 0755 where people find it, whatever the umask; a listing does not show the private one."""
     before = os.umask(mask)
     try:
         private = PendingRecord(records, "runbook")
         assert mode(private.path) == 0o700
-        assert private.path.parent == records
+        assert private.path == records / f".private-{private.name}"
         write(private.path, cell())
         private.release()
         place, problem = publish(private.path, records, private.name, SecretScanner(client, now()))
     finally:
         os.umask(before)
     assert (place, problem) == (records / private.name, "")
-    assert place is not None
-    assert mode(place) == 0o755
+    assert mode(records / private.name) == 0o755
     assert sorted(path.name for path in records.rglob("*")) == [private.name, "runbook.ipynb"]
 
 
-def test_a_folder_is_named_after_the_time_and_the_notebook(records: Path) -> None:
-    """The private one begins with a dot: a listing does not show it."""
-    private = PendingRecord(records, "runbook")
-    assert private.name.endswith("Z-runbook")
-    assert private.name.startswith(f"{now():%Y%m%dT}")
-    assert private.path.name == f".private-{private.name}"
-    private.release()
-
-
-def test_two_at_once_get_two_names(records: Path) -> None:
-    """Many in the same second too, and none that is published already."""
-    with ThreadPoolExecutor(8) as dispatcher:
-        folders = list(dispatcher.map(lambda _: PendingRecord(records, "runbook"), range(8)))
-    assert len({private.name for private in folders}) == 8
-    assert len(list(records.iterdir())) == 8
-    for private in folders:
-        private.release()
-
-
-def test_a_name_that_is_published_is_not_taken_again(
-    records: Path, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Within the same second: the second has a number behind."""
+def test_names_are_taken_once(records: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After time and notebook; many in the same second have a number behind, those that are published too."""
     moment = now()
     monkeypatch.setattr("itnio_nb.runbooks.records.now", lambda: moment)
-    first = PendingRecord(records, "runbook")
-    first.release()
-    assert publish(first.path, records, first.name, SecretScanner(client, moment))[0] is not None
-    second = PendingRecord(records, "runbook")
-    second.release()
-    assert second.name == f"{first.name}-2"
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: PendingRecord(records, "runbook"), range(8)))
+    stem = f"{moment:%Y%m%dT%H%M%SZ}-runbook"
+    assert {each.name for each in made} == {stem, *(f"{stem}-{number}" for number in range(2, 9))}
+    assert len(list(records.iterdir())) == 8
+    for each in made:
+        each.release()
+        assert publish(each.path, records, each.name, SecretScanner(client, moment))[0] is not None
+    ninth = PendingRecord(records, "runbook")
+    ninth.release()
+    assert ninth.name == f"{stem}-9"
 
 
 def test_records_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
@@ -127,143 +105,79 @@ def test_records_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
         PendingRecord(tmp_path / "file", "runbook")
 
 
-HOLD = """
-import sys
-from pathlib import Path
-from itnio_nb.runbooks.records import PendingRecord
-private = PendingRecord(Path(sys.argv[1]), "held")
-print(private.path, flush=True)
-sys.stdin.readline()
-"""
-
-
-@contextmanager
-def held_elsewhere(records: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A private folder that another process is at work in."""
-    command = [sys.executable, "-c", HOLD, str(records)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield process, Path(process.stdout.readline().strip())
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def test_only_what_nobody_holds_was_left_behind(records: Path) -> None:
-    """Not one that another process is at work in; once that was killed, that too."""
-    released = PendingRecord(records, "released")
-    released.release()
-    ours = PendingRecord(records, "ours")
+def test_what_nobody_works_in_is_unpublished(records: Path) -> None:
+    """One at a time, held meanwhile: of two runs that begin together, one takes it. No folder yet, or a file: none."""
+    assert list(unpublished_records(records)) == []
+    left, ours = PendingRecord(records, "left"), PendingRecord(records, "ours")
+    left.release()
     (records / "published").mkdir()
-    with held_elsewhere(records) as (process, held):
-        assert list(unpublished_records(records)) == [(released.name, released.path)]
-        process.kill()
-        process.wait()
-        found = {path for _, path in unpublished_records(records)}
-        assert found == {released.path, held}
-        assert {path.name for path in held.iterdir()} == set()
+    (records / ".private-file").touch()
+    found = [(pair, list(unpublished_records(records))) for pair in unpublished_records(records)]
+    assert found == [((left.name, left.path), [])]
+    assert list(left.path.iterdir()) == []
     ours.release()
 
 
-def test_nothing_was_left_behind_where_nothing_is(records: Path) -> None:
-    """No folder yet, an empty one, or a file of such a name."""
-    assert list(unpublished_records(records)) == []
-    records.mkdir()
-    (records / ".private-file").touch()
-    assert list(unpublished_records(records)) == []
-
-
-def test_what_is_taken_up_is_held(records: Path) -> None:
-    """Of two runs that begin together, one searches and moves it."""
-    PendingRecord(records, "killed").release()
-    assert [list(unpublished_records(records)) for _ in unpublished_records(records)] == [[]]
-
-
-# The secret
-
-
 SECRETS = [SECRET, 'qu"ote', "it's", "back\\slash", "ümlaut€", "a b+c/d?e=f&g", "100%", 'all "\\é& <of> it']
-
-
-@pytest.mark.parametrize("ascii_only", [False, True])
-@pytest.mark.parametrize("secret", SECRETS)
-def test_the_secret_is_found_in_a_cell(secret: str, ascii_only: bool, tmp_path: Path) -> None:
-    """As text of an output, as the notebook's JSON has it; the cell is named, and the secret is not."""
-    write(tmp_path, cell("2"), cell("3", output(text_plain=[f"it is {secret}, they say"])), ascii_only=ascii_only)
-    told = search_record(tmp_path, needles_for(secret))
-    assert told == "the API secret of …ryky stands in cell 3 of runbook.ipynb"
-
-
 FORMS: list[Callable[[str], str]] = [
     str,
-    quote,
+    lambda text: quote(text),
+    lambda text: quote(text, safe=""),
+    lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text)),
+    quote_plus,
+    escape,
+    repr,
+    ascii,
     lambda text: json.dumps({"secret": text}),
     lambda text: json.dumps({"secret": text}, ensure_ascii=False),
 ]
 
 
-@pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("form", FORMS)
-def test_the_secret_is_found_as_it_is_written_elsewhere(
-    form: Callable[[str], str], secret: str, tmp_path: Path
-) -> None:
-    """In an address, in JSON that a cell shows, in a file beside the notebook."""
-    told = found_in(tmp_path / "cell", secret, cell("2", output(text_plain=form(secret))))
-    assert told == "the API secret of …ryky stands in cell 2 of runbook.ipynb"
+@pytest.mark.parametrize("secret", SECRETS)
+def test_the_secret_is_found_in_every_form(secret: str, form: Callable[[str], str], tmp_path: Path) -> None:
+    """As addresses, forms, HTML, Python and JSON write it: in a cell, which is named, and in a file beside it."""
+    found = scanner_of(secret)
+    for ascii_only in (False, True):
+        write(
+            tmp_path / "cell",
+            cell("2"),
+            cell("3", output(text_plain=[f"it is {form(secret)}, they say"])),
+            ascii_only=ascii_only,
+        )
+        assert search_record(tmp_path / "cell", found) == "the API secret of …ryky stands in cell 3 of runbook.ipynb"
     write(tmp_path / "file")
-    (tmp_path / "file" / "page.html").write_text(form(secret), encoding="utf-8")
-    told = search_record(tmp_path / "file", needles_for(secret))
-    assert told == "the API secret of …ryky stands in page.html"
+    (tmp_path / "file" / "page.html").write_text(f"<b>{form(secret)}</b>", encoding="utf-8")
+    assert search_record(tmp_path / "file", found) == "the API secret of …ryky stands in page.html"
 
 
-@pytest.mark.parametrize(
-    ("form", "secret"),
-    [
-        pytest.param(lambda text: quote(text, safe=""), "a/b-c", id="percent without a safe slash"),
-        pytest.param(quote_plus, "a b-c", id="plus for a blank, as forms are sent"),
-        pytest.param(escape, "a&b-c", id="HTML"),
-        pytest.param(escape, "it's-c", id="HTML, quoted"),
-        pytest.param(repr, 'it\'s "c"', id="repr"),
-        pytest.param(ascii, "ümlaut€-c", id="ascii, without braces"),
-        pytest.param(lambda text: quote(text).lower(), "a&Ü-c", id="percent in lower case"),
-    ],
-)
-def test_the_secret_is_found_in_forms_of_other_tools(form: Callable[[str], str], secret: str, tmp_path: Path) -> None:
-    """As HTML, Python and other libraries write it."""
-    assert found_in(tmp_path, secret, cell("2", output(text_html=f"<b>{form(secret)}</b>"))) != ""
-
-
-@pytest.mark.parametrize("part", ["source", "text", "html", "stream", "traceback"])
-def test_the_secret_is_found_where_its_line_was_cut(part: str, tmp_path: Path) -> None:
-    """A notebook keeps texts as lists of lines."""
+def test_the_secret_is_found_where_its_line_was_cut(tmp_path: Path) -> None:
+    """A notebook keeps texts as lists of lines: in a source, an output, a stream, a traceback."""
     cut = ["before ", SECRET[:4], SECRET[4:], " after"]
-    outputs = {
-        "source": cell(cut),
-        "text": cell("2", output(text_plain=cut)),
-        "html": cell("2", output(text_html=cut)),
-        "stream": cell("2", {"output_type": "stream", "name": "stdout", "text": cut}),
-        "traceback": cell("2", {"output_type": "error", "ename": "E", "evalue": "", "traceback": cut}),
-    }
-    assert found_in(tmp_path, SECRET, outputs[part]).endswith("stands in cell 2 of runbook.ipynb")
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": cut}
+    outputs = [
+        output(text_plain=cut),
+        output(text_html=cut),
+        {"output_type": "stream", "name": "stdout", "text": cut},
+        error,
+    ]
+    for made in (cell(cut), *(cell("2", each) for each in outputs)):
+        assert found_in(tmp_path, SECRET, made).endswith("stands in cell 2 of runbook.ipynb")
 
 
 def test_the_secret_is_found_outside_of_cells(tmp_path: Path) -> None:
-    """In what papermill notes of the parameters, in a nested folder, in bytes that are no text."""
+    """In the metadata of the parameters, in a nested folder, in bytes that are no text."""
     write(tmp_path / "meta", papermill={"parameters": {"x": SECRET}})
-    assert search_record(tmp_path / "meta", needles_for(SECRET)).endswith("stands in runbook.ipynb")
+    assert search_record(tmp_path / "meta", scanner_of(SECRET)).endswith("stands in runbook.ipynb")
     write(tmp_path / "deep")
     (tmp_path / "deep" / "files").mkdir()
     (tmp_path / "deep" / "files" / "log.bin").write_bytes(b"\xff\x00" + SECRET.encode() + b"\xfe")
-    assert search_record(tmp_path / "deep", needles_for(SECRET)).endswith("stands in log.bin")
+    assert search_record(tmp_path / "deep", scanner_of(SECRET)).endswith("stands in log.bin")
 
 
 def test_what_only_resembles_the_secret_is_not_it(tmp_path: Path) -> None:
     """Its beginning, the key and other case are none."""
     assert found_in(tmp_path, SECRET, cell([SECRET[:-1], "\n", SECRET.upper(), KEY])) == ""
-
-
-# Signatures
 
 
 def hour_old(secret: str = SECRET, seconds: int = -1800) -> str:
@@ -277,13 +191,6 @@ def test_a_signature_of_this_hour_is_found(case: Callable[[str], str], seconds: 
     for text in (f"Sign: {case(hour_old(seconds=seconds))}", f'{{"Sign":"{case(hour_old(seconds=seconds))}"}}'):
         told = found_in(tmp_path, SECRET, cell("2", output(text_plain=text)))
         assert told == "a signature stands in cell 2 of runbook.ipynb"
-
-
-def test_a_signature_in_a_page_is_found(tmp_path: Path) -> None:
-    """Between its tags."""
-    write(tmp_path)
-    (tmp_path / "runbook.html").write_text(f"<td>{hour_old()}</td>", encoding="utf-8")
-    assert search_record(tmp_path, needles_for(SECRET)) == "a signature stands in runbook.html"
 
 
 def test_another_md5_is_no_signature(tmp_path: Path) -> None:
@@ -310,9 +217,6 @@ def test_a_signature_with_the_servers_time_is_found(sandbox: Sandbox, client: Cl
     assert search_record(tmp_path, SecretScanner(client, now()).find()) != ""
 
 
-# Passwords of phones
-
-
 @pytest.fixture
 def password(client: Client, sandbox: Sandbox) -> str:
     """The password of one of three phones."""
@@ -324,29 +228,15 @@ def search(folder: Path, client: Client, *applications: str) -> str:
     return search_record(folder, SecretScanner(client, now(), set(applications)).find())
 
 
-@pytest.mark.parametrize("text", ["{}", "the word {}.", '"{}"', "<td>{}</td>", "x={}&y", "{}\nnext", "line\n{}"])
-def test_the_password_of_a_phone_is_found(text: str, password: str, client: Client, tmp_path: Path) -> None:
-    """As a word, whatever stands around it."""
-    write(tmp_path, cell("2", output(text_plain=text.format(password))))
-    assert search(tmp_path, client, APP) == "the password of a phone stands in cell 2 of runbook.ipynb"
-
-
-@pytest.mark.parametrize("text", ["x{}", "{}x", "0{}", "{}9", "A{}Z"])
-def test_a_longer_word_is_no_password(text: str, password: str, client: Client, tmp_path: Path) -> None:
-    """A picture's base64 holds every short text."""
-    write(tmp_path, cell("2", output(text_plain=text.format(password))))
-    assert search(tmp_path, client, APP) == ""
-
-
-def test_a_password_in_colour_is_found(password: str, client: Client, tmp_path: Path) -> None:
-    """Tracebacks are coloured."""
-    write(tmp_path, cell("2", output(text_plain=f"\x1b[31m{password}\x1b[0m")))
-    assert search(tmp_path, client, APP) != ""
-
-
-def test_a_password_in_a_page_is_found(password: str, client: Client, tmp_path: Path) -> None:
-    """The page is searched too."""
-    write(tmp_path)
+def test_the_password_of_a_phone_is_found(password: str, client: Client, tmp_path: Path) -> None:
+    """As a word, whatever stands around it: tracebacks are coloured, pages have tags. A picture's base64 is no word."""
+    words = ("{}", "the word {}.", '"{}"', "<td>{}</td>", "x={}&y", "{}\nnext", "line\n{}", "\x1b[31m{}\x1b[0m")
+    for text in words:
+        write(tmp_path, cell("2", output(text_plain=text.format(password))))
+        assert search(tmp_path, client, APP) == "the password of a phone stands in cell 2 of runbook.ipynb", text
+    for text in ("x{}", "{}x", "0{}", "{}9", "A{}Z"):
+        write(tmp_path, cell("2", output(text_plain=text.format(password))))
+        assert search(tmp_path, client, APP) == "", text
     (tmp_path / "runbook.html").write_text(f"<td>{password}</td>", encoding="utf-8")
     assert search(tmp_path, client, APP) == "the password of a phone stands in runbook.html"
 
@@ -361,19 +251,16 @@ def test_applications_that_the_account_has_not_have_no_passwords(
     assert search(tmp_path, client, "", "wrong") == ""
 
 
-def test_no_needle_is_told(password: str, client: Client, records: Path) -> None:
+def test_nothing_that_was_found_is_shown(password: str, client: Client, records: Path) -> None:
     """What is withheld says which and where, never what."""
     account = client.account
     signature = sign(account.api_key, account.api_secret, int(time.time()))
-    for number, needle in enumerate([password, account.api_secret.reveal(), signature]):
+    for number, found in enumerate([password, account.api_secret.reveal(), signature]):
         private = records / f".private-{number}"
-        write(private, cell("2", output(text_plain=needle)))
+        write(private, cell("2", output(text_plain=found)))
         _, problem = publish(private, records, str(number), SecretScanner(client, now(), {APP}))
         assert problem.startswith("The record is withheld: ")
-        assert needle not in problem
-
-
-# Publishing
+        assert found not in problem
 
 
 def test_a_clean_record_is_published(password: str, client: Client, records: Path) -> None:

@@ -30,10 +30,12 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("itnio_nb.runbooks.runner._Client", InProcessClient)
 
 
-def executed(notebook: Any, *parameters: dict[str, object], headings: bool = False) -> tuple[str, list[str], Any]:
+def executed(
+    notebook: Any, parameters: dict[str, object] | None = None, *, headings: bool = False
+) -> tuple[str, list[str], Any]:
     """What went wrong, what was echoed, and the notebook as it was saved."""
     echoed: list[str] = []
-    problem = NotebookRunner(echoed.append, headings=headings).run(notebook, SAVED, *parameters)
+    problem = NotebookRunner(echoed.append, headings=headings).run(notebook, SAVED, parameters)
     return problem, echoed, read_notebook(SAVED)
 
 
@@ -134,9 +136,13 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, *sources: str) -> tuple[str, li
 
     monkeypatch.setattr("os.kill", kill)
     echoed: list[str] = []
-    runner = NotebookRunner(
-        lambda text: (echoed.append(text), text == "\nnow" and signal.raise_signal(signal.SIGTERM)), headings=True
-    )
+
+    def echo(text: str) -> None:
+        echoed.append(text)
+        if text == "\nnow":
+            signal.raise_signal(signal.SIGTERM)
+
+    runner = NotebookRunner(echo, headings=True)
     problem = runner.run(notebook_of(*sources), SAVED)
     assert runner.interrupted
     return problem, echoed[-1:], killed

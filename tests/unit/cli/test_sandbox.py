@@ -1,0 +1,66 @@
+"""The options of `sandbox`; that it serves until it is stopped is tested in tests/commands."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from click.testing import CliRunner
+
+from itnio_nb import Client
+from itnio_nb.cli.main import main
+from itnio_nb.cli.sandbox import _start, sandbox
+from tests.support.factories import group
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ([], "0"),
+        (["--cap", "2"], "-23"),
+        (["--app-id", "other"], "-22"),
+        (["--allow", "192.0.2.1"], "-2"),
+        (["--clock-offset", "1900"], "0"),  # the client takes the time from the answer
+        (["--faults", "clock,clock"], "-16"),
+        (["--faults", "none,-18-after=1", "--seed", "3"], "0"),
+        (["--broken"], "-18"),
+        (["--api-key", "my-key", "--api-secret", "my-secret", "--latency", "0.01"], "0"),
+    ],
+    ids=" ".join,
+)
+def test_options_provoke_each_status(words: list[str], status: str) -> None:
+    """What trying one's own client needs."""
+    options = sandbox.make_context("sandbox", words).params
+    assert options.pop("accounts") == 1
+    with _start(**options) as server, Client(server.account) as client:
+        assert client.create_phones(group()).status == status
+        if "--api-key" in words:
+            assert (server.account.api_key, server.account.api_secret.reveal()) == ("my-key", "my-secret")
+
+
+@pytest.mark.parametrize("option", ["--latency", "--clock-offset", "--stall"])
+def test_seconds_are_a_number(option: str) -> None:
+    """What click takes for one is not enough."""
+    failed = CliRunner().invoke(main, ["sandbox", option, "nan"])
+    assert failed.exit_code == 2
+    assert "a number of seconds is needed" in failed.output
+
+
+def test_faults_are_listed_and_checked() -> None:
+    """Each with its words; one that there is not is an error in words."""
+    listed = CliRunner().invoke(main, ["sandbox", "--list-faults"])
+    assert listed.exit_code == 0
+    assert "drop-after" in listed.output
+    failed = CliRunner().invoke(main, ["sandbox", "--faults", "nonsense"])
+    assert (failed.exit_code, failed.output[:7]) == (1, "Error: ")
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    """With the option to choose another."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        failed = CliRunner().invoke(main, ["sandbox", "--port", str(port)])
+    assert failed.exit_code == 1
+    assert failed.output == f"Error: Port {port} cannot be used (Address already in use): choose another --port.\n"
