@@ -178,15 +178,7 @@ def read_notebook(path: Path) -> Any:
     """Read a notebook in the newest version of its format; raise `InputError` for a file that is none."""
     try:
         return upgrade(nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call] # nbformat
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-        TypeError,
-        KeyError,
-        nbformat.ValidationError,
-        nbformat.reader.NotJSONError,
-    ) as error:
+    except (OSError, ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError) as error:
         raise InputError(f"{path} is no notebook ({type(error).__name__}): give the path of an .ipynb file.") from None
 
 

@@ -81,14 +81,6 @@ def test_a_strangers_first_evening() -> None:
     assert [told for told in wrong if not told.startswith("file:")] == []
 
 
-def test_what_cannot_run_is_exit_1(sandbox: Sandbox) -> None:
-    """Another number than was confirmed; nothing is sent, and no traceback is shown."""
-    done = run("run", "--orders", orders(3), "--apply", "--confirm", "7", settings=settings_of(sandbox))
-    assert done.returncode == 1, done.stdout
-    assert "Traceback" not in done.stderr
-    assert sent(sandbox).total() == 0
-
-
 def started(sandbox: Sandbox) -> subprocess.Popen[str]:
     """A run of 150 orders that has sent some."""
     working = start([*COMMAND, "run", "--orders", orders(150), "--apply"], settings_of(sandbox))

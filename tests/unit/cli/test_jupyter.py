@@ -72,27 +72,6 @@ def test_lab_leaves_the_notebooks_alone(servers: Servers) -> None:
     assert NOTEBOOK.read_bytes() == before
 
 
-@pytest.mark.parametrize("command", ["lab", "app"])
-def test_half_an_account_does_not_start(command: str, servers: Servers) -> None:
-    """Nor does it fall back to the sandbox."""
-    done = invoke(command, settings={"ITNIO_API_KEY": "key"})
-    assert (done.exit_code, servers.command) == (1, ())
-    assert done.output.startswith("Error: ITNIO_API_SECRET is not set")
-
-
-@pytest.mark.parametrize(
-    ("command", "module", "name"), [("lab", "jupyterlab", "JupyterLab"), ("app", "voila", "Voilà")]
-)
-def test_what_is_not_installed_is_said(
-    command: str, module: str, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, servers: Servers
-) -> None:
-    """Nothing is written."""
-    monkeypatch.setattr("itnio_nb.cli.servers.find_spec", lambda found: None if found == module else found)
-    done = invoke(command)
-    assert (done.exit_code, servers.command, list(tmp_path.iterdir())) == (1, (), [])
-    assert done.output == f'Error: {name} is not installed: pip install "itnio-nb[lab]", then start this again.\n'
-
-
 def test_app_prints_an_address_with_a_token(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new one each time, or the one of the environment; it is on no command line."""
     tokens = set()

@@ -20,7 +20,7 @@ def test_help_names_the_commands() -> None:
     for command in COMMANDS:
         assert command in shown.output
         assert CliRunner().invoke(main, [command, "-h"]).exit_code == 0
-    assert CliRunner().invoke(main, ["--version"]).output == f"itnio-nb, version {__version__}\n"
+    assert CliRunner().invoke(main, ["--version"]).output.endswith(f", version {__version__}\n")
 
 
 def test_an_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,3 +51,37 @@ def test_demo_says_where_it_cannot_write(folder: str, tmp_path: Path) -> None:
     assert failed.exit_code == 1
     assert failed.output.startswith(f"Error: The folder {folder} cannot be used")
     assert "choose another --folder" in failed.output
+
+
+@pytest.mark.parametrize("command", ["lab", "app", "run"])
+def test_half_an_account_does_not_start(command: str) -> None:
+    """Nor does it fall back to the sandbox."""
+    failed = CliRunner().invoke(main, [command], env={"ITNIO_API_KEY": "key"})
+    assert failed.exit_code == 1
+    assert failed.output.startswith("Error: ITNIO_API_SECRET is not set")
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "extra"),
+    [("lab", "jupyterlab", "lab"), ("app", "voila", "lab"), ("run", "nbconvert", "runbook")],
+)
+def test_what_is_not_installed_is_said(
+    command: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the line that installs it; nothing is written."""
+    monkeypatch.setattr("itnio_nb.cli.servers.find_spec", lambda name: None if name == module else name)
+    failed = CliRunner().invoke(main, [command])
+    assert (failed.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert f' installed: pip install "itnio-nb[{extra}]", then start this again.\n' in failed.output
+
+
+def test_demo_has_a_folder_of_its_own_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The first result stays; what went wrong is an error."""
+    problems = iter(["", "", "A cell failed with ValueError: no"])
+    monkeypatch.setattr("itnio_nb.runbooks.runner.NotebookRunner.run", lambda *_, **options: next(problems))
+    done = [CliRunner().invoke(main, ["demo"]) for _ in range(3)]
+    assert [each.exit_code for each in done] == [0, 0, 1]
+    assert len(list((tmp_path / "itnio-demo").iterdir())) == 3
+    assert done[2].output.startswith(
+        "Error: A cell failed with ValueError: no\nThe notebook as far as it came: itnio-demo/"
+    )

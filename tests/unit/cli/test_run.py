@@ -84,13 +84,6 @@ def test_notebooks_by_path_and_by_name(jobs: list[RunbookJob]) -> None:
     assert jobs[0].notebook.name == "06-audit.ipynb"
 
 
-def test_half_an_account_is_exit_1(jobs: list[RunbookJob]) -> None:
-    """Never a sandbox."""
-    done = run(env={"ITNIO_API_KEY": "key"})
-    assert (done.exit_code, jobs) == (1, [])
-    assert "ITNIO_API_SECRET is not set" in done.output
-
-
 def test_the_sandbox_of_a_folder_is_kept(jobs: list[RunbookJob]) -> None:
     """The same account each time, and the same port while it is free: the ledger fits. Beside a live account too."""
     run()
@@ -98,11 +91,3 @@ def test_the_sandbox_of_a_folder_is_kept(jobs: list[RunbookJob]) -> None:
     first, second = (job.account for job in jobs)
     assert first == second
     assert Path("results/sandbox.db").exists()
-
-
-def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, jobs: list[RunbookJob]) -> None:
-    """With the line that installs it."""
-    monkeypatch.setattr("itnio_nb.cli.servers.find_spec", lambda name: None)
-    done = run()
-    assert (done.exit_code, jobs) == (1, [])
-    assert 'is not installed: pip install "itnio-nb[runbook]", then start this again.' in done.output

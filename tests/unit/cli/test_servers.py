@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from itnio_nb import InputError
-from itnio_nb.cli.servers import find_notebooks, require_installed, working_copy
+from itnio_nb.cli.servers import find_notebooks, working_copy
 
 NOTEBOOKS = find_notebooks()
 NOTEBOOK = "01-first-phones.ipynb"
@@ -59,10 +59,3 @@ def test_read_only_notebooks_can_be_copied(tmp_path: Path) -> None:
     installed.chmod(0o555)
     assert working_copy(installed, tmp_path / "mine")
     assert all(path.stat().st_mode & 0o200 for path in (tmp_path / "mine").rglob("*"))
-
-
-def test_what_is_not_installed_is_said() -> None:
-    """With the line that installs it."""
-    require_installed("Python", "test", "json", "click")
-    with pytest.raises(InputError, match=r"Voilà is not installed: pip install \"itnio-nb\[lab\]\", then start this"):
-        require_installed("Voilà", "lab", "json", "no_such_module")

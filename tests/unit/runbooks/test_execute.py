@@ -88,35 +88,23 @@ def test_dry_applied_and_again(run: Run, sandbox: Sandbox) -> None:
         assert "Record of a run" in (done.record / "runbook.html").read_text(encoding="utf-8")
 
 
-def test_refused_groups_are_exit_4(run: Run, sandbox: Sandbox) -> None:
-    """The application is full after the first group; the second is refused, and said with advice."""
-    sandbox.cap = 2
-    done = run(orders=orders(2), apply=True, workers=1)
-    assert done.code == 4, done.text
-    assert "Application full" in done.text
+def test_what_is_unknown_or_refused(run: Run, sandbox: Sandbox) -> None:
+    """5: an answer was lost, and the account does not answer. 4: the application is full. The same command goes on."""
+    sandbox.faults = "drop-after, query:none, query:-18-before*400"
+    unknown = run(orders=orders(1), apply=True)
+    assert (unknown.code, unknown.lines[-1]) == (5, "itnio-nb run runbook.ipynb"), unknown.text
+    sandbox.cap, sandbox.faults = 2, None
+    refused = run(orders=orders(2), apply=True)
+    assert (refused.code, refused.lines[-1]) == (4, "itnio-nb run runbook.ipynb"), refused.text
+    assert "Application full" in refused.text
 
 
-def test_unknown_groups_are_exit_5(run: Run, sandbox: Sandbox) -> None:
-    """An answer was lost, and the account does not answer when it is looked at: the same command goes on."""
-    sandbox.faults = "query:none, drop-after, query:-18-before*400"
-    done = run(orders=orders(1), apply=True)
-    assert (done.code, done.lines[-1]) == (5, "itnio-nb run runbook.ipynb"), done.text
-
-
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ({"orders": "no-such.xlsx"}, "A cell failed with InputError: "),
-        ({"plan": "orders.csv", "apply": True}, "A cell failed with InputError: "),
-        ({"orders": "orders.csv", "apply": True, "confirm": 7}, "A cell failed with InputError: "),
-    ],
-)
-def test_what_cannot_run_is_exit_1(parameters: dict[str, Any], words: str, run: Run, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("parameters", [{"orders": "missing.csv"}, {"plan": "orders.csv"}, {"confirm": 7}], ids=str)
+def test_what_cannot_run_is_exit_1(parameters: dict[str, Any], run: Run, sandbox: Sandbox) -> None:
     """Nothing is sent; the record is kept as far as it came."""
-    orders(3)
-    done = run(**parameters)
+    done = run(**{"orders": orders(3), "apply": True, **parameters})
     assert (done.code, sent(sandbox).total()) == (1, 0)
-    assert words in done.text
+    assert "A cell failed with InputError: " in done.text
     assert exit_code(done.record / "runbook.ipynb") == 1
 
 

@@ -199,22 +199,16 @@ def test_another_md5_is_no_signature(tmp_path: Path) -> None:
     assert found_in(tmp_path, SECRET, cell("2", output(text_plain="\n".join(others)))) == ""
 
 
-def test_signatures_since_the_beginning_are_found(tmp_path: Path) -> None:
-    """Of a run that took a day, or was killed then."""
-    with Client(Account(KEY, SECRET, "http://127.0.0.1:9/voice")) as client:
-        found = SecretScanner(client, now() - timedelta(hours=20)).find()
-    write(tmp_path, cell("2", output(text_plain=hour_old(seconds=-20 * 3600))))
-    assert search_record(tmp_path, found) == "a signature stands in cell 2 of runbook.ipynb"
-
-
-def test_a_signature_with_the_servers_time_is_found(sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
-    """This machine's clock is two hours behind, and was corrected."""
+def test_signatures_of_a_long_run_or_another_clock_are_found(sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
+    """Of a run that took a day; of a machine whose clock is two hours behind, and was corrected."""
+    account = client.account
     sandbox.clock_offset = 7200
     client.list_phones(APP)
-    account = client.account
-    signature = sign(account.api_key, account.api_secret, int(time.time()) + 7200)
-    write(tmp_path, cell("2", output(text_plain=signature)))
-    assert search_record(tmp_path, SecretScanner(client, now()).find()) != ""
+    for since, seconds in ((now() - timedelta(hours=20), -20 * 3600), (now(), 7200)):
+        signature = sign(account.api_key, account.api_secret, int(time.time()) + seconds)
+        write(tmp_path, cell("2", output(text_plain=signature)))
+        found = search_record(tmp_path, SecretScanner(client, since).find())
+        assert found == "a signature stands in cell 2 of runbook.ipynb"
 
 
 @pytest.fixture
@@ -251,84 +245,66 @@ def test_applications_that_the_account_has_not_have_no_passwords(
     assert search(tmp_path, client, "", "wrong") == ""
 
 
-def test_nothing_that_was_found_is_shown(password: str, client: Client, records: Path) -> None:
-    """What is withheld says which and where, never what."""
-    account = client.account
-    signature = sign(account.api_key, account.api_secret, int(time.time()))
-    for number, found in enumerate([password, account.api_secret.reveal(), signature]):
-        private = records / f".private-{number}"
-        write(private, cell("2", output(text_plain=found)))
-        _, problem = publish(private, records, str(number), SecretScanner(client, now(), {APP}))
-        assert problem.startswith("The record is withheld: ")
-        assert found not in problem
+def pending(records: Path, *cells: dict[str, Any]) -> PendingRecord:
+    """A record that a run has made, and not yet published."""
+    made = PendingRecord(records, "runbook")
+    write(made.path, *cells)
+    made.release()
+    return made
+
+
+def published(made: PendingRecord, client: Client) -> str:
+    """Why it was not published, "" if it was; it is private then."""
+    place, problem = publish(made.path, made.records, made.name, SecretScanner(client, now(), {APP}))
+    assert place == (None if problem else made.records / made.name)
+    assert mode(made.path if problem else made.records / made.name) == (0o700 if problem else 0o755)
+    return problem
 
 
 def test_a_clean_record_is_published(password: str, client: Client, records: Path) -> None:
     """All its files, searched with everything there is to search for."""
-    private = PendingRecord(records, "runbook")
-    write(private.path, cell("2", output(text_plain="3 phones")))
-    (private.path / "runbook.html").write_text("<p>3 phones</p>")
-    private.release()
-    place, problem = publish(private.path, records, private.name, SecretScanner(client, now(), {APP}))
-    assert (place, problem) == (records / private.name, "")
-    assert not private.path.exists()
-    assert sorted(path.name for path in (records / private.name).iterdir()) == ["runbook.html", "runbook.ipynb"]
+    made = pending(records, cell("2", output(text_plain="3 phones")))
+    (made.path / "runbook.html").write_text("<p>3 phones</p>")
+    assert published(made, client) == ""
+    assert not made.path.exists()
+    assert sorted(path.name for path in (records / made.name).iterdir()) == ["runbook.html", "runbook.ipynb"]
 
 
-def test_a_record_with_a_password_is_withheld(password: str, client: Client, records: Path) -> None:
-    """It stays private, and the words say what stands in which cell; mended, it is published."""
-    private = PendingRecord(records, "runbook")
-    write(private.path, cell("2", output(text_plain=password)))
-    private.release()
-    scanner = SecretScanner(client, now(), {APP})
-    place, problem = publish(private.path, records, private.name, scanner)
-    assert place is None
-    assert problem == (
-        "The record is withheld: the password of a phone stands in cell 2 of runbook.ipynb. "
-        f"It stays in {private.path}, for you alone to read."
-    )
-    assert mode(private.path) == 0o700
-    assert list(unpublished_records(records)) == [(private.name, private.path)]
-    write(private.path, cell("2"))
-    assert publish(private.path, records, private.name, scanner)[0] is not None
+def test_a_record_with_a_secret_is_withheld(password: str, client: Client, records: Path) -> None:
+    """The words say what stands in which cell, never the secret itself; mended, it is published."""
+    account = client.account
+    signature = sign(account.api_key, account.api_secret, int(time.time()))
+    secrets = {"the password of a phone": password, "a signature": signature}
+    secrets[f"the API secret of …{account.api_key[-4:]}"] = account.api_secret.reveal()
+    for words, secret in secrets.items():
+        made = pending(records, cell("2", output(text_plain=secret)))
+        withheld = f"The record is withheld: {words} stands in cell 2 of runbook.ipynb. It stays in {made.path}"
+        assert published(made, client) == f"{withheld}, for you alone to read."
+        assert list(unpublished_records(records)) == [(made.name, made.path)]
+        write(made.path, cell("2"))
+        assert published(made, client) == ""
 
 
 def test_an_account_that_cannot_be_asked_leaves_it_private(sandbox: Sandbox, client: Client, records: Path) -> None:
     """The next run searches it, when the account answers again."""
-    private = PendingRecord(records, "runbook")
-    write(private.path)
-    private.release()
+    made = pending(records)
     sandbox.broken = True
-    scanner = SecretScanner(client, now(), {APP})
-    place, problem = publish(private.path, records, private.name, scanner)
-    assert place is None
+    problem = published(made, client)
     assert problem.startswith("The record was not searched yet (The phones of application 4luaKsL2 could not be listed")
-    assert problem.endswith(f"it stays in {private.path}, and the next run searches it.")
-    assert mode(private.path) == 0o700
+    assert problem.endswith(f"it stays in {made.path}, and the next run searches it.")
     sandbox.broken = False
-    assert publish(private.path, records, private.name, scanner)[0] is not None
+    assert published(made, client) == ""
 
 
-@pytest.mark.parametrize("content", [b"", b'{"cells": [', b"\xff\xfe\x00", b"[]", b"{}", b'{"cells": 5}'])
-def test_a_damaged_notebook_leaves_it_private(content: bytes, client: Client, records: Path) -> None:
-    """A kill in the middle of writing: nobody can say what a reader would make of it."""
-    private = PendingRecord(records, "runbook")
-    (private.path / "runbook.ipynb").write_bytes(content)
-    private.release()
-    place, problem = publish(private.path, records, private.name, SecretScanner(client, now()))
-    assert place is None
-    assert problem.startswith("The record cannot be searched (")
-    assert str(private.path) in problem
-    assert mode(private.path) == 0o700
-
-
-def test_a_record_that_cannot_be_moved_stays_private(client: Client, records: Path) -> None:
-    """Somebody has taken its name meanwhile."""
-    private = PendingRecord(records, "runbook")
-    write(private.path)
-    private.release()
-    (records / private.name / "theirs").mkdir(parents=True)
-    place, problem = publish(private.path, records, private.name, SecretScanner(client, now()))
-    assert place is None
-    assert problem.startswith(f"The record stays in {private.path}: it cannot be moved to {records} (")
-    assert mode(private.path) == 0o700
+def test_what_cannot_be_searched_or_moved_stays_private(client: Client, records: Path) -> None:
+    """Cut off while it was written: nobody can say what a reader would make of it. Its name was taken meanwhile."""
+    for content in (b"", b'{"cells": [', b"\xff\xfe\x00", b"[]", b"{}", b'{"cells": 5}'):
+        made = pending(records)
+        (made.path / "runbook.ipynb").write_bytes(content)
+        problem = published(made, client)
+        assert problem.startswith("The record cannot be searched (")
+        assert problem.endswith(f": {made.path}.")
+    made = pending(records)
+    (records / made.name / "theirs").mkdir(parents=True)
+    problem = published(made, client)
+    assert problem.startswith(f"The record stays in {made.path}: it cannot be moved to {records} (")
