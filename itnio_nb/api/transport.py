@@ -24,7 +24,7 @@ from itnio_nb.errors import AccountError
 _MAX_ANSWER = 8 * 2**20  # bytes; a page of 100 phones has about 20 KB
 _MAX_TIME = 4  # an answer may take so many times what is allowed between two of its bytes
 _CLOCK_SLACK = 60.0  # seconds; clocks that are closer are not why a timestamp was refused
-_BACKOFF = 0.2  # seconds; retries of connecting wait 0, 2 and 4 times that, and up to 0.1 s more
+_PAUSE = 0.2  # seconds; retries of connecting wait 0, 2 and 4 times that, and up to a half of it more
 _LOST = "the connection was lost before the whole answer was here"
 
 
@@ -39,7 +39,7 @@ class _Adapter(HTTPAdapter):
         # Only connecting is retried, since nothing has left then: urllib3 does not repeat a POST after a read error,
         # and the zeros rule out the rest.
         retries = Retry(
-            None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=_BACKOFF, backoff_jitter=0.1
+            None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=_PAUSE, backoff_jitter=_PAUSE / 2
         )
         super().__init__(pool_connections=1, pool_maxsize=workers, max_retries=retries, pool_block=True)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from itnio_nb import PhoneGroup, Sandbox
+from itnio_nb import Account, Client, PhoneGroup, Sandbox
 from itnio_nb.sandbox.faults import Faults
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 APP = "4luaKsL2"
+NOWHERE = "http://127.0.0.1:9/voice"  # a base address where nobody listens
 COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId"]
 
 
@@ -55,3 +56,24 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 def sent(sandbox: Sandbox) -> int:
     """Return how many `sipAdd` requests a sandbox has answered."""
     return sum(number for (endpoint, _), number in sandbox.served.items() if endpoint == "sipAdd")
+
+
+def provoke(sandbox: Sandbox, status: str) -> Client:
+    """Bring the sandbox, or the client, to where the next sipAdd gets `status`."""
+    account = sandbox.account
+    if status == "-1":
+        account = Account(account.api_key, "wrong", account.base_url)
+    elif status == "-2":
+        sandbox.allowed_addresses = ["192.0.2.1"]
+    elif status == "-16":
+        sandbox.faults = "clock,clock,query:clock,query:clock"  # corrected once, and wrong again
+    elif status == "-18":
+        sandbox.broken = True
+    elif status == "-20":
+        with Client(account) as earlier:
+            earlier.create_phones(group())
+    elif status == "-22":
+        sandbox.app_ids = ["another"]
+    elif status == "-23":
+        sandbox.cap = 2
+    return Client(account)

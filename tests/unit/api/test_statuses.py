@@ -20,48 +20,34 @@ from itnio_nb.api.statuses import (
     parse_response,
 )
 
+PAST = "Wed, 21 Oct 2015 07:28:00 GMT"
 DOCUMENTED = ["0", "-1", "-2", "-16", "-18", "-20", "-22", "-23"]
 
 
 def test_every_status_of_the_document_has_its_own_words() -> None:
     """Its own outcome, its own advice, which tells whether anything was created."""
     assert list(STATUSES) == DOCUMENTED
-    meanings = [*STATUSES.values(), UNDOCUMENTED, UnknownOutcomeError.info, NotSentError.info]
-    assert len({meaning.advice for meaning in meanings}) == len(meanings)
-    for meaning in meanings:
+    infos = [*STATUSES.values(), UNDOCUMENTED, UnknownOutcomeError.info, NotSentError.info]
+    assert len({info.advice for info in infos}) == len(infos)
+    for info in infos:
         creation = {State.CREATED: "Created.", State.UNKNOWN: "not known whether the phones were created"}.get(
-            meaning.state, "created nothing" if meaning.state is State.EXISTS else "Nothing was created"
+            info.state, "created nothing" if info.state is State.EXISTS else "Nothing was created"
         )
-        assert creation in meaning.advice
-        assert meaning.reason
+        assert creation in info.advice
+        assert info.reason
 
 
 def test_states_of_the_statuses() -> None:
     """What each status makes of the group that was asked for."""
-    states = {status: str(meaning.state) for status, meaning in STATUSES.items()}
-    assert states == {
-        "0": "created",
-        "-1": "refused",
-        "-2": "refused",
-        "-16": "refused",
-        "-18": "unknown",
-        "-20": "exists",
-        "-22": "refused",
-        "-23": "refused",
-    }
+    others = {status: info.state for status, info in STATUSES.items() if info.state is not State.REFUSED}
+    assert others == {"0": State.CREATED, "-18": State.UNKNOWN, "-20": State.EXISTS}
 
 
-def test_what_dooms_the_rest() -> None:
+def test_failure_scopes() -> None:
     """-1, -2 and -16 stop the run, -23 its application, all others nothing; nor does a lost connection by itself."""
-    doomed = {
-        status: failure_scope(Receipt(meaning.state, status, "", "", now())) for status, meaning in STATUSES.items()
-    }
-    assert {status: what for status, what in doomed.items() if what} == {
-        "-1": "run",
-        "-2": "run",
-        "-16": "run",
-        "-23": "application",
-    }
+    scopes = {status: failure_scope(Receipt(info.state, status, "", "", now())) for status, info in STATUSES.items()}
+    expected = {"-1": "run", "-2": "run", "-16": "run", "-23": "application"}
+    assert {status: scope for status, scope in scopes.items() if scope} == expected
     assert failure_scope(Receipt(State.PLANNED, "", "", "", now())) == ""
     assert failure_scope(Receipt(State.UNKNOWN, "-99", "", "", now())) == ""
 
@@ -79,42 +65,20 @@ def test_a_reason_without_words_is_taken_from_the_document(reason: object) -> No
     assert parse_response(200, json.dumps({"status": "-23", "reason": reason}).encode(), {}).reason == "Data caps"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"<html><body>Log in to the hotel's network</body></html>",
-        b"{",
-        b"null",
-        b"0",
-        b'"0"',
-        b"[]",
-        b"{}",
-        b'{"status": "0"}',
-        b'{"status": 0}',
-        b'{"reason": "success", "data": null}',
-        b'{"status": null, "reason": "success"}',
-        b'{"status": true, "reason": "success"}',
-        b'{"status": false, "reason": "success"}',
-        b'{"status": 0.0, "reason": "success"}',
-        b'{"status": "", "reason": "success"}',
-        b'{"status": "ok", "reason": "success"}',
-        b'{"status": "00", "reason": "success"}',
-        b'{"status": "-0", "reason": "success"}',
-        b'{"status": "+0", "reason": "success"}',
-        b'{"status": "0 ", "reason": "success"}',
-        '{"status": "٠", "reason": "success"}'.encode(),
-        b'{"status": ["0"], "reason": "success"}',
-        b'{"status": "0", "reason": "success"',
-        b'\xff{"status": "0", "reason": "success"}',
-        b"[" * 100_000,
-        b'{"status": ' + b"9" * 5000 + b', "reason": ""}',
-    ],
-)
-def test_what_has_not_the_apis_shape_is_no_answer(body: bytes) -> None:
+NO_STATUS = ["null", "true", "false", "0.0", '""', '"ok"', '"00"', '"-0"', '"+0"', '"٠"', '["0"]', '"0 "', "9" * 5000]
+NO_ANSWER = [
+    *('{"status": %s, "reason": "success"}' % status for status in NO_STATUS),  # noqa: UP031 - braces
+    *("", "<html><body>Log in to the hotel's network</body></html>", "{", "null", "0", '"0"', "[]", "{}"),
+    *('{"status": "0"}', '{"status": 0}', '{"reason": "success", "data": null}'),
+    *('{"status": "0", "reason": "success"', '\udcff{"status": "0", "reason": "success"}', "[" * 100_000),
+]
+
+
+@pytest.mark.parametrize("body", NO_ANSWER, ids=lambda body: ascii(body[:40]))
+def test_what_has_not_the_apis_shape_is_no_answer(body: str) -> None:
     """Never a success, never a refusal."""
     with pytest.raises(UnknownOutcomeError):
-        parse_response(200, body, {})
+        parse_response(200, body.encode(errors="surrogateescape"), {})
 
 
 @pytest.mark.parametrize("http_status", [201, 204, 301, 400, 401, 403, 404, 500, 502, 503])
@@ -129,11 +93,11 @@ def test_http_200_alone_is_an_answer(http_status: int) -> None:
     [
         (429, "", 1),
         (429, "7", 7),
-        (503, "120", 120),
-        (429, "nonsense", 1),
+        (429, "x", 1),
         (429, "-5", 1),
-        (503, "Wed, 21 Oct 2015 07:28:00 GMT", 0),
         (429, "9" * 30, 1e6),
+        (503, "120", 120),
+        (503, PAST, 0),
     ],
 )
 def test_a_busy_server_says_how_long_to_wait(http_status: int, retry_after: str, seconds: float) -> None:
@@ -159,9 +123,6 @@ def test_a_date_to_wait_for_is_one_of_the_servers_clock() -> None:
 
 
 def test_a_hostile_reason_is_one_short_plain_line() -> None:
-    """Line breaks, escape sequences and direction marks are gone, and so is all beyond 300 characters."""
-    reason = "a\n\r\tb\x1b[31mred\x00\u202eevil\u2028 " + "x" * 10_000
-    words = parse_response(200, json.dumps({"status": "-1", "reason": reason}).encode(), {}).reason
-    assert words.startswith("a b [31mred evil xxx")
-    assert words.isprintable()
-    assert len(words) == 300
+    """Whatever the server writes into it."""
+    body = json.dumps({"status": "-1", "reason": "a\n\x1b[31mred" + "x" * 10_000}).encode()
+    assert parse_response(200, body, {}).reason == f"a [31mred{'x' * 291}"
