@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from itnio_nb.sandbox.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, Served, apply_fault, performs_work, status_for
+from itnio_nb.sandbox.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, Served, apply_fault, performs_work
 from itnio_nb.sandbox.server import Reply, Request
 from itnio_nb.sandbox.store import Store
 
@@ -103,7 +103,7 @@ class Endpoints:
         if fault == "clock":
             self._clock_jumped = not self._clock_jumped
         status, data = self._work(endpoint, request, body, half=fault == "half") if performs_work(fault) else ("", None)
-        shown = status_for(fault, status)
+        shown = "-18" if fault.startswith("-18") or (fault == "half" and status == "0") else status
         reply = Reply(200, {"status": shown, "reason": REASONS.get(shown, ""), "data": data if shown == "0" else None})
         replaced = apply_fault(fault, reply, self.stall)
         with self._lock:

@@ -7,7 +7,7 @@ import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from itnio_nb.sandbox.server import Reply
 
@@ -124,11 +124,6 @@ def performs_work(fault: str) -> bool:
     return fault in _STILL_WORKS
 
 
-def status_for(fault: str, status: str) -> str:
-    """Return the status that the answer shows in place of `status`."""
-    return "-18" if fault.startswith("-18") or (fault == "half" and status == "0") else status
-
-
 def apply_fault(fault: str, reply: Reply, stall: float) -> Reply:
     """Return what is sent in place of the sandbox's own reply; `stall` is in seconds."""
     if fault.startswith("drop"):
@@ -148,8 +143,7 @@ def apply_fault(fault: str, reply: Reply, stall: float) -> Reply:
     if fault == "slow":
         return replace(reply, drip=_DRIP)
     if fault == "number" and isinstance(reply.content, dict):
-        content: dict[str, Any] = reply.content | {"status": int(reply.content["status"])}
-        return replace(reply, content=content)
+        return replace(reply, content=reply.content | {"status": int(reply.content["status"])})
     return reply
 
 

@@ -37,8 +37,7 @@ class Sandbox(Endpoints):
     `broken`             True: every sipAdd and sipQuery answers -18 and does nothing
     `app_ids`            application ids that exist, None for any (others: -22)
     `lenient_names`      True: names of 1–32 characters, as the vendor's own samples send them
-    `faults`             what goes wrong with requests: `Faults(...)`, or a text such as "drop-after,none,half"
-                         or "all=0.33" (see `itnio_nb.sandbox.faults`); None: nothing
+    `faults`             what goes wrong: `Faults(...)`, or a text such as "drop-after,none,half" or "all=0.33"
     `stall`              seconds for which a stalled request is kept waiting
 
     `served` counts the answers by (endpoint, status), such as `served["sipAdd", "0"]`; an answer that a fault replaced
@@ -56,7 +55,6 @@ class Sandbox(Endpoints):
         super().__post_init__()
         self._store = Store(self.file)
         self._server: LoopbackServer | None = None
-        self._stopped = False
         self._key = api_key or next(iter(self._store.secrets), None) or random_text()
         try:
             self._store.add_account(self._key, api_secret)
@@ -67,7 +65,7 @@ class Sandbox(Endpoints):
     def start(self) -> Self:
         """Listen; after `stop()`, at the same port as before."""
         if self._server is None:
-            if self._stopped and self.file is not None:
+            if self._store.closed:
                 self._store = Store(self.file)
             self._server = LoopbackServer(self.port, self.answer, self.now)
             self.port = self._server.server_address[1]
@@ -81,7 +79,6 @@ class Sandbox(Endpoints):
             self._server.server_close()
             self._server.cut_connections()
             self._server = None
-        self._stopped = True
         with self._lock:
             self._store.close()
 
@@ -139,10 +136,7 @@ class Sandbox(Endpoints):
             self._store.delete_group(self._key, app_id, group_name)
 
     def edit_phone(self, app_id: str, phone_name: str, **fields: str) -> None:
-        """Overwrite fields of one phone, such as `edit_phone("4luaKsL2", "desk-1", password="s3cret")`.
-
-        With `groupName="other"` the phone moves to another group.
-        """
+        """Overwrite fields of one phone: `edit_phone("4luaKsL2", "desk-1", groupName="other")` moves it."""
         with self._lock:
             self._store.edit_phone(self._key, app_id, phone_name, fields)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -102,10 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chunks(self) -> bytes | None:
         body = bytearray()
-        while True:
-            digits = self.rfile.readline(100).split(b";")[0].strip()
-            if not digits or not set(digits.lower()) <= set(b"0123456789abcdef"):
-                break
+        while re.fullmatch(rb"[0-9A-Fa-f]+", digits := self.rfile.readline(100).split(b";")[0].strip()):
             size = int(digits, 16)
             if len(body) + size > _MAX_BODY:
                 break
@@ -137,17 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        if self.command != "HEAD":
-            self._write(content[: reply.cut], reply.drip)
-
-    def _write(self, content: bytes, drip: float) -> None:
-        if not drip:
-            self.wfile.write(content)
-            return
-        for byte in content:
-            self.wfile.write(bytes([byte]))
-            self.wfile.flush()
-            sleep(drip)  # this is the fault that was asked for
+        content = b"" if self.command == "HEAD" else content[: reply.cut]
+        step = 1 if reply.drip else len(content) or 1
+        for start in range(0, len(content), step):
+            self.wfile.write(content[start : start + step])
+            if reply.drip:
+                self.wfile.flush()
+                sleep(reply.drip)
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Date the answers by the server's clock."""

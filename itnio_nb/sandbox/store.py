@@ -38,7 +38,7 @@ class Store:
         self.secrets: dict[str, str] = {}
         self.applications: dict[tuple[str, str], Application] = {}
         self._created = 0
-        self._closed = False
+        self.closed = False
         self._journal = _open_journal(Path(file)) if file is not None else None
         if self._journal is not None:
             for (entry,) in self._journal.execute("SELECT entry FROM entries ORDER BY id"):
@@ -47,7 +47,7 @@ class Store:
     def close(self) -> None:
         """Release the file; what was read from it stays."""
         if self._journal is not None:
-            self._closed = True
+            self.closed = True
             self._journal.close()
 
     def add_account(self, api_key: str, api_secret: str | None) -> None:
@@ -87,7 +87,7 @@ class Store:
         return self.applications.get((api_key, app_id)) or Application()
 
     def _enter(self, **entry: Any) -> None:
-        if self._closed:
+        if self.closed:
             raise ValueError("The sandbox is stopped and has let go of its file: start() it first.")
         if self._journal is not None:
             self._journal.execute("INSERT INTO entries (entry) VALUES (?)", (json.dumps(entry),))

@@ -1,270 +1,11 @@
-"""The sandbox, met as other people's clients meet it: with bytes on a socket, not through our client."""
+"""The life of a sandbox: its address, its accounts, and what a console does to its phones."""
 
 from __future__ import annotations
-
-import hashlib
-import http.client
-import json
-import socket
-import threading
-import time
-from collections import Counter
-from email.utils import parsedate_to_datetime
-from typing import Any
 
 import pytest
 
 from itnio_nb import Account, Client, Sandbox
-
-SAMPLE: dict[str, Any] = {
-    "groupName": "sipGroup",
-    "phoneName": "sip-phone",
-    "quantity": 30,
-    "displayNum": "861000000",
-    "appId": "4luaKsL2",
-}
-
-
-def ask(
-    sandbox: Sandbox,
-    body: dict[str, Any] | bytes,
-    *,
-    call: str = "sipAdd",
-    secret: str | None = None,
-    offset: int = 0,
-    headers: dict[str, str] | None = None,
-) -> dict[str, Any]:
-    """Ask with headers made here, by the document, not by the package."""
-    account = sandbox.account
-    timestamp = str(int(time.time()) + offset)
-    text = account.api_key + (secret or account.api_secret.reveal()) + timestamp
-    signed = {"Sign": hashlib.md5(text.encode()).hexdigest(), "Timestamp": timestamp, "Api-Key": account.api_key}
-    connection = http.client.HTTPConnection(sandbox.base_url.split("/")[2], timeout=5)
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    connection.request("POST", f"/voice/{call}", content, {**signed, **(headers or {})})
-    response = connection.getresponse()
-    assert response.status == 200
-    answer: dict[str, Any] = json.loads(response.read())
-    connection.close()
-    assert list(answer) == ["status", "reason", "data"]
-    assert isinstance(answer["status"], str)
-    return answer
-
-
-def php_request(sandbox: Sandbox, *, secret: str, offset: int = 0) -> bytes:
-    """The bytes that the document's PHP sample puts on the wire (json_encode, curl), quantity as text."""
-    account = sandbox.account
-    stamp = int(time.time()) + offset
-    signature = hashlib.md5(f"{account.api_key}{secret}{stamp}".encode()).hexdigest()
-    body = '{"groupName":"sipGroup","phoneName":"sipPhone","quantity":"30","displayNum":"861000000","appId":"4luaKsL2"}'
-    return (
-        f"POST /voice/sipAdd HTTP/1.1\r\nHost: {account.base_url.split('/')[2]}\r\nAccept: */*\r\n"
-        f"Content-Type:application/json;charset=UTF-8\r\nSign:{signature}\r\nTimestamp:{stamp}\r\n"
-        f"Api-Key:{account.api_key}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
-
-
-def on_the_wire(sandbox: Sandbox, request: bytes) -> dict[str, Any]:
-    host, port = sandbox.base_url.split("/")[2].split(":")
-    with socket.create_connection((host, int(port)), 5) as connection:
-        connection.sendall(request)
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        answer: dict[str, Any] = json.loads(response.read())
-        return answer
-
-
-def test_the_php_sample_is_served_unchanged(sandbox: Sandbox) -> None:
-    """0 and 30 phones, then -20; a wrong secret -1; a clock 31 minutes off -16."""
-    secret = sandbox.account.api_secret.reveal()
-    assert on_the_wire(sandbox, php_request(sandbox, secret=secret)) == {
-        "status": "0",
-        "reason": "success",
-        "data": None,
-    }
-    with Client(sandbox.account) as client:
-        phones = client.list_phones("4luaKsL2")
-    assert phones["phoneName"].tolist() == [f"sipPhone-{at}" for at in range(1, 31)]
-    assert set(phones["groupName"]) == {"sipGroup"}
-    assert on_the_wire(sandbox, php_request(sandbox, secret=secret))["status"] == "-20"
-    assert on_the_wire(sandbox, php_request(sandbox, secret="wrong"))["status"] == "-1"
-    for offset in (31 * 60, -31 * 60):
-        assert on_the_wire(sandbox, php_request(sandbox, secret=secret, offset=offset))["status"] == "-16"
-    assert len(sandbox.phones) == 30
-
-
-def test_the_published_body_needs_lenient_names() -> None:
-    """Its own phoneName, `sip`, breaks the rule that stands beside it: -22, or 0 with the switch."""
-    body = {**SAMPLE, "phoneName": "sip"}
-    with Sandbox() as strict, Sandbox(lenient_names=True) as lenient:
-        assert ask(strict, body)["status"] == "-22"
-        assert ask(lenient, body)["status"] == "0"
-        assert lenient.phones["phoneName"].tolist()[:2] == ["sip-1", "sip-2"]
-
-
-def test_signature_in_capitals_and_lower_case_headers(sandbox: Sandbox) -> None:
-    """The server ignores the signature's case, and HTTP that of header names."""
-    account, stamp = sandbox.account, str(int(time.time()))
-    signature = hashlib.md5(f"{account.api_key}{account.api_secret.reveal()}{stamp}".encode()).hexdigest().upper()
-    headers = {"sign": signature, "timestamp": stamp, "api-key": account.api_key}
-    connection = http.client.HTTPConnection(sandbox.base_url.split("/")[2], timeout=5)
-    connection.request("POST", "/voice/sipAdd", json.dumps(SAMPLE), headers)
-    assert json.loads(connection.getresponse().read())["status"] == "0"
-    connection.close()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"groupName": "abc"},
-        {"groupName": "a" * 33},
-        {"groupName": None},
-        {"groupName": 12345},
-        {"groupName": "line\nbreak"},
-        {"phoneName": ""},
-        {"phoneName": "tab\there"},
-        {"quantity": 0},
-        {"quantity": 51},
-        {"quantity": "51"},
-        {"quantity": 1.5},
-        {"quantity": True},
-        {"quantity": "x"},
-        {"quantity": None},
-        {"displayNum": "123456"},
-        {"displayNum": "1" * 14},
-        {"displayNum": "+861000000"},
-        {"displayNum": "٨٦١٠٠٠٠٠٠"},
-        {"displayNum": None},
-        {"appId": ""},
-        {"appId": None},
-    ],
-    ids=repr,
-)
-def test_a_broken_rule_is_22(sandbox: Sandbox, change: dict[str, object]) -> None:
-    """Every limit of the document, from both sides, and nothing is created."""
-    assert ask(sandbox, SAMPLE | change)["status"] == "-22"
-    assert sandbox.phones.empty
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"groupName": "abcd"},
-        {"groupName": "北京客服"},
-        {"groupName": "😀" * 32},
-        {"quantity": 1},
-        {"quantity": 50},
-        {"quantity": "30"},
-        {"displayNum": "0123456"},
-        {"displayNum": "1" * 13},
-        {"unknown": "field"},
-    ],
-    ids=repr,
-)
-def test_the_edges_of_the_rules_are_accepted(sandbox: Sandbox, change: dict[str, object]) -> None:
-    """What the document allows is created."""
-    assert ask(sandbox, SAMPLE | change)["status"] == "0"
-    assert len(sandbox.phones) == int(str(change.get("quantity", 30)))
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff\xfe", b"null", b"[" * 100_000])
-def test_a_body_that_is_no_object_is_22(sandbox: Sandbox, body: bytes) -> None:
-    """It answers, and goes on answering."""
-    assert ask(sandbox, body)["status"] == "-22"
-    assert ask(sandbox, SAMPLE)["status"] == "0"
-
-
-def test_names_are_unique_in_an_application(sandbox: Sandbox) -> None:
-    """Group name and phone name each, by application."""
-    assert ask(sandbox, SAMPLE)["status"] == "0"
-    assert ask(sandbox, SAMPLE | {"phoneName": "other"})["status"] == "-20"
-    assert ask(sandbox, SAMPLE | {"groupName": "other"})["status"] == "-20"
-    assert ask(sandbox, SAMPLE | {"appId": "another"})["status"] == "0"
-    assert Counter(sandbox.phones["appId"]) == {"4luaKsL2": 30, "another": 30}
-
-
-def test_two_at_once_create_once(sandbox: Sandbox) -> None:
-    """The same request from 16 threads: one 0, fifteen -20."""
-    statuses: list[str] = []
-    threads = [threading.Thread(target=lambda: statuses.append(ask(sandbox, SAMPLE)["status"])) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert Counter(statuses) == {"0": 1, "-20": 15}
-    assert len(sandbox.phones) == 30
-    assert sandbox.phones["account"].is_unique
-
-
-def test_addresses_caps_applications_and_faults_are_switches() -> None:
-    """-2, -23, -22 and -18 can each be provoked, while it runs, and nothing is created by them."""
-    with Sandbox(app_ids=["4luaKsL2"]) as sandbox:
-        sandbox.allowed_addresses = ["192.0.2.1"]
-        assert ask(sandbox, SAMPLE)["status"] == "-2"
-        sandbox.allowed_addresses = ["127.0.0.1"]
-        assert ask(sandbox, SAMPLE | {"appId": "another"})["status"] == "-22"
-        sandbox.broken = True
-        assert ask(sandbox, SAMPLE)["status"] == "-18"
-        sandbox.broken = False
-        sandbox.cap = 29
-        assert ask(sandbox, SAMPLE)["status"] == "-23"
-        assert sandbox.phones.empty
-        sandbox.cap = 30
-        assert ask(sandbox, SAMPLE)["status"] == "0"
-        assert sandbox.served["sipAdd", "0"] == 1
-
-
-def test_a_wrong_secret_is_told_before_anything_else(sandbox: Sandbox) -> None:
-    """Who is not known learns nothing of the allow-list."""
-    sandbox.allowed_addresses = []
-    assert ask(sandbox, SAMPLE, secret="wrong")["status"] == "-1"
-    assert ask(sandbox, SAMPLE, headers={"Api-Key": "nobody"})["status"] == "-1"
-    assert ask(sandbox, SAMPLE, headers={"Sign": ""})["status"] == "-1"
-
-
-@pytest.mark.parametrize(("offset", "status"), [(1790, "0"), (-1790, "0"), (1810, "-16"), (-1810, "-16")])
-def test_the_window_is_half_an_hour(sandbox: Sandbox, offset: int, status: str) -> None:
-    """1,800 seconds to either side of the server's clock, which can be moved and dates the answers."""
-    assert ask(sandbox, SAMPLE, offset=offset)["status"] == status
-    sandbox.clock_offset = offset
-    assert ask(sandbox, SAMPLE | {"groupName": "second", "phoneName": "second"}, offset=offset)["status"] == "0"
-    connection = http.client.HTTPConnection(sandbox.base_url.split("/")[2], timeout=5)
-    connection.request("POST", "/voice/sipAdd", b"{}")
-    date = parsedate_to_datetime(connection.getresponse().headers["Date"])
-    connection.close()
-    assert abs(date.timestamp() - time.time() - offset) < 5
-
-
-def test_pages_of_phones(sandbox: Sandbox) -> None:
-    """25 by default, sizes 1–100, the last page short, behind it nothing."""
-    for at in range(3):
-        ask(sandbox, SAMPLE | {"groupName": f"group{at}", "phoneName": f"phone{at}", "quantity": 50})
-    params = {"params": {"appId": "4luaKsL2"}}
-    first = ask(sandbox, params, call="sipQuery")["data"]
-    assert (first["total"], first["size"], first["current"], first["pages"]) == (150, 25, 1, 6)
-    assert set(first["records"][0]) == {"groupName", "phoneName", "account", "password", "displayNum"}
-    last = ask(sandbox, {"current": 2, "size": 100, **params}, call="sipQuery")["data"]
-    assert (len(last["records"]), last["pages"]) == (50, 2)
-    assert ask(sandbox, {"current": "3", "size": "100", **params}, call="sipQuery")["data"]["records"] == []
-    assert ask(sandbox, {"params": {"appId": "empty"}}, call="sipQuery")["data"]["total"] == 0
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"current": "", "params": {"appId": "a"}},
-        {"size": None, "params": {"appId": "a"}},
-        {"current": 0, "params": {"appId": "a"}},
-        {"size": 101, "params": {"appId": "a"}},
-        {"params": {}},
-        {"params": "a"},
-        {},
-    ],
-    ids=repr,
-)
-def test_a_query_that_breaks_a_rule_is_22(sandbox: Sandbox, body: dict[str, Any]) -> None:
-    """Neither page nor size may be passed empty."""
-    assert ask(sandbox, body, call="sipQuery") == {"status": "-22", "reason": "Parameter exception", "data": None}
+from tests.support.wire import SAMPLE, ask, ask_as
 
 
 def test_it_comes_back_at_the_same_address_with_its_phones(sandbox: Sandbox) -> None:
@@ -278,6 +19,45 @@ def test_it_comes_back_at_the_same_address_with_its_phones(sandbox: Sandbox) -> 
     assert sandbox.base_url == address
     assert ask(sandbox, SAMPLE)["status"] == "-20"
     assert repr(sandbox) == "Sandbox(running, 30 phones)"
+
+
+def test_it_has_no_address_before_it_runs() -> None:
+    """And says what to do."""
+    with pytest.raises(RuntimeError, match=r"start\(\)"):
+        _ = Sandbox().base_url
+
+
+def test_two_sandboxes_are_two_accounts() -> None:
+    """What one ledger knows of one sandbox never hides another's groups."""
+    with Sandbox() as one, Sandbox() as other:
+        assert one.account != other.account
+        assert isinstance(one.account, Account)
+        assert one.base_url.startswith("http://127.0.0.1:")
+        assert one.base_url.endswith("/voice")
+
+
+def test_accounts_are_apart(sandbox: Sandbox) -> None:
+    """The same names in the same application of two accounts: each has its own phones, and its own secret."""
+    first, second = sandbox.account, sandbox.add_account()
+    assert [account.api_key for account in sandbox.accounts] == [first.api_key, second.api_key]
+    for account in (first, second):
+        with Client(account) as client:
+            assert ask_as(sandbox, account, SAMPLE)["status"] == "0"
+            assert ask_as(sandbox, account, SAMPLE)["status"] == "-20"
+            assert len(client.list_phones("4luaKsL2")) == 30
+    mixed = Account(first.api_key, second.api_secret, first.base_url)
+    assert ask_as(sandbox, mixed, SAMPLE)["status"] == "-1"
+    assert len(sandbox.phones) == 60
+    assert sandbox.phones["account"].is_unique
+
+
+def test_an_account_can_be_given_and_its_secret_changed(sandbox: Sandbox) -> None:
+    """As the console of the vendor would."""
+    account = sandbox.add_account("my-key", "my-secret")
+    assert ask_as(sandbox, account, SAMPLE)["status"] == "0"
+    sandbox.add_account("my-key", "new-secret")
+    assert ask_as(sandbox, account, SAMPLE)["status"] == "-1"
+    assert ask_as(sandbox, Account("my-key", "new-secret", account.base_url), SAMPLE)["status"] == "-20"
 
 
 def test_the_console_deletes_and_edits(sandbox: Sandbox) -> None:
@@ -299,124 +79,23 @@ def test_a_hidden_group_is_listed_later(sandbox: Sandbox) -> None:
     ask(sandbox, SAMPLE)
     sandbox.hide_group("4luaKsL2", "sipGroup", listings=2)
     params = {"params": {"appId": "4luaKsL2"}}
-    totals = [ask(sandbox, params, call="sipQuery")["data"]["total"] for _ in range(3)]
+    totals = [ask(sandbox, params, endpoint="sipQuery")["data"]["total"] for _ in range(3)]
     assert totals == [0, 0, 30]
 
 
-def test_it_has_no_address_before_it_runs() -> None:
-    """And says what to do."""
-    with pytest.raises(RuntimeError, match=r"start\(\)"):
-        _ = Sandbox().base_url
-
-
-def test_two_sandboxes_are_two_accounts() -> None:
-    """What one ledger knows of one sandbox never hides another's groups."""
-    with Sandbox() as one, Sandbox() as other:
-        assert one.account != other.account
-        assert isinstance(one.account, Account)
-        assert one.base_url.startswith("http://127.0.0.1:")
-        assert one.base_url.endswith("/voice")
-
-
-def get(sandbox: Sandbox, path: str = "/", host: str | None = None, method: str = "GET") -> tuple[int, str, str]:
-    """Ask as a browser asks; return status, content type and text."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(sandbox.base_url.split(":")[2].split("/")[0]), timeout=5)
-    connection.request(method, path, headers={} if host is None else {"Host": host})
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    return response.status, response.getheader("Content-Type", ""), text
-
-
-def test_accounts_are_apart(sandbox: Sandbox) -> None:
-    """The same names in the same application of two accounts: each has its own phones, and its own secret."""
-    first, second = sandbox.account, sandbox.add_account()
-    assert [account.api_key for account in sandbox.accounts] == [first.api_key, second.api_key]
-    for account in (first, second):
-        with Client(account) as client:
-            assert ask_as(sandbox, account, SAMPLE)["status"] == "0"
-            assert ask_as(sandbox, account, SAMPLE)["status"] == "-20"
-            assert len(client.list_phones("4luaKsL2")) == 30
-    mixed = Account(first.api_key, second.api_secret, first.base_url)
-    assert ask_as(sandbox, mixed, SAMPLE)["status"] == "-1"
-    assert len(sandbox.phones) == 60
-    assert sandbox.phones["account"].is_unique
-
-
-def ask_as(sandbox: Sandbox, account: Account, body: dict[str, Any]) -> dict[str, Any]:
-    stamp = str(int(time.time()))
-    signature = hashlib.md5(f"{account.api_key}{account.api_secret.reveal()}{stamp}".encode()).hexdigest()
-    return ask(sandbox, body, headers={"Api-Key": account.api_key, "Sign": signature, "Timestamp": stamp})
-
-
-def test_an_account_can_be_given_and_its_secret_changed(sandbox: Sandbox) -> None:
-    """As the console of the vendor would."""
-    account = sandbox.add_account("my-key", "my-secret")
-    assert ask_as(sandbox, account, SAMPLE)["status"] == "0"
-    sandbox.add_account("my-key", "new-secret")
-    assert ask_as(sandbox, account, SAMPLE)["status"] == "-1"
-    assert ask_as(sandbox, Account("my-key", "new-secret", account.base_url), SAMPLE)["status"] == "-20"
-
-
-def test_the_page_shows_what_exists(sandbox: Sandbox) -> None:
-    """Accounts, applications, groups, numbers of phones; no secret, no password; nothing loaded from anywhere."""
-    status, kind, text = get(sandbox)
-    assert (status, kind) == (200, "text/html;charset=UTF-8")
-    assert "No phones yet." in text
-    ask(sandbox, SAMPLE)
-    _, _, text = get(sandbox)
-    assert f"<h2>Account {sandbox.account.api_key}</h2>" in text
-    assert "<h3>Application 4luaKsL2: 1 group, 30 phones</h3>" in text
-    cells = ["sipGroup", "30", "sip-phone-1 … sip-phone-30", "861000000"]
-    assert "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>" in text
-    assert "Answers by endpoint and status: sipAdd 0: 1." in text
-    hidden = [sandbox.account.api_secret.reveal(), *sandbox.phones["password"]]
-    assert not [secret for secret in hidden if secret in text]
-    assert "http" not in text.replace(sandbox.base_url, "")
-
-
-def test_the_page_runs_nothing(sandbox: Sandbox) -> None:
-    """Hostile names are text on it, and its policy forbids all but its own style."""
-    hostile = "<script>alert(1)</script>"
-    ask(sandbox, SAMPLE | {"groupName": hostile, "phoneName": "\"'><img src=x>", "appId": "<b>app"})
-    connection = http.client.HTTPConnection(sandbox.base_url.split("/")[2], timeout=5)
-    connection.request("GET", "/")
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    assert response.getheader("Content-Security-Policy") == "default-src 'none'; style-src 'unsafe-inline'"
-    assert not [tag for tag in ("<script", "<img", "<b>") if tag in text]
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-
-
-@pytest.mark.slow
-def test_the_page_of_many_groups_is_short(sandbox: Sandbox) -> None:
-    """500 of an application, and how many more."""
-    for at in range(502):
-        ask(sandbox, SAMPLE | {"groupName": f"group-{at}", "phoneName": f"phone-{at}", "quantity": 1})
-    _, _, text = get(sandbox)
-    assert text.count("<td>group-") == 500
-    assert "and 2 more groups" in text
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:80"])
-def test_its_own_names_are_answered(host: str, sandbox: Sandbox) -> None:
-    """Whatever port somebody forwards to it."""
-    assert get(sandbox, host=host)[0] == 200
-
-
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil", "192.0.2.1", "::1"])
-def test_another_name_is_refused(host: str, sandbox: Sandbox) -> None:
-    """A page of another site that points its own name here learns nothing, and creates nothing."""
-    for path, method in (("/", "GET"), ("/voice/sipAdd", "POST")):
-        status, kind, text = get(sandbox, path, host, method)
-        assert (status, kind) == (403, "application/json;charset=UTF-8")
-        assert "answers to 127.0.0.1 and localhost" in text
-    assert not sandbox.served
-
-
-def test_the_page_has_one_address(sandbox: Sandbox) -> None:
-    """Other paths and methods say what there is."""
-    assert get(sandbox, method="HEAD")[::2] == (200, "")
-    assert get(sandbox, "/voice/")[0] == 404
-    assert get(sandbox, method="POST")[0] == 404
+def test_addresses_caps_applications_and_faults_are_switches() -> None:
+    """-2, -23, -22 and -18 can each be provoked, while it runs, and nothing is created by them."""
+    with Sandbox(app_ids=["4luaKsL2"]) as sandbox:
+        sandbox.allowed_addresses = ["192.0.2.1"]
+        assert ask(sandbox, SAMPLE)["status"] == "-2"
+        sandbox.allowed_addresses = ["127.0.0.1"]
+        assert ask(sandbox, SAMPLE | {"appId": "another"})["status"] == "-22"
+        sandbox.broken = True
+        assert ask(sandbox, SAMPLE)["status"] == "-18"
+        sandbox.broken = False
+        sandbox.cap = 29
+        assert ask(sandbox, SAMPLE)["status"] == "-23"
+        assert sandbox.phones.empty
+        sandbox.cap = 30
+        assert ask(sandbox, SAMPLE)["status"] == "0"
+        assert sandbox.served["sipAdd", "0"] == 1
