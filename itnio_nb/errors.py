@@ -1,13 +1,13 @@
 """What can go wrong, named by what to do next.
 
 ItnioError
-├── InputError       mend the table or the argument, then run the line again
-├── AccountError     mend the key, the secret, the address or the clock of this machine
-├── LedgerError      mend the ledger's file, or choose another
-├── ServiceError     the server could not be asked: nothing was changed, try again later
+├── InputError       correct the table or the argument, then run the line again
+├── AccountError     correct the key, the secret, the address or the clock of this machine
+├── LedgerError      repair the ledger's file, or choose another
+├── ServiceError     the server did not answer: nothing was changed, try again later
 └── StalePlanError   make the plan again and confirm it again
 
-Each message says where, what, and what to do next; none carries a secret.
+Each message names the place, the problem and the next step; none carries a secret.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class ItnioError(Exception):
-    """The root of all errors that this package raises on purpose.
+    """The base of all errors that this package raises on purpose.
 
-    `status` is the API's status when an answer of the API caused the error, otherwise empty.
+    `status` is that of the API's answer where one caused the error, otherwise "".
     """
 
     def __init__(self, message: str, *, status: str = "") -> None:
@@ -30,24 +30,24 @@ class ItnioError(Exception):
 
 
 def os_error_reason(error: Exception) -> str:
-    """Return the reason of an error of Python or of the system in a few words, without its number and its path."""
+    """Return the reason of an error of Python or of the system, without its number and its path."""
     return getattr(error, "strerror", None) or str(error)
 
 
 class InputError(ItnioError):
-    """The orders or an argument cannot be used: mend them, then run the line again."""
+    """The orders or an argument cannot be used: correct them, then run the line again."""
 
 
 class AccountError(ItnioError):
-    """The key, secret, address or clock is wrong: mend it before anything else is sent."""
+    """The key, secret, address or clock is wrong: correct it before anything else is sent."""
 
 
 class LedgerError(ItnioError):
-    """The ledger cannot be read or written: mend its file, or choose another."""
+    """The ledger cannot be read or written: repair its file, or choose another."""
 
 
 class ServiceError(ItnioError):
-    """The server could not be asked, or did not answer as the API does: try again later."""
+    """The server did not answer, or not as the API does: try again later."""
 
 
 class StalePlanError(ItnioError):

@@ -138,7 +138,7 @@ def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
 
 
 def _require(name: str, is_given: bool, is_usable: bool) -> None:
-    """Raise `AccountError` for a key or secret that cannot be one, without being told its text."""
+    """Raise `AccountError` for a key or secret that cannot be one; its text never gets here."""
     if not is_given:
         raise AccountError(f"The API {name} is empty: set ITNIO_API_{name.upper()}, or give it to Account(...).")
     if not is_usable:

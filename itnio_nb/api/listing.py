@@ -1,4 +1,4 @@
-"""The phones of an application: all pages of `sipQuery`, as records or indexed by group."""
+"""The phones of an application: all pages of `sipQuery`, one by one or indexed by group."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def test_from_env_names_exactly_what_is_missing(
     assert not any(word in str(refused.value) for word in present)
 
 
-def test_a_dotenv_file_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dotenv_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other encodings; the error holds nothing of its text."""
     for data in ("ITNIO_API_SECRET=s3crét".encode("latin-1"), "ITNIO_API_SECRET=canary".encode("utf-16")):
         (tmp_path / ".env").write_bytes(data)

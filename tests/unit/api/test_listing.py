@@ -68,10 +68,10 @@ def test_a_listing_without_a_server_raises(sandbox: Sandbox, client: Client) -> 
 
 
 def test_holes_in_records_are_empty_text(live: Client) -> None:
-    """null, numbers and missing fields of a record become text."""
-    record = {"groupName": "sales", "phoneName": None, "account": 7, "displayNum": "861000000"}
+    """null, numbers and missing fields of a phone become text."""
+    phone = {"groupName": "sales", "phoneName": None, "account": 7, "displayNum": "861000000"}
     responses.post(
-        f"{NOWHERE}/sipQuery", json={"status": 0, "reason": None, "data": {"total": "1", "records": [record]}}
+        f"{NOWHERE}/sipQuery", json={"status": 0, "reason": None, "data": {"total": "1", "records": [phone]}}
     )
     assert live.list_phones(APP, reveal=True).iloc[0].tolist() == ["sales", "", "7", "", "861000000", APP]
 

@@ -14,7 +14,7 @@ from tests.support.factories import group
 
 
 def test_chance_is_seeded() -> None:
-    """The same seed, group and time give the same fault, in whatever order; another seed others; as often as said."""
+    """The same seed, group and time give the same fault, in whatever order; another seed others; as often as asked."""
     names = [f"group-{at}" for at in range(3000)]
     one, again, other = (Faults.parse("drop-after=0.2,late=0.1", seed) for seed in (7, 7, 8))
     drawn = {name: one.draw("sipAdd", name) for name in names}
@@ -28,7 +28,7 @@ def test_chance_is_seeded() -> None:
 
 
 def test_all_spreads_over_every_kind() -> None:
-    """Both calls; a listing meets none that is about creating."""
+    """Both endpoints; a listing meets none that is about creating."""
     faults = Faults.parse("all=1")
     assert {faults.draw("sipAdd", str(at)) for at in range(2000)} == set(KINDS)
     assert {faults.draw("sipQuery", str(at)) for at in range(2000)} == set(KINDS) - ADD_ONLY
@@ -54,7 +54,7 @@ def test_what_is_no_fault_is_said(text: str, words: str) -> None:
 
 
 def test_none_is_no_fault_by_chance_either(sandbox: Sandbox, client: Client) -> None:
-    """It does what it says."""
+    """The word is allowed there too."""
     sandbox.faults = "none=1"
     assert client.create_phones(group()).state == "created"
 

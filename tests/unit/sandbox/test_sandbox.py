@@ -22,7 +22,7 @@ def test_it_comes_back_at_the_same_address_with_its_phones(sandbox: Sandbox) -> 
 
 
 def test_it_has_no_address_before_it_runs() -> None:
-    """And says what to do."""
+    """The error names what to do."""
     with pytest.raises(RuntimeError, match=r"start\(\)"):
         _ = Sandbox().base_url
 

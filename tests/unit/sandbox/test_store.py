@@ -1,4 +1,4 @@
-"""The sandbox's books, kept in a file."""
+"""Accounts and phones of a sandbox, kept in a file."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_two_at_once_are_refused() -> None:
 
 
 def test_files_of_something_else_are_left_alone(tmp_path: Path) -> None:
-    """A spreadsheet, a ledger, another database, a folder: said in words, not touched."""
+    """A spreadsheet, a ledger, another database, a folder: refused in words, not touched."""
     Path("text.csv").write_text("groupName,phoneName\n" * 100)
     with sqlite3.connect("other.sqlite") as other:
         other.execute("CREATE TABLE mine (x)")
@@ -99,7 +99,7 @@ def test_a_key_that_no_account_has_is_not_kept() -> None:
 
 
 def test_a_sandbox_that_never_ran_lets_go_of_its_file() -> None:
-    """And one that is stopped says so."""
+    """And one that is stopped refuses to add anything."""
     box = Sandbox(file=FILE, port=1)
     box.stop()
     with pytest.raises(ValueError, match=r"start\(\) it first"):
