@@ -86,8 +86,8 @@ def runbook_outcome(plan: Plan, run: RunRecord | None = None, report: pd.DataFra
     summary, table = run.snapshot()
     states = set(table["state"])
     holds |= {6} if State.PLANNED in states else set()
-    holds |= {5} if states & {State.UNKNOWN, State.SENDING} or not _proven(run, report) else set()
-    holds |= {4} if states & {State.REFUSED, State.PARTIAL} else set()
+    holds |= {5} if states & State.UNRESOLVED or not _proven(run, report) else set()
+    holds |= {4} if states & State.FAILED else set()
     return Outcome(_first(holds), summary, applications)
 
 
