@@ -22,8 +22,8 @@ from itnio_nb.errors import InputError
 @click.option("--apply", is_flag=True, help="Send what the plan creates. Without it nothing is sent.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many groups: a trial.")
 @click.option("--confirm", type=click.IntRange(0), help="The phones that must be created; else nothing is sent.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Requests at once. Default: 8.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="The most requests in a second.")
+@click.option("--workers", type=int, help="Requests at once. Default: 8.")
+@click.option("--rate", type=float, help="The most requests in a second.")
 @click.option("--results", help="Folder of the result files. Default: results.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Any other parameter; repeatable.")
 @click.option("--records", type=click.Path(path_type=Path, file_okay=False), default=Path("records"), show_default=True)
@@ -45,8 +45,10 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, s
     """  # noqa: D301 - the backslash is click's
     require_installed("What executes runbooks", "runbook", "bleach", "matplotlib", "nbconvert")
     from itnio_nb.runbooks.execute import RunbookJob, run_runbook
+    from itnio_nb.runs.dispatcher import RunOptions
     from itnio_nb.workspace import banner
 
+    RunOptions(**{name: given[name] for name in ("workers", "rate") if given[name] is not None})  # refuses wrong ones
     path = _notebook_path(notebook)
     values = {name: value for name, value in given.items() if value not in (None, False)}
     values |= {name: _parsed(value) for name, value in parameters}

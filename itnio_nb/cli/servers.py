@@ -94,10 +94,8 @@ def run_server(command: Sequence[str], environment: Mapping[str, str], files: Ma
             Path(place, name).parent.mkdir(parents=True, exist_ok=True)
             Path(place, name).write_text(text, encoding="utf-8")
         given = {**os.environ, **environment}
-        paths = {
-            name: os.pathsep.join(filter(None, [place, given.get(name)]))
-            for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
-        }
+        names = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
+        paths = {name: os.pathsep.join(filter(None, [place, given.get(name)])) for name in names}
         server = subprocess.Popen(command, env={**given, **paths})  # noqa: S603 - this Python, the user's options
 
         def stop(number: int, _: object) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from itnio_nb.cli.main import main
 from itnio_nb.runbooks.execute import RunbookJob
+from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
 
 
 @pytest.fixture
@@ -69,10 +70,11 @@ def test_options_are_parameters(jobs: list[RunbookJob], monkeypatch: pytest.Monk
     ids=" ".join,
 )
 def test_wrong_usage_is_exit_1(words: list[str], jobs: list[RunbookJob]) -> None:
-    """Nothing is executed; an error in words."""
+    """Nothing is executed; an error in words; workers and rate have the bounds of every run."""
     done = run(*words)
     assert (done.exit_code, jobs) == (1, [])
     assert "Error: " in done.output
+    assert f"Default: {DEFAULT_WORKERS}." in run("--help").output
 
 
 def test_notebooks_by_path_and_by_name(jobs: list[RunbookJob]) -> None:
