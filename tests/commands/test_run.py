@@ -78,7 +78,7 @@ def test_a_strangers_first_evening() -> None:
         assert page.locator("img").count() == 2
         assert page.locator("script, .input_area").count() == 0
         assert "submit_plan" not in page.inner_text("body")
-    assert [told for told in wrong if not told.startswith("file:")] == []
+    assert [entry for entry in wrong if not entry.startswith("file:")] == []
 
 
 def started(sandbox: Sandbox) -> subprocess.Popen[str]:
@@ -137,7 +137,7 @@ def test_no_file_holds_a_secret(tmp_path: Path) -> None:
     assert {each.returncode for each in done} == {0}, done[0].stdout
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) >= 10
-    told = "".join(each.stdout + each.stderr for each in done).encode()
+    output = "".join(each.stdout + each.stderr for each in done).encode()
     hidden = re.compile("|".join(map(re.escape, {*passwords, CANARY, json.dumps(CANARY)[1:-1]})).encode())
-    assert not hidden.search(told)
+    assert not hidden.search(output)
     assert [path for path in files if hidden.search(path.read_bytes())] == []

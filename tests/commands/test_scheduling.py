@@ -36,7 +36,7 @@ def job(tmp_path: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
     (tmp_path / "venv" / "bin").symlink_to(Path(COMMAND[0]).parent)
     for name in ("orders.csv", "tonight.csv"):
         many_orders(3).to_csv(tmp_path / name, index=False)
-    (tmp_path / "tonight.csv").rename(tmp_path / "tonight.xlsx")  # told apart by its content
+    (tmp_path / "tonight.csv").rename(tmp_path / "tonight.xlsx")  # recognised by its content
     with Sandbox() as sandbox:
         path = f"{Path(COMMAND[0]).parent}{os.pathsep}{os.environ['PATH']}"
         yield sandbox, {**os.environ, **settings_of(sandbox), "PATH": path}
@@ -68,7 +68,7 @@ def test_the_systemd_unit_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
 
 
 def test_the_line_for_cron_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
-    """Silent when all is well; what was told is in the log."""
+    """Silent when all is well; what it prints is in the log."""
     sandbox, environment = job
     [line] = blocks(SCHEDULING, "crontab")
     done = shell(line.removeprefix("30 2 * * * ").replace("/srv/phones", "."), environment)
@@ -140,7 +140,7 @@ def test_ones_own_runbook_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
 
 def test_the_exit_codes_are_those_of_the_command() -> None:
     """The table, the command's help and the package agree on what there is."""
-    told = [int(code) for code in re.findall(r"^\| (\d) \|", RUNBOOKS, re.MULTILINE)]
-    assert told == sorted(CODES)
+    listed = [int(code) for code in re.findall(r"^\| (\d) \|", RUNBOOKS, re.MULTILINE)]
+    assert listed == sorted(CODES)
     shown = subprocess.run([*COMMAND, "run", "--help"], capture_output=True, text=True, check=True).stdout
     assert [int(code) for code in re.findall(r"^\s+(\d)  ", shown, re.MULTILINE)] == sorted(CODES)

@@ -146,9 +146,9 @@ def test_lab_opens_and_the_first_notebook_runs(installed: Installed, demo: objec
         page.get_by_text("Verified: 865 of 865 phones.").first.wait_for(timeout=60_000)
         page.get_by_text("Nothing was sent: all 42 groups exist already.").first.wait_for(timeout=60_000)
         assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
-        told = log.read_text()
-        page.goto(str(re.search(r"http://127\.0\.0\.1:\d+/(?= shows)", told)[0]))  # type: ignore[index] # it is there
+        output = log.read_text()
+        page.goto(str(re.search(r"http://127\.0\.0\.1:\d+/(?= shows)", output)[0]))  # type: ignore[index] # it is there
         assert page.get_by_text("phones").count() >= 3
-    assert told.startswith("SANDBOX at http://127.0.0.1:")
-    assert "Your working copy of the notebooks: itnio-notebooks/0.1.0 (new)" in told
+    assert output.startswith("SANDBOX at http://127.0.0.1:")
+    assert "Your working copy of the notebooks: itnio-notebooks/0.1.0 (new)" in output
     assert wrong == []

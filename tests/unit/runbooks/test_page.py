@@ -51,9 +51,9 @@ class Page(HTMLParser):
         for tag, attributes in self.tags:
             handlers = [name for name in attributes if name.startswith("on")]
             fetched = [text for name, text in attributes.items() if name in FETCHING and not text.startswith("data:")]
-            told = [text for text in attributes.values() if text.strip().lower().startswith("javascript:")]
+            scripts = [text for text in attributes.values() if text.strip().lower().startswith("javascript:")]
             refreshed = tag == "meta" and attributes.get("http-equiv", "").lower() == "refresh"
-            if tag in RUNNABLE or handlers or fetched or told or refreshed or "url(" in attributes.get("style", ""):
+            if tag in RUNNABLE or handlers or fetched or scripts or refreshed or "url(" in attributes.get("style", ""):
                 return False
         return len(self.named("style")) == 1
 

@@ -189,8 +189,8 @@ def hour_old(secret: str = SECRET, seconds: int = -1800) -> str:
 def test_a_signature_of_this_hour_is_found(case: Callable[[str], str], seconds: int, tmp_path: Path) -> None:
     """In either case, in any text around it."""
     for text in (f"Sign: {case(hour_old(seconds=seconds))}", f'{{"Sign":"{case(hour_old(seconds=seconds))}"}}'):
-        told = found_in(tmp_path, SECRET, cell("2", output(text_plain=text)))
-        assert told == "a signature stands in cell 2 of runbook.ipynb"
+        found = found_in(tmp_path, SECRET, cell("2", output(text_plain=text)))
+        assert found == "a signature stands in cell 2 of runbook.ipynb"
 
 
 def test_another_md5_is_no_signature(tmp_path: Path) -> None:

@@ -167,8 +167,8 @@ def test_a_cell_that_attends_to_its_interrupt_goes_on(monkeypatch: pytest.Monkey
     attends = (
         "try:\n    " + SIGNAL.format("SIGTERM").replace("\n", "\n    ") + "\nexcept KeyboardInterrupt:\n    'stopped'"
     )
-    problem, echoed, killed = interrupted(monkeypatch, attends, SIGNAL.format("SIGINT"), "'told'")
-    assert (problem, echoed, len(killed)) == ("", ["'told'"], 1)
+    problem, echoed, killed = interrupted(monkeypatch, attends, SIGNAL.format("SIGINT"), "'below'")
+    assert (problem, echoed, len(killed)) == ("", ["'below'"], 1)
 
 
 def test_a_signal_between_two_cells_ends_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
