@@ -1,4 +1,4 @@
-"""Every rule of the API, over all orders at once and offline: what is wrong, doubtful or repaired, in which cell."""
+"""Every rule of the API, over all orders at once and offline: errors, warnings and repairs of each cell."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ _TRUTH_VALUE = "^(TRUE|FALSE)$"
 _REPLACED = r"\x{fffd}"
 # UTF-8 that was read as Windows-1252: é becomes Ã©, – becomes â€“.
 _MOJIBAKE = r"[\x{c2}\x{c3}][\x{80}-\x{bf}]|\x{e2}\x{20ac}"
-# All that damages a name, in one pattern: it is rare, so only what matches is looked at further.
+# All that damages a name, in one pattern: it is rare, so only what matches is examined.
 _ASCII_DAMAGE = "|".join((_DATE, _SLASHED_DATE, _TRUTH_VALUE, _SHEET_ERROR))
 _NAME_DAMAGE = "|".join((_CONTROL, _ASCII_DAMAGE, _REPLACED, _MOJIBAKE))
-_SHEET_ERROR_WORDS = "is an error of the spreadsheet, not a value", "Mend the formula in the source, or type the value."
+_SHEET_ERROR_TEXTS = "is an error of the spreadsheet, not a value", "Mend the formula in the source, or type the value."
 _MAX_SHARED = 200  # groups that share one display number without a remark
 
 
@@ -66,7 +66,7 @@ def _name_damage(column: str, noun: str, texts: TextColumn) -> Iterator[RuleHit]
         (_CONTROL, broken, f"Type the {noun} again on one line.", "error"),
         (f"{_DATE}|{_SLASHED_DATE}", changed, again, "error"),
         (_TRUTH_VALUE, "is a truth value of the spreadsheet, not text", again, "error"),
-        (_SHEET_ERROR, *_SHEET_ERROR_WORDS, "error"),
+        (_SHEET_ERROR, *_SHEET_ERROR_TEXTS, "error"),
         (_REPLACED, lost, "Save the source again as XLSX or CSV UTF-8, and read that.", "error"),
         (_MOJIBAKE, misread, "Compare with the source; save that as XLSX or CSV UTF-8.", "warning"),
     ):
@@ -75,11 +75,11 @@ def _name_damage(column: str, noun: str, texts: TextColumn) -> Iterator[RuleHit]
 
 def damaged_numbers(column: str, texts: TextColumn) -> Iterator[RuleHit]:
     """Find numbers that have lost digits to an exponent, or are errors of the spreadsheet."""
-    exponent = texts.matches(EXPONENT)
+    exponent = texts.matches(EXPONENT.pattern)
     problems = [_exponent_problem(text) for text in texts.take(np.flatnonzero(exponent)).to_numpy()]
     advice = "The others are lost here: format the column as text in the source, then type the number again."
     yield RuleHit(exponent, column, problems, advice)
-    yield RuleHit(texts.matches(_SHEET_ERROR), column, *_SHEET_ERROR_WORDS)
+    yield RuleHit(texts.matches(_SHEET_ERROR), column, *_SHEET_ERROR_TEXTS)
 
 
 def _exponent_problem(text: str) -> str:

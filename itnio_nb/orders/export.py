@@ -20,7 +20,7 @@ from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source
 from itnio_nb.orders.read import read_orders
 from itnio_nb.orders.text_columns import DTYPE, cell_text
 
-# The worst first. Readable with black text, and told apart without colours by the finding's first word.
+# The worst first. Readable with black text; a comment begins with the severity, for those who see no colours.
 SEVERITY_COLOURS = {"error": "#F8B4B4", "warning": "#FFE699", "repaired": "#C6E0B4"}
 _SEVERITIES = tuple(SEVERITY_COLOURS)
 _OURS = "itnio-nb: orders to be mended"  # in the file's properties
@@ -126,7 +126,7 @@ def _workbook(orders: pd.DataFrame, findings: pd.DataFrame) -> bytes:
 def _mark_findings(
     book: xlsxwriter.Workbook, sheet: xlsxwriter.worksheet.Worksheet, columns: tuple[str, ...], findings: pd.DataFrame
 ) -> None:
-    """Colour each cell that has findings by the worst of them, and tell them in its comment."""
+    """Colour each cell that has findings by the worst of them, and list them in its comment."""
     colours = {name: book.add_format({"num_format": "@", "bg_color": code}) for name, code in SEVERITY_COLOURS.items()}
     for _, of_cell in findings.groupby(["row", "column"], sort=False):
         place = int(of_cell["row"].iloc[0]) - 1, columns.index(of_cell["column"].iloc[0])

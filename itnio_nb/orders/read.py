@@ -22,7 +22,6 @@ from itnio_nb.orders.repair import repair
 from itnio_nb.orders.text_columns import DTYPE, TextColumn, cell_text, to_text_column
 
 ESCAPED = r"^'('*[=+\-@\t\r])"  # what `escape_formula` makes
-_STORED_AS_NUMBER = "is a number where text belongs: a 0 at its beginning would be lost"
 
 
 def read_orders(
@@ -42,12 +41,12 @@ def read_orders(
         read_orders("phones.csv", constants={"appId": "4luaKsL2"})      # one value for all rows
 
     `source` is a path, the bytes of a file, an open binary file, text pasted from a spreadsheet, or a DataFrame.
-    XLSX, XLS and CSV are told apart by their content. What is detected can be overruled: `sheet`, a name or a number
+    XLSX, XLS and CSV are distinguished by content. What is detected can be overruled: `sheet`, a name or a number
     from 0 (the first); `encoding` (by its mark, else UTF-8, UTF-16, GB18030 or Windows-1252); `delimiter` (comma,
     semicolon, tab or bar); `header`, the row of the headers (the first that has most of them); `columns`, what the
     columns are, in a file without headers.
 
-    Headers are recognised in the API's words, snake case, plain English and Chinese, in any case and order. Cells
+    Headers are recognised in the API's names, snake case, plain English and Chinese, in any case and order. Cells
     are never guessed at: `007` stays `007`, `NA` stays `NA`. What can be repaired without loss is repaired and listed.
     A DataFrame with an index of its own whole numbers keeps it; one with the default index is numbered from
     2, as a spreadsheet would show it under its header. Raises `InputError` where nothing can be read.
@@ -78,8 +77,9 @@ def _split_headers(
     """Return the headers, the number of their row (0 where they were given), and the rows below them."""
     if columns is not None:
         if len(columns) != len(table.columns):
-            given = f"{len(columns)} were named in columns=[...]"
-            raise InputError(f"{name} has {len(table.columns)} columns, and {given}.")
+            raise InputError(
+                f"{name} has {len(table.columns)} columns, and {len(columns)} were named in columns=[...]."
+            )
         return list(columns), 0, table
     if header is None:
         at = find_header_row(table.head(SEARCHED))
@@ -146,8 +146,8 @@ def _orders(table: RawTable, headers: list[str], source: Source, given: dict[str
     for at, name in names.items():
         cells = texts[at]
         if name in API_COLUMNS:
-            numbers = table.numbers[at] if table.numbers else None
-            cells = _repaired(name, cells, numbers, table.rows, repairs)
+            cells, made = repair(name, cells, table.rows, table.numbers[at] if table.numbers else None)
+            repairs += made
         columns[name] = cells.to_series(index)
     columns |= {name: pd.Series(value, index=index, dtype=DTYPE) for name, value in given.items()}
     ordered = [*API_COLUMNS, *(name for name in columns if name not in API_COLUMNS)]
@@ -179,23 +179,3 @@ def _column_names(texts: list[TextColumn], headers: list[str], source: Source, g
             label = f"{name} ({seen[name] + 1})"
         names[at] = label
     return names
-
-
-def _repaired(
-    name: str, texts: TextColumn, numbers: np.ndarray | None, rows: np.ndarray, repairs: list[Repair]
-) -> TextColumn:
-    """Repair a column without loss, and list each cell that changed."""
-    repaired, changes = repair(name, texts)
-    if numbers is not None and name != "quantity":  # a quantity is a number: nothing to tell
-        changes = [(numbers & repaired.are_digits(), _STORED_AS_NUMBER), *changes]
-    hows: dict[int, str] = {}
-    for where, how in changes:
-        for at in np.flatnonzero(where).tolist():
-            hows[at] = f"{hows[at]}; {how}" if at in hows else how
-    places = np.array(sorted(hows), dtype=np.intp)
-    before, after = (column.take(places).to_numpy().tolist() for column in (texts, repaired))
-    for at, row, old, new in zip(places.tolist(), rows[places].tolist(), before, after, strict=True):
-        compare = hows[at].startswith(_STORED_AS_NUMBER)
-        advice = f"Compare {new} with the true value." if compare else f"Nothing to do: read as {new}."
-        repairs.append(Repair(row, name, old, new, hows[at], advice))
-    return repaired

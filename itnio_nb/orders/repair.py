@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from itnio_nb.orders.models import Repair
 from itnio_nb.orders.text_columns import BLANKS, TextColumn
 
 # What no name is meant to have inside either; joiners (as in emoji) may be meant.
@@ -15,32 +16,44 @@ _INVISIBLE = r"[\x{ad}\x{180e}\x{200b}\x{2060}\x{feff}]"
 _DASHES = r"\x{2010}-\x{2015}\x{2212}\x{fe63}\x{ff0d}-"
 _SEPARATED = rf"^\+?[0-9(（][0-9 \x{{a0}}\x{{202f}}()（）/{_DASHES}]*$"
 _DOTTED = r"^\+?[0-9]{1,4}(\.[0-9]{2,}){2,}$"
-EXPONENT = r"^([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})$"
-_EXPONENT = re.compile(EXPONENT)
+EXPONENT = re.compile(r"^([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})$")
 _FULL_WIDTH = {"＋": "+", "．": ".", "，": ",", "Ｅ": "E", "ｅ": "e"}
 
-# One kind of repair: a mask of the cells that it changed, and how that is told.
-Change = tuple[np.ndarray, str]
+_STORED_AS_NUMBER = "is a number where text belongs: a 0 at its beginning would be lost"
+
+# One kind of repair: a mask of the cells that it changed, and how the finding puts it.
+_Change = tuple[np.ndarray, str]
 
 
-def repair(name: str, texts: TextColumn) -> tuple[TextColumn, list[Change]]:
-    """Return a column of the API's with every repair made, and where each kind of repair was made.
+def repair(
+    name: str, texts: TextColumn, rows: np.ndarray, numbers: np.ndarray | None
+) -> tuple[TextColumn, list[Repair]]:
+    """Return a column of the API's repaired, and each cell that changed or that was `numbers`, a number, in the file.
 
-    Only what is certain: a number stays as it is unless nothing but its digits is left.
+    Only what is certain is repaired: a number stays as it is unless nothing but its digits is left.
     """
     is_number = name in ("quantity", "displayNum")
     suspect = ~texts.are_digits() & (texts.lengths() > 0) if is_number else _suspect_names(texts)
-    at = np.flatnonzero(suspect)
-    if not len(at):
-        return texts, []
-    repaired, some_changes = _repair_numbers(texts.take(at), name) if is_number else _repair_names(texts.take(at))
-    changes = []
-    for changed, how in some_changes:
-        if changed.any():
-            where = np.zeros(len(texts), dtype=bool)
-            where[at[changed]] = True
-            changes.append((where, how))
-    return (texts.put(suspect, repaired), changes) if changes else (texts, [])
+    at, repaired = np.flatnonzero(suspect), texts
+    changes: list[_Change] = []
+    descriptions: dict[int, str] = {}
+    if len(at):
+        some, changes = _repair_numbers(texts.take(at), name) if is_number else _repair_names(texts.take(at))
+        repaired = texts.put(suspect, some)
+    if numbers is not None and name != "quantity":  # a quantity is meant to be a number
+        descriptions = dict.fromkeys(np.flatnonzero(numbers & repaired.are_digits()).tolist(), _STORED_AS_NUMBER)
+    for changed, how in changes:
+        for place in at[changed].tolist():
+            descriptions[place] = f"{descriptions[place]}; {how}" if place in descriptions else how
+    places = np.array(sorted(descriptions), dtype=np.intp)
+    before, after = (column.take(places).to_numpy().tolist() for column in (texts, repaired))
+    cells = zip(rows[places].tolist(), before, after, map(descriptions.__getitem__, places.tolist()), strict=True)
+    return repaired, [Repair(row, name, old, new, how, _advice(how, new)) for row, old, new, how in cells]
+
+
+def _advice(how: str, cell: str) -> str:
+    compare = how.startswith(_STORED_AS_NUMBER)
+    return f"Compare {cell} with the true value." if compare else f"Nothing to do: read as {cell}."
 
 
 def _suspect_names(texts: TextColumn) -> np.ndarray:
@@ -50,7 +63,7 @@ def _suspect_names(texts: TextColumn) -> np.ndarray:
     return suspect
 
 
-def _repair_names(texts: TextColumn) -> tuple[TextColumn, list[Change]]:
+def _repair_names(texts: TextColumn) -> tuple[TextColumn, list[_Change]]:
     stripped = texts.strip()
     visible = stripped.replace(_INVISIBLE, "")
     bare = visible.replace(r"^'([0-9=+@-])", r"\1")
@@ -61,7 +74,7 @@ def _repair_names(texts: TextColumn) -> tuple[TextColumn, list[Change]]:
     ]
 
 
-def _repair_numbers(texts: TextColumn, name: str) -> tuple[TextColumn, list[Change]]:
+def _repair_numbers(texts: TextColumn, name: str) -> tuple[TextColumn, list[_Change]]:
     stripped = texts.strip().replace(_INVISIBLE, "")
     bare = stripped.replace(r"^'+", "")
     folded = bare.map_where(bare.matches(r"[^\x00-\x7f]"), lambda text: "".join(map(_ascii_digit, text)))
@@ -71,7 +84,7 @@ def _repair_numbers(texts: TextColumn, name: str) -> tuple[TextColumn, list[Chan
     if name == "displayNum":
         separated = whole.matches(_SEPARATED) | whole.matches(_DOTTED)
         joined = unsigned.put(separated, whole.take(np.flatnonzero(separated)).replace("[^0-9]", ""))
-    written_out = joined.map_where(joined.matches(EXPONENT), _write_out)
+    written_out = joined.map_where(joined.matches(EXPONENT.pattern), _write_out)
     good = written_out.are_digits()
     return stripped.put(good, written_out.take(np.flatnonzero(good))), [
         (texts.differs(stripped), "had blanks around it"),
@@ -92,7 +105,7 @@ def _ascii_digit(char: str) -> str:
 
 def exponent_digits(text: str) -> tuple[int, int] | None:
     """Return how many digits an exponent form has kept, and how many its number has; None for any other text."""
-    form = _EXPONENT.fullmatch(text)
+    form = EXPONENT.fullmatch(text)
     if form is None or form[1] == "0":
         return None
     return 1 + len(form[2] or ""), 1 + int(form[3])

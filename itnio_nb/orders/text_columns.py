@@ -27,7 +27,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, eq=False)
 class TextColumn:
-    """A column of text without holes. Patterns are RE2's; what is told of each text is a NumPy array."""
+    """A column of text without holes. Patterns are RE2's; answers about each text are NumPy arrays."""
 
     array: Any  # a pyarrow LargeStringArray; pyarrow has no types
 
@@ -62,15 +62,15 @@ class TextColumn:
         return np.asarray(pc.utf8_length(self.array))
 
     def matches(self, pattern: str, *, literal: bool = False) -> np.ndarray:
-        """Tell which texts a pattern, or a text as it stands, is found in."""
+        """Return a mask of the texts in which a pattern, or a literal text, is found."""
         return np.asarray((pc.match_substring if literal else pc.match_substring_regex)(self.array, pattern))
 
     def are_digits(self) -> np.ndarray:
-        """Tell which texts are ASCII digits, at least one, and nothing else."""
+        """Return a mask of the texts that are ASCII digits, at least one, and nothing else."""
         return np.asarray(pc.ascii_is_decimal(self.array))
 
     def differs(self, other: TextColumn) -> np.ndarray:
-        """Tell where two columns differ."""
+        """Return a mask of the places where two columns differ."""
         return np.asarray(pc.not_equal(self.array, other.array))
 
     def non_ascii(self) -> np.ndarray:

@@ -29,6 +29,11 @@ def orders_frame(*rows: tuple[object, ...]) -> pd.DataFrame:
     return pd.DataFrame([(*row, *good[len(row) :]) for row in rows], columns=COLUMNS, dtype=object)
 
 
+def one_order(**cells: str) -> pd.DataFrame:
+    """One order that is good but for these cells."""
+    return orders_frame(("sales", "desk", "30", "8610850001")).assign(**cells)
+
+
 def many_orders(number: int, quantity: int = 3, app_id: str = APP) -> pd.DataFrame:
     return orders_frame(*((f"group-{at}", f"phone-{at}", str(quantity), "861000000", app_id) for at in range(number)))
 

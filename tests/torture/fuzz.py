@@ -76,10 +76,10 @@ def changed_inside(chance: random.Random, data: bytes) -> bytes:
     """Return a workbook of which one part was changed: whole outside, damaged inside."""
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as parts, zipfile.ZipFile(made, "w") as again:
-        spoilt = chance.choice(parts.namelist())
+        damaged = chance.choice(parts.namelist())
         for name in parts.namelist():
             content = parts.read(name)
-            again.writestr(name, changed(chance, content) if name == spoilt else content)
+            again.writestr(name, changed(chance, content) if name == damaged else content)
     return made.getvalue()
 
 
@@ -92,9 +92,9 @@ def one(seed: int) -> str:
     try:
         orders = read_orders(data)
     except InputError as error:
-        words = str(error)
-        return "refused" if (len(words) > 20 and words.endswith(".")) or ":" in words else f"seed {seed}: {words!r}"
-    except BaseException as error:  # noqa: BLE001 - that is what is looked for; a library's panic is no Exception
+        text = str(error)
+        return "refused" if (len(text) > 20 and text.endswith(".")) or ":" in text else f"seed {seed}: {text!r}"
+    except BaseException as error:  # noqa: BLE001 - crashes are the point; a library's panic is no Exception
         return f"seed {seed}: reading raised {error!r}"
     try:
         check_orders(orders)
@@ -111,10 +111,10 @@ def main() -> None:
     asked = parser.parse_args()
     begun = time.monotonic()
     with multiprocessing.Pool() as pool:
-        told = Counter(pool.imap_unordered(one, range(asked.seed, asked.seed + asked.inputs), 200))
-    wrong = [what for what in told if what not in ("orders", "refused")]
+        outcomes = Counter(pool.imap_unordered(one, range(asked.seed, asked.seed + asked.inputs), 200))
+    wrong = [what for what in outcomes if what not in ("orders", "refused")]
     took = time.monotonic() - begun
-    print(f"{asked.inputs:,} inputs in {took:.0f} s: {told['orders']:,} read, {told['refused']:,} refused")
+    print(f"{asked.inputs:,} inputs in {took:.0f} s: {outcomes['orders']:,} read, {outcomes['refused']:,} refused")
     print(f"crashes: {len(wrong)}", *wrong[:20], sep="\n")
     sys.exit(1 if wrong else 0)
 

@@ -13,9 +13,9 @@ from tests.torture.fuzz import one
 
 
 def test_bytes_of_real_files_changed_at_random() -> None:
-    """Orders, or an InputError with words; `python -m tests.torture.fuzz` tries a hundred thousand."""
-    told = [one(seed) for seed in range(600)]
-    assert set(told) == {"orders", "refused"}
+    """Orders, or an InputError with advice; `python -m tests.torture.fuzz` tries a hundred thousand."""
+    outcomes = {one(seed) for seed in range(600)}
+    assert outcomes == {"orders", "refused"}
 
 
 CELLS = (
@@ -37,10 +37,10 @@ def test_no_cell_is_lost(rows: list[tuple[object, ...]]) -> None:
     frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     orders = read_orders(frame)
     findings = check_orders(orders)
-    told = findings[findings["severity"] == "repaired"].set_index(["row", "column"])["value"]
+    repaired = findings[findings["severity"] == "repaired"].set_index(["row", "column"])["value"]
     came = {(at + 2, name): cell for at, row in enumerate(rows) for name, cell in zip(COLUMNS, row, strict=True)}
     assert len(orders) == len(rows)
     for (row, name), cell in came.items():
         if isinstance(cell, str) and name in API_COLUMNS and cell.isprintable():
             read = orders.loc[row, name]
-            assert read == cell or told.loc[(row, name)] == cell
+            assert read == cell or repaired.loc[(row, name)] == cell

@@ -6,7 +6,7 @@ import codecs
 
 from itnio_nb.errors import InputError
 
-_SAMPLE = 1 << 20  # bytes that are looked at to tell an encoding
+_SAMPLE = 1 << 20  # bytes that an encoding is detected from
 _BYTE_ORDER_MARKS = (  # those of UTF-32 first: the mark of UTF-16 begins like one of them
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -39,7 +39,7 @@ def to_utf8(name: str, data: bytes, encoding: str | None) -> tuple[bytes, str]:
 
 
 def detect_encoding(data: bytes) -> str:
-    """Tell an encoding by its mark, else by what makes sense: UTF-8, UTF-16, Chinese, western; "" if nothing does."""
+    """Return the encoding by its mark, else the first that fits: UTF-8, UTF-16, Chinese, western; "" if none does."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return encoding
@@ -63,7 +63,7 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def _looks_chinese(sample: bytes) -> bool:
-    """Tell whether what is not ASCII are mostly common Chinese characters."""
+    """Whether most characters that are not ASCII are common Chinese ones."""
     text = sample.decode("gb18030", "replace")
     foreign = [char for char in text if char > "\x7f"]
     common = sum(len(char.encode("gb2312", "ignore")) == 2 and "\u4e00" <= char <= "\u9fff" for char in foreign)

@@ -1,4 +1,4 @@
-"""The row of headers, and which column is which: in the API's words, snake case, plain English and Chinese."""
+"""The row of headers, and which column is which: in the API's names, snake case, plain English and Chinese."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ALIASES = {
     "displayNum": ("display number", "displayed number", "caller id", "显示号码", "显示号"),
     "appId": ("application id", "voice application id", "audio application id", "语音应用id", "应用id"),
 }
-SEARCHED = 60  # rows in which the headers are looked for
+SEARCHED = 60  # rows that are searched for the headers
 _MIN_KNOWN = 3  # headers that must be known for a row below the first to be the row of headers
 
 
@@ -99,8 +99,8 @@ def _suggestions(missing: Sequence[str], headers: Sequence[str]) -> str:
 def _closest_header(column: str, headers: Sequence[str]) -> str:
     """Return the header that comes nearest to what a column may be called, "" where none is near."""
     by_word = {normalize_header(header): header for header in headers if normalize_header(header)}
-    words = [normalize_header(word) for word in (column, *_ALIASES[column])]
-    for word in words:
+    aliases = [normalize_header(alias) for alias in (column, *_ALIASES[column])]
+    for word in aliases:
         if near := get_close_matches(word, by_word, n=1, cutoff=0.6):
             return by_word[near[0]]
-    return next((by_word[key] for key in by_word if any(len(key) > 2 and key in word for word in words)), "")
+    return next((by_word[key] for key in by_word if any(len(key) > 2 and key in alias for alias in aliases)), "")

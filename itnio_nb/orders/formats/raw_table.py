@@ -38,7 +38,7 @@ class RawTable:
         return [list(cells) for cells in zip(*columns, strict=True)]
 
     def filled(self, first_column: int = 0) -> np.ndarray:
-        """Tell for each row whether any cell, from a column on, holds more than blanks."""
+        """Return a mask of the rows in which any cell, from a column on, holds more than blanks."""
         filled = np.zeros(len(self.rows), dtype=bool)
         for texts in self.columns[first_column:]:
             filled |= texts.strip().lengths() > 0
@@ -48,5 +48,5 @@ class RawTable:
 
 
 def are_numbers(cells: Iterable[object]) -> np.ndarray:
-    """Tell which cells are numbers; a truth value is none."""
+    """Return a mask of the cells that are numbers; a truth value is none."""
     return np.array([isinstance(cell, Number) and not isinstance(cell, bool) for cell in cells], dtype=bool)

@@ -1,4 +1,4 @@
-"""Where orders come from: a path, an upload, an open file or pasted text, told apart and read."""
+"""Where orders come from: a path, an upload, an open file or pasted text."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def read_source(source: str | PathLike[str] | bytes | IO[bytes]) -> tuple[str, b
     else:
         raise InputError(f"Orders are read from a path, bytes, an open file or a table, not {source!r}.")
     if len(data) > _MAX_BYTES:
-        size = f"{len(data) // 2**20:,} MiB, more than {_MAX_BYTES // 2**20}"
-        raise InputError(f"{name} has {size}: split it into several files.")
+        limit = _MAX_BYTES // 2**20
+        raise InputError(f"{name} has {len(data) // 2**20:,} MiB, more than {limit}: split it into several files.")
     return name, data
 
 
@@ -48,7 +48,7 @@ def _read_path(path: Path) -> tuple[str, bytes]:
 def parse_table(
     name: str, data: bytes, *, sheet: str | int | None, encoding: str | None, delimiter: str | None
 ) -> RawTable:
-    """Return the rows of a file that are not blank; XLSX, XLS and CSV are told apart by their content."""
+    """Return the rows of a file that are not blank; XLSX, XLS and CSV are distinguished by their content."""
     if data.startswith(excel.SIGNATURES):
         table = excel.parse_excel(name, data, sheet)
     else:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itnio_nb import LIMITS, InputError, Limits, check_orders, read_orders
 from itnio_nb.orders.check import invalid_rows
 from itnio_nb.orders.models import FINDING_COLUMNS, split_orders
 from tests.support.factories import many_orders, orders_frame
-
-
-def found(*rows: tuple[object, ...]) -> list[tuple[int, str, str]]:
-    """Row, column and problem of each error."""
-    findings = check_orders(read_orders(orders_frame(*rows)))
-    errors = findings[findings["severity"] == "error"]
-    return list(zip(errors["row"], errors["column"], errors["problem"], strict=True))
+from tests.support.spreadsheets import errors_of
 
 
 def test_good_orders_have_no_findings() -> None:
@@ -58,7 +52,7 @@ def test_good_orders_have_no_findings() -> None:
 )
 def test_each_rule_by_itself(row: tuple[str, ...], column: str, problem: str) -> None:
     """One broken rule is one finding, at its row and column."""
-    assert found(row) == [(2, column, problem)]
+    assert errors_of(row) == [(2, column, problem)]
 
 
 @pytest.mark.parametrize(
@@ -76,12 +70,12 @@ def test_each_rule_by_itself(row: tuple[str, ...], column: str, problem: str) ->
 )
 def test_the_edges_are_allowed(row: tuple[str, ...]) -> None:
     """Lengths count code points; any printable character is legal in a name."""
-    assert found(row) == []
+    assert errors_of(row) == []
 
 
 def test_all_problems_of_all_rows_at_once() -> None:
     """In the order of rows, then of columns."""
-    problems = found(("abc", "de", "0", "x", ""), ("fine", "fine"), ("x", "desk", "y"))
+    problems = errors_of(("abc", "de", "0", "x", ""), ("fine", "fine"), ("x", "desk", "y"))
     assert [(row, column) for row, column, _ in problems] == [
         (2, "groupName"),
         (2, "phoneName"),
@@ -93,45 +87,20 @@ def test_all_problems_of_all_rows_at_once() -> None:
     ]
 
 
-def test_of_duplicates_the_first_stands() -> None:
-    """Each later row has the error and names the first; another application is another world."""
-    assert found(
-        ("sales", "one1"), ("sales", "two2"), ("sales", "tri3", "3", "861000000", "other"), ("sales", "one1")
-    ) == [
-        (3, "groupName", "is a group name that row 2 has in the same application"),
-        (5, "groupName", "is a group name that row 2 has in the same application"),
-        (5, "phoneName", "is a phone name that row 2 has in the same application"),
-    ]
-
-
-def test_duplicates_that_splitting_would_cause() -> None:
-    """Whichever of the two comes later has the error, and the words say which of them is split."""
-    assert found(("sales", "desk", "120"), ("sales_3", "other")) == [
-        (3, "groupName", "is a group name that row 2 also makes when it is split, in the same application")
-    ]
-    assert found(("sales_2", "other"), ("sales", "desk", "51")) == [
-        (3, "groupName", "becomes sales_2 when the order is split, a group name that row 2 has in the same application")
-    ]
-    assert found(("sales_4", "other"), ("sales", "desk", "150")) == []
-    assert found(("sales", "desk", "51"), ("other", "desk_2")) == [
-        (3, "phoneName", "is a phone name that row 2 also makes when it is split, in the same application")
-    ]
-
-
 def test_names_that_splitting_makes_too_long() -> None:
     """A finding with the length that would fit, never a cut; only where the order is split."""
     name = "n" * 31
-    assert found((name, "desk", "50")) == []
-    assert found((name, "desk", "51")) == [
+    assert errors_of((name, "desk", "50")) == []
+    assert errors_of((name, "desk", "51")) == [
         (2, "groupName", "is too long to be split: the last of its 2 groups would have 33 characters")
     ]
     advice = check_orders(read_orders(orders_frame((name, "desk", "501"))))["advice"].tolist()
     assert advice == ["Shorten the group name to 29 characters."]
-    assert found((name[:29], "desk", "501")) == []
+    assert errors_of((name[:29], "desk", "501")) == []
 
 
 def test_repairs_are_findings_too() -> None:
-    """What reading mended is told with the cell as it was; a cell changed since is told no more."""
+    """A repair is found with the cell as it was; a cell changed since is not found again."""
     orders = read_orders(orders_frame((" sales", "desk", "3", 861000000), ("other", "phone", "3", "+8610000")))
     findings = check_orders(orders)
     assert findings["severity"].tolist() == ["repaired"] * 3
@@ -172,6 +141,7 @@ def test_a_plain_frame_can_be_checked() -> None:
 cells = st.text(max_size=8) | st.sampled_from(["sales", "sales_2", "desk", "60", "51", "1", "8610000", "app"])
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(cells, cells, cells, cells, cells), max_size=12))
 def test_what_passes_keeps_the_rules(rows: list[tuple[str, ...]]) -> None:
     """Whatever the cells: no crash, and the rows without errors split into legal, distinct groups."""

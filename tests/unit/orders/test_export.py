@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb import InputError, check_orders, read_orders, write_findings
+from itnio_nb.orders.export import next_free_path, write_atomically
 from tests.support.factories import orders_frame
 
 MESS = (
@@ -27,9 +29,9 @@ def written(data: bytes, path: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[s
 
 
 def test_every_cell_stands_where_it_stood(tmp_path: Path) -> None:
-    """Same rows, headers and columns; repaired cells as they were; read again it says the very same."""
-    orders, findings, _ = written(MESS, tmp_path / "mend.xlsx")
-    again = read_orders(tmp_path / "mend.xlsx")
+    """Same rows, headers and columns; repaired cells as they were; read again it gives the very same."""
+    orders, findings, _ = written(MESS, tmp_path / "fix.xlsx")
+    again = read_orders(tmp_path / "fix.xlsx")
     assert again.index.tolist() == orders.index.tolist() == [4, 5, 6]
     assert again.attrs["itnio"].headers == orders.attrs["itnio"].headers
     pd.testing.assert_frame_equal(again, orders)
@@ -38,7 +40,7 @@ def test_every_cell_stands_where_it_stood(tmp_path: Path) -> None:
 
 def test_each_finding_is_a_colour_and_a_comment(tmp_path: Path) -> None:
     """What it is, how bad, what to do; nothing is a formula or a link."""
-    _, findings, parts = written(MESS, tmp_path / "mend.xlsx")
+    _, findings, parts = written(MESS, tmp_path / "fix.xlsx")
     comments = parts["xl/comments1.xml"]
     places = re.findall(r'<comment ref="([A-Z]+\d+)"', comments)
     assert places == ["B4", "E4", "B5", "D5", "E5"]
@@ -61,12 +63,12 @@ def test_only_such_a_file_is_replaced(tmp_path: Path) -> None:
             write_findings(orders, check_orders(orders), tmp_path / name)
         assert (tmp_path / name).read_bytes() == b"mine"
     for _ in range(2):
-        write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx")
-    assert write_findings(orders, check_orders(orders), tmp_path / "new" / "mend.xlsx").exists()
+        write_findings(orders, check_orders(orders), tmp_path / "fix.xlsx")
+    assert write_findings(orders, check_orders(orders), tmp_path / "new" / "fix.xlsx").exists()
     with pytest.raises(InputError, match="choose another path"):
-        write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx" / "no-folder.xlsx")
+        write_findings(orders, check_orders(orders), tmp_path / "fix.xlsx" / "no-folder.xlsx")
     with pytest.raises(InputError, match=r"those of check_orders"):
-        write_findings(orders, orders, tmp_path / "mend.xlsx")
+        write_findings(orders, orders, tmp_path / "fix.xlsx")
 
 
 def test_odd_cells_are_written(tmp_path: Path) -> None:
@@ -74,5 +76,37 @@ def test_odd_cells_are_written(tmp_path: Path) -> None:
     frame = orders_frame(("=1+1", "a\x00b\ud800", "x" * 40000, "'861000000"), ("https://a.b", "desk"))
     for rows in (frame, frame[:0]):
         orders = read_orders(rows)
-        write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx")
-        assert len(read_orders(tmp_path / "mend.xlsx")) == len(rows)
+        write_findings(orders, check_orders(orders), tmp_path / "fix.xlsx")
+        assert len(read_orders(tmp_path / "fix.xlsx")) == len(rows)
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """New, and again; nothing else stays in the folder."""
+    for contents in (b"first", b"second"):
+        write_atomically(tmp_path / "file", contents)
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == [contents]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failure_leaves_the_old_file_and_no_trace(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk or Ctrl-C in the middle."""
+    write_atomically(tmp_path / "file", b"old")
+
+    def failing(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "replace", failing)
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(type(error)):
+        write_atomically(tmp_path / "file", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_the_next_free_name(tmp_path: Path) -> None:
+    """The name itself, then with a number."""
+    names = [tmp_path / name for name in ("phones.xlsx", "phones-2.xlsx", "phones-3.xlsx")]
+    for name in names:
+        assert next_free_path(names[0]) == name
+        name.touch()
