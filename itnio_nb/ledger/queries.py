@@ -13,6 +13,7 @@ from itnio_nb.ledger.schema import accounts, claims, groups, receipts, run_group
 _newest = receipts.alias("newest")  # the newest receipt of a group, whichever run wrote it
 _newest_number = sa.func.coalesce(_newest.c.id, 0)
 _claimed = claims.c.owner.is_not(None)
+_run_id = sa.bindparam("run_id", type_=sa.Integer)
 _columns = dict([*groups.c.items(), *run_groups.c.items()])
 _api = {wire: _columns[name].label(wire) for name, wire in WIRE.items()}
 
@@ -40,20 +41,15 @@ def known_groups() -> sa.Select[Any]:
     return sa.select(*columns).select_from(joined.join(runs, runs.c.id == run_id)).order_by(groups.c.id)
 
 
-def groups_of_run(run_id: int) -> sa.Select[Any]:
-    """Select the groups of a run in order; the columns are those of `RunStore.run_table`."""
-    return _GROUPS_OF_RUN.params(run_id=run_id)
-
-
-def _groups_of_run(run_id: sa.BindParameter[int]) -> sa.Select[Any]:
+def _groups_of_run() -> sa.Select[Any]:
     ours, sent = receipts.alias("ours"), run_groups.alias("sent")
     columns = [
         *_api.values(),
-        *_learnt_here(run_id, ours),
+        *_learnt_here(ours),
         run_groups.c.row,
         run_groups.c.action,
         run_groups.c.why,
-        *_known_elsewhere(run_id),
+        *_known_elsewhere(),
         _newest_number.label("newest"),
         _newest.c.status.label("newest_status"),
         *(sent.c[name].label(f"sent_{name}") for name in ("phone_name", "quantity", "display_num")),
@@ -61,22 +57,21 @@ def _groups_of_run(run_id: sa.BindParameter[int]) -> sa.Select[Any]:
         _tried(run_groups.c.group_id),
     ]
     here = sa.select(sa.func.max(receipts.c.id)).correlate(run_groups)
-    here = here.where(receipts.c.run_id == run_id, receipts.c.position == run_groups.c.position)
+    here = here.where(receipts.c.run_id == _run_id, receipts.c.position == run_groups.c.position)
     joined = (
         _with_newest(run_groups.join(groups), run_groups.c.group_id)
         .outerjoin(ours, ours.c.id == here.scalar_subquery())
         .outerjoin(runs, runs.c.id == sa.func.coalesce(claims.c.run_id, _newest.c.run_id))
         .outerjoin(sent, sa.and_(sent.c.run_id == _newest.c.run_id, sent.c.position == _newest.c.position))
     )
-    chosen = run_groups.c.run_id == run_id
-    return sa.select(*columns).select_from(joined).where(chosen).order_by(run_groups.c.position)
+    return sa.select(*columns).select_from(joined).where(run_groups.c.run_id == _run_id).order_by(run_groups.c.position)
 
 
-def _learnt_here(run_id: sa.BindParameter[int], ours: sa.FromClause) -> list[sa.Label[Any]]:
+def _learnt_here(ours: sa.FromClause) -> list[sa.Label[Any]]:
     """Return `state status reason advice at` of each group from the run's own claims and receipts, else ""."""
     # A later receipt of another run decides, where this one created no phone.
-    superseded = ours.c.state.not_in(State.PRESENT) & (_newest.c.run_id != run_id)
-    claimed_here = _claimed & (claims.c.run_id == run_id)
+    superseded = ours.c.state.not_in(State.PRESENT) & (_newest.c.run_id != _run_id)
+    claimed_here = _claimed & (claims.c.run_id == _run_id)
     cells = {name: sa.func.coalesce(ours.c[name], "") for name in ("state", "status", "reason", "advice", "at")}
     return [
         sa.case((claimed_here, State.SENDING if name == "state" else ""), (superseded, ""), else_=cell).label(name)
@@ -84,10 +79,10 @@ def _learnt_here(run_id: sa.BindParameter[int], ours: sa.FromClause) -> list[sa.
     ]
 
 
-def _known_elsewhere(run_id: sa.BindParameter[int]) -> list[sa.Label[Any]]:
+def _known_elsewhere() -> list[sa.Label[Any]]:
     """Return `before run`: the ledger's state of each group without this run's claims, and the run it comes from."""
     made_again = (_newest_number == run_groups.c.again_after) & ~_claimed  # planned in full knowledge of that receipt
-    state = sa.case((_claimed & (claims.c.run_id != run_id), State.SENDING), else_=_newest.c.state)
+    state = sa.case((_claimed & (claims.c.run_id != _run_id), State.SENDING), else_=_newest.c.state)
     cells = {"before": state, "run": runs.c.name}
     return [sa.case((made_again, ""), else_=sa.func.coalesce(cell, "")).label(name) for name, cell in cells.items()]
 
@@ -133,22 +128,21 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
     return sa.exists().where(*unanswered).label("tried")
 
 
-# Built once: that takes 11 ms, and whoever watches a run reads it again and again.
-_GROUPS_OF_RUN = _groups_of_run(sa.bindparam("run_id", type_=sa.Integer))
-# The newest receipt and the claim of groups (`positions`) of a run (`run_id`). Built once: every sync reads it.
+# Built once, since that takes 11 ms and a run that works or is watched reads them again and again.
+# The groups of a run (`run_id`) in order; the columns are those of `RunStore.run_table`.
+GROUPS_OF_RUN = _groups_of_run()
+# The newest receipt and the claim of groups (`positions`) of a run (`run_id`).
 CLAIMABLE_GROUPS = (
     sa.select(run_groups.c.position, run_groups.c.group_id, run_groups.c.again_after)
     .add_columns(_newest_number.label("receipt"), _newest.c.state, claims.c.owner)
     .select_from(_with_newest(run_groups, run_groups.c.group_id))
-    .where(run_groups.c.run_id == sa.bindparam("run_id"))
-    .where(run_groups.c.position.in_(sa.bindparam("positions", expanding=True)))
+    .where(run_groups.c.run_id == _run_id, run_groups.c.position.in_(sa.bindparam("positions", expanding=True)))
 )
 # Those of some receipts (`receipts`) that are the newest of their groups, and no claim has come since.
 UNCHANGED_GROUPS = (
     sa.select(receipts.c.id, receipts.c.group_id, receipts.c.run_id, receipts.c.position)
     .select_from(_with_newest(receipts, receipts.c.group_id))
-    .where(receipts.c.id.in_(sa.bindparam("receipts", expanding=True)))
-    .where(receipts.c.id == _newest.c.id, ~_claimed)
+    .where(receipts.c.id.in_(sa.bindparam("receipts", expanding=True)), receipts.c.id == _newest.c.id, ~_claimed)
 )
 # Values of which one differs after every change of the ledger.
 CHANGE_TOKEN = sa.select(
