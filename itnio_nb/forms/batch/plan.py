@@ -12,11 +12,11 @@ import pandas as pd
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import Action
 from itnio_nb.api.text import plural
-from itnio_nb.errors import InputError
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import DataTable
 from itnio_nb.forms.layout import field, panel, row, show, text_area
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.runs.dispatcher import DEFAULT_WORKERS, MAX_WORKERS, RunOptions
 from itnio_nb.runs.plan import Plan, make_plan
 
 _COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "action", "why"]
@@ -100,7 +100,9 @@ class ConfirmStep:
         self.sentence, self.hint = text_area("itnio-sentence"), text_area("itnio-note")
         self.typed = field("Number of phones", "Type the number of phones to confirm", "260px")
         self.typed.observe(lambda _: self.refresh(busy=self._busy), "value")
-        self.workers = field("Requests at once", "", "240px", widgets.BoundedIntText, value=8, min=1, max=64)
+        self.workers = field(
+            "Requests at once", "", "240px", widgets.BoundedIntText, value=DEFAULT_WORKERS, min=1, max=MAX_WORKERS
+        )
         self.rate = field("at most a second", "Empty: no limit", "240px", placeholder="no limit")
         self.submit = form.button("Submit", submit, "Create the phones: the API cannot delete them", main=True)
         speed = row(self.workers, self.rate)
@@ -154,9 +156,4 @@ def _sentence(plan: Plan, place: str) -> str:
 
 def _rate(text: str) -> float | None:
     """Return the most requests in one second, None for no limit."""
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"The most requests in a second are a number, such as 5 or 0.5, not {text!r}.") from None
+    return RunOptions.from_text(DEFAULT_WORKERS, text).rate
