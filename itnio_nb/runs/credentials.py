@@ -71,24 +71,18 @@ def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str
 
 
 def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup]) -> dict[str, int]:
-    """Return the groups by name, each with the phones that it must have at least."""
+    """Return the number of phones that each group, by name, must have at least."""
     if isinstance(groups, Ledger):
-        known = groups.entries(client.account).items()
-        groups = pd.DataFrame(
-            [(app, name, str(entry.state)) for (app, name), entry in known], columns=["appId", "groupName", "state"]
-        )
+        groups = groups.account_table(client.account)[["appId", "groupName", "state"]]
     if isinstance(groups, pd.DataFrame):
         return _created(app_id, groups)
     if isinstance(groups, str | PhoneGroup):
         groups = [groups]
     if not isinstance(groups, Iterable):
         raise InputError("The groups to hand over are a table or group names: give run.table.")
-    wanted: dict[str, int] = {}
-    for group in groups:
-        if isinstance(group, PhoneGroup):
-            wanted[group.group_name] = group.quantity
-        else:
-            wanted[str(group)] = 1
+    wanted = dict(
+        (group.group_name, group.quantity) if isinstance(group, PhoneGroup) else (str(group), 1) for group in groups
+    )
     if not wanted:
         raise InputError("No group was named to be handed over: give run.table, or group names.")
     return wanted
@@ -97,9 +91,7 @@ def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterabl
 def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:
     if "groupName" not in table.columns:
         raise InputError("The table of groups has no column groupName: give run.table, or group names.")
-    chosen = table
-    if "appId" in table.columns:
-        chosen = chosen[chosen["appId"] == app_id]
+    chosen = table[table["appId"] == app_id] if "appId" in table.columns else table
     if "state" in table.columns:
         earlier = chosen["created_in"] != "" if "created_in" in chosen.columns else False
         chosen = chosen[(chosen["state"] == State.CREATED) | earlier]

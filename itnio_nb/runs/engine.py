@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -177,17 +178,17 @@ class RunEngine:
     def _sync(
         self,
         owner: str = "",
-        outcomes: list[tuple[int, Receipt]] | None = None,
-        returned: list[int] | None = None,
-        wanted: list[tuple[int, int]] | None = None,
+        outcomes: Sequence[tuple[int, Receipt]] = (),
+        returned: Sequence[int] = (),
+        wanted: Sequence[tuple[int, int]] = (),
     ) -> SyncResult:
         """Write to the ledger what happened here, read what happened elsewhere, and count it."""
-        receipts = [(at, _unknown_if_taken(receipt)) for at, receipt in outcomes or ()]
+        receipts = [(at, _unknown_if_taken(receipt)) for at, receipt in outcomes]
         found = self._store.sync(
-            self._id, owner, outcomes=receipts, returned=returned or (), wanted=wanted or (), since=self._progress.seen
+            self._id, owner, outcomes=receipts, returned=returned, wanted=wanted, since=self._progress.seen
         )
         self._claimed_any = self._claimed_any or bool(found.claimed)
-        self._progress.learn(found, returned or ())
+        self._progress.learn(found, returned)
         return found
 
     def _refresh(self) -> GroupStates:

@@ -23,6 +23,7 @@ from itnio_nb.runs.results import GroupStates, positions
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each further listing, as long as there is no clear answer
 REPORT_COLUMNS = ("appId", "groupName", "before", "after", "asked", "found", "advice")
+_FOREIGN = "The account has it, and this ledger has not made it: created elsewhere."
 _RESENDS = 3  # times that a group which listings have shown to be absent is sent again in one run
 
 Key = TypeVar("Key", bound=Hashable)
@@ -100,12 +101,8 @@ def resolve_unknown(
         before, inventory = inventory, client.fetch_inventory(app_id, stopping)
         if inventory.total == before.total:
             names = {key: unknown[key].group.group_name for key in receipts}
-            resolved |= {
-                key: receipt
-                for key, receipt in receipts.items()
-                if receipt.state is not State.UNKNOWN
-                and inventory.groups.get(names[key]) == before.groups.get(names[key])
-            }
+            same = [key for key, name in names.items() if inventory.groups.get(name) == before.groups.get(name)]
+            resolved |= {key: receipts[key] for key in same if receipts[key].state is not State.UNKNOWN}
         if len(resolved) == len(unknown):
             break
     return resolved, inventory
@@ -247,13 +244,13 @@ def _reconcile_application(
         ]
     resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
     after = {resolutions[one]: one.receipt for one in store.write_resolutions(list(resolutions))}
-    ours = {group.group_name for group in groups.values()}
-    return [
-        _report_row(group, states[at], after.get(at), inventory.groups.get(group.group_name))
-        for at, group in groups.items()
-    ] + [
-        (app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in inventory.groups.items() if name not in ours
-    ]
+    left, rows = dict(inventory.groups), list[tuple[object, ...]]()
+    for at, group in groups.items():
+        held, receipt = left.pop(group.group_name, None), after.get(at)
+        now_is, advice = (receipt.state, receipt.advice) if receipt else (states[at], _drift(group, states[at], held))
+        found = held.phones if held else 0
+        rows.append((app_id, group.group_name, str(states[at]), str(now_is), group.quantity, found, advice))
+    return rows + [(app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in left.items()]
 
 
 def _resolve_known(
@@ -272,18 +269,6 @@ def _resolve_known(
         found, inventory = resolve_unknown(client, app_id, late)
         resolved |= found
     return resolved, inventory
-
-
-_FOREIGN = "The account has it, and this ledger has not made it: created elsewhere."
-
-
-def _report_row(
-    group: PhoneGroup, before: State, resolved: Receipt | None, held: GroupInventory | None
-) -> tuple[object, ...]:
-    found = held.phones if held else 0
-    after = resolved.state if resolved else before
-    advice = resolved.advice if resolved else _drift(group, before, held)
-    return group.app_id, group.group_name, str(before), str(after), group.quantity, found, advice
 
 
 def _drift(group: PhoneGroup, state: State, held: GroupInventory | None) -> str:

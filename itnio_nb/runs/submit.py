@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from collections.abc import Iterator
 
 import pandas as pd
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import API_COLUMNS
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
 from itnio_nb.ledger.ledger import Ledger
@@ -140,34 +140,34 @@ def _require_current(plan: Plan, client: Client, ledger: Ledger) -> None:
 
     Account and ledger are asked anew; nothing is sent. The error's `differences` has a row for each such group.
     """
-    changed = _differences(plan, make_plan(plan.orders, client, ledger, recreate=bool(plan.recreated)))
-    if changed.empty:
+    fresh = make_plan(plan.orders, client, ledger, recreate=bool(plan.recreated))
+    changes = list(_changes(plan, fresh))
+    if not changes:
         return
-    examples = [
-        f"{name}: {then} → {now}{f' ({why})' if why else ''}"
-        for name, then, now, why in changed[["groupName", "planned", "now", "why"]].head(3).to_numpy().tolist()
-    ]
-    more = f"; and {len(changed) - 3:,} more (the error's .differences has all)" if len(changed) > 3 else ""
-    groups = f"{len(changed):,} of its {plural(len(plan.groups), 'group')} need{'s' * (len(changed) == 1)}"
+    examples = [f"{name}: {then} → {now}{f' ({why})' if why else ''}" for _, _, name, then, now, why in changes[:3]]
+    more = f"; and {len(changes) - 3:,} more (the error's .differences has all)" if len(changes) > 3 else ""
+    groups = f"{len(changes):,} of its {plural(len(plan.groups), 'group')} need{'s' * (len(changes) == 1)}"
     raise StalePlanError(
         f"The saved plan is stale: {groups} something else now. {'; '.join(examples)}{more}. Nothing was sent. "
         "Plan again with make_plan(plan.orders, client, ledger), and confirm what it shows.",
-        differences=changed,
+        differences=pd.DataFrame(changes, columns=["row", "appId", "groupName", "planned", "now", "why"]),
     )
 
 
-def _differences(plan: Plan, fresh: Plan) -> pd.DataFrame:
-    """Return the groups of a plan whose action in a fresh plan differs: `row appId groupName planned now why`."""
-    both = plan.table.merge(fresh.table, how="left", on=list(API_COLUMNS), suffixes=("", "_now"))
-    both["now"] = both["action_now"].astype(object).fillna("invalid")
-    both["why"] = both["why_now"].astype(object).fillna("its row has an error now: see the findings of a new plan")
-    then, now = plan.recreated, fresh.recreated
-    keys = zip(both["appId"], both["groupName"], strict=True)
-    sent_since = pd.Series([then.get(key) != now.get(key) for key in keys], dtype=bool)
-    both.loc[sent_since & (both["action"] == both["now"]), ["now", "why"]] = ["create anew", "sent again since"]
-    columns = ["row", "appId", "groupName", "action", "now", "why"]
-    changed = both.loc[both["action"] != both["now"], columns].rename(columns={"action": "planned"})
-    return changed.reset_index(drop=True)
+def _changes(plan: Plan, fresh: Plan) -> Iterator[tuple[int, str, str, str, str, str]]:
+    """Yield `row appId groupName planned now why` of each group of a plan whose action in a fresh plan differs."""
+    fresh_groups = {one.group: one for one in fresh.groups}
+    for one in plan.groups:
+        now = fresh_groups.get(one.group)
+        if now is None:
+            change = "invalid", "its row has an error now: see the findings of a new plan"
+        elif now.action is not one.action:
+            change = str(now.action), now.why
+        elif now.recreated != one.recreated:
+            change = "create anew", "sent again since"
+        else:
+            continue
+        yield one.row, one.group.app_id, one.group.group_name, str(one.action), *change
 
 
 def _after_fork() -> None:
