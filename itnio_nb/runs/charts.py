@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from itnio_nb.api.models import State
 from itnio_nb.api.text import plural
 
-_COLOURS = {  # seen on white and on black; the words beside them say the same
+_COLOURS = {  # seen on white and on black; the words beside them repeat it
     State.CREATED: "#2e9d4e",
     State.EXISTS: "#5b8def",
     State.PARTIAL: "#c77700",

@@ -44,7 +44,7 @@ class RunOptions:
         try:
             return cls(workers, float(rate) if rate else None)
         except ValueError:
-            return cls(workers, rate)  # type: ignore[arg-type] # which says what a rate is
+            return cls(workers, rate)  # type: ignore[arg-type] # refused, in the words for any rate
 
 
 class Dispatcher:
@@ -165,7 +165,7 @@ class Dispatcher:
         return receipt
 
     def _react(self, group: PhoneGroup, receipt: Receipt) -> None:
-        """Act on what an answer says about the groups that are still to be sent."""
+        """Act on what an answer means for the groups that are still to be sent."""
         failed = receipt.state in (State.UNKNOWN, State.PLANNED)
         if failed:
             self.last_failure = receipt.reason

@@ -21,14 +21,14 @@ from itnio_nb.runs.dispatcher import CircuitBreaker, Dispatcher, RateLimiter, Ru
 from itnio_nb.runs.reconcile import RunResolver
 from itnio_nb.runs.results import GroupStates, RunProgress, positions, why_nothing
 
-_TICK = 0.2  # seconds between two looks at what other processes do
+_TICK = 0.2  # seconds before it is asked again what other processes do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
 _IDLE_RESETS = 3  # times in a row that failures stopped the sending with nothing created since: then the run gives up
 _GO_ON = "Submit the plan again, or resume(client, ledger), to go on."
 
 
 class RunEngine:
-    """Do the work of one run, in the thread that calls `run`. Everything is in the ledger before it is told.
+    """Do the work of one run, in the thread that calls `run`. Everything is in the ledger before it is counted.
 
     `activity` is what the run is doing, `error` what ended it, if anything did. It sends, then resolves and
     verifies, and sends again what the listings have shown to be absent:
@@ -272,5 +272,5 @@ class RunEngine:
 
 
 def _unknown_if_taken(receipt: Receipt) -> Receipt:
-    """Return `-20` as unknown until a listing tells: it does not say which of the two names is taken."""
+    """Return `-20` as unknown until a listing shows which of the two names is taken."""
     return replace(receipt, state=State.UNKNOWN) if receipt.status == NAME_TAKEN else receipt

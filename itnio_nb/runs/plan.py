@@ -195,7 +195,7 @@ def make_plan(
 
 
 def account_key(account: Account) -> tuple[str, str]:
-    """Return what tells an account from another: base address and API key."""
+    """Return what identifies an account: base address and API key."""
     return account.base_url, account.api_key
 
 

@@ -1,4 +1,4 @@
-"""Reconciling: what an application's listing says of groups whose outcome is unknown, and of all that were created."""
+"""Reconcile ledger and account: resolve unknown groups from listings, verify created ones, report differences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class UnknownGroup:
 
     group: PhoneGroup
     taken: bool  # the last answer was that a name is taken: that try has created nothing
-    tried: bool  # a try may have created it, without an answer that said so
+    tried: bool  # a try may have created it, and its answer was lost
 
 
 def resolve_group(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
@@ -146,7 +146,7 @@ class RunResolver:
         """Resolve what is unknown; return positions to send again, the last listings, and the first error.
 
         An application that cannot be listed keeps no other from being resolved. Where nothing is unknown, one small
-        request for the application `probe` tells whether the account answers: its errors are raised.
+        request for the application `probe` shows whether the account answers: its errors are raised.
         """
         unknown = states.kept[states.known == State.UNKNOWN]
         if probe and unknown.empty:
@@ -182,7 +182,7 @@ class RunResolver:
         return inventory
 
     def _as_sent(self, at: int, row: dict[str, Any]) -> UnknownGroup:
-        """Return a group as it was asked for when it was sent, by this run or another: that is what to look for."""
+        """Return a group as it was asked for when it was sent, by this run or another: so it is compared."""
         sent = replace(
             self._groups[at],
             phone_name=row["sent_phone_name"],
@@ -209,16 +209,16 @@ class RunResolver:
 
 
 def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
-    """Compare the ledger with the phones that really exist, and settle what is unknown; nothing is sent.
+    """Compare the ledger with the phones that really exist, and resolve what is unknown; nothing is sent.
 
         report = reconcile(client, ledger)
-        report[report["advice"] != ""]      # what was settled, and what differs
+        report[report["advice"] != ""]      # what was resolved, and what differs
 
     One row for each group that the ledger has of this account, and for each group of its applications that the
     ledger does not have: `appId groupName before after asked found advice`. `before` and `after` are states in the
     ledger, "" for a group that it never made; `asked` and `found` are phones. What needs attention comes first.
-    Each application is listed once, and again only where something is in doubt. Raises `AccountError` and
-    `ServiceError` where the account cannot be asked; what was settled until then stays settled.
+    Each application is listed once, and again only where something is unknown. Raises `AccountError` and
+    `ServiceError` where the account cannot be asked; what was resolved until then stays resolved.
     """
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")

@@ -21,7 +21,7 @@ from itnio_nb.orders.export import as_csv, write_atomically
 from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
 
 # What a plan writes of a group that was created once and that the account lacks. The ledger has no column for that:
-# in these words alone it is told from a group whose outcome is unknown.
+# these words alone tell it apart from a group whose outcome is unknown.
 GONE = "no longer in the account"
 _MAX_ROWS = 60  # that a cell shows; a longer table shows its beginning and its end
 _RECONCILE_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
@@ -171,7 +171,7 @@ def positions(chosen: pd.Series[bool]) -> list[int]:
 
 
 def why_nothing(states: pd.Series) -> str:
-    """Return the sentence that says why a run sent nothing, from the states of its groups."""
+    """Return why a run sent nothing, as a sentence, from the states of its groups."""
     if states.empty:
         return "Nothing was sent: the plan has no valid group."
     if states.eq(State.EXISTS).all():
@@ -181,7 +181,7 @@ def why_nothing(states: pd.Series) -> str:
 
 
 def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: bool) -> str:
-    """Return the one line that says what became of a run.
+    """Return what became of a run, as one line.
 
     `Done. Groups: 11 created (310 phones), 3 existed, 0 refused, 1 unknown, 0 not sent. Verified: 310 of 310
     phones.` It begins with `Running.` until the run is over, and with `Stopped.` where a group was not sent.

@@ -51,7 +51,7 @@ class RunRecord:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of it is left to be sent or settled."""
+        """Whether nothing of it is left to be sent or resolved."""
         return not self.name or self._store.run_info(self._id, "finished")["finished"] is not None
 
     @property
@@ -92,9 +92,9 @@ class RunRecord:
         return orders_from_json(self._store.run_info(self._id, "orders")["orders"])
 
     def problems(self, since: int = 0) -> pd.DataFrame:
-        """Return what was not created as asked, in the order in which it was learnt, after receipt `since`.
+        """Return what was not created as asked, in the order of the receipts, after receipt `since`.
 
-        `receipt groupName state reason advice`, one row for each receipt: an unknown may have been settled since.
+        `receipt groupName state reason advice`, one row for each receipt: an unknown may have been resolved since.
         """
         return self._store.problems(self._id, since)
 

@@ -67,12 +67,12 @@ def submit_plan(
 def resume(
     client: Client, ledger: Ledger, *, run: str | None = None, workers: int = DEFAULT_WORKERS, rate: float | None = None
 ) -> Run:
-    """Go on with the newest unfinished run of this account: settle what is unknown, send what was not sent.
+    """Go on with the newest unfinished run of this account: resolve what is unknown, send what was not sent.
 
         resume(client, ledger).wait().summary
         resume(client, ledger, run="20261123T203119Z")      # an older one, by its name in ledger.runs
 
-    What a killed process had under way is looked up, never guessed. A run that is at work in this process is
+    What a killed process had under way is listed, never guessed. A run that is at work in this process is
     returned; one that is at work in another is joined. Where no run is unfinished, a finished, empty one is returned.
     Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, or that there is not.
     """

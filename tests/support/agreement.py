@@ -1,4 +1,4 @@
-"""Whether all books agree about a run: the sandbox's, the ledger's, the run's table and its result files."""
+"""Require that sandbox, ledger, a run's table and its result files agree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def creations(sandbox: Sandbox) -> Counter[str]:
 
 
 def require_agreement(run: Run, ledger: Ledger, sandbox: Sandbox, folder: Path) -> None:
-    """Ledger, run, result files and the sandbox's books say the same of each group."""
+    """Require the same of each group from ledger, run, result files and sandbox."""
     table = run.table.set_index("groupName")
     known = ledger.table.set_index("groupName")["state"]
     phones = sandbox.phones.groupby("groupName").size()

@@ -42,7 +42,7 @@ EXPECTED = {
 
 
 class Seen(NamedTuple):
-    """What one run of one group told, and what the sandbox has."""
+    """What one run of one group had in its receipts, and what the sandbox has."""
 
     receipts: list[tuple[str, str]]  # state and reason, in order
     advice: str  # of the last

@@ -68,7 +68,7 @@ def test_interrupting_stops_the_run(sandbox: Sandbox, ledger: Ledger) -> None:
 
 
 def test_a_killed_run_sends_nothing_twice(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """SIGKILL in the middle: what was under way is in doubt and told so; the rest is sent, each group once."""
+    """SIGKILL in the middle: what was under way is unknown until it is listed; the rest is sent, each group once."""
     sandbox.latency = 0.05
     process = start(sandbox, ledger)
     until(lambda: sent(sandbox) >= 20)
@@ -174,7 +174,7 @@ def hasty(sandbox: Sandbox) -> Client:
 def test_every_kind_of_fault_on_a_third_of_the_requests(
     seed: int, sandbox: Sandbox, hasty: Client, ledger: Ledger, tmp_path: Path
 ) -> None:
-    """300 groups, listings fail too: nothing is unknown in the end, and the books agree group by group."""
+    """300 groups, listings fail too: nothing is unknown in the end, and all records of it agree group by group."""
     plan = make_plan(many_orders(300), hasty, ledger)
     sandbox.faults = Faults.parse("all=0.333", seed)
     run = submit_plan(plan, hasty, ledger).wait(120)

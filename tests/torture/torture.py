@@ -5,8 +5,8 @@
 
 Each round has a sandbox in this process under seeded faults of every kind, and submitters in processes of their own,
 one to three at once, over one ledger. They are killed with SIGKILL when so many more requests have come in as chance
-says, and started again, until nothing is left to send or to settle. Then ledger, history, result files, the server's
-log and its books are compared, group by group.
+says, and started again, until nothing is left to send or to resolve. Then ledger, history, result files, the server's
+log and its phones are compared, group by group.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path) -> int:
 
 
 def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
-    """One round: kill and start again until all is done, then compare all books."""
+    """One round: kill and start again until all is done, then compare all of it."""
     chance = random.Random(seed)
     figures = Figures()
     orders = orders_of(chance, groups)
@@ -139,7 +139,7 @@ def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
 
 
 def is_done(path: Path) -> bool:
-    """Whether the ledger has a run, and nothing of it is left to send or to settle."""
+    """Whether the ledger has a run, and nothing of it is left to send or to resolve."""
     with Ledger(path) as ledger:
         return len(ledger.runs) > 0 and bool(ledger.runs["finished"].ne("").all())
 
@@ -150,7 +150,7 @@ def last_run(ledger: Ledger, client: Client) -> Run:
 
 
 def compare(figures: Figures, planned: pd.DataFrame, ledger: Ledger, sandbox: Sandbox) -> None:
-    """Compare the ledger and its history with the server's log and books, group by group."""
+    """Compare the ledger and its history with the server's log and phones, group by group."""
     known = ledger.table.set_index(["appId", "groupName"])
     history = ledger.history
     phones = sandbox.phones.groupby(["appId", "groupName"])
@@ -220,7 +220,7 @@ def main() -> None:
     print(f"\n{rounds} rounds from seed {asked.seed}, {time.monotonic() - begun:.0f} s")
     print(f"kills: {total.kills}   faults: {total.faults.total()}   groups: {total.groups}")
     print("faults by kind: " + ", ".join(f"{kind} {total.faults[kind]}" for kind in KINDS))
-    print(f"groups left in doubt by a kill and settled by looking: {total.in_doubt}")
+    print(f"groups left in doubt by a kill and resolved by a listing: {total.in_doubt}")
     print(f"created twice: {total.created_twice}   sent again after success: {total.sent_after_success}")
     print(f"lost: {total.lost}   mismatches: {len(total.mismatches)}")
     sys.exit(1 if total.bad else 0)

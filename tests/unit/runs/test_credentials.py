@@ -82,7 +82,7 @@ def test_nothing_is_overwritten(run: Run, client: Client, sandbox: Sandbox) -> N
     assert sandbox.served["sipQuery", "0"] == asked
 
 
-def test_a_name_that_is_none_is_said(client: Client, sandbox: Sandbox) -> None:
+def test_a_name_that_is_none_is_an_input_error(client: Client, sandbox: Sandbox) -> None:
     """Before the account is asked."""
     names: list[Any] = ["", ".", "nul\0byte.csv", None, 5]
     for name in names:
@@ -137,7 +137,7 @@ def test_groups_by_name_and_by_what_was_asked_for(run: Run, client: Client, ledg
     assert len(handed_over(client, pd.DataFrame({"groupName": ["there"]}), tmp_path / "table.csv")) == 3
 
 
-def test_what_cannot_be_handed_over_is_said(run: Run, client: Client) -> None:
+def test_what_cannot_be_handed_over_is_an_input_error(run: Run, client: Client) -> None:
     """Nothing created, no names, a wrong name, a group that lacks phones, a wrong ending: nothing is written."""
     nobody = run.table[run.table["groupName"] == "there"]
     cases: list[tuple[Any, str, str]] = [
@@ -181,7 +181,7 @@ def test_names_are_guarded_in_csv(client: Client) -> None:
     assert "\"'=cmd|' /C calc'\"" in path.read_text(encoding="utf-8-sig")
 
 
-def test_a_server_that_hides_passwords_is_told(client: Client, sandbox: Sandbox) -> None:
+def test_a_server_that_hides_passwords_is_a_service_error(client: Client, sandbox: Sandbox) -> None:
     """A file without them would help nobody."""
     client.create_phones(group("sales", "desk", 2))
     sandbox.edit_phone(APP, "desk-2", password="")

@@ -45,14 +45,14 @@ def test_a_server_that_creates_nothing_ends_the_run(sandbox: Sandbox, client: Cl
     assert resume(client, ledger).wait().counts == {"created": 100}
 
 
-def test_a_pause_is_told_by_what_it_settled_and_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """A bad quarter of an hour: ten failures, a look, and on it goes."""
+def test_a_pause_is_reported_and_the_run_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """A bad quarter of an hour: ten failures, a listing, and on it goes."""
     sandbox.faults = "502-after*12,502-before*6"
     run = submit_plan(make_plan(many_orders(100), client, ledger), client, ledger).wait(60)
     assert run.counts == {"created": 100}
     assert "Settled by looking: 12 created, 6 absent and sent again." in run.summary
-    first_look = next(at for at, one in enumerate(sandbox.log) if at > 1 and one.endpoint == "sipQuery")
-    assert 10 <= first_look - 1 <= 10 + 8
+    first_listing = next(at for at, one in enumerate(sandbox.log) if at > 1 and one.endpoint == "sipQuery")
+    assert 10 <= first_listing - 1 <= 10 + 8
 
 
 def test_a_busy_server_slows_the_whole_run(client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_absent_groups_are_sent_again_three_times(sandbox: Sandbox, client: Clie
     assert resume(client, ledger).wait().counts == {"created": 1}
 
 
-def test_an_application_that_cannot_be_listed_keeps_no_other_from_being_settled(
+def test_an_application_that_cannot_be_listed_keeps_no_other_from_being_resolved(
     sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What can be known is known."""
@@ -168,7 +168,7 @@ def ended(ledger: Ledger) -> list[bool]:
     return ledger.runs["finished"].ne("").tolist()
 
 
-def test_an_unknown_is_judged_by_what_was_asked_for_when_it_was_sent(
+def test_an_unknown_is_resolved_by_what_was_asked_for_when_it_was_sent(
     sandbox: Sandbox, client: Client, ledger: Ledger
 ) -> None:
     """Half of 30 was made; a later plan asks for 15 of that name: partial of the run that sent it, never created."""
@@ -200,7 +200,7 @@ def test_what_another_run_has_created_is_not_left_in_this_one(sandbox: Sandbox, 
 
 
 def test_an_older_run_is_resumed_by_its_name(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """The newest goes first, also if it cannot be settled; one that was left long ago is never sent unasked."""
+    """The newest goes first, also if it cannot be resolved; one that was left long ago is never sent unasked."""
     sandbox.latency = 0.05
     first = submit_plan(make_plan(many_orders(30)), client, ledger, workers=1)
     until(lambda: sandbox.served["sipAdd", "0"] >= 2)
@@ -240,16 +240,16 @@ def test_runs_that_share_groups_wait_for_each_other(sandbox: Sandbox, client: Cl
     assert asked < 200
 
 
-def test_a_run_whose_unknowns_were_settled_by_others_goes_on(
+def test_a_run_whose_unknowns_were_resolved_by_others_goes_on(
     sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten failures, and a colleague reconciles before the run looks: nothing is left, and that is no error."""
+    """Ten failures, and a colleague reconciles before the run lists: nothing is left, and that is no error."""
     sandbox.faults = "drop-after=1"
-    settle = RunEngine._resolve
+    resolve = RunEngine._resolve
 
     def after_a_colleague(self: RunEngine, *, tripped: bool) -> Any:
         reconcile(client, ledger)
-        return settle(self, tripped=tripped)
+        return resolve(self, tripped=tripped)
 
     monkeypatch.setattr(RunEngine, "_resolve", after_a_colleague)
     run = submit_plan(make_plan(many_orders(10)), client, ledger, workers=10).wait()

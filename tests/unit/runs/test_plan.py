@@ -44,7 +44,7 @@ def test_summary_is_grammatical(client: Client) -> None:
 
 
 def test_no_orders_make_an_empty_plan(client: Client, ledger: Ledger) -> None:
-    """It says so and can be shown."""
+    """Its summary has zeros, and it can be shown."""
     plan = make_plan(orders_frame(), client, ledger)
     assert plan.summary == "Plan: 0 groups to create (0 phones), 0 already exist, 0 rows invalid, 0 in doubt."
     assert repr(plan) == plan.summary
@@ -66,7 +66,7 @@ def test_what_the_account_has_exists(client: Client) -> None:
     assert plan.table["why"].tolist() == ["the account has it: 3 phones, 5 asked for", ""]
 
 
-def test_a_phone_name_that_the_account_has_is_foretold(client: Client) -> None:
+def test_a_phone_name_that_the_account_has_is_expected_to_be_refused(client: Client) -> None:
     """It stays in the plan, since the server has the last word."""
     client.create_phones(group("sales", "desk", 3))
     plan = make_plan(orders_frame(("other", "desk")), client)
@@ -171,7 +171,7 @@ def test_a_plan_can_be_made_from_a_file(tmp_path: Path) -> None:
         make_plan(tmp_path / "none.csv")
 
 
-def test_look_is_not_repeated_for_each_group(client: Client, sandbox: Sandbox) -> None:
+def test_an_application_is_listed_once(client: Client, sandbox: Sandbox) -> None:
     """2,000 orders of one application: one listing."""
     client.fetch_inventory(APP)
     before = sandbox.served["sipQuery", "0"]
@@ -194,7 +194,7 @@ def test_a_trial_is_the_first_groups_to_create(client: Client) -> None:
 
 @pytest.mark.parametrize("number", [0, -1, True, 1.5, "3"])
 def test_a_trial_has_a_whole_number_of_groups(number: int) -> None:
-    """Anything else is said in words."""
+    """Anything else is an InputError."""
     with pytest.raises(InputError, match=r"as in plan.first\(3\)"):
         make_plan(many_orders(5)).first(number)
 
@@ -289,8 +289,8 @@ def test_only_a_plan_is_replaced(tmp_path: Path) -> None:
         plan.save(tmp_path)
 
 
-def test_what_is_no_plan_is_said_in_words(tmp_path: Path) -> None:
-    """Missing, something else, cut off, changed by hand, from a newer version: each says what to do."""
+def test_what_is_no_plan_is_an_input_error(tmp_path: Path) -> None:
+    """Missing, something else, cut off, changed by hand, from a newer version: each error ends with what to do."""
     path = make_plan(many_orders(2)).save(tmp_path / "plan.json")
     good = json.loads(path.read_text(encoding="utf-8"))
 
@@ -327,7 +327,7 @@ def test_neighbours_of_a_saved_plan_are_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["", ".", "/", "nul\0byte", "sur\ud800rogate", None, 5])
-def test_a_path_that_is_none_is_said(path: str) -> None:
+def test_a_path_that_is_none_is_an_input_error(path: str) -> None:
     """For saving and loading."""
     with pytest.raises(InputError, match="choose another path"):
         make_plan(many_orders(1)).save(path)
@@ -336,7 +336,7 @@ def test_a_path_that_is_none_is_said(path: str) -> None:
 
 
 def test_a_plan_with_other_columns_is_damaged(tmp_path: Path) -> None:
-    """It would fail later, where nobody looks for the file."""
+    """It would fail later, where nobody thinks of the file."""
     path = make_plan(many_orders(2)).save(tmp_path / "plan.json")
     good = path.read_text(encoding="ascii")
     row, endless = '\\"rows\\": [2,', f'\\"rows\\": [{10**30},'
@@ -350,7 +350,7 @@ def test_a_plan_with_other_columns_is_damaged(tmp_path: Path) -> None:
 def test_a_plan_to_make_again_is_stale_once_it_was_made_again(
     sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path
 ) -> None:
-    """Deleted once more, it is not told as existing: somebody has to look."""
+    """Deleted once more, it does not count as existing: somebody has to decide."""
     submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
     sandbox.delete_group(APP, "group-0")
     make_plan(many_orders(1), client, ledger, recreate=True).save(tmp_path / "plan.json")

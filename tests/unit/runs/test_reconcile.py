@@ -1,4 +1,4 @@
-"""What an application's phones say about a group."""
+"""Reconciling: what an application's listing shows of a group, and the report over all of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_phone_names_lead_back_to_the_order() -> None:
     ]
 
 
-def test_look_reads_an_application_by_group(client: Client) -> None:
+def test_an_inventory_has_an_application_by_group(client: Client) -> None:
     """Sizes, display numbers and the phone names as they were ordered."""
     client.create_phones(group("sales", "desk", 3))
     client.create_phones(group("support", "line", 50))
@@ -52,37 +52,37 @@ def test_what_differs_is_said(client: Client) -> None:
     )
 
 
-def judged(listing: Inventory, asked: PhoneGroup, *, taken: bool = False, tried: bool = True) -> Receipt:
+def resolved(listing: Inventory, asked: PhoneGroup, *, taken: bool = False, tried: bool = True) -> Receipt:
     return resolve_group(UnknownGroup(asked, taken, tried), listing)
 
 
-def test_taken_is_settled_by_looking(client: Client) -> None:
+def test_a_taken_name_is_resolved_by_a_listing(client: Client) -> None:
     """The group is there → exists; its phone name is elsewhere → refused; neither → unknown."""
     client.create_phones(group("sales", "desk", 3))
     listing = client.fetch_inventory(APP)
-    there = judged(listing, group("sales", "desk", 3), taken=True, tried=False)
-    differing = judged(listing, group("sales", "new1", 5), taken=True, tried=False)
+    there = resolved(listing, group("sales", "desk", 3), taken=True, tried=False)
+    differing = resolved(listing, group("sales", "new1", 5), taken=True, tried=False)
     assert (there.state, there.status, there.reason) == (State.EXISTS, "-20", "the group was there before, as asked")
     assert differing.state is State.EXISTS
     assert "3 phones, 5 asked for; phone name desk, new1 asked for" in differing.reason
-    elsewhere = judged(listing, group("other", "desk", 3), taken=True)
+    elsewhere = resolved(listing, group("other", "desk", 3), taken=True)
     assert (elsewhere.state, elsewhere.reason) == (State.REFUSED, "the phone name is taken by group sales")
-    assert judged(listing, group("other", "new1", 3), taken=True).state is State.UNKNOWN
-    ours = judged(listing, group("sales", "desk", 3), taken=True)
+    assert resolved(listing, group("other", "new1", 3), taken=True).state is State.UNKNOWN
+    ours = resolved(listing, group("sales", "desk", 3), taken=True)
     assert ours.state is State.CREATED  # an earlier try of this ledger was lost after creating it
 
 
-def test_what_was_lost_is_settled_by_looking(client: Client) -> None:
+def test_a_lost_answer_is_resolved_by_a_listing(client: Client) -> None:
     """All there as asked → created; some → partial, and what to order; otherwise → exists; none → planned."""
     client.create_phones(group("sales", "desk", 17))
     listing = client.fetch_inventory(APP)
-    assert judged(listing, group("sales", "desk", 17)).state is State.CREATED
-    partial = judged(listing, group("sales", "desk", 30))
+    assert resolved(listing, group("sales", "desk", 17)).state is State.CREATED
+    partial = resolved(listing, group("sales", "desk", 30))
     assert (partial.state, partial.reason) == (State.PARTIAL, "17 of 30 phones are there")
     assert partial.advice.endswith("it cannot be completed under this name. Order 13 under a new one.")
     for other in (group("sales", "desk", 5), group("sales", "new1", 17), PhoneGroup("sales", "desk", 30, "1", APP)):
-        assert judged(listing, other).state is State.EXISTS
-    absent = judged(listing, group("other", "desk", 3))
+        assert resolved(listing, other).state is State.EXISTS
+    absent = resolved(listing, group("other", "desk", 3))
     assert absent.state is State.PLANNED
     assert re.match(r"absent as of \d\d:\d\d UTC: two listings of application 4luaKsL2 do not have it", absent.reason)
 
@@ -98,13 +98,13 @@ def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: C
     """A group that two listings do not show is absent; one that appears meanwhile is there."""
     sandbox.faults = "late,late"
     client.create_phones(group("late", "late", 3))
-    doubts = {"late": UnknownGroup(group("late", "late", 3), taken=False, tried=True)}
-    settled, _ = resolve_unknown(client, APP, doubts)
-    assert settled["late"].state is State.PLANNED  # as far as anybody can see
+    unknown = {"late": UnknownGroup(group("late", "late", 3), taken=False, tried=True)}
+    found, _ = resolve_unknown(client, APP, unknown)
+    assert found["late"].state is State.PLANNED  # as far as anybody can see
     client.create_phones(group("second", "seco", 3))  # shown from the fourth listing on
     taken = {"second": UnknownGroup(group("second", "seco", 3), taken=True, tried=True)}
-    settled, listing = resolve_unknown(client, APP, taken)
-    assert settled["second"].state is State.CREATED
+    found, listing = resolve_unknown(client, APP, taken)
+    assert found["second"].state is State.CREATED
     assert listing.total == 6
 
 
@@ -115,10 +115,10 @@ def test_a_clear_answer_needs_one_listing(sandbox: Sandbox, client: Client) -> N
     assert sandbox.served["sipQuery", "0"] == 1
 
 
-def test_a_listing_that_never_stands_still_settles_nothing(
+def test_a_listing_that_never_stands_still_resolves_nothing(
     sandbox: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody adds phones between any two listings: whether the group comes too, nobody can say."""
+    """Somebody adds phones between any two listings: whether the group comes too, nobody can know."""
     numbers = count()
 
     fetch = client.fetch_inventory
@@ -129,20 +129,20 @@ def test_a_listing_that_never_stands_still_settles_nothing(
         return fetch(APP)
 
     monkeypatch.setattr(client, "fetch_inventory", shifting)
-    settled, _ = resolve_unknown(client, APP, {1: UnknownGroup(group("sales", "desk", 3), taken=False, tried=True)})
-    assert settled == {}
+    found, _ = resolve_unknown(client, APP, {1: UnknownGroup(group("sales", "desk", 3), taken=False, tried=True)})
+    assert found == {}
     assert next(numbers) == 5
 
 
 def unknown_groups(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Five groups whose answers were lost and whose account cannot be looked at."""
+    """Five groups whose answers were lost and whose account cannot be listed."""
     sandbox.faults = "drop-after,drop-before,half,drop-after,none,query:-18-before*30"
     submit_plan(make_plan(many_orders(5, 30)), client, ledger, workers=1).wait()
     sandbox.faults = None
 
 
-def test_reconcile_settles_what_is_unknown(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """created, planned, partial; what is as it should be is said too, below what needs attention."""
+def test_reconcile_resolves_what_is_unknown(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """created, planned, partial; what is as it should be has its row too, below what needs attention."""
     unknown_groups(sandbox, client, ledger)
     assert ledger.table["state"].tolist() == ["unknown"] * 4 + ["created"]
     report = reconcile(client, ledger)
@@ -175,7 +175,7 @@ def test_what_reconcile_found_absent_is_resumed(sandbox: Sandbox, client: Client
     assert sent_names(sandbox)[5:] == ["group-1"]
 
 
-def test_reconcile_tells_drift(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+def test_reconcile_reports_drift(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """Groups that are gone, phones that are gone, groups that the ledger never made; one listing is enough."""
     submit_plan(make_plan(many_orders(4)), client, ledger).wait()
     client.create_phones(group("foreign", "foreign", 6))
@@ -255,13 +255,13 @@ def test_what_a_listing_does_not_show_is_no_difference(field: str) -> None:
     record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "861000000"}
     for value in (None, ""):
         listing = inventory_of(iter([[record | {field: value}]]))
-        assert judged(listing, group("sales", "desk", 1)).state is State.CREATED
+        assert resolved(listing, group("sales", "desk", 1)).state is State.CREATED
 
 
-def test_hostile_text_of_a_listing_is_told_in_plain_words() -> None:
+def test_hostile_text_of_a_listing_is_one_plain_line() -> None:
     """Escape sequences, half a surrogate pair, endless text: none of it gets into the ledger."""
     record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "\x1b[2J\ud800" + "9" * 999}
-    reason = judged(inventory_of(iter([[record]])), group("sales", "desk", 1)).reason
+    reason = resolved(inventory_of(iter([[record]])), group("sales", "desk", 1)).reason
     assert reason.isprintable()
     assert len(reason) < 500
 

@@ -25,9 +25,9 @@ def groups(*states: str, rows: list[int] | None = None, quantity: int = 10) -> p
     """A run's table with these states."""
     at = range(len(states))
     table = pd.DataFrame({column: [f"{column}-{number}" for number in at] for column in API_COLUMNS}, dtype=object)
-    told = {"status": "0", "reason": [f"reason-{number}" for number in at], "advice": "advice", "at": "time"}
-    told["owner"] = "owner"
-    return table.assign(quantity=quantity, state=list(states), row=rows or [number + 2 for number in at], **told)
+    cells = {"status": "0", "reason": [f"reason-{number}" for number in at], "advice": "advice", "at": "time"}
+    cells["owner"] = "owner"
+    return table.assign(quantity=quantity, state=list(states), row=rows or [number + 2 for number in at], **cells)
 
 
 def test_the_summary_line() -> None:
@@ -81,7 +81,7 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
     """What the plan knew, what another run learnt, or "not sent"."""
     cases = [
         # state, action, before, then: state and reason
-        ("created", "create", "created", "created", "said"),
+        ("created", "create", "created", "created", "answer"),
         ("", "exists", "", "exists", "why"),
         ("", "in doubt", "unknown", "unknown", "why"),
         ("", "create", "created", "exists", "created in run R"),
@@ -90,11 +90,11 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
         ("", "create", "refused", "planned", "not sent"),
         ("", "create", "", "planned", "not sent"),
         ("", "in doubt", "planned", "planned", "not sent"),
-        ("refused", "create", "refused", "refused", "said"),
+        ("refused", "create", "refused", "refused", "answer"),
     ]
     states, actions, before, expected, reasons = (list(column) for column in zip(*cases, strict=True))
     raw = groups(*states).assign(
-        action=actions, before=before, why="why", run="R", reason=["said"] + [""] * 8 + ["said"]
+        action=actions, before=before, why="why", run="R", reason=["answer"] + [""] * 8 + ["answer"]
     )
     states_of = GroupStates(raw)
     table = states_of.table
@@ -118,7 +118,7 @@ def test_a_refusal_that_the_operator_can_mend_is_sent_again() -> None:
 
 
 def test_a_group_that_is_gone_is_known_by_the_words_of_its_plan() -> None:
-    """A ledger of any version has nothing else to tell it from one whose outcome is unknown."""
+    """A ledger of any version has nothing else to distinguish it from one whose outcome is unknown."""
     why = "created in run 20261123T203119Z, but no longer in the account (recreate=True makes it again)"
     raw = groups("", "").assign(
         action="in doubt", before="created", run="R", why=[why, "what became of it is not known"]
@@ -144,7 +144,7 @@ def test_progress_follows_the_ledger() -> None:
 
 
 def test_what_is_being_sent_is_unknown_once_the_run_is_over() -> None:
-    """Nobody is left who could tell."""
+    """Nobody is left who has the answer."""
     raw = groups("sending").assign(action="create", before="sending", why="", run="R", reason="")
     assert GroupStates(raw, over=False).table["state"].tolist() == ["sending"]
     over = GroupStates(raw).table
@@ -237,14 +237,14 @@ def test_counts_add_up_whatever_happened(tmp_path: Path) -> None:
 
 
 def test_writing_again_replaces(tmp_path: Path) -> None:
-    """The files of a run tell its newest state."""
+    """The files of a run have its newest state."""
     for state in ("planned", "created"):
         files = written(tmp_path, orders_frame(("sales",)), groups(state))
     assert len(files["created"]) == 1
     assert files["notsent"].empty
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> None:
     """With what to do next."""
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="choose another folder"):

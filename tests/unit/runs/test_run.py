@@ -1,4 +1,4 @@
-"""Runs: the record says what the run says; waiting, stopping and interrupting; the progress bar."""
+"""Runs: a record has what the run has; waiting, stopping and interrupting; the progress bar."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def newest(client: Client, path: Path) -> RunRecord:
     return record
 
 
-def test_a_record_says_what_the_run_says(sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_record_has_what_the_run_has(sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path) -> None:
     """Name, counts, table, summary, orders, result files, and what it shows in a cell; asking sends nothing."""
     sandbox.app_ids = [APP]
     hostile = "<script>x</script>"
@@ -56,7 +56,7 @@ def test_a_record_says_what_the_run_says(sandbox: Sandbox, client: Client, ledge
     assert sum(sandbox.served.values()) == asked
 
 
-def test_its_problems_are_told_from_where_one_was(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+def test_its_problems_are_listed_from_where_one_was(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """In the order in which they were learnt, none twice."""
     sandbox.app_ids = []
     submit_plan(make_plan(many_orders(6)), client, ledger).wait()
@@ -70,10 +70,10 @@ def test_its_problems_are_told_from_where_one_was(sandbox: Sandbox, client: Clie
     assert record.problems(int(problems["receipt"].iloc[-1])).empty
 
 
-def test_an_unknown_that_was_settled_is_a_problem_no_more_in_its_counts(
+def test_an_unknown_that_was_resolved_is_a_problem_no_more_in_its_counts(
     sandbox: Sandbox, client: Client, ledger: Ledger
 ) -> None:
-    """It stays told as it happened."""
+    """It stays in the list as it happened."""
     sandbox.faults = "drop-after"
     submit_plan(make_plan(many_orders(2)), client, ledger, workers=1).wait()
     record = newest(client, ledger.path)
@@ -97,7 +97,7 @@ def test_the_newest_run_is_the_newest_of_those_given(client: Client, ledger: Led
 
 
 def test_a_run_of_nothing_is_finished(client: Client, ledger: Ledger, tmp_path: Path) -> None:
-    """It says so, waits for nothing, and writes nothing: safe to write into any runbook."""
+    """It reports that, waits for nothing, and writes nothing: safe to write into any runbook."""
     for run in (resume(client, ledger).wait(), Run(None, client, ledger).wait(raise_interrupt=False)):
         run.stop()
         assert (run.done, run.proven, run.counts) == (True, True, {})
@@ -123,7 +123,7 @@ def test_it_is_proven_when_every_created_phone_was_seen(client: Client, ledger: 
 def test_where_nothing_was_created_nothing_is_to_be_proven(
     faults: str, sandbox: Sandbox, client: Client, ledger: Ledger
 ) -> None:
-    """All refused, or all unknown: that is told by their states."""
+    """All refused, or all unknown: their states show that."""
     sandbox.app_ids, sandbox.faults = ([], None) if not faults else (None, faults)
     run = submit_plan(make_plan(many_orders(2)), client, ledger, workers=1).wait()
     assert set(run.counts) == ({"unknown"} if faults else {"refused"})
@@ -131,8 +131,8 @@ def test_where_nothing_was_created_nothing_is_to_be_proven(
     assert RunRecord(None, ledger).proven
 
 
-def test_it_is_not_proven_where_nobody_has_looked(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """The server said that it created them, and its listing cannot be had: the summary says why."""
+def test_it_is_not_proven_where_nothing_was_listed(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """The server answered that it created them, and its listing cannot be had: the summary has the reason."""
     sandbox.faults = "query:-18-before*30"
     run = submit_plan(make_plan(many_orders(2)), client, ledger).wait()
     assert run.counts == {"created": 2}
@@ -186,7 +186,7 @@ def test_stop_finishes_what_is_under_way(sandbox: Sandbox, client: Client, ledge
 
 
 def test_wait_can_time_out_and_the_run_goes_on(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """TimeoutError with the counts so far; join tells the same without raising; the next wait ends it."""
+    """TimeoutError with the counts so far; join returns the same without raising; the next wait ends it."""
     sandbox.latency = 0.1
     run = submit_plan(make_plan(many_orders(8)), client, ledger, workers=4)
     assert not run.join(0.01)
@@ -220,7 +220,7 @@ class Progress:
         self.messages: list[dict[str, Any]] = []
 
     def goes_on(self) -> None:
-        """Return when the wait has looked once more."""
+        """Return when the wait has gone once more round."""
         before = len(self.messages)
         until(lambda: len(self.messages) > before + 1)
 
@@ -238,7 +238,7 @@ def progress(monkeypatch: pytest.MonkeyPatch) -> Iterator[Progress]:
 
 
 def interrupt() -> None:
-    """Press Ctrl-C: the main thread is told, wherever it waits."""
+    """Press Ctrl-C: the main thread is interrupted, wherever it waits."""
     main = threading.main_thread().ident
     assert main is not None
     signal.pthread_kill(main, signal.SIGINT)

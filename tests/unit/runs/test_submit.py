@@ -1,4 +1,4 @@
-"""Submitting: everything sent once, nothing told before it is recorded, whatever is pressed or breaks."""
+"""Submitting: everything sent once, everything recorded before it is counted, whatever is pressed or breaks."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_run_creates_what_was_planned(sandbox: Sandbox, client: Client, ledger
     assert ledger.runs["finished"].ne("").all()
 
 
-def test_submitting_again_sends_nothing_and_says_why(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+def test_submitting_again_sends_nothing_and_names_the_reason(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """The same plan, and the plan made anew: no request, all existed, created stays created in the ledger."""
     plan = make_plan(many_orders(20), client, ledger)
     submit_plan(plan, client, ledger).wait()
@@ -179,7 +179,7 @@ def test_a_refused_field_concerns_its_group_alone(sandbox: Sandbox, client: Clie
     assert run.summary.startswith("Done.")
 
 
-def test_minus_20_is_looked_up(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+def test_minus_20_is_resolved_by_a_listing(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """The group is there → existed; only its phone name is → refused. Both by one listing."""
     client.create_phones(group("there", "desk"))
     orders = orders_frame(("there", "desk2"), ("other", "desk"), ("fresh", "line"))
@@ -191,8 +191,8 @@ def test_minus_20_is_looked_up(sandbox: Sandbox, client: Client, ledger: Ledger)
     assert ledger.history["state"].tolist().count("unknown") == 2
 
 
-def test_what_is_not_known_is_said_to_be_unknown(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """-18 for all, listings too: unknown, until somebody can look."""
+def test_what_is_not_known_is_unknown(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """-18 for all, listings too: unknown, until the account can be listed."""
     sandbox.broken = True
     run = submit_plan(make_plan(many_orders(5)), client, ledger).wait()
     assert run.counts == {"unknown": 5}
@@ -205,8 +205,8 @@ def test_what_is_not_known_is_said_to_be_unknown(sandbox: Sandbox, client: Clien
     assert "Settled by looking: 5 absent and sent again." in again.summary
 
 
-def test_what_is_in_doubt_is_looked_up_and_never_sent(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """More phones than were confirmed must never be made: settled, then to be planned again."""
+def test_what_is_in_doubt_is_resolved_and_never_sent(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """More phones than were confirmed must never be made: resolved, then to be planned again."""
     sandbox.broken = True
     submit_plan(make_plan(many_orders(4)), client, ledger).wait()
     sandbox.broken = False
@@ -236,7 +236,7 @@ def test_a_server_that_is_gone_stops_the_run(sandbox: Sandbox, client: Client, l
 
 
 def test_an_empty_plan_is_a_finished_run(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Nothing to send is said, not an error."""
+    """Nothing to send is in the summary, not an error."""
     run = submit_plan(make_plan(orders_frame(("abc",)), client, ledger), client, ledger).wait()
     assert run.counts == {}
     assert run.table.empty
@@ -244,7 +244,7 @@ def test_an_empty_plan_is_a_finished_run(sandbox: Sandbox, client: Client, ledge
     assert sent(sandbox) == 0
 
 
-def test_what_could_not_be_recorded_is_said(
+def test_what_could_not_be_recorded_is_unknown(
     sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk in the middle: the summary tells even those who never wait, and the answer's group is unknown."""
@@ -325,9 +325,9 @@ def test_a_plan_that_a_colleague_made_stale_is_refused(
     assert words.startswith("The saved plan is stale: 2 of its 5 groups need something else now. ")
     assert "group-1: create → exists (the account has it: 3 phones" in words
     assert "Plan again with make_plan(plan.orders, client, ledger), and confirm what it shows." in words
-    told = refused.value.differences
-    assert told is not None
-    assert told[["row", "groupName", "planned", "now"]].to_numpy().tolist() == [
+    differences = refused.value.differences
+    assert differences is not None
+    assert differences[["row", "groupName", "planned", "now"]].to_numpy().tolist() == [
         [3, "group-1", "create", "exists"],
         [4, "group-2", "create", "exists"],
     ]
@@ -336,7 +336,7 @@ def test_a_plan_that_a_colleague_made_stale_is_refused(
     assert submit_plan(fresh, client, ledger).wait().counts == {"created": 3, "exists": 2}
 
 
-def test_many_differences_are_told_shortly(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+def test_many_differences_are_counted(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """Three and a count; also where an application is refused meanwhile."""
     make_plan(many_orders(50), client, ledger).save("plan.json")
     sandbox.app_ids = []
@@ -386,7 +386,7 @@ def test_a_trial_then_the_rest(sandbox: Sandbox, client: Client, ledger: Ledger,
 
 
 def test_the_confirmed_number_must_be_the_plans(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Another number sends nothing and says which it is; a plan with nothing to create needs none."""
+    """Another number sends nothing and names the right one; a plan with nothing to create needs none."""
     plan = make_plan(many_orders(4), client, ledger)
     with pytest.raises(InputError, match=r"the plan creates 12 phones, and 867 were confirmed.* confirm=12\."):
         submit_plan(plan, client, ledger, confirm=867)
