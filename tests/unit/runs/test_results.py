@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itnio_nb import InputError, check_orders, read_orders
@@ -208,7 +208,9 @@ texts = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_
 formula = st.tuples(st.sampled_from("'=+-@"), texts).map("".join)
 
 
-@given(st.lists(st.tuples(texts | formula, texts | formula, texts), min_size=1, max_size=5), st.booleans())
+# Few examples with many rows: each writes six files.
+@settings(max_examples=10)
+@given(st.lists(st.tuples(texts | formula, texts | formula, texts), min_size=1, max_size=20), st.booleans())
 def test_a_result_file_reads_back_as_the_same_orders(rows: list[tuple[str, str, str]], extra: bool) -> None:
     """Our columns are ignored, the apostrophes are taken away again: cell by cell the same."""
     frame = orders_frame(*rows)
