@@ -89,9 +89,8 @@ def write_findings(orders: pd.DataFrame, findings: pd.DataFrame, path: str | os.
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, _workbook(orders, findings))
     except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
-        raise InputError(
-            f"The findings cannot be written to {path!s} ({os_error_reason(error)}): choose another path."
-        ) from None
+        reason = os_error_reason(error)
+        raise InputError(f"The findings cannot be written to {path!s} ({reason}): choose another path.") from None
     return path
 
 

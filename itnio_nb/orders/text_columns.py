@@ -152,14 +152,13 @@ def has_controls(texts: TextColumn) -> bool:
 def read_regular_csv(data: bytes, delimiter: str, columns: int) -> list[TextColumn] | None:
     """Read UTF-8 text of so many columns; None where a row has another number of cells or a quote is not closed."""
     names = [str(at) for at in range(columns)]
+    types = dict.fromkeys(names, pa.large_string())
     try:
         table = pyarrow.csv.read_csv(
             pa.BufferReader(data),
             read_options=pyarrow.csv.ReadOptions(column_names=names, block_size=max(1 << 20, len(data) // 8 + 1)),
             parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in data),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
-            ),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=False),
         )
     except pa.ArrowInvalid:
         return None
