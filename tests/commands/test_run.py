@@ -125,16 +125,17 @@ def test_a_kill_loses_nothing(sandbox: Sandbox) -> None:
 
 
 def test_no_file_holds_a_secret(tmp_path: Path) -> None:
-    """A canary as the account's secret, everything run: neither it nor a password is in any file."""
+    """A canary as the account's secret, all notebooks run: neither it nor a password is in any file."""
     for name in ("home", "tmp"):
         (tmp_path / name).mkdir()
     with Sandbox(api_secret=CANARY) as sandbox:
         settings = settings_of(sandbox) | {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
         done = [run("run", "--orders", orders(5), "--apply", settings=settings)]
-        done += [run("run", "05-go-live", "-p", "trial", "true", settings=settings)]
+        done += [run("run", "05-go-live", "-p", "trial", "true", "-p", "trial_group", "porch-phone", settings=settings)]
         done += [run("run", "06-audit", settings=settings)]
         passwords = set(sandbox.phones["password"])
     assert {each.returncode for each in done} == {0}, done[0].stdout
+    assert "porch-phone" in sent(sandbox)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) >= 10
     output = "".join(each.stdout + each.stderr for each in done).encode()
