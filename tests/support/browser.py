@@ -111,7 +111,7 @@ def a_lab(command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str])
 
 def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until a server answers; fail with what it printed if it ends or never does."""
-    deadline = monotonic() + 60
+    deadline = monotonic() + 180
     while monotonic() < deadline:
         with suppress(OSError):  # urllib's own error is one
             urllib.request.urlopen(url, timeout=2).close()
