@@ -73,7 +73,7 @@ def test_the_spreadsheet_is_what_its_script_makes(tmp_path: Path) -> None:
 def test_one_altered_word_fails(copied: Path) -> None:
     """And says which: what is stored is really compared."""
     text = copied.read_text(encoding="utf-8")
-    stored = text.replace("1 group to create (1 phone)", "1 group to create (2 phones)")
+    stored = text.replace("1 group to create (1 phone)", "1 group to create (2 phones)", 1)
     assert stored != text
     copied.write_text(stored, encoding="utf-8")
     done = nbval(copied)
