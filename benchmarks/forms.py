@@ -61,7 +61,8 @@ def loading(number: int) -> tuple[float, float]:
         form = BatchForm(client, ledger)
         form.orders.paste.value = orders(number)
         load = timed(form, form.orders.read_pasted.click)
-        edit = timed(form, lambda: form.orders._edited(number // 2, "groupName", "ab"))
+        cell = {"row": number // 2, "column_index": 0, "value": "ab"}
+        edit = timed(form, lambda: form.orders.grid._on_cell_change(cell))
         form.close()
     return load, edit
 

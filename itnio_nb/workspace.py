@@ -128,9 +128,9 @@ def open_workspace(sandbox: bool | None = None) -> Workspace:
     return Workspace(Client(own.account), open_ledger_for(own.account), own_sandbox=own)
 
 
-def open_ledger_for(account: Account) -> Ledger:
-    """Open the ledger of an account: the user's own, or the one in this folder for a sandbox."""
-    return Ledger(_SANDBOX_LEDGER if is_sandbox_account(account) else None)
+def open_ledger_for(account: Account | None) -> Ledger:
+    """Open the ledger of an account: the user's own, or the one in this folder for a sandbox, which None is too."""
+    return Ledger(_SANDBOX_LEDGER if account is None or is_sandbox_account(account) else None)
 
 
 def wants_sandbox(folder: Path | None = None) -> bool:

@@ -1,8 +1,9 @@
-"""Which account a form works on: one that is given, the configured one, or one that is typed in for this session."""
+"""The account that a form works on: one that is given, the configured one, or one that is typed in for this session."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from traitlets import Unicode
 
 from itnio_nb.api.account import DEFAULT_BASE_URL, Account, Secret
 from itnio_nb.api.client import Client
-from itnio_nb.errors import ItnioError
+from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.layout import field, panel, row, text_area
 from itnio_nb.ledger.ledger import Ledger
@@ -19,7 +20,7 @@ from itnio_nb.workspace import Workspace, banner, banner_html, is_sandbox_accoun
 
 
 @cache
-def _own_sandbox() -> Workspace:
+def session_sandbox() -> Workspace:
     """Open the sandbox of this process: a form that is made again finds its phones there."""
     return open_workspace(sandbox=True)
 
@@ -30,44 +31,65 @@ class _Masked(widgets.Password):  # type: ignore[misc] # no types
     value = Unicode("").tag(sync=True, echo_update=False)
 
 
-class DeskForm(Form):
-    """A form that works on an account: `client` and `ledger` are there once it is known which.
+class AccountPanel:
+    """Open the client and ledger of a form, or ask for an account first; `on_open` is called once they are there.
 
-    Where neither a client is given nor an account configured, it asks for one first; the secret is taken out of its
-    field as soon as it arrives.
+    A secret that is typed in is taken out of its field as soon as it arrives.
     """
 
-    def __init__(self, name: str, client: Client | None, ledger: Ledger | None) -> None:
-        super().__init__(name)
-        self.client: Client | None = None
-        self.ledger: Ledger | None = ledger
+    def __init__(self, form: Form, content: widgets.Widget, on_open: Callable[[], None]) -> None:
+        self._form, self._content, self._on_open = form, content, on_open
+        self._workspace: Workspace | None = None
+        self._ledger: Ledger | None = None  # the one that was given
         self._secret: Secret | None = None
         self.banner = widgets.HTML()
-        self.body = panel()
         self.key = field("API key")
         self.secret = field("API secret", kind=_Masked, continuous_update=False)
         self.address = field("Address", value=DEFAULT_BASE_URL)
-        self.enter = self.button("Use this account", self._enter, main=True)
-        self.use_sandbox = self.button("Rehearse on a sandbox", self._open_sandbox)
+        self.use_account = form.button("Use this account", self._use_account, main=True)
+        self.use_sandbox = form.button("Rehearse on a sandbox", self._use_sandbox)
         self.secret.observe(self._take_secret, "value")
         words = text_area("", "No account is configured. For this session only; the secret is kept nowhere.")
         fields = panel(self.key, self.secret, self.address, style="itnio-form")
-        self.entrance = panel(words, fields, row(self.enter, self.use_sandbox), self.said)
-        self.children = (self.page, self.banner, self.entrance, self.body)
-        self.body.layout.display = "none"
-        self._start(client)
+        self.body = panel(words, fields, row(self.use_account, self.use_sandbox), form.status_line)
+        self._content.layout.display = "none"
 
-    def _start(self, client: Client | None) -> None:
+    @property
+    def is_open(self) -> bool:
+        """Whether client and ledger are there."""
+        return self._workspace is not None
+
+    @property
+    def workspace(self) -> Workspace:
+        """Client and ledger with every step as a method; `InputError` before they are there."""
+        if self._workspace is None:
+            raise InputError("No account is known yet: type one in, or rehearse on a sandbox.")
+        return self._workspace
+
+    @property
+    def label(self) -> str:
+        """The account in a word or two."""
+        if self._workspace is None:
+            return "no account yet"
+        key = self._workspace.client.account.api_key
+        return "SANDBOX" if self._workspace.is_sandbox else f"LIVE ACCOUNT …{key[-4:]}"
+
+    def open(self, client: Client | None, ledger: Ledger | None) -> None:
+        """Open what is given or configured; where neither is, the panel stays and asks. Errors are shown."""
+        self._ledger = ledger
         try:
             if client is not None:
-                self._open(client, self.ledger or open_ledger_for(client.account))
+                self._open(client)
             elif os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0"):
-                self._open_sandbox()
+                self._use_sandbox()
             elif Account.is_configured():
-                account = Account.from_env()
-                self._open(Client(account), self.ledger or open_ledger_for(account))
+                self._open(Client(Account.from_env()))
         except ItnioError as error:
-            self.say(str(error), "error")
+            self._form.show_error(error)
+
+    def refresh(self, *, busy: bool) -> None:
+        """Enable the panel's buttons, or disable them."""
+        self.use_account.disabled = self.use_sandbox.disabled = busy
 
     def _take_secret(self, change: dict[str, Any]) -> None:
         if change["new"]:
@@ -75,43 +97,23 @@ class DeskForm(Form):
             self.secret.value = ""
             self.secret.placeholder = "taken; type it again to change it"
 
-    def _enter(self) -> None:
-        account = Account(self.key.value.strip(), self._secret or "", self.address.value)
-        self._open(Client(account), self.ledger or open_ledger_for(account))
+    def _use_account(self) -> None:
+        self._open(Client(Account(self.key.value.strip(), self._secret or "", self.address.value)))
         self._secret = None
 
-    def _open_sandbox(self) -> None:
-        here = _own_sandbox()
-        self._open(here.client, self.ledger or here.ledger)
+    def _use_sandbox(self) -> None:
+        sandbox = session_sandbox()
+        self._ledger = self._ledger or sandbox.ledger
+        self._open(sandbox.client)
 
-    def _open(self, client: Client, ledger: Ledger) -> None:
-        self.client, self.ledger = client, ledger
-        text = banner(client.account)
-        self.banner.value = banner_html(text, sandbox=is_sandbox_account(client.account))
-        self.entrance.layout.display, self.body.layout.display = "none", None
-        self._opened()
-        self.ask(lambda: None)  # from now on it looks at the ledger
+    def _open(self, client: Client) -> None:
+        self._workspace = Workspace(client, self._ledger or open_ledger_for(client.account))
+        self.banner.value = account_banner(client.account)
+        self.body.layout.display, self._content.layout.display = "none", None
+        self._on_open()
+        self._form.tasks.put(lambda: None)  # the first poll
 
-    def _refresh(self) -> None:
-        """Show which buttons can be pressed; before an account is known, those of the entrance."""
-        for button in (self.enter, self.use_sandbox):
-            button.disabled = self._acting.locked()
 
-    def _opened(self) -> None:
-        """Show what the ledger has, now that it is known which."""
-        raise NotImplementedError
-
-    @property
-    def tools(self) -> tuple[Client, Ledger]:
-        """Client and ledger, which are there while the form's body is shown."""
-        assert self.client is not None  # noqa: S101 - for the type checker
-        assert self.ledger is not None  # noqa: S101
-        return self.client, self.ledger
-
-    @property
-    def place(self) -> str:
-        """Where one works, in a word or two."""
-        if self.client is None:
-            return "no account yet"
-        account = self.client.account
-        return "SANDBOX" if is_sandbox_account(account) else f"LIVE ACCOUNT …{account.api_key[-4:]}"
+def account_banner(account: Account) -> str:
+    """Return the banner of an account as HTML."""
+    return banner_html(banner(account), sandbox=is_sandbox_account(account))

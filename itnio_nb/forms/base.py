@@ -1,4 +1,4 @@
-"""What all forms share: buttons that act once, what is said as text, files for the browser, the state as a text."""
+"""What every form has: one thread for its tasks, buttons that act once, a status line, files for the browser."""
 
 from __future__ import annotations
 
@@ -16,25 +16,28 @@ import ipywidgets as widgets
 import traitlets
 
 from itnio_nb.errors import ItnioError
-from itnio_nb.forms.layout import as_html
+from itnio_nb.forms.layout import show, text_area
 
-_HERE = Path(__file__).parent / "static"
+Poll = Callable[[], float | None]  # returns the seconds until the next poll, None: not before the next task
+
+_STATIC = Path(__file__).parent / "static"
 _PART = 500_000  # bytes of a file in one message: Jupyter drops what comes faster than a megabyte in a second
-_AWAKE = 4  # forms that look at the ledger by themselves; one that was replaced by running its cell again is asleep
-_TICK = 0.05
-_PATIENCE = 2.0  # seconds until a ledger that could not be read is looked at again
-_WORKING = ("busy", "Working …")
+_AWAKE = 4  # forms that poll by themselves; one that was replaced by running its cell again is asleep
+_TICK = 0.05  # seconds
+_RETRY = 2.0  # seconds until a ledger that could not be read is read again
+_WORDS = {"error": "Error: ", "warning": "Warning: "}
+_WORKING = ("Working …", "busy")
 
 
 class BrowserBridge(anywidget.AnyWidget):
-    """The part of a form that lives in the browser: style, names for screen readers, files handed over."""
+    """The part of a form that lives in the browser: style, names for screen readers, downloads."""
 
-    _esm = _HERE / "form.js"
-    _css = _HERE / "form.css"
+    _esm = _STATIC / "form.js"
+    _css = _STATIC / "form.css"
     names = traitlets.Dict().tag(sync=True)  # style class -> name for screen readers
 
-    def hand_over(self, name: str, data: bytes) -> None:
-        """Have the browser save a file. Its contents are in a message only, in no saved state of a widget."""
+    def download(self, name: str, data: bytes) -> None:
+        """Have the browser save a file. Its contents are in messages only, in no saved state of a widget."""
         parts = [data[at : at + _PART] for at in range(0, len(data), _PART)] or [b""]
         for number, part in enumerate(parts):
             self.send({"name": name, "part": number, "parts": len(parts)}, buffers=[part])
@@ -43,9 +46,10 @@ class BrowserBridge(anywidget.AnyWidget):
 
 
 class Form(widgets.VBox):  # type: ignore[misc] # no types
-    """A form: what it shows follows from the ledger, and a button does one line of the package.
+    """A form with one thread for all that takes time, so that the kernel stays free; `wait()` returns when it is done.
 
-    Everything that takes time is done by one thread, so that the kernel is free; `wait()` returns when it is done.
+    A form overrides `describe` and `refresh`, and may set `poll`, which shows what others have done, and `is_working`,
+    which tells whether something that `wait()` waits for is going on in this process.
     """
 
     _awake: ClassVar[deque[ref[Form]]] = deque(maxlen=_AWAKE)
@@ -53,97 +57,86 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
     def __init__(self, name: str) -> None:
         super().__init__()
         self.add_class("itnio")
-        self.page = BrowserBridge(names={"itnio": name})
-        self.said = widgets.HTML()
-        self.said.add_class("itnio-say")
-        self._told: tuple[str, str] = ("", "")
-        self._tasks = TaskQueue(self._look_around, self._failed)
-        self._acting = threading.Lock()  # one button at a time
-        self._fault: BaseException | None = None
-        self._blind = self._closed = False  # whether the last look failed; whether the form was closed
+        self.browser = BrowserBridge(names={"itnio": name})
+        self.status_line = text_area("itnio-status")
+        self.poll: Poll = lambda: None
+        self.is_working: Callable[[], bool] = lambda: False
+        self.tasks = TaskQueue(self._poll, self.show_error)
+        self.unreadable = False  # whether the last poll could not read the ledger
+        self._status: tuple[str, str] = ("", "")
+        self._acting = threading.Lock()  # one action at a time
+        self._error: BaseException | None = None  # raised by the next `wait()`
+        self._closed = False
         self._buttons: list[widgets.Button] = []
         Form._awake.append(ref(self))
 
-    # What a form says of itself.
+    def describe(self) -> list[str]:
+        """Return the form's state as lines of text, for a place where no widget can be shown."""
+        return [f"{type(self).__name__}."]
 
-    def _lines(self) -> list[str]:
-        """Return the form's state in words, for a place where no widget can be shown."""
-        raise NotImplementedError
-
-    def _refresh(self) -> None:
-        """Show the state: which buttons can be pressed, what the lines say."""
-        raise NotImplementedError
-
-    def _look(self) -> float | None:
-        """Look at what others do; return the seconds until the next look."""
-        return None
+    def refresh(self) -> None:
+        """Enable the buttons that can be pressed in the present state, and disable the others."""
+        for button in self._buttons:
+            button.disabled = self.busy
 
     def __repr__(self) -> str:
-        word, text = self._told
         try:
-            lines = self._lines()
+            lines = self.describe()
         except ItnioError as error:
             lines = [f"{type(self).__name__}.", str(error)]
-        said = [f"{word.capitalize()}: {text}" if word in ("error", "warning") else text] if text else []
-        return "\n".join([*lines, *said])
+        text, kind = self._status
+        return "\n".join([*lines, *([_WORDS.get(kind, "") + text] if text else [])])
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """Show the widgets and, where they cannot be shown, the text; `ITNIO_WIDGETS=off`: the text alone."""
         shown = {} if os.environ.get("ITNIO_WIDGETS") == "off" else super()._repr_mimebundle_(**options)
         return {**shown, "text/plain": repr(self)}
 
-    # What a button does.
+    @property
+    def busy(self) -> bool:
+        """Whether an action is queued or being done."""
+        return self._acting.locked()
 
     def button(self, words: str, action: Callable[[], None], tip: str = "", *, main: bool = False) -> widgets.Button:
         """Return a button whose action is done once, however often it is clicked meanwhile."""
         button = widgets.Button(description=words, tooltip=tip or words, button_style="primary" if main else "")
         self._buttons.append(button)
-
         button.on_click(lambda _: None if button.disabled else self.act(action))
         return button
 
     def act(self, action: Callable[[], None]) -> None:
-        """Have an action done; while one is being done, another is left: it was clicked before the page knew."""
+        """Queue an action, unless one is queued or being done: a click that came before the page knew is dropped."""
         if not self._acting.acquire(blocking=False):
             return
-        self.say(*reversed(_WORKING))
+        self.set_status(*_WORKING)
         for button in self._buttons:
             button.disabled = True
-        self.ask(lambda: self._act(action))
+        self.tasks.put(lambda: self._run_action(action))
 
-    def _act(self, action: Callable[[], None]) -> None:
+    def _run_action(self, action: Callable[[], None]) -> None:
         try:
             action()
-            if self._told == _WORKING:
-                self.say("")
+            if self._status == _WORKING:
+                self.set_status("")
         except BaseException as error:  # noqa: BLE001 - shown, and raised by wait()
-            self._failed(error)
+            self.show_error(error)
         finally:
             self._acting.release()
-            self._refresh()
+            self.refresh()
 
-    def _failed(self, error: BaseException) -> None:
+    def show_error(self, error: BaseException) -> None:
+        """Show an error as words. One that is not the package's own is raised by the next `wait()` too."""
         if isinstance(error, ItnioError):
-            self.say(str(error), "error")
+            self.set_status(str(error), "error")
             return
-        self._fault = error
-        self.say(
-            f"This should not have happened: {type(error).__name__}: {error}. What was sent is in the ledger. "
-            "Please report it.",
-            "error",
-        )
+        self._error = error
+        words = f"This should not have happened: {type(error).__name__}: {error}."
+        self.set_status(f"{words} What was sent is in the ledger. Please report it.", "error")
 
-    def say(self, text: str, kind: str = "") -> None:
-        """Say something, as text; `kind` is `error`, `warning`, `good`, `busy` or nothing."""
-        self._told = (kind, text)
-        word = {"error": "Error: ", "warning": "Warning: "}.get(kind, "")
-        self.said.value = f"<div class='{kind}'>{as_html(word + text)}</div>" if text else ""
-
-    def ask(self, task: Callable[[], None], once: str = "") -> None:
-        """Have something done by the form's thread; of those that wait under one name, one is done."""
-        self._tasks.ask(task, once)
-
-    # Time.
+    def set_status(self, text: str, kind: str = "") -> None:
+        """Show a text in the status line; `kind` is `error`, `warning`, `good`, `busy` or nothing."""
+        self._status = (text, kind)
+        show(self.status_line, _WORDS.get(kind, "") + text if text else "", kind)
 
     def wait(self, timeout: float | None = None) -> Form:
         """Wait until what was asked for is done and shown, a run included; return the form.
@@ -153,115 +146,104 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
 
         Raises `TimeoutError` after `timeout` seconds; what is under way goes on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not self._tasks.rest(left):
-                raise TimeoutError(f"The form is still at work after {timeout} s.")
-            if self._fault is not None:
-                fault, self._fault = self._fault, None
-                raise fault
-            if self._closed or not self._at_work():
+        seconds = threading.TIMEOUT_MAX if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        while self.tasks.join(max(0.0, min(seconds, deadline - time.monotonic()))):
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            if self._closed or not self.is_working():
                 return self
-            if deadline is not None and time.monotonic() >= deadline:
+            if time.monotonic() >= deadline:
                 raise TimeoutError(f"The run is not over after {timeout} s; it goes on.")
-            threading.Event().wait(_TICK)
+            time.sleep(_TICK)
+        raise TimeoutError(f"The form is still at work after {timeout} s.")
 
-    def _at_work(self) -> bool:
-        """Whether something that this form shows is still going on in this process."""
-        return False
-
-    def _look_around(self) -> float | None:
+    def _poll(self) -> float | None:
         try:
-            pause, self._blind = self._look(), False
+            pause, self.unreadable = self.poll(), False
         except ItnioError as error:
-            if not self._blind:  # said once; looked for again, as long as it takes
-                self._failed(error)
-            self._blind = True
-            pause = 4 * _TICK if self._at_work() else _PATIENCE
+            if not self.unreadable:  # shown once; read again, as long as it takes
+                self.show_error(error)
+            self.unreadable = True
+            pause = 4 * _TICK if self.is_working() else _RETRY
         awake = any(form() is self for form in Form._awake)
-        return pause if awake or self._at_work() else None
+        return pause if awake or self.is_working() else None
 
     def close(self) -> None:
         """Take the form from the page, and end its thread. What is sent goes on."""
         self._closed = True
-        self._tasks.end()
-        for widget in list(_below(self)):
+        self.tasks.close()
+        for widget in list(_descendants(self)):
             widget.close()
         super().close()
 
 
-def _below(widget: widgets.Widget) -> Iterator[widgets.Widget]:
-    """Yield every widget that a widget is made of."""
+def _descendants(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    """Yield every widget that a widget is made of, children before their parents."""
     for child in getattr(widget, "children", ()):
-        yield from _below(child)
+        yield from _descendants(child)
         yield child
 
 
-Poll = Callable[[], float | None]
-
-
 class TaskQueue:
-    """Does what it is asked, in the order in which it is asked, in a thread of its own.
+    """Run tasks in the order in which they are put, in one thread of its own.
 
-    After each errand, and as often as it asks itself, `look` is called: it returns the seconds until the next look,
-    None for not before the next errand. An error of an errand goes to `failed`; the thread goes on.
+    `poll` is called after each task, and as often as it asks for. Errors of both go to `on_error`; the thread goes on.
     """
 
-    def __init__(self, look: Poll, failed: Callable[[BaseException], None]) -> None:
-        self._look, self._failed = look, failed
-        self._asked: deque[tuple[str, Callable[[], None]]] = deque()
+    def __init__(self, poll: Poll, on_error: Callable[[BaseException], None]) -> None:
+        self._poll, self._on_error = poll, on_error
+        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
         self._changed = threading.Condition()
-        self._busy = self._ended = False
+        self._busy = self._closed = False
         self._thread: threading.Thread | None = None
 
-    def ask(self, task: Callable[[], None], once: str = "") -> None:
-        """Ask for an errand; where one of the same `once` is waiting already, that one will do."""
+    def put(self, task: Callable[[], None], once: str = "") -> None:
+        """Add a task; where one of the same `once` is waiting already, that one will do."""
         with self._changed:
-            if self._ended or (once and any(name == once for name, _ in self._asked)):
+            if self._closed or (once and any(name == once for name, _ in self._waiting)):
                 return
-            self._asked.append((once, task))
+            self._waiting.append((once, task))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="form", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
-    def rest(self, timeout: float | None = None) -> bool:
-        """Wait until everything that was asked for is done; False if it is not after `timeout` seconds."""
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until every task and the poll after it are done; False if they are not after `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._ended or not (self._asked or self._busy), timeout)
+            return self._changed.wait_for(lambda: self._closed or not (self._waiting or self._busy), timeout)
 
-    def end(self) -> None:
-        """Ask nothing more of it: what is under way is finished, what is waiting is left."""
+    def close(self) -> None:
+        """Take no more tasks: what is under way is finished, what is waiting is dropped."""
         with self._changed:
-            self._ended = True
+            self._closed = True
             self._changed.notify_all()
 
     def _work(self) -> None:
         pause: float | None = None
-        while (task := self._next(pause)) is not None:
-            self._do(task)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._waiting, pause)
+                if self._closed:
+                    return
+                self._busy = True
+                task = self._waiting.popleft()[1] if self._waiting else None
+            if task is not None:
+                self._run(task)
             began = time.monotonic()
-            pause = self._do(self._look)
-            if pause is not None:  # however slow looking is, most of the time is left for other things
+            pause = self._run(self._poll)
+            if pause is not None:  # however slow polling is, most of the time is left for other things
                 pause = max(pause, 4 * (time.monotonic() - began))
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
 
-    def _next(self, pause: float | None) -> Callable[[], object] | None:
-        """Return the next errand, one that does nothing after `pause` seconds without any, None at the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._asked, pause)
-            if self._ended:
-                return None
-            self._busy = True
-            return self._asked.popleft()[1] if self._asked else lambda: None
-
-    def _do(self, task: Callable[[], object]) -> float | None:
+    def _run(self, task: Callable[[], object]) -> float | None:
         try:
             result = task()
-        except BaseException as error:  # noqa: BLE001 - told to the form, which shows it
-            self._failed(error)
+        except BaseException as error:  # noqa: BLE001 - given to the form, which shows it
+            self._on_error(error)
             return None
         return result if isinstance(result, float) else None

@@ -1,4 +1,4 @@
-"""Boxes, fields and text of a form: what a widget shows is always escaped."""
+"""Boxes, fields and text of a form: every text is escaped before a widget shows it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from itnio_nb.errors import InputError
 
 
 def require_grid() -> None:
-    """Raise `InputError` where what draws large tables is not installed."""
+    """Raise `InputError` where ipydatagrid, which draws large tables, is not installed."""
     if find_spec("ipydatagrid") is None:
         raise InputError('This form needs what JupyterLab brings: pip install "itnio-nb[lab]", then try again.')
 
@@ -26,64 +26,52 @@ def as_html(text: object) -> str:
 
 
 def text_area(style: str = "", text: object = "") -> widgets.HTML:
-    """Return a place for text: never for markup of others (`show` escapes)."""
-    place = widgets.HTML(as_html(text))
-    if style:
-        place.add_class(style)
-    return place
+    """Return a widget for text: never for markup of others (`show` escapes)."""
+    return _add_style(widgets.HTML(as_html(text)), style)
 
 
-def show(place: widgets.HTML, text: object, kind: str = "") -> None:
-    """Write a text into its place, if it is not there already."""
+def show(area: widgets.HTML, text: object, kind: str = "") -> None:
+    """Write a text into a text area; the same text again costs no message to the page."""
     value = f"<span class='{kind}'>{as_html(text)}</span>" if kind and text else as_html(text)
-    if place.value != value:
-        place.value = value
+    if area.value != value:
+        area.value = value
 
 
-def table_html(frame: pd.DataFrame, most: int = 60) -> str:
-    """Return a small table as HTML, all of it escaped; of a longer one the first rows, and how many there are."""
+def table_html(frame: pd.DataFrame, limit: int = 60) -> str:
+    """Return a table as escaped HTML; of a longer one the first `limit` rows, and how many there are."""
     head = "".join(f"<th scope='col'>{as_html(name)}</th>" for name in frame.columns)
-    rows = frame.head(most).itertuples(index=False, name=None)
+    rows = frame.head(limit).itertuples(index=False, name=None)
     body = "".join(f"<tr>{''.join(f'<td>{as_html(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    more = f"<p class='faint'>The first {most} of {len(frame):,}.</p>" if len(frame) > most else ""
+    more = f"<p class='faint'>The first {limit} of {len(frame):,}.</p>" if len(frame) > limit else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
-def row(*parts: widgets.Widget, style: str = "") -> widgets.HBox:
+def row(*parts: widgets.Widget) -> widgets.HBox:
     """Return widgets beside each other, below each other where the page is narrow."""
-    return _styled(widgets.HBox(parts), "itnio-row", style)
+    return _add_style(widgets.HBox(parts), "itnio-row")
 
 
 def panel(*parts: widgets.Widget, style: str = "") -> widgets.VBox:
     """Return widgets below each other, as one group for screen readers."""
-    return _styled(widgets.VBox(parts), "itnio-panel", style)
+    return _add_style(_add_style(widgets.VBox(parts), "itnio-panel"), style)
 
 
-def _styled(box: Any, *styles: str) -> Any:
-    for style in filter(None, styles):
-        box.add_class(style)
-    return box
+def _add_style(widget: Any, style: str) -> Any:
+    return widget.add_class(style) if style else widget
 
 
 def field(words: str, tip: str = "", width: str = "340px", kind: type = widgets.Text, **options: Any) -> Any:
     """Return a field with its label before it."""
-    made = kind(
-        description=words,
-        tooltip=tip or words,
-        layout=widgets.Layout(width=width, max_width="100%"),
-        style={"description_width": "initial"},
-        **options,
-    )
-    made.add_class("itnio-field")
-    return made
+    layout = widgets.Layout(width=width, max_width="100%")
+    label = {"description": words, "tooltip": tip or words, "style": {"description_width": "initial"}}
+    return _add_style(kind(**label, layout=layout, **options), "itnio-field")
 
 
-def steps(names: Sequence[str], go: Callable[[int], None]) -> list[widgets.Button]:
-    """Return a button for each step; `go` is given its number, from 0."""
-    made = []
+def steps(names: Sequence[str], on_click: Callable[[int], None]) -> list[widgets.Button]:
+    """Return a button for each step; `on_click` is given its number, from 0."""
+    buttons = []
     for number, name in enumerate(names):
-        button = widgets.Button(description=name, tooltip=f"Go to {name}")
-        button.add_class("itnio-step")
-        button.on_click(lambda _, number=number: go(number))
-        made.append(button)
-    return made
+        button = _add_style(widgets.Button(description=name, tooltip=f"Go to {name}"), "itnio-step")
+        button.on_click(lambda _, number=number: on_click(number))
+        buttons.append(button)
+    return buttons

@@ -1,4 +1,4 @@
-"""A run as one watches it: progress, counts by state, a line for each problem, and Stop."""
+"""A run as one watches it: progress, counts by state, a line for each problem, Stop; and what others do meanwhile."""
 
 from __future__ import annotations
 
@@ -10,204 +10,225 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.api.client import Client
 from itnio_nb.api.models import State
 from itnio_nb.api.text import duration, plural
-from itnio_nb.forms.account import DeskForm
+from itnio_nb.forms.account import AccountPanel
+from itnio_nb.forms.base import Form
 from itnio_nb.forms.layout import as_html, panel, row, show, text_area
-from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.run import Run, RunRecord, groups_done, newest_run
 from itnio_nb.runs.submit import working_run
+from itnio_nb.workspace import Workspace
 
-_QUICK, _SLOW = 0.2, 1.0  # seconds between two looks: at first, and once it takes long
-_SETTLED_IN = 25  # the pause is this part of the time that it has taken
+Outcome = tuple[str, pd.DataFrame]  # summary and table of a run
+
+POLL_PAUSE = 1.0  # seconds between two polls of a ledger in which nothing goes on
+_FAST, _SLOW = 0.2, 1.0  # seconds between two polls of a run: at first, and once it takes long
+_PARTS = 25  # the pause is this part of the time that the run has taken
+_RATE_SPAN = 20.0  # seconds over which the rate is taken
+_MAX_PROBLEMS = 50  # lines that are shown, the newest
 _IN_VOILA = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
-_IDLE = 1.0  # seconds between two looks at a ledger in which nothing goes on
-_LINES = 50  # problems that are shown, the newest
-_REMEMBERED = 20.0  # seconds over which the rate is taken
-_TOLD = {State.CREATED: "created", State.EXISTS: "existed", State.PARTIAL: "partial", State.REFUSED: "refused"}
+_WORDS = {State.CREATED: "created", State.EXISTS: "existed", State.PARTIAL: "partial", State.REFUSED: "refused"}
 
 
 class RunMonitor:
-    """Shows one run, at work here or elsewhere, or over. However many groups it has, a look is a few messages."""
+    """Follow one run until it is over, whoever works on it, and then what the ledger learns of it.
 
-    def __init__(self, halted: Callable[[], None]) -> None:
+    `on_over` is given the record and its outcome when the run is over, and again when anybody has changed that
+    outcome since. However many groups a run has, a poll is a few messages to the page.
+    """
+
+    def __init__(self, form: Form, account: AccountPanel, on_over: Callable[[RunRecord, Outcome], None]) -> None:
+        self._form, self.account, self._on_over = form, account, on_over
+        form.poll, form.is_working = self._poll, self.is_working
+        self._change_token: tuple[object, ...] = ()  # of the ledger as it is shown
+        self._reported = True  # whether `on_over` was called for the run
         self.record: RunRecord | None = None
-        self.elsewhere = False  # whether its run was going on in another process when it was looked at
-        self.told: tuple[str, pd.DataFrame] = ("", pd.DataFrame())  # summary and table of a run that is over
-        self._halted = halted  # told when Stop was pressed
+        self._run: Run | None = None  # the record, where it is a run of this process
+        self.elsewhere = False  # whether the run was going on in another process at the last poll
+        self.outcome: Outcome = ("", pd.DataFrame())  # of a run that is over
         self.bar = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="100%"))
         self.bar.add_class("itnio-bar")
         self.line = text_area("itnio-live")
-        self.stop = widgets.Button(description="Stop", button_style="warning", disabled=True)
-        self.stop.tooltip = "What is under way is finished, the rest is not sent"
-        self.stop.on_click(lambda _: self._halt())
-        self.problems = text_area("itnio-problems")
+        tip = "What is under way is finished, the rest is not sent"
+        self.stop = widgets.Button(description="Stop", tooltip=tip, button_style="warning", disabled=True)
+        self.stop.on_click(lambda _: self._stop())
+        self._problems = _ProblemList()
+        self.problems = self._problems.area
         # A page of Voilà takes its kernel with it, and so the run: cleanly, to be resumed.
         left = "Leaving this page stops the run as Stop does; opened again, it offers to go on." if _IN_VOILA else ""
         self.body = panel(row(self.stop, text_area("faint", left)), self.bar, self.line, self.problems)
-        self.follow(None)
+        self.restore()
+
+    def newest(self) -> RunRecord | None:
+        """Return the account's newest run, at work here or as the ledger has it."""
+        workspace = self.account.workspace
+        return _live(newest_run(workspace.ledger, workspace.ledger.runs_of(workspace.client.account)), workspace)
 
     @property
     def at_work(self) -> bool:
-        """Whether its run is going on in this process."""
-        return isinstance(self.record, Run) and not self.record.done
+        """Whether the run is going on in this process."""
+        return self._run is not None and not self._run.done
 
-    def follow(self, record: RunRecord | None) -> None:
+    def is_working(self) -> bool:
+        """Return whether the run is at work here, or is over and its outcome is still to be shown."""
+        if self._form.unreadable and not self.at_work:
+            return False  # the ledger that has the outcome cannot be read
+        return not self._reported and not self.elsewhere
+
+    def follow(self, record: RunRecord) -> None:
         """Show another run from now on."""
-        self.record = record
-        self._ended = self._stopping = False
-        self._since = self._problems = 0
-        self._lines: deque[str] = deque(maxlen=_LINES)
-        self._began = time.monotonic()
-        self._reached: deque[tuple[float, int]] = deque()
-        self.bar.value, self.bar.bar_style = 0, "info"
-        show(self.problems, "Problems appear here as they happen.", "faint")
-        if record is None:
-            show(self.line, "No run yet.", "faint")
-            self.stop.disabled = True
-        else:
-            self.look()
+        self.record, self._run = record, record if isinstance(record, Run) else None
+        self._reported = False
+        self._restart()
+        self._show_run(record)
 
     def prepare(self, groups: int) -> None:
         """Say that a run of so many groups is about to begin."""
-        self.bar.value, self.bar.bar_style = 0, "info"
+        self._restart()
         show(self.line, f"Writing {plural(groups, 'group')} into the ledger …")
-        show(self.problems, "Problems appear here as they happen.", "faint")
 
-    def look(self) -> float | None:
-        """Show how far it is; return the seconds until the next look, None where nothing goes on."""
-        if self.record is None or self._ended:
+    def restore(self) -> None:
+        """Show the run of before again, if there was one: what was prepared has not begun."""
+        self._restart()
+        if self.record is None:
+            show(self.line, "No run yet.", "faint")
+        else:
+            self._show_run(self.record)
+
+    def acknowledge(self, outcome: Outcome) -> None:
+        """Take an outcome that the form has written into the ledger, and shows already, for no news."""
+        self._change_token, self.outcome = self.account.workspace.ledger.run_store.change_token(), outcome
+
+    def report(self) -> None:
+        """Call `on_over` for the run, which is over; then refresh the form."""
+        self._reported = True
+        if self._run is not None and self._run.error is not None:
+            self._form.show_error(self._run.error)
+        try:
+            if self.record is not None:
+                self._on_over(self.record, self.outcome)
+        finally:
+            self._form.refresh()
+
+    def _poll(self) -> float | None:
+        """Show how far the run is or, once it is over, what has changed."""
+        if not self.account.is_open:
             return None
+        if self.record is not None and not self._ended:
+            pause = self._show_run(self.record)
+            if pause is not None:
+                return pause
+        if not self._reported:
+            self.report()
+        workspace = self.account.workspace
+        change_token = workspace.ledger.run_store.change_token()
+        if change_token != self._change_token:
+            self._change_token = change_token
+            record = _live(self.record, workspace)
+            if record is not None and (record is not self.record or _has_changed(record, self.outcome)):
+                self.follow(record)
+        return POLL_PAUSE
+
+    def _stop(self) -> None:
+        if self._run is not None and not self._run.done:
+            self.stop.disabled = self._stopping = True
+            self._run.stop(wait=False)
+            self._form.tasks.put(lambda: None)  # a poll, now
+
+    def _restart(self) -> None:
+        self._ended = self._stopping = False
+        self._began = time.monotonic()
+        self._rate = _RateEstimate()
+        self._problems.clear()
+        self.stop.disabled = True
+        self.bar.value, self.bar.bar_style = 0, "info"
+
+    def _show_run(self, record: RunRecord) -> float | None:
+        """Show how far a run is; return the seconds until the next time, None where it is over."""
         self.stop.disabled = not self.at_work or self._stopping  # before the ledger is read: it may fail
-        self.elsewhere = not isinstance(self.record, Run) and not self.record.done
+        self.elsewhere = self._run is None and not record.done
         going = self.at_work or self.elsewhere
         if going:
-            self._tell(self.record.counts, going)
+            self._show_counts(record.counts, going=True)
         else:
-            self.told = self.record.snapshot()
-            self._tell(Counter(self.told[1]["state"]), going)
-        self._list_problems()
+            self.outcome = record.snapshot()
+            self._show_counts(Counter(self.outcome[1]["state"]), going=False)
+        self._problems.add_new(record)
         if not going:
             self._ended = True
             return None
-        return float(min(_SLOW, max(_QUICK, (time.monotonic() - self._began) / _SETTLED_IN)))
+        return float(min(_SLOW, max(_FAST, (time.monotonic() - self._began) / _PARTS)))
 
-    def _halt(self) -> None:
-        if isinstance(self.record, Run) and not self.record.done:
-            self.stop.disabled = self._stopping = True
-            self.record.stop(wait=False)
-            self._halted()
-
-    def _tell(self, counts: Counter[str], going: bool) -> None:
+    def _show_counts(self, counts: Counter[str], *, going: bool) -> None:
         total, done = counts.total(), groups_done(counts)
         self.bar.max, self.bar.value = max(total, 1), done
         whole = total == counts[State.CREATED] + counts[State.EXISTS]
         self.bar.bar_style = "info" if going else "success" if whole else "warning"
-        words = [f"{plural(done, 'group')} of {total:,}"]
+        words = [self.outcome[0]]
         if going:
-            activity = self.record.activity if isinstance(self.record, Run) else "At work in another process"
+            activity = self._run.activity if self._run is not None else "At work in another process"
             activity = "Stopping, what is under way is finished" if self._stopping else activity
-            words = [f"{activity}: {words[0]}", *self._speed(done, total)]
-        else:
-            words = [self.told[0]]
+            words = [f"{activity}: {plural(done, 'group')} of {total:,}", *self._rate.update(done, total)]
         left = counts[State.PLANNED] + counts[State.SENDING]
-        parts = [f"{word} {counts[state]:,}" for state, word in _TOLD.items() if state in counts or word != "partial"]
+        parts = [f"{word} {counts[state]:,}" for state, word in _WORDS.items() if state in counts or word != "partial"]
         parts += [f"unknown {counts[State.UNKNOWN]:,}", f"{'to go' if going else 'not sent'} {left:,}"]
         show(self.line, " · ".join(words) + "\n" + " · ".join(parts))
 
-    def _speed(self, done: int, total: int) -> list[str]:
-        """Return rate and remaining time in words, as far as they can be told."""
-        here = time.monotonic()
-        self._reached.append((here, done))
-        while self._reached[0][0] < here - _REMEMBERED:
+
+def _live(record: RunRecord | None, workspace: Workspace) -> RunRecord | None:
+    """Return the run of this process in place of its record, where it is at work here."""
+    return record and (working_run(workspace.client, workspace.ledger, record.name) or record)
+
+
+def _has_changed(record: RunRecord, shown: Outcome) -> bool:
+    if not record.done:
+        return True
+    summary, table = record.snapshot()
+    return summary != shown[0] or not table.equals(shown[1])
+
+
+class _RateEstimate:
+    """Groups in a second over the last seconds, and the time that is left."""
+
+    def __init__(self) -> None:
+        self._reached: deque[tuple[float, int]] = deque()
+
+    def update(self, done: int, total: int) -> list[str]:
+        """Take how far a run is; return rate and remaining time in words, as far as they are known."""
+        now = time.monotonic()
+        self._reached.append((now, done))
+        while self._reached[0][0] < now - _RATE_SPAN:
             self._reached.popleft()
-        before, passed = self._reached[0][1], here - self._reached[0][0]
-        if passed < 2 * _QUICK or done <= before:
+        began, before = self._reached[0]
+        if now - began < 2 * _FAST or done <= before:
             return []
-        rate = (done - before) / passed
-        told = f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second"
-        return [told, f"about {duration(max(1.0, (total - done) / rate))} left"] if done < total else [told]
+        rate = (done - before) / (now - began)
+        words = f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second"
+        return [words, f"about {duration(max(1.0, (total - done) / rate))} left"] if done < total else [words]
 
-    def _list_problems(self) -> None:
-        assert self.record is not None  # noqa: S101 - for the type checker
-        news = self.record.problems(self._since)
-        if news.empty:
+
+class _ProblemList:
+    """A text area with the newest problems of a run, each a line: group, state, reason, advice."""
+
+    def __init__(self) -> None:
+        self.area = text_area("itnio-problems")
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin with another run."""
+        self._since = self._number = 0
+        self._lines: deque[str] = deque(maxlen=_MAX_PROBLEMS)
+        show(self.area, "Problems appear here as they happen.", "faint")
+
+    def add_new(self, record: RunRecord) -> None:
+        """Read the problems that the ledger has learnt since the last time."""
+        new = record.problems(self._since)
+        if new.empty:
             return
-        self._since = int(news["receipt"].iloc[-1])
-        self._problems += len(news)
-        cells = news.tail(_LINES)[["state", "groupName", "reason", "advice"]].to_numpy().tolist()
+        self._since = int(new["receipt"].iloc[-1])
+        self._number += len(new)
+        cells = new.tail(_MAX_PROBLEMS)[["state", "groupName", "reason", "advice"]].to_numpy().tolist()
         self._lines += [f"{name}: {state}, {reason}. {advice}" for state, name, reason, advice in cells]
-        more = f", the last {_LINES} below" if self._problems > _LINES else ""
-        head = f"<p><b>{plural(self._problems, 'problem')}</b> as they happened{more}:</p>"
-        self.problems.value = head + "".join(f"<p>{as_html(line)}</p>" for line in reversed(self._lines))
-
-
-class RunForm(DeskForm):
-    """A form that submits, and follows a run until it is over, whoever is at work on it."""
-
-    def __init__(self, name: str, client: Client | None, ledger: Ledger | None) -> None:
-        self.watch = RunMonitor(halted=lambda: self.ask(lambda: None))
-        self._untold = False  # the run that is followed may be over, and the form has not said so yet
-        self._stamp: tuple[object, ...] = ()
-        super().__init__(name, client, ledger)
-
-    def _follow(self, record: RunRecord) -> None:
-        self.watch.follow(record)
-        self._untold = True
-
-    def _over(self, record: RunRecord, summary: str, table: pd.DataFrame) -> None:
-        """Show what became of a run that is over, as the ledger has it now."""
-        raise NotImplementedError
-
-    def knows(self, summary: str, table: pd.DataFrame) -> None:
-        """Take what this form itself has written into the ledger for no news."""
-        self._stamp, self.watch.told = self.tools[1].run_store.change_token(), (summary, table)
-
-    def _newest(self) -> RunRecord | None:
-        """Return the account's newest run, as it is: at work here, or as the ledger has it."""
-        client, ledger = self.tools
-        return self._as_it_is(newest_run(ledger, ledger.runs_of(client.account)))
-
-    def _as_it_is(self, record: RunRecord | None) -> RunRecord | None:
-        client, ledger = self.tools
-        return record and (working_run(client, ledger, record.name) or record)
-
-    def _at_work(self) -> bool:
-        if self._blind and not self.watch.at_work:
-            return False  # it is over, and the ledger that could tell of it cannot be read
-        return self._untold and not self.watch.elsewhere
-
-    def _look(self) -> float | None:
-        if self.client is None:
-            return None
-        pause = self.watch.look()
-        if pause is not None:
-            return pause
-        if self._untold and self.watch.record is not None:
-            self._untold = False
-            self._tell(self.watch.record)
-        return self._peek()
-
-    def _tell(self, record: RunRecord) -> None:
-        if isinstance(record, Run) and record.error is not None:
-            self._failed(record.error)
-        try:
-            self._over(record, *self.watch.told)
-        finally:
-            self._refresh()
-
-    def _peek(self) -> float:
-        """Look whether anybody has written into the ledger; show what has changed."""
-        stamp = self.tools[1].run_store.change_token()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            shown = self.watch.record
-            now = self._as_it_is(shown)
-            if now is not None and (now is not shown or not now.done or _differ(now.snapshot(), self.watch.told)):
-                self._follow(now)
-        return _IDLE
-
-
-def _differ(one: tuple[str, pd.DataFrame], other: tuple[str, pd.DataFrame]) -> bool:
-    return one[0] != other[0] or not one[1].equals(other[1])
+        more = f", the last {_MAX_PROBLEMS} below" if self._number > _MAX_PROBLEMS else ""
+        head = f"<p><b>{plural(self._number, 'problem')}</b> as they happened{more}:</p>"
+        self.area.value = head + "".join(f"<p>{as_html(line)}</p>" for line in reversed(self._lines))

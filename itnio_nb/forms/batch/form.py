@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import ipywidgets as widgets
-import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
+from itnio_nb.forms.account import AccountPanel
+from itnio_nb.forms.base import Form
 from itnio_nb.forms.batch.orders import NO_ORDERS, OrdersStep
 from itnio_nb.forms.batch.plan import ConfirmStep, PlanStep
 from itnio_nb.forms.batch.result import ResultStep
-from itnio_nb.forms.layout import require_grid, row, steps
-from itnio_nb.forms.monitor import RunForm
+from itnio_nb.forms.layout import panel, require_grid, row, steps
+from itnio_nb.forms.monitor import Outcome, RunMonitor
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.plan import Plan
 from itnio_nb.runs.run import RunRecord
-from itnio_nb.runs.submit import resume, submit_plan
+from itnio_nb.runs.submit import resume
 
 _STEPS = ("1 Orders", "2 Plan", "3 Confirm", "4 Submit", "5 Result")
 _ORDERS, _PLAN, _CONFIRM, _SUBMIT, _RESULT = range(5)
 
 
-class BatchForm(RunForm):
+class BatchForm(Form):
     """A form for a whole spreadsheet, on a client and a ledger; where none are given, on the configured account.
 
         BatchForm(client, ledger)
@@ -36,154 +39,142 @@ class BatchForm(RunForm):
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
         require_grid()
-        self._step = _ORDERS
-        super().__init__("Batch", client, ledger)
-
-    def _opened(self) -> None:
-        self.plan_it = self.button("Plan", self._plan, "Ask account and ledger what is there already", main=True)
-        self.orders = OrdersStep(self, self._orders_changed, self._planned)
-        self.plan = PlanStep(self, self._plan_changed, self._plan)
+        super().__init__("Batch")
+        content = panel()
+        self.account = AccountPanel(self, content, self._open)
+        self.monitor = RunMonitor(self, self.account, self._show_result)
+        self.orders = OrdersStep(self, self._forget_plan, self._take_plan)
+        self.plan = PlanStep(self, self._ask_to_confirm, self._make_plan)
         self.confirm = ConfirmStep(self, self._submit)
-        self.result = ResultStep(self, self._go_on, self._new)
+        self.result = ResultStep(self, self.monitor, self._try_again, self._begin)
+        self.plan_it = self.button("Plan", self._make_plan, "Ask account and ledger what is there already", main=True)
         self.on_to_confirm = self.button("Go on to confirm", lambda: self._go(_CONFIRM), main=True)
         self.orders.body.children = (*self.orders.body.children, row(self.plan_it))
         self.plan.body.children = (*self.plan.body.children, row(self.on_to_confirm))
-        self.steps = steps(_STEPS, lambda number: self.ask(lambda: self._go(number)))
-        bodies = (self.orders, self.plan, self.confirm, self.watch, self.result)
+        self.steps = steps(_STEPS, lambda number: self.tasks.put(lambda: self._go(number)))
+        bodies = (self.orders, self.plan, self.confirm, self.monitor, self.result)
         self.panels = widgets.Stack([step.body for step in bodies])
         self.panels.add_class("itnio-steps")
-        self.page.names = {**self.page.names, "itnio-orders": "Orders, a grid whose cells can be edited"}
-        self.page.names = {**self.page.names, "itnio-plan": "Groups of the plan, a grid"}
-        self.body.children = (row(*self.steps), self.said, self.panels)
-        newest = self._newest()
+        grids = {"itnio-orders": "Orders, a grid whose cells can be edited", "itnio-plan": "Groups of the plan, a grid"}
+        self.browser.names = {**self.browser.names, **grids}
+        content.children = (row(*self.steps), self.status_line, self.panels)
+        self.children = (self.browser, self.account.banner, self.account.body, content)
+        self._go(_ORDERS)
+        self.account.open(client, ledger)
+
+    def _open(self) -> None:
+        """Show the newest run of the account, if there is one: at work it is followed, over it is shown."""
+        newest = self.monitor.newest()
         if newest is not None:
-            self._take_up(newest)
-        else:
-            self._go(_ORDERS)
-
-    def _take_up(self, record: RunRecord) -> None:
-        """Show a run that the ledger has: one at work is followed, one that ended is shown."""
-        self.orders.take(*record.orders)
-        self._follow(record)
-        if record.done:
-            self._untold = False
-            self._tell(record)
-            self._go(_RESULT)
-        else:
+            self.orders.take(*newest.orders)
+            self.monitor.follow(newest)
             self._go(_SUBMIT)
-
-    # From step to step.
+            if newest.done:
+                self.monitor.report()
+        self.refresh()
 
     def _go(self, step: int) -> None:
-        self._step = step
         self.panels.selected_index = step
         for number, button in enumerate(self.steps):
             (button.add_class if number == step else button.remove_class)("itnio-current")
-        self._refresh()
+        self.refresh()
 
-    def _reachable(self, step: int) -> bool:
-        ready = {_PLAN: self.plan.whole, _CONFIRM: self.plan.whole, _SUBMIT: self.watch.record}
-        return step == _ORDERS or ({**ready, _RESULT: self.result.record}[step] is not None)
+    def refresh(self) -> None:
+        """Show which steps can be reached, and which buttons pressed."""
+        running = self.busy or self.monitor.at_work or self.monitor.elsewhere
+        planned = self.plan.whole is not None
+        reachable = (True, planned, planned, self.monitor.record is not None, self.result.record is not None)
+        for button, is_reachable in zip(self.steps, reachable, strict=True):
+            button.disabled = not is_reachable
+        self.account.refresh(busy=self.busy)
+        self.orders.refresh(busy=self.busy)
+        self.plan_it.disabled = self.busy or not self.orders.valid
+        self.plan.refresh(busy=self.busy)
+        self.on_to_confirm.disabled = self.busy or not planned
+        self.confirm.refresh(busy=running)
+        self.result.refresh(busy=running)
 
-    def _refresh(self) -> None:
-        super()._refresh()
-        if self.client is None or not self.body.children:
-            return
-        busy = self._acting.locked()
-        going = self.watch.at_work or self.watch.elsewhere
-        for number, button in enumerate(self.steps):
-            button.disabled = not self._reachable(number)
-        self.orders.refresh(busy=busy)
-        self.plan_it.disabled = busy or not self.orders.valid
-        self.plan.refresh(busy=busy)
-        self.on_to_confirm.disabled = busy or self.plan.whole is None
-        self.confirm.refresh(busy=busy or going)
-        self.result.refresh(busy=busy or going)
+    # Orders, plan, confirmation.
 
-    def _orders_changed(self) -> None:
-        """What was planned is not what would be sent any more: plan again."""
-        if hasattr(self, "plan") and self.plan.whole is not None:
+    def _forget_plan(self) -> None:
+        """Drop a plan of other orders: it is not what would be sent any more."""
+        if self.plan.whole is not None:
             self.plan.take(None)
-        self._refresh()
+        self.refresh()
 
-    def _plan(self) -> None:
-        client, ledger = self.tools
+    def _make_plan(self) -> None:
         if self.orders.orders.empty:
             raise InputError("There are no orders to plan: read some in step 1.")
-        self.plan.make(self.orders.orders, client, ledger)
+        recreate = bool(self.plan.recreate.value)
+        self.plan.take(self.account.workspace.plan(self.orders.orders, recreate=recreate))
         self._go(_PLAN)
 
-    def _planned(self, plan: Plan) -> None:
-        """Go on with a saved plan; what has become stale since is refused when it is submitted."""
+    def _take_plan(self, plan: Plan) -> None:
+        """Take over a saved plan; what has become stale since is refused when it is submitted."""
         self.orders.take(plan.orders, plan.findings)
         self.plan.take(plan)
         self._go(_PLAN)
 
-    def _plan_changed(self) -> None:
-        if hasattr(self, "confirm"):
-            self.confirm.take(self.plan.plan, self.place)
+    def _ask_to_confirm(self) -> None:
+        self.confirm.take(self.plan.plan, self.account.label)
 
     def _submit(self) -> None:
-        client, ledger = self.tools
-        plan, number = self.confirm.plan, self.confirm.number
+        workspace, plan, number = self.account.workspace, self.confirm.plan, self.confirm.number
         if plan is None or number is None:
             return
-        rate, workers = self.confirm.speed
-        self.watch.prepare(len(plan.table))
+        speed = asdict(self.confirm.options)
+        self.monitor.prepare(len(plan.table))
         self._go(_SUBMIT)
         try:
-            self._follow(submit_plan(plan, client, ledger, workers=workers, rate=rate, confirm=number))
+            self.monitor.follow(workspace.submit(plan, confirm=number, **speed))
         except BaseException:
-            self.watch.follow(self.watch.record)
+            self.monitor.restore()
             self._go(_CONFIRM)
             raise
         self.confirm.typed.value = ""
 
     # A run.
 
-    def _over(self, record: RunRecord, summary: str, table: pd.DataFrame) -> None:
-        self.result.show(record, summary, table)
+    def _show_result(self, record: RunRecord, outcome: Outcome) -> None:
+        self.result.show(record, outcome)
         self.plan.take(None)  # what it planned is done
         left = self.result.left
         if record.finished or not left:
-            self.say("")
+            self.set_status("")
         else:
-            self.say(
-                f"This run is not finished: {plural(left, 'group')} left. “Try the rest again” goes on with it.",
-                "warning",
-            )
-        if self._step == _SUBMIT:
+            words = f"This run is not finished: {plural(left, 'group')} left. “Try the rest again” goes on with it."
+            self.set_status(words, "warning")
+        if self.panels.selected_index == _SUBMIT:
             self._go(_RESULT)
 
-    def _go_on(self, record: RunRecord) -> None:
-        """Resume a run; of one that is finished, plan what was refused anew, to be confirmed again."""
-        client, ledger = self.tools
+    def _try_again(self, record: RunRecord) -> None:
+        """Resume a run; of one that is finished, take the orders that were refused, to be planned and confirmed."""
         if not record.finished:
-            rate, workers = self.confirm.speed
-            self._follow(resume(client, ledger, run=record.name, workers=workers, rate=rate))
+            workspace, speed = self.account.workspace, asdict(self.confirm.options)
+            self.monitor.follow(resume(workspace.client, workspace.ledger, run=record.name, **speed))
             self._go(_SUBMIT)
             return
         orders, _ = record.orders
         table = record.table
-        rows = table["row"][table["state"].isin([State.REFUSED, State.PARTIAL, State.PLANNED])].unique()
+        rows = table["row"][table["state"].isin([State.REFUSED, State.PARTIAL, State.PLANNED])]
         self.orders.take(orders[orders.index.isin(rows)])
         self._go(_ORDERS)
-        self.say("These orders were refused or not sent: mend them, then plan and confirm them again.")
+        self.set_status("These orders were refused or not sent: mend them, then plan and confirm them again.")
 
-    def _new(self) -> None:
+    def _begin(self) -> None:
         self.orders.take(NO_ORDERS)
         self.plan.take(None)
         self._go(_ORDERS)
 
-    def _lines(self) -> list[str]:
-        """Return the form's state in words: where one works, the step, and what it shows."""
-        head = f"BatchForm: {self.place}."
-        if self.client is None:
+    def describe(self) -> list[str]:
+        """Return the account, the step, and what it shows."""
+        head = f"BatchForm: {self.account.label}."
+        if not self.account.is_open:
             return [head]
-        head = f"BatchForm: {self.place}. Step {_STEPS[self._step]}."
-        if self._step == _ORDERS:
-            orders = self.orders
-            return [head, f"{plural(len(orders.orders), 'order')}, {orders.valid:,} without errors."]
-        if self._step in (_PLAN, _CONFIRM):
+        step = self.panels.selected_index
+        head = f"{head} Step {_STEPS[step]}."
+        if step == _ORDERS:
+            return [head, f"{plural(len(self.orders.orders), 'order')}, {self.orders.valid:,} without errors."]
+        if step in (_PLAN, _CONFIRM):
             return [head, self.plan.plan.summary if self.plan.plan is not None else "No plan yet."]
-        return [head, self.watch.record.summary if self.watch.record is not None else "No run yet."]
+        return [head, self.monitor.record.summary if self.monitor.record is not None else "No run yet."]

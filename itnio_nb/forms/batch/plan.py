@@ -9,43 +9,39 @@ from pathlib import Path
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.api.client import Client
 from itnio_nb.api.models import Action
 from itnio_nb.api.text import plural
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.grid import DataTable
+from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import field, panel, row, show, text_area
-from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.dispatcher import DEFAULT_WORKERS, MAX_WORKERS, RunOptions
-from itnio_nb.runs.plan import Plan, make_plan
+from itnio_nb.runs.plan import Plan
 
 _COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "action", "why"]
-_NO_PLAN = pd.DataFrame(columns=_COLUMNS, index=pd.Index([], name="row"))
+_NO_GROUPS = pd.DataFrame(columns=["row", *_COLUMNS])
 
 
 class PlanStep:
     """The plan of a batch: of the whole, or of its first groups as a trial. Nothing is sent here."""
 
-    def __init__(self, form: Form, changed: Callable[[], None], replan: Callable[[], None]) -> None:
-        self._form, self._changed = form, changed
+    def __init__(self, form: Form, on_change: Callable[[], None], plan_again: Callable[[], None]) -> None:
+        self._form, self._on_change = form, on_change
         self.whole: Plan | None = None
-        self.summary = text_area("itnio-note")
-        self.table = DataTable("itnio-plan")
+        self.summary = text_area("itnio-note", "No plan yet.")
+        self.grid = Grid("itnio-plan")
         self.trial = widgets.Checkbox(description="Only a trial", indent=False)
-        self.trial.layout.width = "auto"
         size = {"kind": widgets.BoundedIntText, "value": 3, "min": 1, "max": 10**6}
         self.first = field("of the first groups:", "How many groups the trial has", "220px", **size)
         self.recreate = widgets.Checkbox(description="Make again what was deleted in the account", indent=False)
-        self.recreate.layout.width = "auto"
-        self.again = form.button("Plan again", replan, "Ask the account and the ledger anew")
+        self.trial.layout.width = self.recreate.layout.width = "auto"
+        self.again = form.button("Plan again", plan_again, "Ask the account and the ledger anew")
         self.path = field("Save it as", "A file where the notebook runs", "300px", value="plan.json")
         self.save = form.button("Save the plan", self._save)
         self.download = form.button("Download the plan", self._download)
-        self.trial.observe(lambda _: form.ask(self._show, once="plan"), "value")
-        self.first.observe(lambda _: form.ask(self._show, once="plan") if self.trial.value else None, "value")
+        self.trial.observe(lambda _: form.tasks.put(self._show, once="plan"), "value")
+        self.first.observe(lambda _: form.tasks.put(self._show, once="plan") if self.trial.value else None, "value")
         choice = row(self.trial, self.first, self.recreate, self.again)
-        self.body = panel(self.summary, choice, self.table, row(self.path, self.save, self.download))
-        self._show()
+        self.body = panel(self.summary, choice, self.grid, row(self.path, self.save, self.download))
 
     @property
     def plan(self) -> Plan | None:
@@ -54,12 +50,8 @@ class PlanStep:
             return self.whole
         return self.whole.first(int(self.first.value))
 
-    def make(self, orders: pd.DataFrame, client: Client, ledger: Ledger) -> None:
-        """Plan these orders."""
-        self.take(make_plan(orders, client, ledger, recreate=bool(self.recreate.value)))
-
     def take(self, plan: Plan | None) -> None:
-        """Go on with this plan."""
+        """Replace the plan."""
         self.whole = plan
         self._show()
 
@@ -70,29 +62,29 @@ class PlanStep:
 
     def _show(self) -> None:
         plan = self.plan
+        self.grid.show((_NO_GROUPS if plan is None else plan.table).set_index("row")[_COLUMNS])
         if plan is None:
-            self.table.show(_NO_PLAN)
             show(self.summary, "No plan yet.", "faint")
         else:
-            self.table.show(plan.table.set_index("row")[_COLUMNS])
-            doubtful = bool((plan.table["action"] == Action.IN_DOUBT).any())
-            hint = " What is in doubt is looked up when the plan is submitted, and not sent." if doubtful else ""
+            in_doubt = bool((plan.table["action"] == Action.IN_DOUBT).any())
+            hint = " What is in doubt is looked up when the plan is submitted, and not sent." if in_doubt else ""
             show(self.summary, ("Trial. " if self.trial.value else "") + plan.summary + hint)
-        self._changed()
+        self._on_change()
 
     def _save(self) -> None:
         if self.plan is not None:
             path = self.plan.save(self.path.value.strip() or "plan.json")
-            self._form.say(f"The plan was saved to {path}. Read it in step 1, here or elsewhere, to submit it.", "good")
+            words = f"The plan was saved to {path}. Read it in step 1, here or elsewhere, to submit it."
+            self._form.set_status(words, "good")
 
     def _download(self) -> None:
         if self.plan is not None:
             with tempfile.TemporaryDirectory() as folder:
-                self._form.page.hand_over("plan.json", self.plan.save(Path(folder, "plan.json")).read_bytes())
+                self._form.browser.download("plan.json", self.plan.save(Path(folder, "plan.json")).read_bytes())
 
 
 class ConfirmStep:
-    """One sentence, and a button that is dead until its number of phones has been typed."""
+    """One sentence, and a button that is disabled until its number of phones has been typed."""
 
     def __init__(self, form: Form, submit: Callable[[], None]) -> None:
         self.plan: Plan | None = None
@@ -100,13 +92,12 @@ class ConfirmStep:
         self.sentence, self.hint = text_area("itnio-sentence"), text_area("itnio-note")
         self.typed = field("Number of phones", "Type the number of phones to confirm", "260px")
         self.typed.observe(lambda _: self.refresh(busy=self._busy), "value")
-        self.workers = field(
-            "Requests at once", "", "240px", widgets.BoundedIntText, value=DEFAULT_WORKERS, min=1, max=MAX_WORKERS
-        )
+        most = {"value": DEFAULT_WORKERS, "min": 1, "max": MAX_WORKERS}
+        self.workers = field("Requests at once", "", "240px", widgets.BoundedIntText, **most)
         self.rate = field("at most a second", "Empty: no limit", "240px", placeholder="no limit")
         self.submit = form.button("Submit", submit, "Create the phones: the API cannot delete them", main=True)
-        speed = row(self.workers, self.rate)
-        self.body = panel(self.sentence, row(self.typed, self.submit), self.hint, speed)
+        confirm = row(self.typed, self.submit)
+        self.body = panel(self.sentence, confirm, self.hint, row(self.workers, self.rate))
         self.take(None, "")
 
     @property
@@ -116,20 +107,20 @@ class ConfirmStep:
         return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
     @property
-    def speed(self) -> tuple[float | None, int]:
-        """The most requests in a second, None for no limit, and how many at once."""
-        return _rate(self.rate.value.strip()), int(self.workers.value)
+    def options(self) -> RunOptions:
+        """How fast the run shall be; `InputError` for what is out of bounds."""
+        return RunOptions.from_text(int(self.workers.value), self.rate.value.strip())
 
-    def take(self, plan: Plan | None, place: str) -> None:
+    def take(self, plan: Plan | None, account: str) -> None:
         """Ask for the confirmation of this plan; what was typed for another is taken away."""
         if plan is None or plan is not self.plan:
             self.typed.value = ""
         self.plan = plan
-        show(self.sentence, _sentence(plan, place) if plan is not None else "Nothing is planned yet.")
+        show(self.sentence, _sentence(plan, account) if plan is not None else "Nothing is planned yet.")
         self.refresh(busy=self._busy)
 
     def refresh(self, *, busy: bool) -> None:
-        """Show whether it can be submitted."""
+        """Show whether the plan can be submitted."""
         self._busy = busy
         right = self.plan is not None and self.number == self.plan.phones
         self.submit.disabled = busy or not right
@@ -141,19 +132,14 @@ class ConfirmStep:
             show(self.hint, f"Type {self.plan.phones} to confirm.", "warning" if self.typed.value else "faint")
 
 
-def _sentence(plan: Plan, place: str) -> str:
+def _sentence(plan: Plan, account: str) -> str:
     """Return what is about to be done, in one sentence."""
-    made = plan.table[plan.table["action"] == Action.CREATE]
-    by_application = made.groupby("appId", sort=False)["quantity"].sum()
-    apps = [f"{plural(int(size), 'phone')} in application {name}" for name, size in by_application.head(5).items()]
-    more = [f"the rest in {len(by_application) - 5} more"] if len(by_application) > 5 else []
+    creates = plan.table[plan.table["action"] == Action.CREATE]
+    sizes = creates.groupby("appId", sort=False)["quantity"].sum()
+    apps = [f"{plural(int(size), 'phone')} in application {name}" for name, size in sizes.head(5).items()]
+    more = [f"the rest in {len(sizes) - 5} more"] if len(sizes) > 5 else []
     where = f": {', '.join([*apps, *more])}" if apps else ""
-    doubt = int((plan.table["action"] == Action.IN_DOUBT).sum())
-    look = f" {plural(doubt, 'group')} in doubt will be looked up and not sent." if doubt else ""
-    size = f"{plural(plan.phones, 'phone')} in {plural(len(made), 'group')}"
-    return f"Submitting creates {size} on {place}{where}. The API cannot delete them.{look}"
-
-
-def _rate(text: str) -> float | None:
-    """Return the most requests in one second, None for no limit."""
-    return RunOptions.from_text(DEFAULT_WORKERS, text).rate
+    in_doubt = int((plan.table["action"] == Action.IN_DOUBT).sum())
+    hint = f" {plural(in_doubt, 'group')} in doubt will be looked up and not sent." if in_doubt else ""
+    size = f"{plural(plan.phones, 'phone')} in {plural(len(creates), 'group')}"
+    return f"Submitting creates {size} on {account}{where}. The API cannot delete them.{hint}"

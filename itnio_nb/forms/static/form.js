@@ -1,5 +1,5 @@
-// What a form cannot do from Python: names and roles for screen readers, and handing a file to the browser.
-const ROLES = { "itnio-say": "status", "itnio-problems": "log", "itnio-panel": "group" };
+// What a form cannot do from Python: names and roles for screen readers, and saving a file.
+const ROLES = { "itnio-status": "status", "itnio-problems": "log", "itnio-panel": "group" };
 
 function dress(root, names) {
   for (const [style, role] of Object.entries(ROLES)) {
