@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from itnio_nb.forms.grid import _WIDTHS
+from itnio_nb.forms.grid import COLUMN_WIDTHS
 
 _HEADER, _ROW, _EDGE = 26, 24, 3  # pixels
 CELL = "from itnio_nb import {form}, open_workspace\n\nhere = open_workspace()\n{form}({arguments})"
@@ -59,8 +59,8 @@ class Person:
         grid.scroll_into_view_if_needed()
         box = grid.bounding_box()
         assert box is not None
-        before = _WIDTHS["row"] + sum(_WIDTHS.get(name, 130) for name in names[: names.index(column)])
-        across = before + _WIDTHS.get(column, 130) / 2
+        before = COLUMN_WIDTHS["row"] + sum(COLUMN_WIDTHS.get(name, 130) for name in names[: names.index(column)])
+        across = before + COLUMN_WIDTHS.get(column, 130) / 2
         return box["x"] + _EDGE + across, box["y"] + _EDGE + _HEADER + (row + 0.5) * _ROW
 
     def mend(self, row: int, column: str, names: list[str], text: str) -> None:
@@ -76,7 +76,7 @@ class Person:
     def filter_by_value(self, column: str, names: list[str]) -> None:
         """Look at the list of values by which a column can be filtered."""
         x, y = self.cell(0, column, names)
-        self.page.mouse.click(x + _WIDTHS[column] / 2 - 10, y - _ROW / 2 - 8)
+        self.page.mouse.click(x + COLUMN_WIDTHS[column] / 2 - 10, y - _ROW / 2 - 8)
         self.page.get_by_text("Filter by value").click()
         dialog = self.page.locator(".ipydatagrid-filterMenu").locator("visible=true")
         dialog.wait_for()

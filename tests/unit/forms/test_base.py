@@ -1,150 +1,57 @@
-"""What all forms share: a click acts once, errors are words, text stays text, a closed form is gone."""
+"""What every form has: a click acts once, errors are words, files go to the page; one thread does tasks in order."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from html import unescape
-from html.parser import HTMLParser
+from functools import partial
 from typing import Any
 
-import ipywidgets as widgets
-import pandas as pd
 import pytest
 
 from itnio_nb import InputError
-from itnio_nb.api.text import printable
-from itnio_nb.forms.base import BrowserBridge, Form
-from itnio_nb.forms.layout import as_html, field, require_grid, show, steps, table_html, text_area
+from itnio_nb.forms.base import BrowserBridge, Form, Poll, TaskQueue
 from tests.support.factories import until
-
-HOSTILE = (
-    "<img src=x onerror=alert(1)>",
-    "</pre><script>alert(1)</script>",
-    "</div></span></table><svg onload=alert(1)>",
-    "'\"><b onclick='alert(1)'>x</b>",
-    "$\\href{javascript:alert(1)}{y}$",
-    "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "<!--",
-    "=1+1",
-    "\u202egnp.exe",
-    "a\x00b\x1b[31mc",
-)
-# One of each sort for the quick tests; the others where a run is made with each.
-SOME_HOSTILE: list[Any] = [
-    *HOSTILE[:2],
-    *(pytest.param(text, marks=pytest.mark.slow) for text in HOSTILE[2:] if text.isprintable()),
-]
-OURS = {"div", "span", "p", "b", "br", "h3", "pre", "img", "details", "summary"}
-OURS |= {"table", "thead", "tbody", "tr", "th", "td"}
+from tests.support.forms import HOSTILE, assert_harmless, status
 
 
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_comment(self, data: str) -> None:
-        self.found.append(("comment", {}))
-
-
-def assert_harmless(html: str) -> None:
-    """Only our own tags, with our own attributes, and nothing that cannot be seen."""
-    parser = _Tags()
-    parser.feed(html)
-    parser.close()
-    for tag, attributes in parser.found:
-        assert tag in OURS, html
-        assert set(attributes) <= {"class", "scope", "style", "alt", "src"}, html
-        assert (attributes.get("src") or "data:image/png;base64,").startswith("data:image/png;base64,"), html
-        assert tag != "img" or "src" in attributes, html
-    assert "\u202e" not in html
-    assert not {char for char in html if ord(char) < 32} - {"\n"}
-
-
-def below(widget: widgets.Widget) -> Iterator[widgets.Widget]:
-    """Yield a widget and all that is shown below it, whatever tab or step is open."""
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from below(child)
-
-
-def assert_harmless_below(form: widgets.Widget) -> None:
-    """No HTML widget of a form has markup of others, and no button or title bears what cannot be seen."""
-    for widget in below(form):
-        if isinstance(widget, widgets.HTML):
-            assert_harmless(widget.value)
-        if isinstance(widget, widgets.HTMLMath | widgets.Output):
-            pytest.fail("a widget that shows markup, or what others have made of it")
-
-
-def text_of(place: widgets.HTML) -> str:
-    """The text that a person reads in a place."""
-    parts: list[str] = []
-    parser = HTMLParser()
-    parser.handle_data = parts.append  # type: ignore[method-assign, assignment]
-    parser.feed(place.value.replace("<br>", "\n"))
-    parser.close()
-    return "".join(parts)
-
-
-def files_of(form: Form, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """What the page is asked to save from now on, by name, put together as the page does."""
-    files: dict[str, bytes] = {}
-
-    def send(content: dict[str, Any], buffers: list[bytes]) -> None:
-        before = files[content["name"]] if content["part"] else b""
-        files[content["name"]] = before + buffers[0]
-
-    monkeypatch.setattr(form.page, "send", send)
-    return files
-
-
-class Small(Form):
-    """A form with two buttons, one of which waits until it is told."""
+class SmallForm(Form):
+    """A form with two buttons, one of which waits until it may go on."""
 
     def __init__(self) -> None:
         super().__init__("Small")
         self.go_on = threading.Event()
         self.done: list[str] = []
         self.error: BaseException | None = None
-        self.looks = 0
+        self.polls = 0
         self.pause: float | None = None
         self.working = False
         self.first = self.button("First", self._first, "What it does", main=True)
         self.second = self.button("Second", lambda: self.done.append("second"))
-        self.children = (self.page, self.first, self.second, self.said)
+        self.children = (self.browser, self.first, self.second, self.status_line)
+        self.poll, self.is_working = self._count_poll, lambda: self.working
 
     def _first(self) -> None:
-        assert self.go_on.wait(5)
+        assert self.go_on.wait(60)
         self.done.append("first")
         if self.error is not None:
             raise self.error
 
-    def _lines(self) -> list[str]:
+    def describe(self) -> list[str]:
         return [f"Small: {len(self.done)} done."]
 
-    def _refresh(self) -> None:
-        self.first.disabled = self.second.disabled = False
-
-    def _look(self) -> float | None:
-        self.looks += 1
+    def _count_poll(self) -> float | None:
+        self.polls += 1
         return self.pause
-
-    def _at_work(self) -> bool:
-        return self.working
 
 
 @pytest.fixture
-def made() -> Iterator[Callable[[], Small]]:
-    forms: list[Small] = []
+def make_form() -> Iterator[Callable[[], SmallForm]]:
+    forms: list[SmallForm] = []
 
-    def make() -> Small:
-        forms.append(Small())
+    def make() -> SmallForm:
+        forms.append(SmallForm())
         return forms[-1]
 
     yield make
@@ -154,242 +61,388 @@ def made() -> Iterator[Callable[[], Small]]:
 
 
 @pytest.fixture
-def small(made: Callable[[], Small]) -> Small:
-    return made()
+def form(make_form: Callable[[], SmallForm]) -> SmallForm:
+    return make_form()
 
 
-def test_a_double_click_acts_once(small: Small) -> None:
+def test_a_double_click_acts_once(form: SmallForm) -> None:
     """Neither the same button nor another does anything while one is at work."""
-    small.first.click()
-    assert small.first.disabled
-    assert small.second.disabled
-    assert "Working …" in text_of(small.said)
-    for button in (small.first, small.second):
+    form.first.click()
+    assert form.first.disabled
+    assert form.second.disabled
+    assert status(form) == "Working …"
+    for button in (form.first, form.second):
         button.disabled = False  # as a page that does not know yet
         button.click()
-    small.go_on.set()
-    small.wait(5)
-    assert small.done == ["first"]
-    assert not small.first.disabled
-    assert small.said.value == ""
-    small.second.click()
-    small.wait(5)
-    assert small.done == ["first", "second"]
+    form.go_on.set()
+    form.wait(60)
+    assert form.done == ["first"]
+    assert not form.first.disabled
+    assert status(form) == ""
+    form.second.click()
+    form.wait(60)
+    assert form.done == ["first", "second"]
 
 
-def test_a_dead_button_does_nothing(small: Small) -> None:
+def test_a_disabled_button_does_nothing(form: SmallForm) -> None:
     """Even if a page lets it be clicked."""
-    small.second.disabled = True
-    small.second.click()
-    small.wait(5)
-    assert small.done == []
+    form.second.disabled = True
+    form.second.click()
+    form.wait(60)
+    assert form.done == []
 
 
-def test_a_button_says_what_it_does(small: Small) -> None:
+def test_a_button_says_what_it_does(form: SmallForm) -> None:
     """Its words, its tip, and whether it is the main one."""
-    assert (small.first.description, small.first.tooltip, small.first.button_style) == (
-        "First",
-        "What it does",
-        "primary",
-    )
-    assert (small.second.tooltip, small.second.button_style) == ("Second", "")
+    first = (form.first.description, form.first.tooltip, form.first.button_style)
+    assert first == ("First", "What it does", "primary")
+    assert (form.second.tooltip, form.second.button_style) == ("Second", "")
 
 
-def test_an_error_with_advice_is_shown_as_words(small: Small) -> None:
+def test_an_error_with_advice_is_shown_as_words(form: SmallForm) -> None:
     """It is no traceback, `wait` raises nothing, and the form goes on."""
-    small.error = InputError("Choose <b>another</b> path.")
-    small.go_on.set()
-    small.first.click()
-    small.wait(5)
-    assert text_of(small.said) == "Error: Choose <b>another</b> path."
-    assert_harmless(small.said.value)
-    assert "class='error'" in small.said.value
-    assert repr(small) == "Small: 1 done.\nError: Choose <b>another</b> path."
-    small.error = None
-    small.first.click()
-    small.wait(5)
-    assert repr(small) == "Small: 2 done."
+    form.error = InputError("Choose <b>another</b> path.")
+    form.go_on.set()
+    form.first.click()
+    form.wait(60)
+    assert status(form) == "Error: Choose <b>another</b> path."
+    assert_harmless(form.status_line.value)
+    assert "class='error'" in form.status_line.value
+    assert repr(form) == "Small: 1 done.\nError: Choose <b>another</b> path."
+    form.error = None
+    form.first.click()
+    form.wait(60)
+    assert repr(form) == "Small: 2 done."
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("by <i>zero</i>"), SystemExit(1), KeyboardInterrupt()])
-def test_what_should_not_happen_is_shown_and_raised(small: Small, error: BaseException) -> None:
+def test_what_should_not_happen_is_shown_and_raised(form: SmallForm, error: BaseException) -> None:
     """Once, by `wait`; the buttons live on."""
-    small.error = error
-    small.go_on.set()
-    small.first.click()
+    form.error = error
+    form.go_on.set()
+    form.first.click()
     with pytest.raises(type(error)):
-        small.wait(5)
-    assert f"This should not have happened: {type(error).__name__}" in text_of(small.said)
-    assert "What was sent is in the ledger. Please report it." in text_of(small.said)
-    assert_harmless(small.said.value)
-    assert small.wait(5) is small
-    assert not small.first.disabled
+        form.wait(60)
+    assert f"This should not have happened: {type(error).__name__}" in status(form)
+    assert "What was sent is in the ledger. Please report it." in status(form)
+    assert_harmless(form.status_line.value)
+    assert form.wait(60) is form
+    assert not form.first.disabled
 
 
-def test_an_action_may_say_something_itself(small: Small) -> None:
-    """What it says stays; only "Working …" is taken away."""
-    small.button("Third", lambda: small.say("It is done.", "good")).click()
-    small.wait(5)
-    assert text_of(small.said) == "It is done."
-    assert repr(small).endswith("It is done.")
-    small.say("Look again.", "warning")
-    assert text_of(small.said) == "Warning: Look again."
-    small.say("")
-    assert (small.said.value, repr(small)) == ("", "Small: 0 done.")
+def test_an_action_may_set_the_status(form: SmallForm) -> None:
+    """It stays; only "Working …" is taken away. Text of others is shown as text."""
+    form.button("Third", lambda: form.set_status("It is done.", "good")).click()
+    form.wait(60)
+    assert status(form) == "It is done."
+    assert repr(form).endswith("It is done.")
+    form.set_status("Look again.", "warning")
+    assert status(form) == "Warning: Look again."
+    for text in HOSTILE:
+        form.set_status(text, "error")
+        assert_harmless(form.status_line.value)
+    form.set_status("")
+    assert (form.status_line.value, repr(form)) == ("", "Small: 0 done.")
 
 
-def test_waiting_ends_in_time(small: Small) -> None:
-    """An action or a run that goes on is told by a `TimeoutError`; it goes on."""
-    small.first.click()
+def test_waiting_ends_in_time(form: SmallForm) -> None:
+    """A `TimeoutError` says that an action or a run goes on."""
+    form.first.click()
     with pytest.raises(TimeoutError, match=r"still at work after 0\.02 s"):
-        small.wait(0.02)
-    small.go_on.set()
-    small.wait(5)
-    small.working = True
+        form.wait(0.02)
+    form.go_on.set()
+    form.wait()
+    form.working = True
     with pytest.raises(TimeoutError, match="run is not over"):
-        small.wait(0.02)
-    threading.Timer(0.05, lambda: setattr(small, "working", False)).start()
-    assert small.wait(5) is small
+        form.wait(0.02)
+    threading.Timer(0.05, lambda: setattr(form, "working", False)).start()
+    assert form.wait(60) is form
 
 
-def test_the_text_form_is_there_wherever_widgets_are_not(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_text_form_is_there_wherever_widgets_are_not(form: SmallForm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside the widgets, and alone with ITNIO_WIDGETS=off."""
-    shown = small._repr_mimebundle_()
+    shown = form._repr_mimebundle_()
     assert shown["text/plain"] == "Small: 0 done."
-    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == small.model_id
+    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == form.model_id
     monkeypatch.setenv("ITNIO_WIDGETS", "off")
-    assert small._repr_mimebundle_() == {"text/plain": "Small: 0 done."}
-    assert small._repr_mimebundle_(include=None, exclude=None) == {"text/plain": "Small: 0 done."}
+    assert form._repr_mimebundle_(include=None, exclude=None) == {"text/plain": "Small: 0 done."}
 
 
-def test_a_closed_form_ends_its_thread(small: Small) -> None:
+def test_a_closed_form_ends_its_thread(form: SmallForm) -> None:
     """Clicks do nothing more, and nobody waits for ever."""
     names = {thread for thread in threading.enumerate() if thread.name == "form"}
-    small.second.click()
-    small.wait(5)
+    form.second.click()
+    form.wait(60)
     (thread,) = {thread for thread in threading.enumerate() if thread.name == "form"} - names
-    small.close()
+    form.close()
     thread.join(5)
     assert not thread.is_alive()
-    small.second.click()
-    assert small.wait(1) is small
-    assert small.done == ["second"]
-    assert small.comm is None
+    form.second.click()
+    assert form.wait(1) is form
+    assert form.done == ["second"]
+    assert form.comm is None
 
 
-def test_forms_that_were_replaced_fall_asleep(made: Callable[[], Small]) -> None:
-    """The newest four look by themselves; an older one when it is used, or its run is at work."""
-    forms = [made() for _ in range(5)]
+def test_forms_that_were_replaced_fall_asleep(make_form: Callable[[], SmallForm]) -> None:
+    """The newest four poll by themselves; an older one when it is used, or its run is at work."""
+    forms = [make_form() for _ in range(5)]
     for form in forms:
         form.pause = 0.01
-        form.ask(lambda: None)
-        form.wait(5)
-    until(lambda: all(form.looks > 5 for form in forms[1:]))
-    assert forms[0].looks == 1
+        form.tasks.put(lambda: None)
+        form.wait(60)
+    until(lambda: all(form.polls > 5 for form in forms[1:]))
+    assert forms[0].polls == 1
     forms[0].working = True
-    forms[0].ask(lambda: None)
-    until(lambda: forms[0].looks > 5)
+    forms[0].tasks.put(lambda: None)
+    until(lambda: forms[0].polls > 5)
 
 
-@pytest.mark.parametrize(("size", "parts"), [(0, 1), (1, 1), (500_000, 1), (500_001, 2), (1_000_000, 2)])
-def test_a_file_goes_to_the_page_in_parts(size: int, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each below what Jupyter lets through at once; an empty file is one empty part."""
-    page, sent = BrowserBridge(), []
+# Files for the browser.
+
+
+@pytest.fixture
+def bridge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[BrowserBridge, list[tuple[dict[str, Any], bytes, float]]]]:
+    """A bridge, and what it sends to the page, with the time."""
+    made, sent = BrowserBridge(), []
 
     def send(content: dict[str, Any], buffers: list[bytes]) -> None:
-        sent.append((content, buffers))
+        sent.append((content, buffers[0], time.monotonic()))
 
-    monkeypatch.setattr(page, "send", send)
+    monkeypatch.setattr(made, "send", send)
+    yield made, sent
+    made.close()
+
+
+@pytest.mark.parametrize(("size", "parts"), [(0, 1), (500_000, 1), (500_001, 2)])
+def test_a_file_goes_to_the_page_in_parts(
+    size: int, parts: int, bridge: tuple[BrowserBridge, list[tuple[dict[str, Any], bytes, float]]]
+) -> None:
+    """Each below what Jupyter lets through at once; an empty file is one empty part. None is in a saved state."""
+    browser, sent = bridge
     data = bytes(at % 251 for at in range(size))
-    page.hand_over("file.bin", data)
-    assert [content for content, _ in sent] == [{"name": "file.bin", "part": at, "parts": parts} for at in range(parts)]
-    assert b"".join(buffer for _, buffers in sent for buffer in buffers) == data
-    assert max(len(buffers[0]) for _, buffers in sent) <= 500_000
-    page.close()
+    browser.download("file.bin", data)
+    assert [content for content, *_ in sent] == [
+        {"name": "file.bin", "part": at, "parts": parts} for at in range(parts)
+    ]
+    assert b"".join(part for _, part, _ in sent) == data
+    assert max(len(part) for _, part, _ in sent) <= 500_000
+    assert "file.bin" not in str(browser.get_state())
 
 
-@pytest.mark.slow
-def test_a_large_file_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_takes_its_time(
+    bridge: tuple[BrowserBridge, list[tuple[dict[str, Any], bytes, float]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Never more than a megabyte in a second."""
-    page, times = BrowserBridge(), []
+    browser, sent = bridge
+    pauses: list[tuple[int, float]] = []
     monkeypatch.setattr("itnio_nb.forms.base._PART", 4)
-    monkeypatch.setattr(page, "send", lambda content, buffers: times.append(time.monotonic()))
-    page.hand_over("file.bin", b"0123456789")
-    assert len(times) == 3
-    assert times[2] - times[1] >= 1
-    page.close()
+    monkeypatch.setattr("itnio_nb.forms.base.time.sleep", lambda seconds: pauses.append((len(sent), seconds)))
+    browser.download("file.bin", b"0123456789")
+    assert (len(sent), pauses) == (3, [(2, 1.2)])
 
 
-def test_what_is_handed_over_is_in_no_saved_state() -> None:
-    """A file with passwords is in a message only."""
-    page = BrowserBridge()
-    page.hand_over("phones.xlsx", b"a-password")
-    assert "a-password" not in str(page.get_state())
-    page.close()
+# The task queue.
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_text_of_others_is_shown_as_text(text: str, small: Small) -> None:
-    """In every way in which a form shows text; what cannot be seen is shown as what it is."""
-    place = text_area("itnio-note", text)
-    assert_harmless(place.value)
-    assert text_of(place) == printable(text)
-    show(place, text + "!", "error")
-    assert text_of(place) == printable(text) + "!"
-    small.say(text, "error")
-    table = table_html(pd.DataFrame({text: [text]}))
-    for html in (place.value, small.said.value, table, as_html(text)):
-        assert_harmless(html)
-    assert table.count(as_html(text)) == 2
-    assert unescape(as_html(text)) == printable(text)
+class Queue:
+    """A task queue whose polls and errors are noted."""
+
+    def __init__(self, poll: Poll = lambda: None) -> None:
+        self.polls: list[float] = []
+        self.errors: list[BaseException] = []
+        self._own_poll = poll
+        self.tasks = TaskQueue(self._poll, self.errors.append)
+
+    def _poll(self) -> float | None:
+        self.polls.append(time.monotonic())
+        return self._own_poll()
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between polls."""
+        return [after - before for before, after in zip(self.polls[:-1], self.polls[1:], strict=True)]
 
 
-def test_what_cannot_be_seen_is_shown_as_what_it_is() -> None:
-    """Control characters and what turns the writing round; line breaks stay, words of any script too."""
-    assert printable("a\u202eb\x1bc\u200bd\ne") == "a\\u202eb\\x1bc\\u200bd\ne"
-    assert printable("Müller 电话 ☎") == "Müller 电话 ☎"
-    assert as_html("a\nb") == "a<br>b"
+MakeQueue = Callable[..., Queue]
 
 
-def test_a_long_table_says_how_long_it_is() -> None:
-    """Its first rows, and a line for the rest."""
-    frame = pd.DataFrame({"n": range(61)})
-    assert table_html(frame, 60).endswith("<p class='faint'>The first 60 of 61.</p>")
-    assert table_html(frame, 60).count("<tr>") == 61
-    assert "faint" not in table_html(frame, 61)
+@pytest.fixture
+def make_queue() -> Iterator[MakeQueue]:
+    queues: list[Queue] = []
+
+    def make(poll: Poll = lambda: None) -> Queue:
+        queues.append(Queue(poll))
+        return queues[-1]
+
+    yield make
+    for queue in queues:
+        queue.tasks.close()
 
 
-def test_the_same_text_is_not_sent_again() -> None:
-    """A look that changes nothing costs no message."""
-    place, changes = text_area(), []
-    place.observe(lambda _: changes.append(1), "value")
-    for text in ("one", "one", "two"):
-        show(place, text, "good")
-    assert len(changes) == 2
-    show(place, "", "good")
-    assert place.value == ""
+def raise_it(error: BaseException) -> None:
+    raise error
 
 
-def test_a_field_has_its_label() -> None:
-    """Beside it and as its tip, for those who cannot see it."""
-    made = field("API key")
-    assert (made.description, made.tooltip) == ("API key", "API key")
-    assert field("Phones", "How many", kind=widgets.IntText).tooltip == "How many"
+def test_tasks_are_done_in_order_in_one_thread(make_queue: MakeQueue) -> None:
+    """Of all that are put, none is lost, and never two run at once. Without any, no thread is begun."""
+    before = threading.active_count()
+    queue, done = make_queue(), []
+    assert queue.tasks.join(0)
+    assert (threading.active_count(), queue.polls) == (before, [])
+    for number in range(50):
+        queue.tasks.put(partial(lambda number: done.append((number, threading.get_ident())), number))
+    assert queue.tasks.join(5)
+    assert [number for number, _ in done] == list(range(50))
+    (thread,) = {thread for _, thread in done}
+    assert thread != threading.get_ident()
 
 
-def test_each_step_knows_its_number() -> None:
-    """A click on it goes there."""
-    gone: list[int] = []
-    made = steps(["1 Orders", "2 Plan", "3 Confirm"], gone.append)
-    for at in (2, 0, 1):
-        made[at].click()
-    assert gone == [2, 0, 1]
-    assert [button.tooltip for button in made] == ["Go to 1 Orders", "Go to 2 Plan", "Go to 3 Confirm"]
+def test_of_those_that_wait_under_one_name_one_is_done(make_queue: MakeQueue) -> None:
+    """Others, and what has no name, are done each time; what is under way counts as done already."""
+    tasks, hold, started, done = make_queue().tasks, threading.Event(), threading.Event(), []
+
+    def first() -> None:
+        started.set()
+        hold.wait(60)
+        done.append("first")
+
+    tasks.put(first, once="check")
+    assert started.wait(60)
+    for _ in range(3):
+        tasks.put(lambda: done.append("check"), once="check")
+        tasks.put(lambda: done.append("show"), once="show")
+        tasks.put(lambda: done.append("each"))
+    assert not tasks.join(0.02)
+    hold.set()
+    assert tasks.join(5)
+    assert done == ["first", "check", "show", "each", "each", "each"]
 
 
-def test_without_the_grid_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is shown."""
-    require_grid()
-    monkeypatch.setattr("itnio_nb.forms.layout.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r'pip install "itnio-nb\[lab\]"'):
-        require_grid()
+def test_an_error_is_reported_and_the_next_task_done(make_queue: MakeQueue) -> None:
+    """Whatever it is; the thread goes on."""
+    queue, done = make_queue(), []
+    errors = (ValueError("wrong"), KeyboardInterrupt(), SystemExit(3))
+    for error in errors:
+        queue.tasks.put(partial(raise_it, error))
+    queue.tasks.put(lambda: done.append("next"))
+    assert queue.tasks.join(5)
+    assert queue.errors == list(errors)
+    assert done == ["next"]
+
+
+@pytest.mark.parametrize("pause", [None, 60.0])
+def test_it_polls_after_each_task(pause: float | None, make_queue: MakeQueue) -> None:
+    """And not again before the next, where the poll asks for none; a task does not wait for the next poll."""
+    queue = make_queue(lambda: pause)
+    for number in range(1, 4):
+        queue.tasks.put(lambda: None)
+        assert queue.tasks.join(5)
+        assert len(queue.polls) == number
+
+
+def test_it_polls_again_as_often_as_it_is_asked(make_queue: MakeQueue) -> None:
+    """Until the poll asks for no more."""
+    left = [0.01] * 5
+    queue = make_queue(lambda: left.pop() if left else None)
+    queue.tasks.put(lambda: None)
+    until(lambda: len(queue.polls) == 6)
+    assert queue.tasks.join(5)
+    assert min(queue.gaps) >= 0.009
+    threading.Event().wait(0.05)
+    assert len(queue.polls) == 6
+
+
+def test_a_slow_poll_leaves_most_of_the_time_for_others(make_queue: MakeQueue) -> None:
+    """The pause is four times what polling has taken, whatever it asks for."""
+
+    def slow() -> float:
+        threading.Event().wait(0.02)
+        return 0.001
+
+    queue = make_queue(slow)
+    queue.tasks.put(lambda: None)
+    until(lambda: len(queue.polls) == 3)
+    assert min(queue.gaps) >= 0.095
+
+
+def test_a_poll_that_fails_is_reported_once(make_queue: MakeQueue) -> None:
+    """It is not repeated by itself, and the next task is done."""
+    error, done = OSError("no disk"), []
+    queue = make_queue(lambda: raise_it(error))
+    queue.tasks.put(lambda: None)
+    assert queue.tasks.join(5)
+    assert queue.errors == [error]
+    queue.tasks.put(lambda: done.append(1))
+    assert queue.tasks.join(5)
+    assert (queue.errors, done) == ([error, error], [1])
+
+
+def test_joining_waits_for_a_poll_under_way(make_queue: MakeQueue) -> None:
+    """Also one that it has begun by itself: what it shows is not whole before."""
+    polling, hold = threading.Event(), threading.Event()
+    pauses = [0.01]
+
+    def poll() -> float | None:
+        if pauses:
+            return pauses.pop()
+        polling.set()
+        hold.wait(60)
+        return None
+
+    queue = make_queue(poll)
+    queue.tasks.put(lambda: None)
+    assert polling.wait(60)
+    try:
+        assert not queue.tasks.join(0.05)
+    finally:
+        hold.set()
+    assert queue.tasks.join(5)
+
+
+def test_a_task_may_put_another(make_queue: MakeQueue) -> None:
+    """It waits its turn; joining waits for it too."""
+    tasks, done = make_queue().tasks, []
+
+    def outer() -> None:
+        tasks.put(lambda: done.append("inner"))
+        done.append("outer")
+
+    tasks.put(outer)
+    assert tasks.join(5)
+    assert done == ["outer", "inner"]
+
+
+def test_closing_drops_what_is_waiting(make_queue: MakeQueue) -> None:
+    """What is under way is finished, nothing more is begun or taken, and the thread is gone."""
+    tasks, hold, started, done = make_queue().tasks, threading.Event(), threading.Event(), []
+    threads: list[threading.Thread] = []
+
+    def under_way() -> None:
+        threads.append(threading.current_thread())
+        started.set()
+        hold.wait(60)
+        done.append("under way")
+
+    tasks.put(under_way)
+    tasks.put(lambda: done.append("waiting"))
+    assert started.wait(60)
+    tasks.close()
+    tasks.put(lambda: done.append("late"))
+    hold.set()
+    threads[0].join(5)
+    assert not threads[0].is_alive()
+    assert done == ["under way"]
+    assert tasks.join(0)
+
+
+def test_closing_wakes_a_thread_that_pauses(make_queue: MakeQueue) -> None:
+    """A form that is closed leaves no thread behind for its next poll."""
+    threads: list[threading.Thread] = []
+    queue = make_queue(lambda: 60.0)
+    queue.tasks.put(lambda: threads.append(threading.current_thread()))
+    assert queue.tasks.join(5)
+    queue.tasks.close()
+    threads[0].join(5)
+    assert not threads[0].is_alive()

@@ -1,4 +1,4 @@
-"""Tables in a grid: what a person types, selects and sorts arrives as the row and column that it is."""
+"""A grid: what a person types, selects and sorts arrives as the row and column of the table."""
 
 from __future__ import annotations
 
@@ -8,45 +8,32 @@ import pandas as pd
 import pytest
 
 from itnio_nb.api.models import API_COLUMNS
-from itnio_nb.forms.grid import MARKS, DataTable, marks_of
+from itnio_nb.forms.grid import FINDING, Grid, findings_by_row
 from itnio_nb.orders.check import check_orders
 from itnio_nb.orders.read import read_orders
 from tests.support.factories import many_orders
-from tests.unit.forms.test_base import HOSTILE, assert_harmless_below, text_of
+from tests.support.forms import HOSTILE, assert_form_harmless, data_of, select_cells, sort_rows, text_of, type_into
 
 
-class Typed:
-    """A table whose edits and selections are noted."""
+class NotedGrid(Grid):
+    """A grid whose edits and selections are noted."""
 
-    def __init__(self, frame: pd.DataFrame, *, editable: bool = True) -> None:
+    def __init__(self, table: pd.DataFrame, *, editable: bool = True) -> None:
         self.edits: list[tuple[Any, str, str]] = []
         self.moves: list[tuple[Any, str]] = []
         on_edit = (lambda *edit: self.edits.append(edit)) if editable else None
-        self.table = DataTable("itnio-test", on_edit=on_edit, on_select=lambda *move: self.moves.append(move))
-        self.table.show(frame)
+        super().__init__("itnio-test", on_edit=on_edit, on_select=lambda *move: self.moves.append(move))
+        self.show(table)
 
     @property
-    def more(self) -> str:
-        """What is said below the grid."""
-        grid, *below = self.table.children
-        assert grid is self.table.grid
-        return "".join(text_of(place) for place in below)
-
-    @property
-    def data(self) -> pd.DataFrame:
-        shown: pd.DataFrame = self.table.grid.data
-        return shown
-
-    def send(self, place: int, column: int, value: object) -> None:
-        """What the page sends when a cell was typed into: its place in the data, columns counted without the index.
-
-        Looked up in a real browser with ipydatagrid 1.4: the first column beside the row header is 0.
-        """
-        message = {"event_type": "cell-changed", "region": "body", "row": place, "column_index": column, "value": value}
-        self.table.grid._handle_custom_msg(message, [])
+    def size(self) -> str:
+        """What is said below the rows."""
+        data_grid, *below = self.children
+        assert data_grid is self.data_grid
+        return "".join(text_of(area) for area in below)
 
 
-FRAME = pd.DataFrame(
+TABLE = pd.DataFrame(
     [["sales", "desk", "3"], ["support", "line", "5"], ["office", "room", "7"]],
     columns=["groupName", "phoneName", "quantity"],
     index=pd.Index([2, 3, 7], name="row"),
@@ -54,195 +41,193 @@ FRAME = pd.DataFrame(
 )
 
 
-def frame_of(rows: int, **columns: str) -> pd.DataFrame:
-    return FRAME.iloc[[0] * rows].set_axis(pd.RangeIndex(2, rows + 2, name="row")).assign(**columns)
+def table_of(rows: int, **columns: str) -> pd.DataFrame:
+    return TABLE.iloc[[0] * rows].set_axis(pd.RangeIndex(2, rows + 2, name="row")).assign(**columns)
 
 
-def test_a_frame_is_shown_with_its_rows() -> None:
+def test_a_table_is_shown_with_its_rows() -> None:
     """The numbers that the spreadsheet shows are the row headers."""
-    typed = Typed(FRAME)
-    assert typed.data.index.tolist() == [2, 3, 7]
-    assert typed.data.to_numpy().tolist() == FRAME.to_numpy().tolist()
-    assert typed.table.rows == [2, 3, 7]
-    assert typed.table.children == (typed.table.grid,)
+    grid = NotedGrid(TABLE)
+    assert data_of(grid).index.tolist() == [2, 3, 7]
+    assert data_of(grid).to_numpy().tolist() == TABLE.to_numpy().tolist()
+    assert grid.rows == [2, 3, 7]
+    assert grid.children == (grid.data_grid,)
 
 
-@pytest.mark.parametrize(("place", "column"), [(0, 0), (1, 1), (2, 2)])
-def test_what_is_typed_arrives_at_its_row_and_column(place: int, column: int) -> None:
-    """Of the frame, wherever it stands in the grid."""
-    typed = Typed(FRAME)
-    typed.send(place, column, "new")
-    assert typed.edits == [(FRAME.index[place], FRAME.columns[column], "new")]
-    assert typed.data.iloc[place, column] == "new"
-
-
-@pytest.mark.parametrize(("value", "text"), [("007", "007"), (5, "5"), (5.0, "5"), (None, ""), (True, "TRUE")])
-def test_what_is_typed_is_text(value: object, text: str) -> None:
-    """Whatever the page makes of it."""
-    typed = Typed(FRAME)
-    typed.send(0, 1, value)
-    assert [edit[2] for edit in typed.edits] == [text]
+def test_what_is_typed_arrives_at_its_row_and_column() -> None:
+    """Of the table, wherever it stands in the grid; as text, whatever the page makes of it."""
+    grid = NotedGrid(TABLE)
+    for place, column, value, text in (
+        (0, 0, "007", "007"),
+        (1, 1, 5, "5"),
+        (1, 2, 5.0, "5"),
+        (2, 0, None, ""),
+        (2, 2, True, "TRUE"),
+    ):
+        type_into(grid, place, column, value)
+        assert grid.edits.pop() == (TABLE.index[place], TABLE.columns[column], text)
+        assert data_of(grid).iloc[place, column] == value
 
 
 def test_a_place_that_is_no_more_is_left() -> None:
     """A message may come late, after rows were deleted or for a column that is not there."""
-    typed = Typed(FRAME)
-    typed.table._edited({"row": 99, "column": "quantity", "column_index": 2, "value": "x"})
-    typed.table._edited({"row": 0, "column": None, "column_index": 99, "value": "x"})
-    assert typed.edits == []
+    grid = NotedGrid(TABLE)
+    grid._on_cell_change({"row": 99, "column": "quantity", "column_index": 2, "value": "x"})
+    grid._on_cell_change({"row": 0, "column": None, "column_index": 99, "value": "x"})
+    assert grid.edits == []
 
 
 def test_what_is_only_shown_cannot_be_edited() -> None:
     """And whole rows are selected."""
-    typed = Typed(FRAME, editable=False)
-    assert (typed.table.grid.editable, typed.table.grid.selection_mode) == (False, "row")
-    assert (Typed(FRAME).table.grid.editable, Typed(FRAME).table.grid.selection_mode) == (True, "cell")
+    grid = NotedGrid(TABLE, editable=False)
+    assert (grid.data_grid.editable, grid.data_grid.selection_mode) == (False, "row")
+    grid = NotedGrid(TABLE)
+    assert (grid.data_grid.editable, grid.data_grid.selection_mode) == (True, "cell")
 
 
 def test_an_update_changes_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     """In its place, in the same grid, with one message for each such row: nothing scrolls."""
-    typed = Typed(FRAME)
-    grid, messages = typed.table.grid, []
+    grid = NotedGrid(TABLE)
+    before, messages = grid.data_grid, []
     monkeypatch.setattr(type(grid.comm), "publish_msg", lambda self, *args, **rest: messages.append(rest))
-    frame = FRAME.copy()
-    frame.loc[3, "phoneName"] = "other"
-    typed.table.update(frame)
-    assert typed.table.grid is grid
-    assert typed.data.to_numpy().tolist() == frame.to_numpy().tolist()
+    table = TABLE.copy()
+    table.loc[3, "phoneName"] = "other"
+    grid.update(table)
+    assert grid.data_grid is before
+    assert data_of(grid).to_numpy().tolist() == table.to_numpy().tolist()
     assert len(messages) == 1
-    typed.table.update(frame)
+    grid.update(table)
     assert len(messages) == 1
-    assert typed.edits == []  # what was set from here is no news
+    assert grid.edits == []  # what was set from here is no news
 
 
 def test_an_update_of_other_rows_shows_them() -> None:
     """A row more or less is a new grid, and the old one is closed."""
-    typed = Typed(FRAME)
-    before = typed.table.grid
-    typed.table.update(FRAME.drop(index=3))
-    assert typed.table.grid is not before
+    grid = NotedGrid(TABLE)
+    before = grid.data_grid
+    grid.update(TABLE.drop(index=3))
+    assert grid.data_grid is not before
     assert before.comm is None
-    assert typed.table.rows == [2, 7]
+    assert grid.rows == [2, 7]
 
 
 def test_an_update_of_very_many_rows_is_one_message() -> None:
     """A new grid, rather than thousands of messages."""
-    typed = Typed(frame_of(201))
-    before = typed.table.grid
-    typed.table.update(frame_of(201, phoneName="other"))
-    assert typed.table.grid is not before
-    assert set(typed.data["phoneName"]) == {"other"}
-    typed = Typed(frame_of(200))
-    before = typed.table.grid
-    typed.table.update(frame_of(200, phoneName="other"))
-    assert typed.table.grid is before
-    assert set(typed.data["phoneName"]) == {"other"}
+    grid = NotedGrid(table_of(201))
+    before = grid.data_grid
+    grid.update(table_of(201, phoneName="other"))
+    assert grid.data_grid is not before
+    assert set(data_of(grid)["phoneName"]) == {"other"}
+    grid = NotedGrid(table_of(200))
+    before = grid.data_grid
+    grid.update(table_of(200, phoneName="other"))
+    assert grid.data_grid is before
+    assert set(data_of(grid)["phoneName"]) == {"other"}
 
 
 def test_an_update_before_anything_was_shown_shows_it() -> None:
     """As `show` does."""
-    table = DataTable("itnio-test")
-    assert table.selected() == []
-    table.update(FRAME)
-    assert table.rows == [2, 3, 7]
+    grid = Grid("itnio-test")
+    assert grid.selected() == []
+    grid.update(TABLE)
+    assert grid.rows == [2, 3, 7]
 
 
-def test_the_selected_rows_are_those_of_the_frame() -> None:
+def test_the_selected_rows_are_those_of_the_table() -> None:
     """Of all areas, each once, in their order, whichever way they were drawn."""
-    typed = Typed(FRAME)
-    assert typed.table.selected() == []
-    typed.table.grid.selections = [{"r1": 2, "r2": 1, "c1": 1, "c2": 0}, {"r1": 2, "r2": 2, "c1": 0, "c2": 0}]
-    assert typed.table.selected() == [3, 7]
+    grid = NotedGrid(TABLE)
+    assert grid.selected() == []
+    grid.data_grid.selections = [{"r1": 2, "r2": 1, "c1": 1, "c2": 0}, {"r1": 2, "r2": 2, "c1": 0, "c2": 0}]
+    assert grid.selected() == [3, 7]
 
 
 def test_the_selected_rows_are_those_that_one_sees() -> None:
     """After sorting or filtering, a place on the screen is another row."""
-    typed = Typed(FRAME)
-    typed.table.grid._visible_rows = [2, 0]
-    typed.table.grid.selections = [{"r1": 0, "r2": 0, "c1": 0, "c2": 0}]
-    assert typed.table.selected() == [7]
-    typed.table.grid.selections = [{"r1": 1, "r2": 1, "c1": 2, "c2": 2}]
-    assert typed.table.selected() == [2]
-    assert typed.moves == [(7, "groupName"), (2, "quantity")]
+    grid = NotedGrid(TABLE)
+    sort_rows(grid, [2, 0])
+    select_cells(grid, [0])
+    assert grid.selected() == [7]
+    select_cells(grid, [1], column=2)
+    assert grid.selected() == [2]
+    assert grid.moves == [(7, "groupName"), (2, "quantity")]
 
 
 def test_a_selection_that_is_taken_away_says_nothing() -> None:
-    """Only where something is selected there is something to tell."""
-    typed = Typed(FRAME)
-    typed.table.grid.selections = [{"r1": 1, "r2": 1, "c1": 1, "c2": 1}]
-    typed.table.grid.selections = []
-    assert typed.moves == [(3, "phoneName")]
+    """Only where something is selected there is something to report."""
+    grid = NotedGrid(TABLE)
+    select_cells(grid, [1], column=1)
+    select_cells(grid, [])
+    assert grid.moves == [(3, "phoneName")]
 
 
 def test_of_a_huge_table_it_says_how_much_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest is told in words."""
-    monkeypatch.setattr("itnio_nb.forms.grid.MOST", 3)
-    typed = Typed(frame_of(5))
-    assert len(typed.data) == 3
-    assert typed.more == "3 of 5 rows are shown here."
-    typed.table.show(FRAME)
-    assert typed.more == ""
-    typed.table.show(FRAME, 9)
-    assert typed.more == "3 of 9 rows are shown here."
+    """The rest in words."""
+    monkeypatch.setattr("itnio_nb.forms.grid.MAX_ROWS", 3)
+    grid = NotedGrid(table_of(5))
+    assert len(data_of(grid)) == 3
+    assert grid.size == "3 of 5 rows are shown here."
+    grid.show(TABLE)
+    assert grid.size == ""
+    grid.show(TABLE, 9)
+    assert grid.size == "3 of 9 rows are shown here."
 
 
 def test_an_empty_table_has_its_headers() -> None:
     """The layout does not jump."""
-    typed = Typed(FRAME.head(0))
-    assert typed.data.columns.tolist() == FRAME.columns.tolist()
-    assert typed.table.rows == []
+    grid = NotedGrid(TABLE.head(0))
+    assert data_of(grid).columns.tolist() == TABLE.columns.tolist()
+    assert grid.rows == []
 
 
-@pytest.mark.parametrize("name", ["row", "key", "index", "ipydguuid", MARKS, "", "columns", "schema", *HOSTILE])
+@pytest.mark.parametrize("name", ["row", "key", "index", "ipydguuid", FINDING, "", "columns", "schema", *HOSTILE])
 def test_a_column_may_be_called_anything(name: str) -> None:
     """Also as the grid's own are; it is shown, and what is typed into it arrives under its own name."""
-    typed = Typed(FRAME.assign(**{name: "cell"}))
-    assert typed.data.index.tolist() == [2, 3, 7]
-    assert typed.data.to_numpy()[:, 3].tolist() == ["cell"] * 3
-    typed.send(0, typed.table.grid._column_name_to_index(typed.data.columns[3]), "new")
-    assert typed.edits == [(2, name, "new")]
-    assert_harmless_below(typed.table)
+    grid = NotedGrid(TABLE.assign(**{name: "cell"}))
+    assert data_of(grid).index.tolist() == [2, 3, 7]
+    assert data_of(grid).to_numpy()[:, 3].tolist() == ["cell"] * 3
+    type_into(grid, 0, 3, "new")
+    assert grid.edits == [(2, name, "new")]
+    assert_form_harmless(grid)
 
 
 def test_two_columns_of_one_name_are_told_apart() -> None:
     """The grid would refuse them."""
-    frame = FRAME.assign(a="1", b="2").set_axis([*FRAME.columns, "Site", "Site"], axis=1)
-    typed = Typed(frame)
-    assert typed.data.columns.tolist()[3:] == ["Site", "Site (5)"]
+    table = TABLE.assign(a="1", b="2").set_axis([*TABLE.columns, "Site", "Site"], axis=1)
+    grid = NotedGrid(table)
+    assert data_of(grid).columns.tolist()[3:] == ["Site", "Site (5)"]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_no_name_of_others_comes_into_an_expression(text: str) -> None:
+def test_no_name_of_others_comes_into_an_expression() -> None:
     """Cells are drawn by the grid as text; the colours' expressions have the API's names alone."""
-    orders = read_orders(many_orders(2).assign(**{text: text}))
+    orders = read_orders(many_orders(2).assign(**{text: text for text in HOSTILE}))
     findings = check_orders(orders)
-    frame = orders.assign(**{MARKS: marks_of(findings, orders.index)}).rename_axis("row")
-    typed = Typed(frame)
-    assert set(typed.table.grid.renderers) <= {*API_COLUMNS, "default"}
-    for renderer in typed.table.grid.renderers.values():
+    table = orders.assign(**{FINDING: findings_by_row(findings, orders.index)}).rename_axis("row")
+    grid = NotedGrid(table)
+    assert set(grid.data_grid.renderers) <= {*API_COLUMNS, "default"}
+    for renderer in grid.data_grid.renderers.values():
         state = str(renderer.background_color.value) + str(renderer.text_color.value)
-        assert text not in state
-    assert text in typed.data.to_numpy().ravel().tolist()
+        assert not [text for text in HOSTILE if text in state]
+    assert HOSTILE[0] in data_of(grid).to_numpy().ravel().tolist()
 
 
-def test_the_marks_of_a_row_are_all_its_findings() -> None:
-    """In one text, with severity and column; nothing where nothing is wrong."""
+def test_a_row_has_all_its_findings_in_one_text() -> None:
+    """With severity and column; nothing where nothing is wrong."""
     orders = read_orders(many_orders(2).assign(groupName=["abc", "sales"], quantity=["x", "3"]))
-    marks = marks_of(check_orders(orders), orders.index)
-    assert marks.index.tolist() == [2, 3]
-    assert marks[2].startswith("error: groupName has 3 characters")
-    assert " · error: quantity is not a whole number" in marks[2]
-    assert marks[3] == ""
-    assert marks_of(check_orders(orders[1:]), orders.index[1:]).tolist() == [""]
+    texts = findings_by_row(check_orders(orders), orders.index)
+    assert texts.index.tolist() == [2, 3]
+    assert texts[2].startswith("error: groupName has 3 characters")
+    assert " · error: quantity is not a whole number" in texts[2]
+    assert texts[3] == ""
+    assert findings_by_row(check_orders(orders[1:]), orders.index[1:]).tolist() == [""]
 
 
 def test_wrong_cells_are_coloured_by_their_own_column() -> None:
     """A cell's colour asks for a finding of this very column."""
     orders = read_orders(many_orders(1))
-    typed = Typed(orders.assign(**{MARKS: ""}).rename_axis("row"))
-    assert set(typed.table.grid.renderers) >= set(API_COLUMNS)
+    grid = NotedGrid(orders.assign(**{FINDING: ""}).rename_axis("row"))
+    assert set(grid.data_grid.renderers) >= set(API_COLUMNS)
     for name in API_COLUMNS:
-        expression = typed.table.grid.renderers[name].background_color.value
+        expression = grid.data_grid.renderers[name].background_color.value
         for severity in ("error", "warning", "repaired"):
             assert f"'{severity}: {name} '" in expression
         assert not [other for other in API_COLUMNS if other != name and f": {other} " in expression]

@@ -6,86 +6,109 @@ import io
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from itnio_nb import Client, Ledger, Run, Sandbox, make_plan, submit_plan
+from itnio_nb import AccountError, Client, Ledger, Sandbox, make_plan, submit_plan
 from itnio_nb.api.models import State
 from itnio_nb.forms.review import ReviewForm
 from tests.support.factories import APP, group, many_orders, orders_frame, until
-from tests.unit.forms.test_base import SOME_HOSTILE, assert_harmless_below, files_of, text_of
+from tests.support.forms import (
+    HOSTILE,
+    assert_form_harmless,
+    click,
+    click_hastily,
+    data_of,
+    downloads_of,
+    status,
+    text_of,
+    wait_for_poll,
+)
 
-pytestmark = pytest.mark.slow
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, bytes]]:
+    """A sandbox, and the file of its ledger: four groups created; then two in another application, one refused."""
+    path = tmp_path_factory.mktemp("past") / "past.sqlite"
+    with Sandbox(app_ids=[APP, "other"]) as sandbox, Client(sandbox.account) as client:
+        with Ledger(path) as ledger:
+            submit_plan(make_plan(many_orders(4)), client, ledger).wait()
+            apps = enumerate(["other", "other", "wrong"])
+            rows = [(f"more-{at}", f"line-{at}", "5", "861000000", app) for at, app in apps]
+            submit_plan(make_plan(orders_frame(*rows)), client, ledger).wait()
+        yield sandbox, path.read_bytes()
 
 
 @pytest.fixture
-def runs(sandbox: Sandbox, client: Client, ledger: Ledger) -> list[Run]:
-    """Two runs: four groups created; two created in another application, one refused."""
-    first = submit_plan(make_plan(many_orders(4)), client, ledger).wait()
-    sandbox.app_ids = [APP, "other"]
-    rows = [(f"more-{at}", f"line-{at}", "5", "861000000", app) for at, app in enumerate(["other", "other", "wrong"])]
-    second = submit_plan(make_plan(orders_frame(*rows)), client, ledger).wait()
-    return [first, second]
+def client(past: tuple[Sandbox, bytes]) -> Iterator[Client]:
+    with Client(past[0].account) as made:
+        yield made
 
 
 @pytest.fixture
-def form(runs: list[Run], client: Client, ledger: Ledger) -> Iterator[ReviewForm]:
+def ledger(past: tuple[Sandbox, bytes], tmp_path: Path) -> Iterator[Ledger]:
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(past[1])
+    with Ledger(path) as made:
+        yield made
+
+
+@pytest.fixture
+def form(client: Client, ledger: Ledger) -> Iterator[ReviewForm]:
     with closing(ReviewForm(client, ledger)) as made:
-        made.wait(5)
+        made.wait(60)
         yield made
 
 
 def pick(form: ReviewForm, **values: object) -> None:
     for name, value in values.items():
-        getattr(form, name).value = value
-    form.wait(5)
+        getattr(form.filters, name).value = value
+    form.wait(60)
 
 
 def names(form: ReviewForm) -> list[str]:
-    shown: list[str] = form.groups.grid.data["groupName"].tolist()
+    shown: list[str] = data_of(form.groups)["groupName"].tolist()
     return shown
 
 
-def test_it_shows_the_whole_ledger(form: ReviewForm, runs: list[Run]) -> None:
-    """All runs, the newest first, and every group with its state."""
-    first, second = runs
-    assert [label for label, _ in form.runs.options] == [
+def test_it_shows_the_whole_ledger(form: ReviewForm, ledger: Ledger, client: Client) -> None:
+    """The account's banner, all runs, the newest first, and every group with its state."""
+    first, second = ledger.runs["run"]
+    assert text_of(form.banner).startswith(f"SANDBOX at {client.account.base_url}")
+    assert [label for label, _ in form.filters.run.options] == [
         "All: 2 runs",
-        f"{second.name} · 3 groups, 15 phones · finished",
-        f"{first.name} · 4 groups, 12 phones · finished",
+        f"{second} · 3 groups, 15 phones · finished",
+        f"{first} · 4 groups, 12 phones · finished",
     ]
     assert text_of(form.summary) == "2 runs, 7 groups in the ledger."
     assert text_of(form.size) == "7 groups of 7"
     assert sorted(names(form)) == sorted([f"group-{at}" for at in range(4)] + [f"more-{at}" for at in range(3)])
     assert repr(form) == "ReviewForm: 2 runs. 7 groups shown: 6 created, 1 refused."
-    assert form.groups.grid.data.index.tolist() == list(range(1, 8))
+    assert data_of(form.groups).index.tolist() == list(range(1, 8))
 
 
-def test_one_run_is_picked(form: ReviewForm, runs: list[Run]) -> None:
+def test_one_run_is_picked(form: ReviewForm, ledger: Ledger) -> None:
     """Its own summary, its own groups in their order, with advice; and back to all."""
-    pick(form, runs=runs[1].name)
-    assert text_of(form.summary) == runs[1].summary
+    pick(form, run=ledger.runs["run"].iloc[-1])
+    assert text_of(form.summary).startswith("Done. Groups: 2 created (10 phones), 0 existed, 1 refused")
     assert names(form) == ["more-0", "more-1", "more-2"]
-    assert "Field refused" in form.groups.grid.data["advice"].tolist()[2]
-    pick(form, runs="")
+    assert "Field refused" in data_of(form.groups)["advice"].tolist()[2]
+    pick(form, run="")
     assert len(names(form)) == 7
 
 
-@pytest.mark.parametrize(("state", "number"), [("created", 6), ("refused", 1), ("unknown", 0), ("all", 7)])
-def test_groups_are_filtered_by_state(state: str, number: int, form: ReviewForm) -> None:
-    """Every state can be chosen; the export is dead where nothing is left."""
-    assert list(form.state.options) == ["all", *map(str, State)]
-    pick(form, state=state)
-    assert len(names(form)) == number
-    assert text_of(form.size) == (f"{number} groups of 7" if number != 1 else "1 group of 7")
-    assert form.export.disabled is (number == 0)
-    assert repr(form).startswith(f"ReviewForm: 2 runs. {number} group")
-
-
-def test_groups_are_filtered_by_application(form: ReviewForm) -> None:
-    """Those that the ledger has; with a state, both hold."""
-    assert set(form.application.options) == {"all", APP, "other", "wrong"}
+def test_groups_are_filtered_by_state_and_application(form: ReviewForm) -> None:
+    """Every state and what the ledger has can be chosen; both hold; the export is disabled where nothing is left."""
+    assert list(form.filters.state.options) == ["all", *map(str, State)]
+    for state, number in (("created", 6), ("refused", 1), ("unknown", 0), ("all", 7)):
+        pick(form, state=state)
+        assert len(names(form)) == number
+        assert text_of(form.size) == (f"{number} groups of 7" if number != 1 else "1 group of 7")
+        assert form.export.disabled is (number == 0)
+        assert repr(form).startswith(f"ReviewForm: 2 runs. {number} group")
+    assert set(form.filters.application.options) == {"all", APP, "other", "wrong"}
     pick(form, application="other")
     assert names(form) == ["more-0", "more-1"]
     pick(form, state="refused")
@@ -94,12 +117,10 @@ def test_groups_are_filtered_by_application(form: ReviewForm) -> None:
     assert names(form) == ["more-2"]
 
 
-def test_groups_are_filtered_by_days(form: ReviewForm, runs: list[Run]) -> None:
-    """Both days included, in UTC; a group that was never made has none."""
+def test_groups_are_filtered_by_days(form: ReviewForm, ledger: Ledger) -> None:
+    """Both days included, in UTC; a group that was never created has none."""
     today = datetime.now(UTC).date()
     for since, until_day, number in (
-        (today, None, 6),
-        (None, today, 6),
         (today, today, 6),
         (today + timedelta(days=1), None, 0),
         (None, today - timedelta(days=1), 0),
@@ -108,222 +129,180 @@ def test_groups_are_filtered_by_days(form: ReviewForm, runs: list[Run]) -> None:
     ):
         pick(form, since=since, until=until_day)
         assert len(names(form)) == number, (since, until_day)
-    pick(form, runs=runs[1].name, since=today)
+    pick(form, run=ledger.runs["run"].iloc[-1], since=today)
     assert len(names(form)) == 3  # of a run, the time of each outcome
 
 
-def test_a_filter_outlives_a_refresh(form: ReviewForm, runs: list[Run]) -> None:
-    """What was picked stays picked."""
-    pick(form, runs=runs[1].name, state="created", application="other")
-    form.reload.click()
-    form.wait(5)
-    assert (form.runs.value, form.state.value, form.application.value) == (runs[1].name, "created", "other")
-    assert names(form) == ["more-0", "more-1"]
-
-
-def test_the_charts_follow_what_is_shown(form: ReviewForm) -> None:
-    """Pictures in the page itself, with words for those who cannot see them."""
+def test_charts_are_drawn_when_their_tab_is_open(form: ReviewForm) -> None:
+    """Pictures in the page itself, of what is shown, with words for those who cannot see them."""
+    assert form.charts.value == ""
+    form.tabs.selected_index = 1
+    form.wait(60)
     both = form.charts.value
     assert both.count('<img alt="') == both.count('src="data:image/png;base64,') == 2
     assert 'alt="Outcomes: created 6, refused 1"' in both
     assert "Phones created over time" in both
     pick(form, state="refused")
     assert 'alt="Outcomes: refused 1"' in form.charts.value
+    assert_form_harmless(form)
+    form.tabs.selected_index = 0
     pick(form, state="unknown")
+    assert 'alt="Outcomes: refused 1"' in form.charts.value
+    form.tabs.selected_index = 1
+    form.wait(60)
     assert 'alt="Outcomes: nothing"' in form.charts.value
-    assert_harmless_below(form)
 
 
-def test_comparing_tells_that_all_agrees(form: ReviewForm, sandbox: Sandbox, runs: list[Run]) -> None:
-    """Every group, and that nothing differs; nothing is sent."""
-    pick(form, application=APP)
-    asked = sandbox.served["sipAdd", "0"]
-    form.compare.click()
-    form.wait(10)
-    assert form.tabs.selected_index == 2
-    assert "groups compared: " in text_of(form.compared)
-    assert sandbox.served["sipAdd", "0"] == asked
-
-
-def test_comparing_tells_what_has_drifted(form: ReviewForm, sandbox: Sandbox, client: Client) -> None:
-    """What was deleted, what was made elsewhere; those rows alone."""
-    sandbox.app_ids = None
-    sandbox.delete_group(APP, "group-2")
-    client.create_phones(group("foreign", "foreign"))
-    form.compare.click()
-    form.wait(10)
-    assert text_of(form.compared).startswith("8 groups compared: 2 to look at, 0 settled.")
-    table = form.differences.grid.data
-    told = dict(zip(table["groupName"], table["advice"], strict=True))
-    assert told["group-2"].startswith("It is no longer there. Was it deleted?")
-    assert told["foreign"].endswith("created elsewhere.")
-    assert len(told) == 2
-    assert text_of(form.said).startswith("Warning: 8 groups compared")
-
-
-def test_comparing_settles_what_is_unknown(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """And shows it at once."""
-    plan = make_plan(many_orders(2), client, ledger)
-    sandbox.faults = ",".join(["drop-after", *["query:-18-before"] * 60])
-    submit_plan(plan, client, ledger).wait()
-    sandbox.faults = None
-    with closing(ReviewForm(client, ledger)) as form:
-        assert "1 unknown" in repr(form)
-        form.compare.click()
-        form.wait(10)
-        assert "1 settled." in text_of(form.compared)
-        assert repr(form).splitlines()[0] == "ReviewForm: 1 run. 2 groups shown: 2 created."
-
-
-@pytest.mark.slow
-def test_comparing_with_a_server_that_is_down_is_said(form: ReviewForm, sandbox: Sandbox) -> None:
-    """In words, and it can be tried again."""
-    sandbox.stop()
-    form.compare.click()
-    form.wait(30)
-    assert text_of(form.said).startswith("Error: ")
-    assert not form.compare.disabled
-    sandbox.start()
-    form.compare.click()
-    form.wait(10)
-    assert "compared" in text_of(form.said)
-
-
-def test_a_double_click_on_compare_looks_once(form: ReviewForm, sandbox: Sandbox) -> None:
-    """As on each other button."""
-    sandbox.app_ids = None
-    asked = sandbox.served["sipQuery", "0"]
-    for _ in range(3):
-        form.compare.disabled = False
-        form.compare.click()
-    form.wait(10)
-    assert sandbox.served["sipQuery", "0"] - asked == 3  # one listing of each application
-
-
-def test_without_a_client_there_is_nothing_to_compare_with(runs: list[Run], ledger: Ledger) -> None:
-    """The button is dead and says what to give; all else works."""
-    with closing(ReviewForm(ledger=ledger)) as form:
-        assert form.compare.disabled
-        assert form.compare.tooltip == "Give a client, to compare: ReviewForm(client, ledger)"
-        assert form.banner.value == ""
-        assert len(names(form)) == 7
-        form.compare.disabled = False
-        form.compare.click()
-        form.wait(5)
-        assert text_of(form.said) == "Error: There is no account to compare with: ReviewForm(client, ledger)."
-        pick(form, state="refused")
-        assert names(form) == ["more-2"]
-
-
-def test_the_banner_names_the_account(form: ReviewForm, sandbox: Sandbox) -> None:
-    """As everywhere else."""
-    assert text_of(form.banner).startswith(f"SANDBOX at {sandbox.base_url}")
-
-
-def test_what_is_shown_is_exported(form: ReviewForm, runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_shown_is_exported(form: ReviewForm, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """As CSV, named after the run; filters hold."""
-    files = files_of(form, monkeypatch)
-    form.export.click()
-    form.wait(5)
-    pick(form, runs=runs[1].name, state="created")
-    form.export.click()
-    form.wait(5)
-    assert list(files) == ["all-runs-groups.csv", f"{runs[1].name}-groups.csv"]
+    files, name = downloads_of(form, monkeypatch), ledger.runs["run"].iloc[-1]
+    click(form, form.export)
+    pick(form, run=name, state="created")
+    click(form, form.export)
+    assert list(files) == ["all-runs-groups.csv", f"{name}-groups.csv"]
     whole, part = (pd.read_csv(io.BytesIO(data), dtype=str) for data in files.values())
     assert (len(whole), part["groupName"].tolist()) == (7, ["more-0", "more-1"])
-    assert text_of(form.said) == f"2 groups exported as {runs[1].name}-groups.csv."
+    assert status(form) == f"2 groups exported as {name}-groups.csv."
 
 
-def test_an_export_runs_no_formula(client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A spreadsheet shows such a name as the text that it is."""
-    submit_plan(make_plan(orders_frame(("=1+1+cmd", "@desk"))), client, ledger).wait()
-    with closing(ReviewForm(client, ledger)) as form:
-        files = files_of(form, monkeypatch)
-        form.export.click()
-        form.wait(5)
-        (data,) = files.values()
-        assert b'"\'=1+1+cmd"' in data
-        assert b'"\'@desk"' in data
-        assert b'"=1' not in data
-
-
-@pytest.mark.slow
 def test_what_others_write_is_shown(form: ReviewForm, client: Client, ledger: Ledger) -> None:
-    """Once they pause, without a click; the filters stay."""
-    pick(form, application=APP)
-    submit_plan(make_plan(orders_frame(("fresh", "fresh"))), client, ledger).wait()
-    until(lambda: "fresh" in names(form), 5)
-    form.wait(5)
-    assert form.application.value == APP
-    assert form.runs.options[0][0] == "All: 3 runs"
+    """Once they pause, without a click, or at once by one; what was picked stays picked."""
+    pick(form, state="created", application=APP)
+    for name, button in (("fresh", form.reload), ("newer", None)):
+        submit_plan(make_plan(orders_frame((name, f"{name}-desk"))), client, ledger).wait()
+        if button is not None:
+            click(form, button)
+        until(lambda name=name: name in names(form))  # type: ignore[misc] # bound now
+    form.wait(60)
+    assert (form.filters.state.value, form.filters.application.value) == ("created", APP)
+    assert form.filters.run.options[0][0] == "All: 4 runs"
+    form.close()
+    submit_plan(make_plan(orders_frame(("last", "last"))), client, ledger).wait()
+    assert form.wait(1) is form
+    assert "last" not in names(form)
 
 
-def test_a_refresh_shows_it_at_once(form: ReviewForm, client: Client, ledger: Ledger) -> None:
-    """For those who will not wait a second."""
-    submit_plan(make_plan(orders_frame(("fresh", "fresh"))), client, ledger).wait()
-    form.reload.click()
-    form.wait(5)
-    assert "fresh" in names(form)
-
-
-def test_an_empty_ledger_is_shown(client: Client, ledger: Ledger) -> None:
+def test_an_empty_ledger_is_shown(client: Client, tmp_path: Path) -> None:
     """With nothing to export, and nothing that fails."""
-    with closing(ReviewForm(client, ledger)) as form:
-        form.wait(5)
+    with Ledger(tmp_path / "empty.sqlite") as ledger, closing(ReviewForm(client, ledger)) as form:
+        form.wait(60)
         assert repr(form) == "ReviewForm: 0 runs. 0 groups shown: none."
         assert form.export.disabled
         assert names(form) == []
-        form.compare.click()
-        form.wait(5)
-        assert text_of(form.said) == "0 groups compared: 0 to look at, 0 settled."
+        click(form, form.compare)
+        assert status(form) == "0 groups compared: 0 to look at, 0 settled."
 
 
-def test_a_ledger_that_is_gone_is_said(form: ReviewForm, ledger: Ledger) -> None:
-    """By the next look, in words."""
+def test_a_ledger_that_is_gone_is_shown(form: ReviewForm, ledger: Ledger) -> None:
+    """By the next poll, in words."""
     ledger.path.unlink()
-    until(lambda: text_of(form.said).startswith("Error: The ledger "), 5)
-    form.reload.click()
-    form.wait(5)
-    assert "the file was deleted or replaced" in text_of(form.said)
+    until(lambda: status(form).startswith("Error: The ledger "))
+    click(form, form.reload)
+    assert "the file was deleted or replaced" in status(form)
 
 
-def test_two_accounts_in_one_ledger_are_told_apart(form: ReviewForm, ledger: Ledger, sandbox: Sandbox) -> None:
+def test_two_accounts_in_one_ledger_are_told_apart(
+    form: ReviewForm, ledger: Ledger, past: tuple[Sandbox, bytes]
+) -> None:
     """Where a client is given, its own first; all are a choice away."""
-    with Client(sandbox.add_account()) as other:
+    with Client(past[0].add_account()) as other:
         submit_plan(make_plan(many_orders(2)), other, ledger).wait()
         with closing(ReviewForm(other, ledger)) as theirs:
-            theirs.wait(5)
             assert repr(theirs) == "ReviewForm: 1 run. 2 groups shown: 2 created."
-            theirs.account.value = False
-            theirs.wait(5)
+            pick(theirs, account=False)
             assert repr(theirs).startswith("ReviewForm: 3 runs. 9 groups shown")
     with closing(ReviewForm(ledger=ledger)) as all_of_it:
         assert repr(all_of_it).startswith("ReviewForm: 3 runs. 9 groups shown")
 
 
-@pytest.mark.parametrize("text", SOME_HOSTILE)
-def test_hostile_names_are_text(text: str, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Of groups, applications and what the server says."""
-    name = (text + "....")[:32]
-    submit_plan(make_plan(orders_frame((name, "desk", "3", "861000000", text))), client, ledger).wait()
-    client.create_phones(group((text[:26] + "-other")[:32], "other", app_id=text))
-    with closing(ReviewForm(client, ledger)) as form:
-        pick(form, application=text)
-        assert names(form) == [name]
-        form.compare.click()
-        form.wait(10)
-        assert_harmless_below(form)
+# The comparison with the account.
 
 
-def test_the_text_form_is_there_without_widgets(form: ReviewForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same words."""
-    monkeypatch.setenv("ITNIO_WIDGETS", "off")
-    assert form._repr_mimebundle_() == {"text/plain": repr(form)}
+def test_comparing_shows_what_has_drifted(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What was deleted, what was made elsewhere; those rows alone; nothing is sent, however often it is clicked."""
+    with Client(sandbox.account) as client, Ledger(tmp_path / "own.sqlite") as ledger:
+        submit_plan(make_plan(many_orders(3)), client, ledger).wait()
+        with closing(ReviewForm(client, ledger)) as form:
+            click(form, form.compare)
+            assert status(form) == "3 groups compared: 0 to look at, 0 settled."
+            sandbox.delete_group(APP, "group-2")
+            client.create_phones(group("foreign", "foreign"))
+            listings = sandbox.served["sipQuery", "0"]
+            click_hastily(form, form.compare)
+            assert sandbox.served["sipQuery", "0"] - listings == 1
+            assert form.tabs.selected_index == 2
+            assert text_of(form.compared).startswith("4 groups compared: 2 to look at, 0 settled.")
+            assert status(form).startswith("Warning: 4 groups compared")
+            table = data_of(form.differences)
+            advice = dict(zip(table["groupName"], table["advice"], strict=True))
+            assert advice["group-2"].startswith("It is no longer there. Was it deleted?")
+            assert advice["foreign"].endswith("created elsewhere.")
+            assert len(advice) == 2
+            assert sandbox.served["sipAdd", "0"] == 4
 
 
-def test_a_closed_review_looks_no_more(form: ReviewForm, client: Client, ledger: Ledger) -> None:
-    """What is written later does not wake it."""
-    form.close()
-    submit_plan(make_plan(orders_frame(("fresh", "fresh"))), client, ledger).wait()
-    form.wait(1)
-    assert text_of(form.summary) == "2 runs, 7 groups in the ledger."
+def test_comparing_resolves_what_is_unknown(sandbox: Sandbox, tmp_path: Path) -> None:
+    """And shows it at once; an account that cannot be asked is an error in words, and it can be tried again."""
+    with Client(sandbox.account) as client, Ledger(tmp_path / "own.sqlite") as ledger:
+        plan = make_plan(many_orders(2), client, ledger)
+        sandbox.faults = ",".join(["drop-after", *["query:-18-before"] * 60])
+        submit_plan(plan, client, ledger).wait()
+        with closing(ReviewForm(client, ledger)) as form:
+            assert "1 unknown" in repr(form)
+            click(form, form.compare)
+            assert status(form).startswith("Error: ")
+            sandbox.faults = None
+            click(form, form.compare)
+            assert "1 settled." in text_of(form.compared)
+            assert repr(form).splitlines()[0] == "ReviewForm: 1 run. 2 groups shown: 2 created."
+
+
+def test_hostile_names_are_text(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of groups, applications and what the server says; no formula is in the export."""
+    texts = [text for text in HOSTILE if text.isprintable()]
+    rows = [((text + "....")[:32], f"desk-{at}", "3", "861000000", text) for at, text in enumerate(texts)]
+    with Client(sandbox.account) as client, Ledger(tmp_path / "own.sqlite") as ledger:
+        submit_plan(make_plan(orders_frame(*rows)), client, ledger).wait()
+        client.create_phones(group("<b>other</b>", "other", app_id=texts[0]))
+        with closing(ReviewForm(client, ledger)) as form:
+            files = downloads_of(form, monkeypatch)
+            click(form, form.compare, form.export)
+            assert b'"\'=1+1...."' in files["all-runs-groups.csv"]
+            assert b'"=1' not in files["all-runs-groups.csv"]
+            pick(form, application=texts[1])
+            assert names(form) == [rows[1][0]]
+            form.tabs.selected_index = 1
+            wait_for_poll(form)
+            assert_form_harmless(form)
+
+
+# What is not given is opened.
+
+
+def test_without_an_account_there_is_nothing_to_compare_with(ledger: Ledger) -> None:
+    """The button is disabled and says what to give; all else works."""
+    with closing(ReviewForm(ledger=ledger)) as form:
+        assert form.compare.disabled
+        assert form.compare.tooltip == "Give a client, to compare: ReviewForm(client, ledger)"
+        assert form.banner.value == ""
+        assert len(names(form)) == 7
+        click_hastily(form, form.compare)
+        assert status(form) == "Error: There is no account to compare with: ReviewForm(client, ledger)."
+        pick(form, state="refused")
+        assert names(form) == ["more-2"]
+
+
+def test_without_anything_the_sandboxs_ledger_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or, where an account is configured, its own; a client alone brings its ledger too."""
+    with closing(ReviewForm()) as form, form.ledger:
+        assert form.client is None
+        assert form.ledger.path.resolve() == Path("results", "ledger.sqlite").resolve()
+    monkeypatch.setenv("ITNIO_API_KEY", "a-live-key-1234")
+    with pytest.raises(AccountError, match="ITNIO_API_SECRET"):
+        ReviewForm()
+    monkeypatch.setenv("ITNIO_API_SECRET", "7bz1lzh9")
+    with closing(ReviewForm()) as form, form.ledger:
+        assert text_of(form.banner).startswith("LIVE ACCOUNT …1234")
+        assert form.ledger.path.name == "default-ledger.sqlite"
+        with closing(ReviewForm(form.client)) as other, other.ledger:
+            assert other.ledger.path == form.ledger.path

@@ -1,0 +1,233 @@
+"""A form worked on from Python, as its page does: what one reads on it, the files it hands over, hostile text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import ipywidgets as widgets
+import pandas as pd
+import pytest
+
+from itnio_nb import BatchForm, Sandbox
+from itnio_nb.forms.base import Form
+from itnio_nb.forms.grid import Grid
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</pre><script>alert(1)</script>",
+    "</div></span></table><svg onload=alert(1)>",
+    "'\"><b onclick='alert(1)'>x</b>",
+    "$\\href{javascript:alert(1)}{y}$",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "<!--",
+    "=1+1",
+    "\u202egnp.exe",
+    "a\x00b\x1b[31mc",
+)
+PRINTABLE_HOSTILE = tuple(text for text in HOSTILE if text.isprintable())
+_OUR_TAGS = {"div", "span", "p", "b", "br", "h3", "pre", "img", "details", "summary"}
+_OUR_TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
+_PICTURE = "data:image/png;base64,"
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_comment(self, data: str) -> None:
+        self.found.append(("comment", {}))
+
+
+def assert_harmless(html: str) -> None:
+    """Only our own tags, with our own attributes, and nothing that cannot be seen."""
+    parser = _Tags()
+    parser.feed(html)
+    parser.close()
+    for tag, attributes in parser.found:
+        assert tag in _OUR_TAGS, html
+        assert set(attributes) <= {"class", "scope", "style", "alt", "src"}, html
+        assert (attributes.get("src") or _PICTURE).startswith(_PICTURE), html
+        assert tag != "img" or "src" in attributes, html
+    assert "\u202e" not in html
+    assert not {char for char in html if ord(char) < 32} - {"\n"}
+
+
+def all_widgets(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    """Yield a widget and all that is shown below it, whatever tab or step is open."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from all_widgets(child)
+
+
+def assert_form_harmless(form: widgets.Widget) -> None:
+    """No widget of a form shows markup of others."""
+    for widget in all_widgets(form):
+        if isinstance(widget, widgets.HTML):
+            assert_harmless(widget.value)
+        if isinstance(widget, widgets.HTMLMath | widgets.Output):
+            pytest.fail("a widget that shows markup, or what others have made of it")
+
+
+def text_of(area: widgets.HTML) -> str:
+    """The text that a person reads in a text area."""
+    parts: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = parts.append  # type: ignore[method-assign, assignment]
+    parser.feed(area.value.replace("<br>", "\n"))
+    parser.close()
+    return "".join(parts)
+
+
+def status(form: Form) -> str:
+    """The text of the status line."""
+    return text_of(form.status_line)
+
+
+def downloads_of(form: Form, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """What the page is asked to save from now on, by name, put together as the page does."""
+    files: dict[str, bytes] = {}
+
+    def send(content: dict[str, Any], buffers: list[bytes]) -> None:
+        before = files[content["name"]] if content["part"] else b""
+        files[content["name"]] = before + buffers[0]
+
+    monkeypatch.setattr(form.browser, "send", send)
+    return files
+
+
+def wait_for_poll(form: Form, seconds: float = 60) -> None:
+    """Wait for what was asked for, a run included, and for the poll that may be under way after it."""
+    form.wait(seconds)
+    form.tasks.put(lambda: None)
+    form.wait(seconds)
+
+
+def click(form: Form, *buttons: widgets.Button) -> None:
+    """Click buttons that can be pressed, each when the one before has done its work."""
+    for button in buttons:
+        assert not button.disabled, button.description
+        button.click()
+        wait_for_poll(form)
+
+
+def click_hastily(form: Form, button: widgets.Button, times: int = 3) -> None:
+    """Click a button as on a page that does not know yet that it is disabled."""
+    for _ in range(times):
+        button.disabled = False
+        button.click()
+    wait_for_poll(form)
+
+
+def requests_to_create(sandbox: Sandbox) -> int:
+    """How many requests to create phones the sandbox has served."""
+    return sum(number for (endpoint, _), number in sandbox.served.items() if endpoint == "sipAdd")
+
+
+def data_of(grid: Grid) -> pd.DataFrame:
+    """The table that the page has of a grid."""
+    shown: pd.DataFrame = grid.data_grid.data
+    return shown
+
+
+def type_into(grid: Grid, place: int, column: int, value: object) -> None:
+    """Tell what a page tells when a cell was typed into: its place in the data, columns counted without the index.
+
+    Looked up in a real browser with ipydatagrid 1.4: the first column beside the row header is 0.
+    """
+    message = {"event_type": "cell-changed", "region": "body", "row": place, "column_index": column, "value": value}
+    grid.data_grid._handle_custom_msg(message, [])
+
+
+def select_cells(grid: Grid, places: Sequence[int], column: int = 0) -> None:
+    """Select cells of a column as a page does, by their places on the screen."""
+    grid.data_grid.selections = [{"r1": place, "r2": place, "c1": column, "c2": column} for place in places]
+
+
+def sort_rows(grid: Grid, places: list[int]) -> None:
+    """Tell what a page tells when rows are sorted or filtered: their places in the data, in the order of the screen."""
+    grid.data_grid._visible_rows = places
+
+
+class Batch:
+    """A person at a batch form."""
+
+    def __init__(self, form: BatchForm) -> None:
+        self.form = form
+
+    def paste(self, orders: pd.DataFrame) -> None:
+        self.form.orders.paste.value = orders.to_csv(sep="\t", index=False)
+        click(self.form, self.form.orders.read_pasted)
+
+    def upload(self, name: str, data: bytes) -> None:
+        """Choose a file, as the page gives it."""
+        file = {"name": name, "type": "", "size": len(data), "content": memoryview(data)}
+        self.form.orders.upload.value = ({**file, "last_modified": datetime.now(UTC)},)
+        wait_for_poll(self.form)
+
+    def read(self, path: str) -> None:
+        self.form.orders.path.value = path
+        click(self.form, self.form.orders.read)
+
+    def _column(self, name: str) -> int:
+        return data_of(self.form.orders.grid).columns.tolist().index(name)
+
+    def type(self, row: int, column: str, value: str) -> None:
+        """Type into the cell of an order."""
+        grid = self.form.orders.grid
+        type_into(grid, grid.rows.index(row), self._column(column), value)
+        wait_for_poll(self.form)
+
+    def select(self, *rows: int, column: str = "groupName") -> None:
+        grid = self.form.orders.grid
+        select_cells(grid, [grid.rows.index(row) for row in rows], self._column(column))
+        wait_for_poll(self.form)
+
+    def plan(self, orders: pd.DataFrame) -> None:
+        self.paste(orders)
+        click(self.form, self.form.plan_it)
+
+    def confirm(self) -> None:
+        """Type the number that is asked for."""
+        assert self.form.confirm.plan is not None
+        self.form.confirm.typed.value = str(self.form.confirm.plan.phones)
+
+    def submit(self) -> None:
+        """Confirm and submit the plan, and wait for the end of the run."""
+        self.confirm()
+        click(self.form, self.form.confirm.submit)
+
+    def create(self, orders: pd.DataFrame) -> None:
+        self.plan(orders)
+        self.submit()
+
+    @property
+    def step(self) -> str:
+        """The step that is shown, as widgets and text alike say."""
+        (current,) = [button.description for button in self.form.steps if "itnio-current" in button._dom_classes]
+        assert self.form.steps[self.form.panels.selected_index].description == current
+        assert f"Step {current}." in repr(self.form)
+        return str(current)
+
+    @property
+    def reachable(self) -> str:
+        """The numbers of the steps that can be reached."""
+        return "".join(button.description[0] for button in self.form.steps if not button.disabled)
+
+    @property
+    def enabled(self) -> set[str]:
+        """The buttons that can be pressed, those of steps and of the account panel aside."""
+        of_account = {self.form.account.use_account, self.form.account.use_sandbox}
+        return {button.description for button in set(self.form._buttons) - of_account if not button.disabled}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The tabs of the result that have something, and how much."""
+        titles = [title.rsplit(" ", 1) for title in self.form.result.tabs.titles]
+        return {name: int(size) for name, size in titles if size != "0"}

@@ -1,0 +1,257 @@
+"""Step 1 of a batch: files, paths and pasted rows are read; what is wrong is shown and can be mended in place."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from itnio_nb import BatchForm, make_plan, read_orders
+from tests.support.factories import APP, many_orders, orders_frame
+from tests.support.forms import Batch, click, data_of, downloads_of, status, text_of, wait_for_poll
+
+
+@pytest.fixture
+def form() -> Iterator[BatchForm]:
+    """A form that knows no account: orders need none."""
+    with closing(BatchForm()) as made:
+        yield made
+
+
+@pytest.fixture
+def batch(form: BatchForm) -> Batch:
+    return Batch(form)
+
+
+def counts(batch: Batch) -> str:
+    return text_of(batch.form.orders.counts)
+
+
+def details(batch: Batch) -> str:
+    return text_of(batch.form.orders.details)
+
+
+def names(batch: Batch) -> list[str]:
+    shown: list[str] = batch.form.orders.orders["groupName"].tolist()
+    return shown
+
+
+def findings(batch: Batch) -> list[str]:
+    shown: list[str] = data_of(batch.form.orders.grid)["finding"].tolist()
+    return shown
+
+
+@pytest.mark.parametrize("name", ["orders.xlsx", "ORDERS.CSV"])
+def test_a_file_is_uploaded(name: str, batch: Batch) -> None:
+    """Its name, kind and size are shown; its contents stay in no widget; mended it can be uploaded again."""
+    for number in (3, 2):
+        frame, data = many_orders(number).assign(Site="Hall"), io.BytesIO()
+        if name.endswith("xlsx"):
+            frame.to_excel(data, index=False, engine="xlsxwriter")
+        else:
+            frame.to_csv(data, index=False)
+        batch.upload(name, data.getvalue())
+        assert names(batch) == [f"group-{at}" for at in range(number)]
+        assert batch.form.orders.orders["Site"].tolist() == ["Hall"] * number
+        assert text_of(batch.form.orders.source).startswith(f"{name}: ")
+        assert counts(batch) == f"{number} orders · 0 rows with errors · 0 warnings · 0 repaired"
+        assert batch.form.orders.upload.value == ()
+        assert batch.form.orders.valid == number
+
+
+def test_a_path_is_read(batch: Batch) -> None:
+    """Blanks around it do no harm."""
+    many_orders(4).to_csv("orders.csv", index=False)
+    batch.read(" orders.csv ")
+    assert len(names(batch)) == 4
+    assert text_of(batch.form.orders.source).startswith("orders.csv: CSV")
+
+
+def test_rows_are_pasted(batch: Batch) -> None:
+    """With their headers, as a spreadsheet gives them."""
+    batch.paste(many_orders(2))
+    assert batch.form.orders.grid.rows == [2, 3]
+    assert data_of(batch.form.orders.grid)["groupName"].tolist() == ["group-0", "group-1"]
+
+
+def test_the_application_may_be_given_for_all(batch: Batch) -> None:
+    """Where the table has no such column; where it has one, that is said."""
+    batch.form.orders.app_id.value = f" {APP} "
+    batch.paste(many_orders(2).drop(columns="appId"))
+    assert batch.form.orders.orders["appId"].tolist() == [APP, APP]
+    assert batch.form.orders.valid == 2
+    batch.paste(many_orders(3))
+    assert status(batch.form).startswith("Error: ")
+    assert "appId" in status(batch.form)
+    assert len(names(batch)) == 2
+
+
+def damaged_plan() -> str:
+    path = make_plan(many_orders(3)).save("plan.json")
+    path.write_text(path.read_text().replace("group-0", "group-9"))
+    return str(path)
+
+
+def paste_text(batch: Batch, text: str) -> None:
+    batch.form.orders.paste.value = text
+    click(batch.form, batch.form.orders.read_pasted)
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (lambda batch: paste_text(batch, "  \n "), "Paste a row of headers"),
+        (lambda batch: paste_text(batch, "groupName\tphoneName"), "at least one order below it"),
+        (lambda batch: paste_text(batch, "a\tb\nc\td"), "no column for groupName, phoneName"),
+        (lambda batch: batch.read(" "), "Write the path of a file first"),
+        (lambda batch: batch.read("missing.xlsx"), "There is no file missing.xlsx"),
+        (lambda batch: batch.read("."), "."),
+        (lambda batch: batch.read(damaged_plan()), "was changed or damaged after it was saved"),
+        (lambda batch: batch.upload("empty.csv", b""), "empty.csv"),
+        (lambda batch: batch.upload("picture.xlsx", b"\x89PNG\r\n\x1a\n" + bytes(range(256))), "picture.xlsx"),
+        (lambda batch: batch.upload("other.json", b"{}"), "is not a saved plan"),
+    ],
+)
+def test_what_cannot_be_read_leaves_the_orders(read: Callable[[Batch], None], words: str, batch: Batch) -> None:
+    """As they were; it is said in words, and the next try works."""
+    batch.paste(many_orders(2))
+    read(batch)
+    assert status(batch.form).startswith("Error: ")
+    assert words in status(batch.form)
+    assert "Traceback" not in status(batch.form)
+    assert "This should not have happened" not in status(batch.form)
+    assert len(names(batch)) == 2
+    batch.paste(many_orders(3))
+    assert (status(batch.form), len(names(batch))) == ("", 3)
+
+
+def test_what_is_wrong_is_shown(batch: Batch) -> None:
+    """In the counts, in a list, in the grid's column of findings, and for a selected cell in full."""
+    batch.paste(orders_frame(("abc", "desk", "x"), ("sales", "line", "3", "+861000000")))
+    assert counts(batch) == "2 orders · 1 row with errors · 0 warnings · 1 repaired"
+    assert "class='error'" in batch.form.orders.counts.value
+    assert "3 findings as a list" in batch.form.orders.list.value
+    assert findings(batch)[0].startswith("error: groupName has 3 characters")
+    assert findings(batch)[1] == "repaired: displayNum had a + before it"
+    batch.select(2, column="quantity")
+    assert details(batch).startswith("Row 2, quantity: error: 'x' is not a whole number.")
+    assert "groupName" not in details(batch)
+    batch.select(2, column="appId")
+    assert len(details(batch).splitlines()) == 2
+
+
+def test_a_cell_is_mended_and_spoilt_by_typing(batch: Batch) -> None:
+    """Checked at once, in the same grid, another row's duplicate too."""
+    batch.paste(orders_frame(("abc", "desk"), ("sales", "line")))
+    data_grid = batch.form.orders.grid.data_grid
+    batch.type(2, "groupName", "support")
+    assert batch.form.orders.grid.data_grid is data_grid
+    assert names(batch) == ["support", "sales"]
+    assert counts(batch) == "2 orders · 0 rows with errors · 0 warnings · 0 repaired"
+    assert details(batch) == "Row 2: nothing is wrong."
+    assert (findings(batch), batch.form.orders.list.value) == (["", ""], "")
+    batch.type(3, "displayNum", "123")
+    assert "1 row with errors" in counts(batch)
+    assert details(batch).startswith("Row 3, displayNum: error: '123' has 3 digits")
+    assert findings(batch)[1].startswith("error: displayNum has 3 digits")
+    batch.type(3, "displayNum", "+86 100-0000")  # repaired as a file's cells are
+    assert batch.form.orders.orders["displayNum"].tolist()[1] == "861000000"
+    assert data_of(batch.form.orders.grid)["displayNum"].tolist()[1] == "861000000"
+    assert "1 repaired" in counts(batch)
+    batch.type(2, "groupName", "sales")
+    assert findings(batch)[0] == ""
+    assert findings(batch)[1].startswith("error: groupName")
+
+
+def test_other_columns_can_be_edited_and_findings_not(batch: Batch) -> None:
+    """What the form says itself is put back."""
+    batch.paste(many_orders(1).assign(Site="Hall"))
+    batch.type(2, "Site", "Roof")
+    assert batch.form.orders.orders["Site"].tolist() == ["Roof"]
+    batch.type(2, "finding", "all is well")
+    assert findings(batch) == [""]
+    assert "finding" not in batch.form.orders.orders.columns
+
+
+def test_rows_are_added(batch: Batch) -> None:
+    """To nothing, typed cell by cell; at the end, with the most used application and a number of its own."""
+    batch.form.orders.app_id.value = APP
+    click(batch.form, batch.form.orders.add)
+    (row,) = batch.form.orders.grid.rows
+    good = {"groupName": "sales", "phoneName": "desk", "quantity": "3", "displayNum": "861000000"}
+    for column, value in good.items():
+        batch.type(row, column, value)
+    assert batch.form.orders.valid == 1
+    assert batch.form.orders.orders["appId"].tolist() == [APP]
+    batch.form.orders.app_id.value = ""
+    batch.paste(many_orders(3))
+    click(batch.form, batch.form.orders.add)
+    assert batch.form.orders.grid.rows == [2, 3, 4, 5]
+    assert batch.form.orders.orders.to_numpy()[3].tolist() == ["", "", "", "", APP]
+    assert details(batch) == "Row 5 was added at the end: type into its cells."
+    assert "1 row with errors" in counts(batch)
+
+
+def test_selected_rows_are_deleted(batch: Batch) -> None:
+    """Those alone; the others keep the numbers that the spreadsheet shows, and all may go."""
+    batch.paste(many_orders(5))
+    batch.select(3, 5)
+    click(batch.form, batch.form.orders.delete)
+    assert batch.form.orders.grid.rows == [2, 4, 6]
+    assert names(batch) == ["group-0", "group-2", "group-4"]
+    assert details(batch) == "2 rows deleted."
+    batch.type(6, "quantity", "7")
+    assert batch.form.orders.orders["quantity"].tolist() == ["3", "3", "7"]
+    batch.select(4, 6)
+    click(batch.form, batch.form.orders.delete)
+    assert batch.form.orders.orders.index.tolist() == batch.form.orders.grid.rows == [2]
+    click(batch.form, batch.form.orders.delete)
+    assert status(batch.form) == "Error: Select cells of the rows that are to be deleted first."
+    batch.select(2)
+    click(batch.form, batch.form.orders.delete)
+    assert batch.form.orders.orders.empty
+    assert batch.form.plan_it.disabled
+    assert counts(batch).startswith("No orders yet")
+    click(batch.form, batch.form.orders.add)
+    assert len(names(batch)) == 1
+
+
+def test_only_rows_with_findings_are_shown(batch: Batch) -> None:
+    """An edit there reaches its row; back, all are shown."""
+    batch.paste(orders_frame(("sales",), ("abc", "line"), ("other", "room"), ("xyz", "hall")))
+    batch.form.orders.only.value = True
+    wait_for_poll(batch.form)
+    assert batch.form.orders.grid.rows == [3, 5]
+    batch.type(5, "groupName", "support")
+    assert names(batch) == ["sales", "abc", "other", "support"]
+    batch.select(3)
+    click(batch.form, batch.form.orders.delete)
+    assert names(batch) == ["sales", "other", "support"]
+    batch.form.orders.only.value = False
+    wait_for_poll(batch.form)
+    assert batch.form.orders.grid.rows == [2, 4, 5]
+
+
+def test_the_orders_are_downloaded_to_be_mended(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spreadsheet for the page that can be uploaded again; nothing is left in any folder."""
+    files = downloads_of(batch.form, monkeypatch)
+    batch.paste(orders_frame(("abc", "desk"), ("sales", "line")))
+    click(batch.form, batch.form.orders.download)
+    assert list(files) == ["to-mend.xlsx"]
+    assert files["to-mend.xlsx"].startswith(b"PK")
+    batch.upload("to-mend.xlsx", files["to-mend.xlsx"])
+    assert names(batch) == ["abc", "sales"]
+    assert not list(Path().glob("*mend*"))
+
+
+def test_an_edit_among_many_orders_is_no_new_grid(batch: Batch) -> None:
+    """One message for one row."""
+    batch.upload("many.csv", many_orders(1000).to_csv(index=False).encode())
+    assert read_orders(batch.form.orders.orders).equals(batch.form.orders.orders)
+    data_grid = batch.form.orders.grid.data_grid
+    batch.type(900, "quantity", "x")
+    assert batch.form.orders.grid.data_grid is data_grid
+    assert "1 row with errors" in counts(batch)

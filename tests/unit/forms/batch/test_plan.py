@@ -1,0 +1,173 @@
+"""Steps 2 and 3 of a batch: what will be done is shown, saved, tried on a few, and confirmed by a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from itnio_nb import BatchForm, Client, Ledger, Plan, Sandbox, make_plan, submit_plan
+from tests.support.factories import APP, group, many_orders, orders_frame
+from tests.support.forms import Batch, click, data_of, downloads_of, requests_to_create, status, text_of, wait_for_poll
+
+
+@pytest.fixture
+def form(client: Client, ledger: Ledger) -> Iterator[BatchForm]:
+    with closing(BatchForm(client, ledger)) as made:
+        yield made
+
+
+@pytest.fixture
+def batch(form: BatchForm) -> Batch:
+    return Batch(form)
+
+
+def summary(batch: Batch) -> str:
+    return text_of(batch.form.plan.summary)
+
+
+def try_out(batch: Batch, on: bool, first: int = 3) -> None:
+    batch.form.plan.trial.value, batch.form.plan.first.value = on, first
+    wait_for_poll(batch.form)
+
+
+def test_planning_shows_what_will_be_done(batch: Batch, client: Client, sandbox: Sandbox) -> None:
+    """What is to be created, what exists already, what is invalid; nothing is sent; planning again asks anew."""
+    client.create_phones(group("sales", "desk"))
+    batch.plan(orders_frame(("sales", "desk"), ("hotline", "hotln", "120"), ("abc",)))
+    words = "Plan: 3 groups to create (120 phones), 1 already exists, 1 row invalid, 0 in doubt."
+    assert summary(batch) == words
+    assert repr(batch.form) == f"BatchForm: SANDBOX. Step 2 Plan.\n{words}"
+    table = data_of(batch.form.plan.grid)
+    assert table["action"].tolist() == ["exists", "create", "create", "create"]
+    assert table["groupName"].tolist() == ["sales", "hotline", "hotline_2", "hotline_3"]
+    assert table["why"].tolist()[0].startswith("the account has it: 3 phones")
+    assert table.index.tolist() == [2, 3, 3, 3]
+    assert requests_to_create(sandbox) == 1
+    client.create_phones(group("hotline", "hotln", 50))
+    click(batch.form, batch.form.plan.again)
+    assert "2 groups to create (70 phones), 2 already exist" in summary(batch)
+
+
+def test_a_trial_is_the_first_few(batch: Batch, sandbox: Sandbox) -> None:
+    """It alone is confirmed, anew, and sent; afterwards the rest can be planned."""
+    batch.plan(many_orders(10))
+    batch.confirm()
+    try_out(batch, on=True)
+    assert summary(batch).startswith("Trial. Plan: 3 groups to create (9 phones)")
+    assert len(data_of(batch.form.plan.grid)) == 3
+    assert (batch.form.confirm.typed.value, batch.form.confirm.submit.disabled) == ("", True)
+    try_out(batch, on=True, first=4)
+    assert text_of(batch.form.confirm.hint) == "Type 12 to confirm."
+    batch.submit()
+    assert requests_to_create(sandbox) == 4
+    assert batch.sizes == {"Created": 4}
+    assert "6 orders were not part of this run, a trial." in text_of(batch.form.result.summary)
+    click(batch.form, batch.form.steps[0], batch.form.plan_it)
+    try_out(batch, on=False)
+    assert "6 groups to create (18 phones), 4 already exist" in summary(batch)
+
+
+def test_what_was_deleted_in_the_account_can_be_made_again(
+    batch: Batch, sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """Only if one asks for it; without, it is in doubt and not sent."""
+    submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
+    sandbox.delete_group(APP, "group-0")
+    batch.plan(many_orders(1))
+    assert "0 groups to create (0 phones)" in summary(batch)
+    assert "1 in doubt. What is in doubt is looked up when the plan is submitted" in summary(batch)
+    assert "1 group in doubt will be looked up and not sent." in text_of(batch.form.confirm.sentence)
+    batch.form.plan.recreate.value = True
+    click(batch.form, batch.form.plan.again)
+    assert "1 group to create (3 phones)" in summary(batch)
+    batch.submit()
+    assert batch.sizes == {"Created": 1}
+    assert len(sandbox.phones) == 3
+
+
+def test_a_plan_is_saved_and_read_by_path(batch: Batch, client: Client, ledger: Ledger) -> None:
+    """As the package saves it, for this form or another: it goes on with the plan."""
+    batch.plan(many_orders(3))
+    batch.form.plan.path.value = " batch.json "
+    click(batch.form, batch.form.plan.save)
+    assert status(batch.form).startswith("The plan was saved to batch.json.")
+    assert Plan.load("batch.json").summary == summary(batch)
+    with closing(BatchForm(client, ledger)) as other:
+        Batch(other).read("batch.json")
+        assert Batch(other).step == "2 Plan"
+        assert len(other.orders.orders) == 3
+        assert text_of(other.confirm.hint) == "Type 9 to confirm."
+
+
+def test_a_plan_is_downloaded_and_uploaded(batch: Batch, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial as the trial that it is; no secret is in it."""
+    files = downloads_of(batch.form, monkeypatch)
+    batch.plan(many_orders(5))
+    try_out(batch, on=True)
+    click(batch.form, batch.form.plan.download)
+    assert client.account.api_secret.reveal().encode() not in files["plan.json"]
+    click(batch.form, batch.form.result.new)
+    try_out(batch, on=False)
+    batch.upload("plan.json", files["plan.json"])
+    assert "3 groups to create (9 phones)" in summary(batch)
+    assert batch.step == "2 Plan"
+
+
+def test_a_file_that_is_no_plan_is_not_replaced(batch: Batch) -> None:
+    """Another name is asked for."""
+    Path("plan.json").write_text("my notes")
+    batch.plan(many_orders(1))
+    click(batch.form, batch.form.plan.save)
+    assert "exists and is not a saved plan" in status(batch.form)
+    assert Path("plan.json").read_text() == "my notes"
+
+
+def test_a_plan_for_another_account_is_refused(batch: Batch, ledger: Ledger) -> None:
+    """Nobody submits a rehearsed plan to the live account."""
+    with Sandbox() as other, Client(other.account) as theirs:
+        make_plan(many_orders(1), theirs, ledger).save("plan.json")
+        batch.read("plan.json")
+        batch.submit()
+        assert "made for another account or address" in status(batch.form)
+        assert requests_to_create(other) == 0
+
+
+def test_submit_is_disabled_until_the_number_is_typed(batch: Batch) -> None:
+    """The number of phones, with or without separators; anything else leaves it disabled."""
+    batch.plan(many_orders(1, quantity=1234))
+    click(batch.form, batch.form.on_to_confirm)
+    confirm = batch.form.confirm
+    sentence = f"Submitting creates 1,234 phones in 25 groups on SANDBOX: 1,234 phones in application {APP}."
+    assert text_of(confirm.sentence) == f"{sentence} The API cannot delete them."
+    for typed in ("", "1233", "1234.0", "-1234", "x", "１２３４", "9" * 5000, "²"):
+        confirm.typed.value = typed
+        assert (confirm.submit.disabled, text_of(confirm.hint)) == (True, "Type 1234 to confirm.")
+    for typed in ("1234", "1,234", " 1 234 "):
+        confirm.typed.value = typed
+        assert (confirm.submit.disabled, text_of(confirm.hint)) == (False, "Confirmed.")
+
+
+def test_the_sentence_names_the_applications(batch: Batch) -> None:
+    """Each with its phones; of many the first, and how many more."""
+    batch.plan(pd.concat([many_orders(1, app_id=f"app-{at}") for at in range(7)]))
+    sentence = text_of(batch.form.confirm.sentence)
+    assert "21 phones in 7 groups" in sentence
+    assert "3 phones in application app-4, the rest in 2 more." in sentence
+
+
+def test_a_rate_that_is_none_is_shown(batch: Batch, sandbox: Sandbox) -> None:
+    """Nothing is sent, and it can be mended; the rate is kept, and so are the requests at once."""
+    batch.plan(many_orders(3))
+    for rate in ("x", "nan", "0"):
+        batch.form.confirm.rate.value = rate
+        batch.submit()
+        assert status(batch.form).startswith("Error: ")
+        assert requests_to_create(sandbox) == 0
+    batch.form.confirm.rate.value, batch.form.confirm.workers.value = " 10 ", 1
+    batch.submit()
+    times = [served.at for served in sandbox.log if served.endpoint == "sipAdd"]
+    assert max(times) - min(times) >= 0.15

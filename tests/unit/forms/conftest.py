@@ -1,0 +1,13 @@
+"""Forms poll often in the tests: nobody waits for a second of theirs."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _frequent_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("itnio_nb.forms.base._TICK", 0.005)
+    monkeypatch.setattr("itnio_nb.forms.monitor._FAST", 0.02)
+    monkeypatch.setattr("itnio_nb.forms.monitor.POLL_PAUSE", 0.05)
+    monkeypatch.setattr("itnio_nb.forms.review.POLL_PAUSE", 0.05)
