@@ -24,8 +24,6 @@ from tests.support.hostile import NAMES as HOSTILE
 from tests.support.person import CELL, Person, open_in_lab
 from tests.support.processes import COMMAND
 
-pytestmark = pytest.mark.slow
-
 GROUPS = 200
 NAMES = ["groupName", "phoneName", "quantity", "displayNum", "appId", "finding"]
 BATCH = CELL.format(form="BatchForm", arguments="here.client, here.ledger")
