@@ -161,7 +161,7 @@ def test_the_sentence_names_the_applications(batch: Batch) -> None:
 
 def test_a_rate_that_is_none_is_shown(batch: Batch, sandbox: Sandbox) -> None:
     """Nothing is sent, and it can be mended; the rate is kept, and so are the requests at once."""
-    batch.plan(many_orders(3))
+    batch.plan(many_orders(6))
     for rate in ("x", "nan", "0"):
         batch.form.confirm.rate.value = rate
         batch.submit()
@@ -170,4 +170,4 @@ def test_a_rate_that_is_none_is_shown(batch: Batch, sandbox: Sandbox) -> None:
     batch.form.confirm.rate.value, batch.form.confirm.workers.value = " 10 ", 1
     batch.submit()
     times = [served.at for served in sandbox.log if served.endpoint == "sipAdd"]
-    assert max(times) - min(times) >= 0.15
+    assert max(times) - min(times) >= 0.25  # half a second, but for how late the first was served
