@@ -90,7 +90,7 @@ def test_an_account_on_this_machine_is_a_sandbox(sandbox: Sandbox, monkeypatch: 
     assert ws.ledger.path.parent.name == "results"
     ws.client.create_phones(group())
     ws.close()
-    assert len(sandbox.phones) == 3  # it is not this workplace's to stop
+    assert len(sandbox.phones) == 3  # it is not this workspace's to stop
     assert sandbox.phones["appId"].eq(APP).all()
 
 

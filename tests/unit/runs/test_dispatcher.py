@@ -38,7 +38,7 @@ def test_a_form_gives_its_rate_as_text() -> None:
             RunOptions.from_text(4, text)
 
 
-def test_a_rate_slimiters_the_requests() -> None:
+def test_a_rate_limits_the_requests() -> None:
     """50 turns at 200 a second end no sooner than 49 gaps after the first, whoever takes them."""
     limiter, stopping = RateLimiter(200), threading.Event()
     begun = time.monotonic()
