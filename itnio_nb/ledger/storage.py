@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
+from sqlalchemy.util import LRUCache
 
 from itnio_nb.errors import LedgerError, os_error_reason
 from itnio_nb.ledger.schema import info
@@ -21,6 +22,7 @@ from itnio_nb.ledger.schema import info
 # Enough to record what is under way: some dozens of receipts, each transaction with a few pages of 4 KiB.
 RESERVE = 512 * 1024  # bytes
 _BUSY = 30  # seconds for which a transaction waits for the write lock of another process
+_compiled: LRUCache[Any, Any] = LRUCache(500)  # statements as SQL, for all ledgers of this process
 _MOUNTS = Path("/proc/self/mountinfo")
 _NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "glusterfs", "lustre", "ncpfs", "sshfs", "davfs", "ocfs2")
 
@@ -112,7 +114,8 @@ def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
 
 def open_engine(path: Path) -> sa.Engine:
     """Return an engine for a SQLite file; transactions with the execution option `itnio_write=True` lock it at once."""
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": _BUSY})
+    url = sa.URL.create("sqlite", database=str(path))
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY}, execution_options={"compiled_cache": _compiled})
     sa.event.listen(engine, "connect", _set_up)
     sa.event.listen(engine, "begin", _begin)
     return engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,7 @@ _PAGE = """<!doctype html>
 
 def write_page(notebook: Any, title: str, path: Path) -> None:
     """Write the texts and outputs of a notebook to `path` as HTML: no code, nothing that runs or is fetched."""
-    settings = Config()
-    settings.HTMLExporter.exclude_input = True
-    settings.TemplateExporter.exclude_input_prompt = settings.TemplateExporter.exclude_output_prompt = True
-    settings.TagRemovePreprocessor.remove_cell_tags = ("parameters", "injected-parameters")
-    # The basic template is the body alone; the others load scripts from a public host.
-    exporter = HTMLExporter(config=settings, template_name="basic")  # type: ignore[no-untyped-call] # nbconvert
-    body, _ = exporter.from_notebook_node(notebook)
+    body, _ = _exporter().from_notebook_node(notebook)
     clean = bleach.clean(
         _SCRIPTS.sub("", body),
         tags=_TAGS,
@@ -55,6 +50,16 @@ def write_page(notebook: Any, title: str, path: Path) -> None:
         strip=True,
     )
     path.write_text(_PAGE.format(title=escape(title), style=_STYLE, body=clean), encoding="utf-8")
+
+
+@cache  # compiling its templates takes longer than filling them
+def _exporter() -> HTMLExporter:
+    settings = Config()
+    settings.HTMLExporter.exclude_input = True
+    settings.TemplateExporter.exclude_input_prompt = settings.TemplateExporter.exclude_output_prompt = True
+    settings.TagRemovePreprocessor.remove_cell_tags = ("parameters", "injected-parameters")
+    # The basic template is the body alone; the others load scripts from a public host.
+    return HTMLExporter(config=settings, template_name="basic")  # type: ignore[no-untyped-call] # nbconvert
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:
