@@ -90,7 +90,7 @@ class ReviewForm(Form):
 
     def _table(self) -> pd.DataFrame:
         account = self._account()
-        return self.ledger.table if account is None else self.ledger.account_table(account)
+        return self.ledger.table if account is None else self.ledger.table_for(account)
 
     def _runs(self) -> pd.DataFrame:
         runs, account = self.ledger.runs, self._account()
@@ -226,7 +226,7 @@ def _numbered(table: pd.DataFrame) -> pd.DataFrame:
 
 def _charts_html(groups: pd.DataFrame) -> str:
     """Return the charts of some groups as HTML, with words for those who cannot see them."""
-    from itnio_nb.runs.charts import as_png, created_chart, outcome_chart
+    from itnio_nb.ledger.charts import as_png, created_chart, outcome_chart
 
     counts = groups["state"].value_counts()
     words = ", ".join(f"{state} {number}" for state, number in counts.items()) or "nothing"

@@ -88,13 +88,13 @@ class Ledger:
         """Every run: `run started finished groups phones account note`; not `finished` while something is open."""
         return self._database.read_table(all_runs())
 
-    def account_table(self, account: Account) -> pd.DataFrame:
+    def table_for(self, account: Account) -> pd.DataFrame:
         """Return the groups of one account: `table`'s columns and `receipt tried`."""
         return self._read(known_groups().where(*is_account(account)))
 
     def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:
         """Return the state of each group of an account, by (appId, groupName)."""
-        table = self.account_table(account)[["appId", "groupName", "state", "run", "receipt"]]
+        table = self.table_for(account)[["appId", "groupName", "state", "run", "receipt"]]
         rows = table.itertuples(index=False, name=None)
         return {(app_id, name): LedgerEntry(State(state), run, receipt) for app_id, name, state, run, receipt in rows}
 

@@ -104,7 +104,7 @@ def _oldest_file(path: Path) -> datetime:
 def _applications(outputs: Sequence[Mapping[str, Any]], client: Client) -> set[str]:
     """Return the applications whose phones' passwords to search for: those of the outcome, and of the ledger."""
     with open_ledger_for(client.account) as ledger:
-        known = set(ledger.account_table(client.account)["appId"])
+        known = set(ledger.table_for(client.account)["appId"])
     outcomes = [output["data"].get(MIME, {}) for output in outputs if "data" in output]
     return known | {app_id for outcome in outcomes for app_id in outcome.get("applications", ())}
 

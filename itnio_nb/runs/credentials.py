@@ -73,7 +73,7 @@ def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str
 def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup]) -> dict[str, int]:
     """Return the number of phones that each group, by name, must have at least."""
     if isinstance(groups, Ledger):
-        groups = groups.account_table(client.account)[["appId", "groupName", "state"]]
+        groups = groups.table_for(client.account)[["appId", "groupName", "state"]]
     if isinstance(groups, pd.DataFrame):
         return _created(app_id, groups)
     if isinstance(groups, str | PhoneGroup):

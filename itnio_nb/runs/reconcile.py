@@ -223,7 +223,7 @@ def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
     rows: list[tuple[object, ...]] = []
-    for app_id, part in ledger.account_table(client.account).groupby("appId", sort=False):
+    for app_id, part in ledger.table_for(client.account).groupby("appId", sort=False):
         rows += _reconcile_application(client, ledger.run_store, str(app_id), part)
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
     return report.sort_values("advice", key=lambda advice: advice == "", kind="stable", ignore_index=True)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb.api.models import State
-from itnio_nb.runs.charts import as_png, created_chart, outcome_chart
+from itnio_nb.ledger.charts import as_png, created_chart, outcome_chart
 
 
 def table(*groups: tuple[str, int, str]) -> pd.DataFrame:
