@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_outcome
     from itnio_nb.runs.credentials import export_credentials
     from itnio_nb.runs.plan import Plan, make_plan
+    from itnio_nb.runs.preflight import preflight
     from itnio_nb.runs.reconcile import reconcile
     from itnio_nb.runs.run import Run
     from itnio_nb.runs.submit import resume, submit_plan
@@ -65,6 +66,7 @@ __all__ = [
     "export_credentials",
     "make_plan",
     "open_workspace",
+    "preflight",
     "read_orders",
     "reconcile",
     "resume",
@@ -86,6 +88,7 @@ _HOMES = {
     "api.models": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
     "forms.order": ("OrderForm",),
     "runs.plan": ("Plan", "make_plan"),
+    "runs.preflight": ("preflight",),
     "orders.read": ("read_orders",),
     "forms.review": ("ReviewForm",),
     "runs.run": ("Run",),

@@ -18,6 +18,7 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.credentials import export_credentials
 from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
 from itnio_nb.runs.plan import Plan, make_plan
+from itnio_nb.runs.preflight import preflight
 from itnio_nb.runs.reconcile import reconcile
 from itnio_nb.runs.run import Run
 from itnio_nb.runs.submit import resume, submit_plan
@@ -48,7 +49,7 @@ class Workspace:
         """`own_sandbox` is what `close` stops: nobody else uses it, so the banner does not name its address."""
         self.client = client
         self.ledger = ledger
-        self.is_sandbox = is_sandbox_account(client.account)
+        self.is_sandbox = client.account.is_sandbox
         self._own_sandbox = own_sandbox
         self._banner = banner(None if own_sandbox else client.account)
 
@@ -69,6 +70,10 @@ class Workspace:
     def reconcile(self) -> pd.DataFrame:
         """Compare the ledger with the phones that really exist: `reconcile`."""
         return reconcile(self.client, self.ledger)
+
+    def preflight(self, app_ids: Iterable[str] | None = None) -> pd.DataFrame:
+        """Check account, address, clock, ledger and applications before a batch, in one table: `preflight`."""
+        return preflight(self.client, self.ledger, app_ids=app_ids)
 
     def export_credentials(
         self, app_id: str, groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup], path: str | os.PathLike[str]
@@ -130,17 +135,12 @@ def open_workspace(sandbox: bool | None = None) -> Workspace:
 
 def open_ledger_for(account: Account | None) -> Ledger:
     """Open the ledger of an account: the user's own, or the one in this folder for a sandbox, which None is too."""
-    return Ledger(_SANDBOX_LEDGER if account is None or is_sandbox_account(account) else None)
+    return Ledger(_SANDBOX_LEDGER if account is None or account.is_sandbox else None)
 
 
 def wants_sandbox(folder: Path | None = None) -> bool:
     """Tell whether one works on a sandbox: asked for by ITNIO_SANDBOX, or no account is configured for the folder."""
     return os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0") or not Account.is_configured(folder)
-
-
-def is_sandbox_account(account: Account) -> bool:
-    """Tell whether an account is a sandbox's: plain http on this machine. Encrypted, it may lead elsewhere."""
-    return account.is_loopback and account.base_url.startswith("http:")
 
 
 def settings_of(account: Account) -> dict[str, str]:
@@ -152,7 +152,7 @@ def settings_of(account: Account) -> dict[str, str]:
 
 def banner(account: Account | None) -> str:
     """Return the line that says where one works: on an account, or on an embedded sandbox (None)."""
-    if account is None or is_sandbox_account(account):
+    if account is None or account.is_sandbox:
         where = f" at {account.base_url}" if account is not None else ""
         return f"SANDBOX{where}: a stand-in for the API on this machine. What is created here exists nowhere else."
     return (

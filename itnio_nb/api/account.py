@@ -92,6 +92,11 @@ class Account:
         except ValueError:
             return False
 
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is a sandbox's: plain http on this machine. Encrypted, a loopback address may lead elsewhere."""
+        return self.is_loopback and self.base_url.startswith("http:")
+
     @classmethod
     def is_configured(cls, folder: Path | None = None) -> bool:
         """Tell whether any variable that `from_env` reads is set."""

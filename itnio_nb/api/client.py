@@ -57,6 +57,11 @@ class Client:
         return self._transport.clock_offset
 
     @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the server's clock was ahead at its last answer, None before the first."""
+        return self._transport.clock_skew
+
+    @property
     def clock_warning(self) -> str:
         """How far this machine's clock is off, in words; "" unless the server has refused a timestamp."""
         return self._transport.clock_warning

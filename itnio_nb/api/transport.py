@@ -68,6 +68,7 @@ class Transport:
         self._timeout = timeout
         self._proxies = {} if account.is_loopback else get_environ_proxies(account.base_url)
         self._context = _tls_context() if encrypted else None
+        self.clock_skew: float | None = None  # seconds by which the server's clock was ahead at its last answer
         self.clock_offset = 0.0  # seconds by which the server's clock is ahead, 0 unless it has refused a timestamp
         self.workers = 0
         self.widen(workers)
@@ -97,13 +98,15 @@ class Transport:
         """
         offset = self.clock_offset
         answer = self._send(endpoint, body, offset)
-        if answer.status == TIMESTAMP_EXPIRED and self._correct_clock(offset, answer.server_time):
+        if answer.server_time is not None:  # the header has whole seconds
+            self.clock_skew = answer.server_time + 0.5 - time.time()
+        if answer.status == TIMESTAMP_EXPIRED and self._correct_clock(offset):
             answer = self._send(endpoint, body, self.clock_offset)
         return answer
 
-    def _correct_clock(self, used: float, server_time: float | None) -> bool:
+    def _correct_clock(self, used: float) -> bool:
         """Adopt the server's time; return False if the request was signed with that time already."""
-        offset = used if server_time is None else server_time + 0.5 - time.time()  # the header has whole seconds
+        offset = used if self.clock_skew is None else self.clock_skew
         if abs(offset - used) < _CLOCK_SLACK:
             return False
         self.clock_offset = offset

@@ -16,7 +16,7 @@ from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.layout import field, panel, row, text_area
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.workspace import Workspace, banner, banner_html, is_sandbox_account, open_ledger_for, open_workspace
+from itnio_nb.workspace import Workspace, banner, banner_html, open_ledger_for, open_workspace
 
 
 @cache
@@ -116,4 +116,4 @@ class AccountPanel:
 
 def account_banner(account: Account) -> str:
     """Return the banner of an account as HTML."""
-    return banner_html(banner(account), sandbox=is_sandbox_account(account))
+    return banner_html(banner(account), sandbox=account.is_sandbox)

@@ -225,13 +225,11 @@ def _numbered(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _charts_html(groups: pd.DataFrame) -> str:
-    """Return the charts of some groups as HTML, with words for those who cannot see them."""
-    from itnio_nb.ledger.charts import as_png, created_chart, outcome_chart
+    """Return the charts of some groups as HTML, with their numbers for those who cannot see them."""
+    from itnio_nb.ledger.charts import Charts, as_png
 
-    counts = groups["state"].value_counts()
-    words = ", ".join(f"{state} {number}" for state, number in counts.items()) or "nothing"
-    drawn = [(outcome_chart(groups), f"Outcomes: {words}")]
-    drawn.append((created_chart(groups, "made" if "made" in groups else "at"), "Phones created over time"))
+    charts = Charts(groups, "made" if "made" in groups else "at")
+    drawn = [(charts.outcomes, f"Outcomes: {charts}"), (charts.created, f"Phones created over time: {charts}")]
     pictures = [(base64.b64encode(as_png(figure)).decode(), alt) for figure, alt in drawn]
     images = (f'<img alt="{as_html(alt)}" src="data:image/png;base64,{data}">' for data, alt in pictures)
     return f"<div class='itnio-charts'>{''.join(images)}</div>"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
 
 from itnio_nb.api.models import State
 from itnio_nb.api.text import plural
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLOURS = {  # seen on white and on black; the words beside them repeat it
     State.CREATED: "#2e9d4e",
@@ -25,35 +28,77 @@ _INK = "#7d7d7d"  # readable on both
 _WORDS = {State.PLANNED: "not sent", State.EXISTS: "existed", State.SENDING: "being sent"}
 
 
-def outcome_chart(table: pd.DataFrame) -> Figure:
-    """Draw how many groups are in which state, as bars with their numbers.
+class Charts:
+    """Groups by state as bars, and their phones over time as a line: one picture in a cell, and its numbers in words.
 
-    outcome_chart(run.table)        # any table with a column `state`
+        run.charts()
+        ledger.charts(account)
+
+    `table` has the columns `state` and `quantity`; `when` names the column of times at which groups were created.
+    `outcomes` and `created` are matplotlib figures of their own, `png` is both beside each other. Without matplotlib
+    (`pip install "itnio-nb[runbook]"`) the words alone are shown.
     """
-    figure, axes = _empty()
+
+    def __init__(self, table: pd.DataFrame, when: str) -> None:
+        self.table, self.when = table, when
+
+    @property
+    def outcomes(self) -> Figure:
+        """How many groups are in which state, as bars with their numbers."""
+        figure, (axes,) = _figure(1)
+        _draw_outcomes(axes, self.table)
+        return figure
+
+    @property
+    def created(self) -> Figure:
+        """How many phones had been created by when (UTC), as a line."""
+        figure, (axes,) = _figure(1)
+        _draw_created(axes, self.table, self.when)
+        return figure
+
+    @property
+    def png(self) -> bytes:
+        """Both beside each other, as a picture."""
+        figure, (left, right) = _figure(2)
+        _draw_outcomes(left, self.table)
+        _draw_created(right, self.table, self.when)
+        return as_png(figure)
+
+    def __str__(self) -> str:
+        counts = self.table["state"].value_counts()
+        groups = [f"{counts[state]:,} {_WORDS.get(state, str(state))}" for state in _COLOURS if counts.get(state, 0)]
+        phones = int(self.table.loc[self.table["state"] == State.CREATED, "quantity"].sum())
+        total = plural(len(self.table), "group")
+        return f"{total}: {', '.join(groups)}. {plural(phones, 'phone')} created." if groups else "Nothing to draw."
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_png_(self) -> bytes | None:
+        return self.png if len(self.table) and find_spec("matplotlib") else None
+
+
+def _draw_outcomes(axes: Axes, table: pd.DataFrame) -> None:
     counts = table["state"].value_counts()
     states = [state for state in _COLOURS if counts.get(state, 0)]
     if not states:
-        return _nothing(figure, axes)
+        _say_nothing(axes)
+        return
     sizes = [int(counts[state]) for state in states]
     bars = axes.barh([_WORDS.get(state, str(state)) for state in states], sizes, color=[_COLOURS[s] for s in states])
     axes.bar_label(bars, labels=[plural(size, "group") for size in sizes], padding=4, color=_INK)
     axes.invert_yaxis()
     axes.set_xlim(0, max(sizes) * 1.25)
     axes.set_title("Outcomes", color=_INK, loc="left")
-    return figure
 
 
-def created_chart(table: pd.DataFrame, when: str) -> Figure:
-    """Draw how many phones had been created by when (UTC): `when` names the column of times.
+def _draw_created(axes: Axes, table: pd.DataFrame, when: str) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    created_chart(ledger.table, "made")
-    created_chart(run.table, "at")
-    """
-    figure, axes = _empty()
     made = table[(table["state"] == State.CREATED) & (table[when] != "")]
     if made.empty:
-        return _nothing(figure, axes)
+        _say_nothing(axes)
+        return
     times = pd.to_datetime(made[when], utc=True, format="ISO8601").dt.tz_localize(None)
     created = pd.Series(made["quantity"].astype("int64").to_numpy(), index=times).sort_index().cumsum()
     axes.step(created.index, created.to_numpy(), where="post", color=_COLOURS[State.CREATED], linewidth=2)
@@ -65,7 +110,6 @@ def created_chart(table: pd.DataFrame, when: str) -> Figure:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call] # matplotlib
     axes.set_ylim(0)
     axes.set_title(f"Phones created over time (UTC): {int(created.iloc[-1]):,}", color=_INK, loc="left")
-    return figure
 
 
 def as_png(figure: Figure) -> bytes:
@@ -75,17 +119,20 @@ def as_png(figure: Figure) -> bytes:
     return picture.getvalue()
 
 
-def _empty() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.4, 2.8), dpi=110, layout="constrained")
-    axes = figure.add_subplot()
-    axes.tick_params(colors=_INK)
-    for name, line in axes.spines.items():
-        line.set_visible(name in ("left", "bottom"))
-        line.set_color(_INK)
-    return figure, axes
+def _figure(number: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with this number of axes beside each other."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4 * number, 2.8), dpi=110, layout="constrained")
+    drawn = [figure.add_subplot(1, number, at + 1) for at in range(number)]
+    for axes in drawn:
+        axes.tick_params(colors=_INK)
+        for name, line in axes.spines.items():
+            line.set_visible(name in ("left", "bottom"))
+            line.set_color(_INK)
+    return figure, drawn
 
 
-def _nothing(figure: Figure, axes: Axes) -> Figure:
+def _say_nothing(axes: Axes) -> None:
     axes.set_axis_off()
     axes.text(0, 0.5, "Nothing to draw.", color=_INK)
-    return figure

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.errors import LedgerError
+from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.queries import all_receipts, all_runs, known_groups
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
@@ -91,6 +92,13 @@ class Ledger:
     def table_for(self, account: Account) -> pd.DataFrame:
         """Return the groups of one account: `table`'s columns and `receipt tried`."""
         return self._read(known_groups().where(*is_account(account)))
+
+    def charts(self, account: Account | None = None) -> Charts:
+        """Return the groups of one account, or of all, as a picture: how many in which state, and created by when.
+
+        ws.ledger.charts(ws.client.account)
+        """
+        return Charts(self.table if account is None else self.table_for(account), "made")
 
     def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:
         """Return the state of each group of an account, by (appId, groupName)."""

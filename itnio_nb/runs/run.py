@@ -17,6 +17,7 @@ import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, State
+from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import is_alive
 from itnio_nb.orders.export import orders_from_json
@@ -104,6 +105,10 @@ class RunRecord:
         Every row of the orders is in exactly one of them. A run without a plan writes nothing.
         """
         return write_results(*self.orders, self.table, folder, self.name) if self.name else {}
+
+    def charts(self) -> Charts:
+        """Return a picture for a cell: how many groups are in which state, and how many phones were created by when."""
+        return Charts(self.table, "at")
 
     def __repr__(self) -> str:
         summary, table = self.snapshot()
