@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from itnio_nb.orders.export import write_findings
     from itnio_nb.orders.read import read_orders
     from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_outcome
-    from itnio_nb.runs.credentials import export_credentials
+    from itnio_nb.runs.credentials import export_credentials, hand_over
     from itnio_nb.runs.plan import Plan, make_plan
     from itnio_nb.runs.preflight import preflight
     from itnio_nb.runs.reconcile import reconcile
@@ -64,6 +64,7 @@ __all__ = [
     "check_orders",
     "exit_code",
     "export_credentials",
+    "hand_over",
     "make_plan",
     "open_workspace",
     "preflight",
@@ -82,7 +83,7 @@ _HOMES = {
     "orders.check": ("check_orders",),
     "api.client": ("Client",),
     "errors": ("AccountError", "InputError", "ItnioError", "LedgerError", "ServiceError", "StalePlanError"),
-    "runs.credentials": ("export_credentials",),
+    "runs.credentials": ("export_credentials", "hand_over"),
     "ledger.ledger": ("Ledger",),
     "orders.export": ("write_findings",),
     "api.models": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -15,12 +16,13 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.runs.credentials import export_credentials
+from itnio_nb.orders.export import WrittenFiles, table_as_html
+from itnio_nb.runs.credentials import export_credentials, hand_over
 from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
 from itnio_nb.runs.plan import Plan, make_plan
 from itnio_nb.runs.preflight import preflight
 from itnio_nb.runs.reconcile import reconcile
-from itnio_nb.runs.run import Run
+from itnio_nb.runs.run import Run, RunRecord
 from itnio_nb.runs.submit import resume, submit_plan
 from itnio_nb.sandbox.sandbox import Sandbox
 
@@ -52,6 +54,7 @@ class Workspace:
         self.is_sandbox = client.account.is_sandbox
         self._own_sandbox = own_sandbox
         self._banner = banner(None if own_sandbox else client.account)
+        show_tables_whole()
 
     def plan(self, orders: pd.DataFrame, recreate: bool = False) -> Plan:
         """Split orders into groups and compare them with ledger and account; nothing is sent: `make_plan`."""
@@ -80,6 +83,10 @@ class Workspace:
     ) -> Path:
         """Write the hand-over file for those who configure the handsets: `export_credentials`."""
         return export_credentials(self.client, app_id, groups, path)
+
+    def hand_over(self, run: RunRecord, folder: str | os.PathLike[str] = "results") -> WrittenFiles:
+        """Write a hand-over file for each application of a run: `hand_over`."""
+        return hand_over(self.client, run, folder)
 
     # The forms stand on this file: the package's lazy exports lead to them.
 
@@ -131,6 +138,18 @@ def open_workspace(sandbox: bool | None = None) -> Workspace:
         return Workspace(Client(account), open_ledger_for(account))
     own = Sandbox(latency=LATENCY).start()
     return Workspace(Client(own.account), open_ledger_for(own.account), own_sandbox=own)
+
+
+def show_tables_whole() -> None:
+    """Have the cells of this kernel show tables as the package's own: whole sentences, and words for no rows.
+
+    Does nothing outside of a notebook.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return
+    pd.set_option("display.max_colwidth", None, "display.width", 250)
+    shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, table_as_html)
 
 
 def open_ledger_for(account: Account | None) -> Ledger:

@@ -1,4 +1,4 @@
-"""Tables out: CSV and XLSX in which no cell runs as a formula, findings for a colleague, files written whole."""
+"""Tables out: HTML; CSV and XLSX in which no cell runs as a formula; findings for a colleague, files written whole."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ import re
 import secrets
 import zipfile
 from dataclasses import asdict
+from html import escape
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xlsxwriter
+from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source
 from itnio_nb.orders.read import read_orders
@@ -24,6 +29,7 @@ from itnio_nb.orders.text_columns import DTYPE, cell_text
 SEVERITY_COLOURS = {"error": "#F8B4B4", "warning": "#FFE699", "repaired": "#C6E0B4"}
 _SEVERITIES = tuple(SEVERITY_COLOURS)
 _OURS = "itnio-nb: orders to be mended"  # in the file's properties
+_MAX_ROWS = 60  # of a table in a cell
 _MAX_COMMENT = 1500  # characters; a spreadsheet shows no more at a glance
 # A cell that a spreadsheet would run as a formula, or that looks as if it had been escaped before.
 _FORMULA_LIKE = re.compile(r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])")
@@ -58,6 +64,59 @@ def as_xlsx(frame: pd.DataFrame, name: str) -> bytes:
             for column, cell in enumerate(cells):
                 sheet.write_string(row, column, cell.encode("utf-8", "backslashreplace").decode(), text)
     return data.getvalue()
+
+
+def table_as_html(table: pd.DataFrame) -> str:
+    """Return a table as HTML for a cell of a notebook: sentences to the left and wrapped, numbers to the right.
+
+    Whole up to 60 rows, then its first and last 10. A named index is its first columns, the numbers of an unnamed one
+    are left out, and orders begin with where they were read from. Everything is escaped. Styles stand in each cell,
+    because code hosts take style sheets away.
+    """
+    caption = f"<p>{escape(str(table.attrs[SOURCE]))}</p>\n" if SOURCE in table.attrs and table.index.name else ""
+    if table.empty:
+        return f"{caption}<p>No rows.</p>"
+    if table.columns.nlevels > 1:
+        return caption + str(table.to_html(notebook=True))
+    named = any(name is not None for name in table.index.names) or not is_integer_dtype(table.index.dtype)
+    flat = table.rename_axis(index=lambda name: name or "") if named else table
+    flat = flat.reset_index(allow_duplicates=True) if named else flat
+    sides = cycle(map(_side, flat.columns, flat.dtypes))
+    most = max_rows(flat)
+    with pd.option_context("display.max_colwidth", None):
+        html = flat.to_html(index=False, border=0, max_rows=most, show_dimensions=most is not None, justify="unset")
+    return caption + re.sub("<(t[hd])>", lambda tag: f'<{tag[1]} style="text-align:{next(sides)}">', html)
+
+
+def max_rows(table: pd.DataFrame) -> int | None:
+    """Return how many rows a cell shows of a table: all up to 60, else its first and last 10."""
+    return None if len(table) <= _MAX_ROWS else 20
+
+
+def _side(name: object, dtype: Any) -> str:
+    numbers = is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
+    return "right" if numbers or name in ("row", "quantity") else "left"
+
+
+class WrittenFiles(dict[str, Path]):
+    """Files that were written, path by kind. In a cell it shows how many rows each has, and all of them together."""
+
+    def __init__(self, paths: dict[str, Path], rows: dict[str, int], noun: str) -> None:
+        """`rows` has the number of rows of each kind, `noun` what one of them is, such as `order`."""
+        super().__init__(paths)
+        self.rows, self._noun = rows, noun
+
+    def __repr__(self) -> str:
+        if not self:
+            return "No files were written."
+        folder = os.path.relpath(next(iter(self.values())).parent)
+        parts = ", ".join(f"{kind} {number:,}" for kind, number in self.rows.items())
+        total = plural(sum(self.rows.values()), self._noun)
+        return f"{plural(len(self), 'file')} in {folder}/ with {total}: {parts}."
+
+    def _repr_html_(self) -> str:
+        table = pd.DataFrame(self.rows.items(), columns=["file", f"{self._noun}s"])
+        return f"<p>{escape(repr(self).split(':')[0])}.</p>\n{table_as_html(table)}" if self else f"<p>{self!r}</p>"
 
 
 def new_workbook(data: io.BytesIO) -> xlsxwriter.Workbook:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -15,7 +16,10 @@ from itnio_nb.api.models import PhoneGroup, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.export import as_csv, as_xlsx, escape_formula
+from itnio_nb.orders.export import WrittenFiles, as_csv, as_xlsx, escape_formula, next_free_path
+
+if TYPE_CHECKING:
+    from itnio_nb.runs.run import RunRecord
 
 _EXACT = ("account", "password")  # typed into a handset as they are: not one character may be added
 
@@ -38,21 +42,46 @@ def export_credentials(
     can read it (mode 0600), nothing is ever overwritten, and nothing is written unless every group is there
     with all its phones. Raises `InputError` otherwise, and what `list_phones` raises.
     """
-    wanted = _wanted(client, app_id, groups)
-    path, handle = _new_file(path)
-    try:
-        problem = _fill(handle, path, client, app_id, wanted)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    if problem is not None:  # raised here, where a traceback that shows variables shows no password
-        path.unlink(missing_ok=True)
-        raise problem
+    path, _ = _export(client, app_id, _wanted(client, app_id, groups), path)
     return path
 
 
-def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str, int]) -> ItnioError | None:
-    """Write the phones of the wanted groups, or return why that cannot be done."""
+def hand_over(client: Client, run: RunRecord, folder: str | os.PathLike[str]) -> WrittenFiles:
+    """Write one hand-over file for each application of a run into a folder; return their paths by application.
+
+        hand_over(client, run, "results")
+
+    They are named `<run>-<application>-phones.xlsx`, and hold what `export_credentials` writes of the groups that the
+    run or an earlier one has created. Raises what it raises, too; files of the applications before stay.
+    """
+    table, folder = run.table, Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    paths, phones = {}, {}
+    for app_id, stem in file_stems(table["appId"][table["created_in"] != ""].unique().tolist()).items():
+        path = next_free_path(folder / f"{run.name}-{stem}-phones.xlsx")
+        paths[app_id], phones[app_id] = _export(client, app_id, _created(app_id, table), path)
+    return WrittenFiles(paths, phones, "phone")
+
+
+def _export(client: Client, app_id: str, wanted: dict[str, int], path: str | os.PathLike[str]) -> tuple[Path, int]:
+    """Write the phones of the wanted groups to a new file; return its path and how many they are."""
+    path, handle = _new_file(path)
+    try:
+        written = _fill(handle, path, client, app_id, wanted)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if isinstance(written, ItnioError):  # raised here, where a traceback that shows variables shows no password
+        path.unlink(missing_ok=True)
+        raise written
+    return path, written
+
+
+def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str, int]) -> int | ItnioError:
+    """Write the phones of the wanted groups and return how many they are, or why that cannot be done."""
     with open(handle, "wb") as file:
         listed = client.list_phones(app_id, reveal=True)
         phones = listed[listed["groupName"].isin(wanted)][list(LISTING_COLUMNS)]
@@ -67,7 +96,7 @@ def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str
             os.fsync(file.fileno())
         except OSError as error:
             return _unwritable(path, error)
-    return None
+    return len(phones)
 
 
 def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup]) -> dict[str, int]:
@@ -164,17 +193,10 @@ def _unwritable(path: object, error: Exception) -> InputError:
 
 
 def next_step(table: pd.DataFrame) -> str:
-    """Return what to do after a run, as lines of code: hand over what was created; "" where nothing was."""
+    """Return what to do after a run; "" where it created nothing."""
     if not table["state"].eq(State.CREATED).any():
         return ""
-    applications = table["appId"][table["created_in"] != ""].unique().tolist()
-    lines = [
-        f"export_credentials(client, {app_id!r}, run.table, {f'{stem}-phones.xlsx'!r})"
-        for app_id, stem in file_stems(applications[:3]).items()
-    ]
-    more = [f"… and {plural(len(applications) - 3, 'more application')}"] if len(applications) > 3 else []
-    why = "Next: hand the phones over to those who configure the handsets; the file holds their passwords."
-    return "\n".join([why, *lines, *more])
+    return 'Next: ws.hand_over(run, "results") writes accounts and passwords for those who configure the handsets.'
 
 
 def file_stems(applications: Sequence[str]) -> dict[str, str]:

@@ -17,13 +17,12 @@ from itnio_nb.api.statuses import STATUSES
 from itnio_nb.api.text import plural, printable
 from itnio_nb.errors import InputError
 from itnio_nb.ledger.claims import SyncResult
-from itnio_nb.orders.export import as_csv, write_atomically
+from itnio_nb.orders.export import WrittenFiles, as_csv, max_rows, table_as_html, write_atomically
 from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
 
 # What a plan writes of a group that was created once and that the account lacks. The ledger has no column for that:
 # these words alone tell it apart from a group whose outcome is unknown.
 GONE = "no longer in the account"
-_MAX_ROWS = 60  # that a cell shows; a longer table shows its beginning and its end
 _RECONCILE_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
 # Refusals whose cause lies outside of the group: once the operator has mended it, the group is sent again.
 _MENDABLE = [status for status, info in STATUSES.items() if info.failure_scope]
@@ -205,23 +204,14 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
 def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     """Return a summary line, tables and closing lines as text; what is empty is left out."""
     with pd.option_context("display.unicode.east_asian_width", True):
-        shown = [table.to_string(index=False, max_rows=_max_rows(table)) for table in tables if len(table)]
+        shown = [table.to_string(index=False, max_rows=max_rows(table)) for table in tables if len(table)]
     return printable("\n\n".join([summary, *shown, *([end] if end else [])]))
 
 
 def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     """Return a summary line, tables and closing lines as HTML, all escaped; what is empty is left out."""
-    with pd.option_context("display.max_colwidth", None):
-        shown = [
-            table.to_html(index=False, max_rows=_max_rows(table), notebook=True, show_dimensions=len(table) > _MAX_ROWS)
-            for table in tables
-            if len(table)
-        ]
+    shown = [table_as_html(table) for table in tables if len(table)]
     return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown, *([f"<pre>{escape(end)}</pre>"] if end else [])])
-
-
-def _max_rows(table: pd.DataFrame) -> int | None:
-    return None if len(table) <= _MAX_ROWS else 20
 
 
 def order_outcomes(orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -272,7 +262,7 @@ def _worst_groups(table: pd.DataFrame) -> pd.DataFrame:
 
 def write_results(
     orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataFrame, folder: str | os.PathLike[str], run: str
-) -> dict[str, Path]:
+) -> WrittenFiles:
     """Write the six result files of a run and return their paths by kind (`created` … `invalid`).
 
     Every order is in exactly one of them, with all its original columns in their order and ours behind. UTF-8 with
@@ -284,14 +274,14 @@ def write_results(
     full = pd.concat([orders[list(source.columns)], outcomes], axis=1)
     full.columns = pd.Index([*source.headers, *RESULT_COLUMNS])
     folder = Path(folder)
-    paths = {}
+    paths = {kind: folder / f"{run}-{kind}.csv" for kind in _FILES}
+    parts = {kind: full[outcomes["itnio_state"].isin(states)] for kind, states in _FILES.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for kind, states in _FILES.items():
-            paths[kind] = folder / f"{run}-{kind}.csv"
-            write_atomically(paths[kind], as_csv(full[outcomes["itnio_state"].isin(states)]))
+        for kind, part in parts.items():
+            write_atomically(paths[kind], as_csv(part))
     except OSError as error:
         raise InputError(
             f"The result files cannot be written to {folder} ({error.strerror}): choose another folder."
         ) from None
-    return paths
+    return WrittenFiles(paths, {kind: len(part) for kind, part in parts.items()}, "order")

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,7 +19,7 @@ from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import is_alive
-from itnio_nb.orders.export import orders_from_json
+from itnio_nb.orders.export import WrittenFiles, orders_from_json
 from itnio_nb.runs.credentials import next_step
 from itnio_nb.runs.dispatcher import RunOptions
 from itnio_nb.runs.engine import RunEngine
@@ -99,12 +98,14 @@ class RunRecord:
         """
         return self._store.problems(self._id, since)
 
-    def write_results(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
+    def write_results(self, folder: str | os.PathLike[str]) -> WrittenFiles:
         """Write `<run>-created.csv`, `-existed`, `-refused`, `-unknown`, `-notsent`, `-invalid`; return their paths.
 
         Every row of the orders is in exactly one of them. A run without a plan writes nothing.
         """
-        return write_results(*self.orders, self.table, folder, self.name) if self.name else {}
+        return (
+            write_results(*self.orders, self.table, folder, self.name) if self.name else WrittenFiles({}, {}, "order")
+        )
 
     def charts(self) -> Charts:
         """Return a picture for a cell: how many groups are in which state, and how many phones were created by when."""

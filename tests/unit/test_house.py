@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "ledger": "errors api",
     "runs": "errors api orders ledger",
     "sandbox": "errors api.account",  # it reads the API document for itself: two readings find each other's mistakes
-    "workspace": "errors api ledger runs sandbox",
+    "workspace": "errors api orders ledger runs sandbox",
     "forms": "errors api orders ledger runs workspace",
     "runbooks": "errors api orders ledger runs workspace",
     "cli": "errors api orders ledger runs sandbox workspace forms runbooks",

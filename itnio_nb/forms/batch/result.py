@@ -18,8 +18,6 @@ from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import panel, row, show, text_area
 from itnio_nb.forms.monitor import Outcome, RunMonitor
 from itnio_nb.orders.check import invalid_rows
-from itnio_nb.orders.export import next_free_path
-from itnio_nb.runs.credentials import file_stems
 from itnio_nb.runs.run import RunRecord
 
 FOLDER = Path("results")
@@ -144,14 +142,8 @@ class ResultStep:
         show(self.note, f"Six files with {plural(len(orders), 'order')} are in {FOLDER}/ too: {name}-created.csv …")
 
     def _hand_over(self) -> None:
-        table, files = self._shown.table, []
-        applications = table["appId"][table["created_in"] != ""].unique().tolist()
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        for app_id, stem in file_stems(applications).items():
-            path = next_free_path(FOLDER / f"{self._shown.name}-{stem}-phones.xlsx")
-            files.append(self._monitor.account.workspace.export_credentials(app_id, table, path))
-        self.files = files
-        names = ", ".join(path.name for path in files)
+        self.files = list(self._monitor.account.workspace.hand_over(self._shown, FOLDER).values())
+        names = ", ".join(path.name for path in self.files)
         show(self.note, f"Written to {FOLDER}/, for you alone to read, with the passwords of the phones: {names}.")
 
     def _fetch(self) -> None:
