@@ -61,10 +61,16 @@ class Workspace:
         return make_plan(orders, self.client, self.ledger, recreate=recreate)
 
     def submit(
-        self, plan: Plan, *, confirm: int | None = None, workers: int = DEFAULT_WORKERS, rate: float | None = None
+        self,
+        plan: Plan,
+        *,
+        apply: bool = True,
+        confirm: int | None = None,
+        workers: int = DEFAULT_WORKERS,
+        rate: float | None = None,
     ) -> Run:
         """Send what a plan has to create, in the background: `submit_plan`."""
-        return submit_plan(plan, self.client, self.ledger, confirm=confirm, workers=workers, rate=rate)
+        return submit_plan(plan, self.client, self.ledger, apply=apply, confirm=confirm, workers=workers, rate=rate)
 
     def resume(self, run: str | None = None) -> Run:
         """Go on with the newest unfinished run, or with the one of this name: `resume`."""

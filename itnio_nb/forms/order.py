@@ -126,7 +126,7 @@ class OrderForm(Form):
             self.set_status(f"{column} {problem}. {advice} Nothing was sent.", "error")
             return
         self.result.value = ""
-        self.monitor.follow(workspace.submit(plan))
+        self.monitor.follow(workspace.submit(plan, confirm=plan.phones))
         self._sent = order.iloc[0].to_dict()
 
     def _show_result(self, _: RunRecord, outcome: Outcome) -> None:

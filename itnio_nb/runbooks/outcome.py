@@ -23,6 +23,7 @@ from itnio_nb.orders.check import invalid_rows
 from itnio_nb.runs.plan import Plan
 from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import RunRecord
+from itnio_nb.runs.submit import DryRun
 
 # The output of a notebook that the runner, or a scheduler, reads its exit code from.
 MIME = "application/vnd.itnio-nb.outcome+json"
@@ -77,7 +78,7 @@ def runbook_outcome(plan: Plan, run: RunRecord | None = None, report: pd.DataFra
     applications = tuple(plan.orders["appId"].unique())
     if len(invalid_rows(plan.findings)):
         holds.add(3)
-    if run is None:
+    if run is None or isinstance(run, DryRun):
         actions = set(plan.table["action"])
         holds |= {code for action, code in ((Action.IN_DOUBT, 5), (Action.CREATE, 2)) if action in actions}
         if 2 in holds:

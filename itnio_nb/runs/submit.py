@@ -10,12 +10,15 @@ from collections.abc import Iterator
 import pandas as pd
 
 from itnio_nb.api.client import Client
+from itnio_nb.api.models import API_COLUMNS, Action, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
+from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export import orders_to_json
 from itnio_nb.runs.dispatcher import DEFAULT_WORKERS, RunOptions
 from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
+from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import Run
 
 _Key = tuple[str, ...]  # ledger, account and fingerprint
@@ -23,34 +26,72 @@ _working: dict[_Key, Run] = {}  # runs at work in this process
 _starting = threading.RLock()
 
 
+class DryRun(Run):
+    """A plan that was not applied: nothing was sent, it is over, and its table has what the plan expects."""
+
+    def __init__(self, plan: Plan, client: Client, ledger: Ledger) -> None:
+        super().__init__(None, client, ledger)
+        self._plan = plan
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each group, as of any run; its state is what was found there: `planned`, `exists`, `unknown`."""
+        states = {Action.CREATE: State.PLANNED, Action.EXISTS: State.EXISTS, Action.IN_DOUBT: State.UNKNOWN}
+        planned = self._plan.table
+        table = planned[list(API_COLUMNS)].assign(state=planned["action"].map(states).astype(str), status="")
+        return table.assign(reason=planned["why"], advice="", row=planned["row"], at="", created_in="")
+
+    def snapshot(self) -> tuple[str, pd.DataFrame]:
+        """Return the summary and the table that it is about."""
+        return f"Dry run: nothing was sent. {self._plan.summary}", self.table
+
+    def charts(self) -> Charts:
+        """Return a picture of nothing: no group was sent."""
+        return Charts(self.table.iloc[:0], "at")
+
+    def __repr__(self) -> str:
+        return self.summary
+
+    def _repr_html_(self) -> str:
+        return show_html(self.summary)
+
+
 def submit_plan(
     plan: Plan,
     client: Client,
     ledger: Ledger,
     *,
+    apply: bool = True,
     workers: int = DEFAULT_WORKERS,
     rate: float | None = None,
     confirm: int | None = None,
 ) -> Run:
     """Send what a plan has to create, and return at once with the `Run` that works in the background.
 
-        run = submit_plan(plan, client, ledger).wait()
+        run = submit_plan(plan, client, ledger, confirm=867).wait()
         run.summary
 
     `workers` requests (1 to 64) are under way at once, `rate` is the most requests in one second (None: no limit).
     A group that the ledger knows as made, being sent or in doubt is never sent. Submitting a plan whose run was
     stopped goes on with that run; while one of the same groups is at work here, that run is returned: a double
-    click sends nothing twice. `confirm` is the number of phones that the plan was seen to create: where given,
-    a plan that creates another number is not sent (`InputError`).
+    click sends nothing twice. `apply=False` sends nothing and returns a finished run that says so.
 
-    Raises `StalePlanError` for a plan that was made for another account, or was saved and no longer fits;
-    `LedgerError` where the intent cannot be written.
+    `confirm` is the number of phones that the plan was seen to create. A live account needs it, a sandbox does not;
+    where given, a plan that creates another number is not sent (`InputError`).
+
+    Raises `InputError` for an `apply` that is neither True nor False: a text such as "no" sends nothing;
+    `StalePlanError` for a plan that was made for another account, or was saved and no longer fits; `LedgerError`
+    where the intent cannot be written.
     """
     if not isinstance(plan, Plan):
         raise InputError("submit_plan sends a plan: submit_plan(make_plan(orders, client, ledger), client, ledger).")
     _require_tools(client, ledger)
     options = RunOptions(workers, rate)
-    _require_agreement(plan, client, confirm)
+    if not isinstance(apply, bool):
+        raise InputError(f"Nothing was sent: apply is True, to send, or False, for a dry run, and not {apply!r}.")
+    _require_agreement(plan, client, plan.phones if confirm is None and not apply else confirm)
+    if not apply:
+        return DryRun(plan, client, ledger)
     account = account_key(client.account)
     wanted = plan.fingerprint if plan.account_key else fingerprint((one.group for one in plan.groups), account)
     key = (str(ledger.path), *account, wanted)
@@ -122,6 +163,11 @@ def _require_tools(client: object, ledger: object) -> None:
 
 def _require_agreement(plan: Plan, client: Client, confirm: int | None) -> None:
     """Raise where the plan creates another number of phones than confirmed, or is another account's."""
+    if confirm is None and plan.phones and not client.account.is_sandbox:
+        raise InputError(
+            f"Nothing was sent: this is a live account, and the plan creates {plural(plan.phones, 'phone')} that "
+            f"cannot be deleted. Look at the plan; if it is right, submit it with confirm={plan.phones}."
+        )
     if confirm is not None and plan.phones not in (0, confirm):
         raise InputError(
             f"Nothing was sent: the plan creates {plural(plan.phones, 'phone')}, and {confirm!r} were confirmed. "
