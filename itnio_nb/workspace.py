@@ -14,9 +14,11 @@ import pandas as pd
 import itnio_nb
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import PhoneGroup
+from itnio_nb.api.models import PhoneGroup, phone_groups
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export import WrittenFiles, table_as_html
+from itnio_nb.orders.models import split_orders
+from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.credentials import export_credentials, hand_over
 from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
 from itnio_nb.runs.plan import Plan, make_plan
@@ -128,7 +130,9 @@ class Workspace:
         return banner_html(self._banner, sandbox=self.is_sandbox)
 
 
-def open_workspace(sandbox: bool | None = None) -> Workspace:
+def open_workspace(
+    sandbox: bool | None = None, *, seed: pd.DataFrame | str | os.PathLike[str] | None = None
+) -> Workspace:
     """Open the configured account or, where none is configured, a sandbox of its own.
 
         ws = open_workspace()
@@ -136,14 +140,28 @@ def open_workspace(sandbox: bool | None = None) -> Workspace:
 
     `sandbox`: True opens a sandbox, False the account, None the account where one is configured and
     `ITNIO_SANDBOX=1` does not ask for a sandbox. An account is configured by `ITNIO_API_KEY` and
-    `ITNIO_API_SECRET`, in the environment or in a `.env` file (see `Account.from_env`). Raises `AccountError`
-    for half of it, `LedgerError` where the ledger cannot be opened.
+    `ITNIO_API_SECRET`, in the environment or in a `.env` file (see `Account.from_env`). `seed` has orders that this
+    new sandbox begins with, as if a colleague had created their phones yesterday; those whose column `madeBy` is
+    `ledger` are created through the ledger. An account, or a sandbox that runs elsewhere, begins with what it has.
+    Raises `AccountError` for half an account, `LedgerError` where the ledger cannot be opened.
     """
     if not (wants_sandbox() if sandbox is None else sandbox):
         account = Account.from_env()
         return Workspace(Client(account), open_ledger_for(account))
-    own = Sandbox(latency=LATENCY).start()
-    return Workspace(Client(own.account), open_ledger_for(own.account), own_sandbox=own)
+    own = Sandbox().start()
+    workspace = Workspace(Client(own.account), open_ledger_for(own.account), own_sandbox=own)
+    if seed is not None:
+        _create_seed(workspace, read_orders(seed))
+    own.latency = LATENCY
+    return workspace
+
+
+def _create_seed(workspace: Workspace, orders: pd.DataFrame) -> None:
+    ours = orders.get("madeBy", pd.Series("", orders.index)) == "ledger"
+    if ours.any():
+        workspace.submit(workspace.plan(orders[ours])).join()
+    for group in phone_groups(split_orders(orders[~ours])):
+        workspace.client.create_phones(group)
 
 
 def show_tables_whole() -> None:
