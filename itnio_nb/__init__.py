@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from itnio_nb.orders.check import check_orders
     from itnio_nb.orders.export import write_findings
     from itnio_nb.orders.read import read_orders
-    from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_outcome
+    from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_outcome, runbook_plan
     from itnio_nb.runs.credentials import export_credentials, hand_over
     from itnio_nb.runs.plan import Plan, make_plan
     from itnio_nb.runs.preflight import preflight
@@ -72,6 +72,7 @@ __all__ = [
     "reconcile",
     "resume",
     "runbook_outcome",
+    "runbook_plan",
     "sign",
     "signed_headers",
     "submit_plan",
@@ -93,7 +94,7 @@ _HOMES = {
     "orders.read": ("read_orders",),
     "forms.review": ("ReviewForm",),
     "runs.run": ("Run",),
-    "runbooks.outcome": ("Outcome", "runbook_outcome", "exit_code"),
+    "runbooks.outcome": ("Outcome", "runbook_outcome", "runbook_plan", "exit_code"),
     "sandbox.sandbox": ("Sandbox",),
     "runs.reconcile": ("reconcile",),
     "api.account": ("Account", "Secret"),

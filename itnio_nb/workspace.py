@@ -78,9 +78,9 @@ class Workspace:
         """Go on with the newest unfinished run, or with the one of this name: `resume`."""
         return resume(self.client, self.ledger, run=run)
 
-    def reconcile(self) -> pd.DataFrame:
+    def reconcile(self, *, unknown_only: bool = False) -> pd.DataFrame:
         """Compare the ledger with the phones that really exist: `reconcile`."""
-        return reconcile(self.client, self.ledger)
+        return reconcile(self.client, self.ledger, unknown_only=unknown_only)
 
     def preflight(self, app_ids: Iterable[str] | None = None) -> pd.DataFrame:
         """Check account, address, clock, ledger and applications before a batch, in one table: `preflight`."""

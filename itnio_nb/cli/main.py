@@ -15,7 +15,7 @@ from itnio_nb import __version__
 from itnio_nb.cli.jupyter import app, lab
 from itnio_nb.cli.run import run
 from itnio_nb.cli.sandbox import sandbox
-from itnio_nb.cli.servers import FIRST_DATA, FIRST_NOTEBOOK, find_notebooks, folder_option
+from itnio_nb.cli.servers import FIRST_NOTEBOOK, LEFT_OUT, find_notebooks, folder_option
 from itnio_nb.errors import InputError, ItnioError
 
 
@@ -54,8 +54,7 @@ def demo(folder: Path) -> None:
     target = _new_folder(folder)
     source, executed = find_notebooks(), target / FIRST_NOTEBOOK
     try:
-        (target / FIRST_DATA).parent.mkdir()
-        shutil.copyfile(source / FIRST_DATA, target / FIRST_DATA)
+        shutil.copytree(source / "data", target / "data", ignore=LEFT_OUT)
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror}): choose another --folder.") from None
     runner = NotebookRunner(click.echo, headings=True)

@@ -21,7 +21,7 @@ from itnio_nb.errors import InputError, os_error_reason
 _LARGEST = 200 * 1024 * 1024  # bytes of one upload
 FIRST_NOTEBOOK = "01-first-phones.ipynb"
 FIRST_DATA = "data/phones.xlsx"
-_LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")
+LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")
 
 sandbox_option = click.option("--sandbox", is_flag=True, help="Work on the sandbox, whatever account is configured.")
 port_option = click.option(
@@ -63,7 +63,7 @@ def working_copy(notebooks: Path, folder: Path) -> bool:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as unfinished:
             copy = Path(unfinished, folder.name)
-            shutil.copytree(notebooks, copy, ignore=_LEFT_OUT, copy_function=shutil.copyfile)
+            shutil.copytree(notebooks, copy, ignore=LEFT_OUT, copy_function=shutil.copyfile)
             for place in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
                 place.chmod(0o755)  # the installed ones may be read-only
             for path in copy.rglob("*.ipynb"):

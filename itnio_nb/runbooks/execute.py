@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -114,12 +115,23 @@ def _require_parameters(notebook: Any, job: RunbookJob) -> None:
     tagged = [notebook.cells[at] for at in tagged_cells(notebook, PARAMETERS_TAG)]
     if job.parameters and not tagged:
         raise InputError(f"{job.notebook.name} has no cell tagged `parameters`: it takes none.")
-    known = {line.split("=")[0].strip() for cell in tagged for line in cell.source.splitlines() if "=" in line}
+    known = {name for cell in tagged for name in _assigned(cell.source)}
     unknown = [name for name in job.parameters if name not in known]
     if unknown:
         raise InputError(
             f"{job.notebook.name} has no parameter {', '.join(unknown)}: it has {', '.join(sorted(known))}."
         )
+
+
+def _assigned(source: str) -> set[str]:
+    """Return the names that a cell assigns, several on a line included."""
+    with suppress(SyntaxError):
+        nodes = ast.parse(source).body
+        targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+        targets += [node.target for node in nodes if isinstance(node, ast.AnnAssign)]
+        names = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+        return {name.id for name in names if isinstance(name, ast.Name)}
+    return set()
 
 
 def _heading_source(job: RunbookJob) -> str:

@@ -1,4 +1,4 @@
-"""The end of a runbook, as an exit code and in words, and the heading that says who ran what."""
+"""A runbook's plan, from its parameters; its end, as an exit code and in words; the heading that says who ran what."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import Action, State, now
 from itnio_nb.errors import InputError
 from itnio_nb.orders.check import invalid_rows
+from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.plan import Plan
 from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import RunRecord
 from itnio_nb.runs.submit import DryRun
+from itnio_nb.workspace import Workspace
 
 # The output of a notebook that the runner, or a scheduler, reads its exit code from.
 MIME = "application/vnd.itnio-nb.outcome+json"
@@ -61,6 +63,29 @@ class Outcome:
         content: dict[str, object] = {"code": self.code, "words": self.words, "summary": self.summary}
         content["applications"] = list(self.applications)
         return {MIME: content, "text/plain": repr(self)}
+
+
+def runbook_plan(
+    workspace: Workspace,
+    orders: str | PathLike[str],
+    *,
+    app_id: str | None = None,
+    plan: str | PathLike[str] | None = None,
+    limit: int | None = None,
+) -> Plan:
+    """Return the plan that the parameters of a runbook ask for.
+
+        runbook_plan(ws, "phones.xlsx")
+
+    `orders` is a spreadsheet, `app_id` the application of all its rows where it has no such column. A saved `plan`
+    takes the place of both, and is executed as it is. `limit`: only the first so many groups to be created, a trial.
+    Raises `InputError` for what cannot be read, and what `make_plan` raises.
+    """
+    if plan is not None:
+        made = Plan.load(plan)
+    else:
+        made = workspace.plan(read_orders(orders, constants=None if app_id is None else {"appId": app_id}))
+    return made if limit is None else made.first(limit)
 
 
 def runbook_outcome(plan: Plan, run: RunRecord | None = None, report: pd.DataFrame | None = None) -> Outcome:

@@ -208,7 +208,7 @@ class RunResolver:
         return sum(seen), [f"{lack} phones that were created: {names}."] if short else []
 
 
-def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
+def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> pd.DataFrame:
     """Compare the ledger with the phones that really exist, and resolve what is unknown; nothing is sent.
 
         report = reconcile(client, ledger)
@@ -217,15 +217,20 @@ def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
     One row for each group that the ledger has of this account, and for each group of its applications that the
     ledger does not have: `appId groupName before after asked found advice`. `before` and `after` are states in the
     ledger, "" for a group that it never made; `asked` and `found` are phones. What needs attention comes first.
+    `unknown_only` lists the applications alone that have a group whose outcome is unknown, and reports these groups.
     Each application is listed once, and again only where something is unknown. Raises `AccountError` and
     `ServiceError` where the account cannot be asked; what was resolved until then stays resolved.
     """
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
     rows: list[tuple[object, ...]] = []
-    for app_id, part in ledger.table_for(client.account).groupby("appId", sort=False):
+    table = ledger.table_for(client.account)
+    if unknown_only:
+        table = table[table["appId"].isin(table["appId"][table["state"] == State.UNKNOWN])]
+    for app_id, part in table.groupby("appId", sort=False):
         rows += _reconcile_application(client, ledger.run_store, str(app_id), part)
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
+    report = report[report["before"] == State.UNKNOWN] if unknown_only else report
     return report.sort_values("advice", key=lambda advice: advice == "", kind="stable", ignore_index=True)
 
 
