@@ -36,9 +36,10 @@ test-oldest: .venv/oldest
 	.venv-oldest/bin/pytest -q -n $(WORKERS) -W ignore::DeprecationWarning tests/unit
 	.venv-oldest/bin/pytest --nbval --nbval-current-env notebooks
 
-# Run the notebooks anew and store them without what differs from run to run; look at `git diff` afterwards.
+# Run the notebooks anew and store them, with pictures of the forms (needs Chromium) and without what differs from run
+# to run; look at `git diff` afterwards.
 notebooks: .venv/test
-	ITNIO_SANDBOX=1 ITNIO_PROGRESS=off ITNIO_WIDGETS=off PYDEVD_DISABLE_FILE_VALIDATION=1 $(BIN)/jupyter-execute --inplace $(NOTEBOOKS)
+	$(BIN)/python docs/make_notebooks.py
 	$(BIN)/nbstripout $(TIDY) $(NOTEBOOKS)
 
 # The README's picture of the first notebook's result; needs Chromium.
