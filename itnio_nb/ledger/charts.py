@@ -87,7 +87,7 @@ def _draw_outcomes(axes: Axes, table: pd.DataFrame) -> None:
     sizes = [int(counts[state]) for state in states]
     bars = axes.barh([_WORDS.get(state, str(state)) for state in states], sizes, color=[_COLOURS[s] for s in states])
     axes.bar_label(bars, labels=[plural(size, "group") for size in sizes], padding=4, color=_INK)
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(states), 4) - 0.5, -0.5)  # the first on top; one bar alone does not fill the chart
     axes.set_xlim(0, max(sizes) * 1.25)
     axes.set_title("Outcomes", color=_INK, loc="left")
 
@@ -103,8 +103,9 @@ def _draw_created(axes: Axes, table: pd.DataFrame, when: str) -> None:
     created = pd.Series(made["quantity"].astype("int64").to_numpy(), index=times).sort_index().cumsum()
     axes.step(created.index, created.to_numpy(), where="post", color=_COLOURS[State.CREATED], linewidth=2)
     axes.fill_between(created.index, created.to_numpy(), step="post", alpha=0.2, color=_COLOURS[State.CREATED])
-    moment = pd.Timedelta(seconds=1)  # on each side: a chart of one moment has a width too
-    axes.set_xlim(created.index[0] - moment, created.index[-1] + moment)
+    span = created.index[-1] - created.index[0]
+    margin = 0.05 * span if span else pd.Timedelta(seconds=1)  # a chart of one moment has a width too
+    axes.set_xlim(created.index[0] - margin, created.index[-1] + margin)
     locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call] # matplotlib
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call] # matplotlib

@@ -196,7 +196,10 @@ def next_step(table: pd.DataFrame) -> str:
     """Return what to do after a run; "" where it created nothing."""
     if not table["state"].eq(State.CREATED).any():
         return ""
-    return 'Next: ws.hand_over(run, "results") writes accounts and passwords for those who configure the handsets.'
+    return (
+        'Next: hand the phones over, ws.hand_over(run, "results"): accounts and passwords for those who configure the '
+        "handsets, a file for each application."
+    )
 
 
 def file_stems(applications: Sequence[str]) -> dict[str, str]:

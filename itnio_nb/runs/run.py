@@ -113,7 +113,9 @@ class RunRecord:
 
     def __repr__(self) -> str:
         summary, table = self.snapshot()
-        return show_text(summary, table[_SHOWN[:-1]], end=self._next(table))
+        troubled = table[~table["state"].isin([State.CREATED, State.EXISTS]) & (table["advice"] != "")]
+        advice = troubled[["groupName", "state", "advice"]]  # apart from the others: a terminal is not so wide
+        return show_text(summary, table[_SHOWN[:-1]], advice, end=self._next(table))
 
     def _repr_html_(self) -> str:
         summary, table = self.snapshot()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import os
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from types import SimpleNamespace
@@ -63,6 +64,7 @@ class InProcessClient:
 
     def _show(self, kind: str, value: object, **more: Any) -> None:
         data, metadata = DisplayFormatter().format(value)  # type: ignore[no-untyped-call] # IPython
+        data = {name: b64encode(one).decode() if isinstance(one, bytes) else one for name, one in data.items()}
         self._send(kind, data=data, metadata=metadata, **more)
 
     def _send(self, kind: str, **content: Any) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from itnio_nb import Account, AccountError, InputError, Sandbox, State, open_workspace
-from itnio_nb.workspace import banner, banner_html
+from itnio_nb.workspace import banner, banner_html, settings_of, show_tables_whole
 from tests.support.factories import APP, group, orders_frame
 
 LIVE = {"ITNIO_API_KEY": "bDqJFiq9", "ITNIO_API_SECRET": "7bz1lzh9"}
@@ -31,7 +34,7 @@ def test_without_an_account_it_is_a_sandbox(tmp_path: Path) -> None:
 
 
 def test_a_configured_account_is_live_and_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By the last four of its key; its ledger is the user's own; the secret shows nowws."""
+    """By the last four of its key; its ledger is the user's own; the secret shows nowhere."""
     configure(monkeypatch, LIVE)
     ws = open_workspace()
     assert not ws.is_sandbox
@@ -119,6 +122,10 @@ def test_each_step_is_a_method(tmp_path: Path) -> None:
         assert "Verified: 60 of 60 phones." in run.summary
         assert ws.resume().counts == {}
         assert ws.reconcile()["after"].tolist() == ["created", "created"]
+        assert ws.reconcile(unknown_only=True).empty
+        assert set(ws.preflight()["result"]) == {"ok", "note"}
+        assert list(ws.hand_over(run, tmp_path)) == [APP]
+        assert "Dry run" in ws.submit(plan, apply=False).summary
         path = ws.export_credentials(APP, run.table, tmp_path / "phones.csv")
         assert len(path.read_text(encoding="utf-8").splitlines()) == 61
         with pytest.raises(InputError, match="60 phones, and 61 were confirmed"):
@@ -130,3 +137,46 @@ def test_an_account_can_be_insisted_on() -> None:
     """`sandbox=False` never falls back to a sandbox."""
     with pytest.raises(AccountError, match="not set"):
         open_workspace(sandbox=False)
+
+
+SEED = orders_frame(("reception", "front", "1"), ("floor-1", "floor-1", "120")).assign(madeBy=["a colleague", "ledger"])
+
+
+def test_a_sandbox_can_begin_with_what_exists() -> None:
+    """A colleague's phones are in the account alone, the others in the ledger too; without the column all are his."""
+    with open_workspace(sandbox=True, seed=SEED) as ws:
+        assert sorted(ws.client.list_phones(APP)["groupName"].unique()) == [
+            "floor-1",
+            "floor-1_2",
+            "floor-1_3",
+            "reception",
+        ]
+        assert ws.ledger.table_for(ws.client.account)["groupName"].tolist() == ["floor-1", "floor-1_2", "floor-1_3"]
+    with open_workspace(sandbox=True, seed=SEED.drop(columns="madeBy")) as ws:
+        assert len(ws.client.list_phones(APP)) == 121
+        assert ws.ledger.table_for(ws.client.account).empty
+        assert not ws.ledger.runs_of(ws.client.account)
+
+
+def test_an_account_begins_with_what_it_has(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed never reaches one that is configured, a sandbox that runs elsewhere included."""
+    configure(monkeypatch, settings_of(sandbox.account))
+    with open_workspace(seed=SEED) as ws:
+        assert ws.client.account == sandbox.account
+    assert not sandbox.served
+
+
+def test_tables_are_shown_whole_in_a_kernel_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script's pandas stays as it is."""
+    before = pd.get_option("display.max_colwidth")
+    show_tables_whole()
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call] # IPython
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    show_tables_whole()
+    assert pd.get_option("display.max_colwidth") == before
+    shell.kernel = object()
+    with pd.option_context("display.max_colwidth", 50, "display.width", 80):
+        show_tables_whole()
+        shown, _ = shell.display_formatter.format(pd.DataFrame({"advice": ["word " * 40]}))
+    assert "text-align:left" in shown["text/html"]
+    assert "word " * 30 in shown["text/plain"]

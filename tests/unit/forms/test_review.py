@@ -140,17 +140,17 @@ def test_charts_are_drawn_when_their_tab_is_open(form: ReviewForm) -> None:
     form.wait(60)
     both = form.charts.value
     assert both.count('<img alt="') == both.count('src="data:image/png;base64,') == 2
-    assert 'alt="Outcomes: created 6, refused 1"' in both
+    assert 'alt="Outcomes: 7 groups: 6 created, 1 refused. 22 phones created."' in both
     assert "Phones created over time" in both
     pick(form, state="refused")
-    assert 'alt="Outcomes: refused 1"' in form.charts.value
+    assert 'alt="Outcomes: 1 group: 1 refused. 0 phones created."' in form.charts.value
     assert_form_harmless(form)
     form.tabs.selected_index = 0
     pick(form, state="unknown")
-    assert 'alt="Outcomes: refused 1"' in form.charts.value
+    assert 'alt="Outcomes: 1 group: 1 refused. 0 phones created."' in form.charts.value
     form.tabs.selected_index = 1
     form.wait(60)
-    assert 'alt="Outcomes: nothing"' in form.charts.value
+    assert 'alt="Outcomes: Nothing to draw."' in form.charts.value
 
 
 def test_what_is_shown_is_exported(form: ReviewForm, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb import InputError, check_orders, read_orders, write_findings
-from itnio_nb.orders.export import next_free_path, write_atomically
+from itnio_nb.orders.export import WrittenFiles, next_free_path, table_as_html, write_atomically
 from tests.support.factories import orders_frame
 
 MESS = (
@@ -110,3 +110,62 @@ def test_the_next_free_name(tmp_path: Path) -> None:
     for name in names:
         assert next_free_path(names[0]) == name
         name.touch()
+
+
+def cells(html: str) -> list[tuple[str, str]]:
+    """Side and text of each cell, headers first."""
+    return re.findall(r'<t[hd] style="text-align:(\w+)">(.*?)</t[hd]>', html)
+
+
+def test_text_stands_left_and_numbers_right() -> None:
+    """Sentences whole, everything escaped; the numbers of an unnamed index are left out."""
+    sentence = "<b>a sentence</b> " * 20
+    html = table_as_html(pd.DataFrame({"advice": [sentence], "found": [3], "good": [True]}, index=[7]))
+    escaped = sentence.replace("<", "&lt;").replace(">", "&gt;")
+    headers = [("left", "advice"), ("right", "found"), ("left", "good")]
+    assert cells(html) == [*headers, ("left", escaped.strip()), ("right", "3"), ("left", "True")]
+
+
+def test_a_named_index_is_its_first_columns() -> None:
+    """Rows of orders, what a table was grouped by, and labels without a name."""
+    orders = read_orders(MESS)
+    html = table_as_html(orders.head(1))
+    assert f"<p>{orders.attrs['itnio']}</p>" in html
+    assert cells(html)[0] == ("right", "row")
+    assert ("right", "quantity") in cells(html)
+    grouped = pd.DataFrame({"app": ["b", "a"], "n": [1, 2]}).groupby("app").agg(n=("n", "sum"))
+    assert [text for _, text in cells(table_as_html(grouped))] == ["app", "n", "a", "2", "b", "1"]
+    assert [text for _, text in cells(table_as_html(pd.Series({"x": 1}).to_frame("n")))] == ["", "n", "x", "1"]
+    twice = pd.DataFrame({"row": [1]}, index=pd.Index([5], name="row"))
+    assert [text for _, text in cells(table_as_html(twice))] == ["row", "row", "5", "1"]
+    deep = pd.concat({"a": orders, "b": orders}, axis=1)
+    assert "<table" in table_as_html(deep)
+
+
+@pytest.mark.parametrize(("rows", "shown"), [(60, 60), (61, 21), (100_000, 21)])
+def test_a_long_table_shows_its_ends(rows: int, shown: int) -> None:
+    """And how many rows it has."""
+    html = table_as_html(pd.DataFrame({"n": range(rows)}))
+    assert html.count("<tr>") == shown
+    assert (f"{rows} rows" in html) == (rows > 60)
+
+
+def test_no_rows_are_said() -> None:
+    """In place of a row of headers."""
+    assert table_as_html(pd.DataFrame(columns=["advice"])) == "<p>No rows.</p>"
+    assert "0 orders" in table_as_html(read_orders(MESS).head(0)) or "No rows." in table_as_html(
+        read_orders(MESS).head(0)
+    )
+
+
+def test_written_files_show_how_many_rows_each_has() -> None:
+    """A dict of paths by kind; the sum is said, and a hostile kind is text."""
+    files = WrittenFiles(
+        {"created": Path("results/a.csv"), "<b>": Path("results/b.csv")}, {"created": 1200, "<b>": 1}, "order"
+    )
+    assert files["created"] == Path("results/a.csv")
+    assert repr(files) == "2 files in results/ with 1,201 orders: created 1,200, <b> 1."
+    assert "<b>" not in files._repr_html_()
+    assert ("right", "1200") in cells(files._repr_html_())
+    nothing = WrittenFiles({}, {}, "order")
+    assert (repr(nothing), nothing._repr_html_()) == ("No files were written.", "<p>No files were written.</p>")

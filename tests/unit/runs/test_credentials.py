@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from itnio_nb import (
     Sandbox,
     ServiceError,
     export_credentials,
+    hand_over,
     make_plan,
     read_orders,
     submit_plan,
@@ -210,19 +212,36 @@ def test_no_password_is_anywhere_else(client: Client, ledger: Ledger, sandbox: S
 
 
 def test_the_run_names_the_hand_over_as_the_next_step(run: Run, client: Client, ledger: Ledger) -> None:
-    """In the very words that do it, one line for each application; nothing created, nothing to hand over."""
-    for shown in (repr(run), run._repr_html_().replace("&#x27;", "'")):
-        assert "Next: hand the phones over" in shown
-        assert "export_credentials(client, '4luaKsL2', run.table, '4luaKsL2-phones.xlsx')" in shown
-        assert "export_credentials(client, 'other', run.table, 'other-phones.xlsx')" in shown
-    lines = [line for line in repr(run).splitlines() if line.startswith("export_credentials")]
-    for line in lines:
-        exec(line, {"export_credentials": export_credentials, "client": client, "run": run})
-    assert sorted(path.name for path in Path().glob("*.xlsx")) == ["4luaKsL2-phones.xlsx", "other-phones.xlsx"]
+    """In the very words that do it; nothing created, nothing to hand over."""
+    for shown in (repr(run), unescape(run._repr_html_())):
+        assert 'Next: hand the phones over, ws.hand_over(run, "results")' in shown
     again = submit_plan(make_plan(read_orders(many_orders(1)), client, ledger).first(1), client, ledger)
     assert "Next" in repr(again.wait())
     nothing = submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
     assert "Next" not in repr(nothing) + nothing._repr_html_()
+
+
+def test_a_run_is_handed_over_in_a_file_for_each_application(run: Run, client: Client) -> None:
+    """None is ever overwritten; how many phones each has is what a cell shows."""
+    files = hand_over(client, run, "results")
+    assert {app_id: path.name for app_id, path in files.items()} == {
+        "4luaKsL2": f"{run.name}-4luaKsL2-phones.xlsx",
+        "other": f"{run.name}-other-phones.xlsx",
+    }
+    assert {app_id: len(READERS["phones.xlsx"](path)) for app_id, path in files.items()} == files.rows
+    assert repr(files) == "2 files in results/ with 63 phones: 4luaKsL2 60, other 3."
+    again = hand_over(client, run, "results")
+    assert not set(again.values()) & set(files.values())
+    with pytest.raises(InputError, match="choose another name or folder"):
+        hand_over(client, run, files["other"])
+
+
+def test_a_run_that_created_nothing_has_nothing_to_hand_over(client: Client, ledger: Ledger) -> None:
+    """No file, and words."""
+    client.create_phones(group("there", "phone"))
+    run = submit_plan(make_plan(orders_frame(("there", "phone")), client, ledger), client, ledger).wait()
+    assert repr(hand_over(client, run, "results")) == "No files were written."
+    assert list(Path("results").iterdir()) == []
 
 
 def test_what_a_trial_has_created_is_handed_over_too(client: Client, ledger: Ledger) -> None:

@@ -272,3 +272,17 @@ def test_reconcile_needs_a_ledger_and_a_client(wrong: tuple[Any, Any], client: C
     for arguments in (wrong, (ledger, client)):
         with pytest.raises(InputError, match=r"reconcile\(client, ledger\)"):
             reconcile(*arguments)
+
+
+def test_the_unknown_alone_can_be_looked_at(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Their applications alone are listed, none where nothing is unknown."""
+    submit_plan(make_plan(many_orders(2, app_id="other")), client, ledger).wait()
+    asked = sum(sandbox.served.values())
+    assert reconcile(client, ledger, unknown_only=True).empty
+    assert sum(sandbox.served.values()) == asked
+    sandbox.faults = "none,drop-after,query:-18-before*30"
+    submit_plan(make_plan(many_orders(2)), client, ledger, workers=1).wait()
+    sandbox.faults, sandbox.app_ids = None, [APP]
+    report = reconcile(client, ledger, unknown_only=True)
+    assert report[["groupName", "before", "after"]].to_numpy().tolist() == [["group-1", "unknown", "created"]]
+    assert not sandbox.served["sipQuery", "-22"]

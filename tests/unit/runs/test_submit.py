@@ -399,6 +399,43 @@ def test_the_confirmed_number_must_be_the_plans(sandbox: Sandbox, client: Client
     }
 
 
+def test_a_live_account_needs_the_number(ledger: Ledger) -> None:
+    """Nothing leaves without it, and the error names it; a plan with nothing to create needs none."""
+    with Client(Account("key", "secret", "https://localhost:9/voice")) as client:
+        with pytest.raises(InputError, match=r"a live account, and the plan creates 12 phones .* confirm=12\."):
+            submit_plan(make_plan(many_orders(4)), client, ledger)
+        assert submit_plan(make_plan(orders_frame(("abc",))), client, ledger).wait().counts == {}
+        assert submit_plan(make_plan(many_orders(4)), client, ledger, apply=False).done
+    assert ledger.table.empty
+
+
+def test_a_dry_run_sends_nothing_and_says_so(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """It is over, has the plan's groups, and writes and draws nothing; a wrong number is refused all the same."""
+    client.create_phones(group("group-1", "phone-1"))
+    plan = make_plan(many_orders(3), client, ledger)
+    asked = sum(sandbox.served.values())
+    run = submit_plan(plan, client, ledger, apply=False)
+    assert run.done
+    assert run.wait() is run
+    assert repr(run) == run.summary == f"Dry run: nothing was sent. {plan.summary}"
+    assert "Dry run" in run._repr_html_()
+    assert run.counts == {"planned": 2, "exists": 1}
+    assert list(run.table) == list(submit_plan(plan.first(1), client, ledger, apply=False).table)
+    assert (repr(run.charts()), run.write_results("results")) == ("Nothing to draw.", {})
+    with pytest.raises(InputError, match="6 phones, and 7 were confirmed"):
+        submit_plan(plan, client, ledger, apply=False, confirm=7)
+    assert sum(sandbox.served.values()) == asked
+    assert ledger.runs.empty
+
+
+@pytest.mark.parametrize("apply", ["no", "False", "", 0, 1, None])
+def test_nothing_but_true_sends(apply: Any, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """A text or a number, as a scheduler's template gives it, is an error and neither of the two."""
+    with pytest.raises(InputError, match=f"apply is True, to send, or False, for a dry run, and not {apply!r}"):
+        submit_plan(make_plan(many_orders(1)), client, ledger, apply=apply)
+    assert not sandbox.served
+
+
 @pytest.mark.parametrize("options", [{"workers": 0}, {"workers": 300}, {"rate": 0}, {"rate": float("nan")}])
 def test_options_out_of_bounds_are_refused(options: dict[str, Any], client: Client, ledger: Ledger) -> None:
     """Before anything is opened, by resume too: see `RunOptions`."""
