@@ -131,11 +131,12 @@ def test_no_file_holds_a_secret(tmp_path: Path) -> None:
     with Sandbox(api_secret=CANARY) as sandbox:
         settings = settings_of(sandbox) | {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
         done = [run("run", "--orders", orders(5), "--apply", settings=settings)]
-        done += [run("run", "05-go-live", "-p", "trial", "true", "-p", "trial_group", "porch-phone", settings=settings)]
+        done += [run("run", "05-go-live", settings=settings), run("run", "my-batch", settings=settings)]
         done += [run("run", "06-audit", settings=settings)]
         passwords = set(sandbox.phones["password"])
     assert {each.returncode for each in done} == {0}, done[0].stdout
-    assert "porch-phone" in sent(sandbox)
+    assert "group-4" in sent(sandbox)
+    assert "reception" in sent(sandbox)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) >= 10
     output = "".join(each.stdout + each.stderr for each in done).encode()
