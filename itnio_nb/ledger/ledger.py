@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.errors import LedgerError
-from itnio_nb.ledger.queries import all_receipts, all_runs, known_groups
+from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, KNOWN_GROUPS
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
 from itnio_nb.ledger.storage import Database
@@ -76,21 +76,21 @@ class Ledger:
 
         `made` is when it was created (UTC), `run` the run that sent it.
         """
-        return self._read(known_groups())[[*API_COLUMNS, "state", "status", "reason", "made", "run"]]
+        return self._read(KNOWN_GROUPS)[[*API_COLUMNS, "state", "status", "reason", "made", "run"]]
 
     @property
     def history(self) -> pd.DataFrame:
         """Every receipt in the order in which it was written: `at run appId groupName state status reason advice`."""
-        return self._read(all_receipts())
+        return self._read(ALL_RECEIPTS)
 
     @property
     def runs(self) -> pd.DataFrame:
         """Every run: `run started finished groups phones account note`; not `finished` while something is open."""
-        return self._database.read_table(all_runs())
+        return self._database.read_table(ALL_RUNS)
 
     def account_table(self, account: Account) -> pd.DataFrame:
         """Return the groups of one account: `table`'s columns and `receipt tried`."""
-        return self._read(known_groups().where(*is_account(account)))
+        return self._read(KNOWN_GROUPS.where(*is_account(account)))
 
     def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:
         """Return the state of each group of an account, by (appId, groupName)."""

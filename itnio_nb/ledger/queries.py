@@ -18,13 +18,7 @@ _columns = dict([*groups.c.items(), *run_groups.c.items()])
 _api = {wire: _columns[name].label(wire) for name, wire in WIRE.items()}
 
 
-def known_groups() -> sa.Select[Any]:
-    """Select each group that was ever claimed or sent, with its state: one row each.
-
-    Columns: the API's, `state status reason made run receipt tried`. A claim is the intent to send: as long as it
-    stands the group is `sending`. `receipt` is the number of its newest receipt; `tried` tells whether a request may
-    have created it without an answer that said so.
-    """
+def _known_groups() -> sa.Select[Any]:
     run_id = sa.func.coalesce(claims.c.run_id, _newest.c.run_id)
     position = sa.func.coalesce(claims.c.position, _newest.c.position)
     columns = [
@@ -87,16 +81,14 @@ def _known_elsewhere() -> list[sa.Label[Any]]:
     return [sa.case((made_again, ""), else_=sa.func.coalesce(cell, "")).label(name) for name, cell in cells.items()]
 
 
-def all_receipts() -> sa.Select[Any]:
-    """Select every receipt in the order in which it was written."""
+def _all_receipts() -> sa.Select[Any]:
     columns = [receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"]]
     columns += [receipts.c[name].label(name) for name in ("state", "status", "reason", "advice")]
     joined = receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id)
     return sa.select(*columns).select_from(joined).order_by(receipts.c.id)
 
 
-def all_runs() -> sa.Select[Any]:
-    """Select every run with its size."""
+def _all_runs() -> sa.Select[Any]:
     finished = sa.func.coalesce(runs.c.finished, "").label("finished")
     size = sa.func.count(run_groups.c.position).label("groups")
     phones = sa.func.coalesce(sa.func.sum(run_groups.c.quantity), 0).label("phones")
@@ -106,12 +98,11 @@ def all_runs() -> sa.Select[Any]:
     return sa.select(*columns).select_from(joined).group_by(runs.c.id).order_by(runs.c.id)
 
 
-def problems_of_run(run_id: int, since: int) -> sa.Select[Any]:
-    """Select the receipts of groups that were not created as asked, after receipt `since`, in order."""
+def _problems_of_run() -> sa.Select[Any]:
     columns = [receipts.c.id.label("receipt"), _api["groupName"]]
     columns += [receipts.c[name].label(name) for name in ("state", "reason", "advice")]
     problems = receipts.c.state.in_([*State.FAILED, State.UNKNOWN])
-    chosen = (receipts.c.id > since, receipts.c.run_id == run_id, problems)
+    chosen = (receipts.c.id > sa.bindparam("since"), receipts.c.run_id == _run_id, problems)
     return sa.select(*columns).select_from(receipts.join(groups)).where(*chosen).order_by(receipts.c.id)
 
 
@@ -129,6 +120,13 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
 
 
 # Built once, since that takes 11 ms and a run that works or is watched reads them again and again.
+# Each group that was ever claimed or sent: the API's columns, `state status reason made run receipt tried`. A claim is
+# the intent to send: as long as it stands the group is `sending`. `receipt` is the number of its newest receipt;
+# `tried` tells whether a request may have created it without an answer that said so.
+KNOWN_GROUPS = _known_groups()
+ALL_RECEIPTS = _all_receipts()  # in the order in which they were written
+ALL_RUNS = _all_runs()  # with their sizes
+PROBLEMS_OF_RUN = _problems_of_run()  # receipts of what was not created as asked, after receipt `since`
 # The groups of a run (`run_id`) in order; the columns are those of `RunStore.run_table`.
 GROUPS_OF_RUN = _groups_of_run()
 # The newest receipt and the claim of groups (`positions`) of a run (`run_id`).

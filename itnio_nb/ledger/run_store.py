@@ -16,7 +16,7 @@ from itnio_nb.api.models import WIRE, Receipt, now
 from itnio_nb.errors import os_error_reason
 from itnio_nb.ledger.claims import Resolution, SyncResult, expire_claims, sync, write_resolutions
 from itnio_nb.ledger.locks import OwnerLock, is_alive
-from itnio_nb.ledger.queries import CHANGE_TOKEN, GROUPS_OF_RUN, problems_of_run
+from itnio_nb.ledger.queries import CHANGE_TOKEN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.schema import accounts, claims, groups, insert_rows, is_account, run_groups, runs, text_of
 from itnio_nb.ledger.storage import Database
 
@@ -75,13 +75,13 @@ class RunStore:
         receipt, whichever run wrote it, `newest` (its number, 0 where there is none), `newest_status`, and what was
         asked for there, `sent_phone_name sent_quantity sent_display_num`. A group without a receipt in this run has an
         empty `state`; `sending` is one that this run's `owner` has claimed. `before` is the ledger's state of it, `run`
-        the run that it comes from (both empty for one planned to be made again). `tried`: see `known_groups`.
+        the run that it comes from (both empty for one planned to be made again). `tried`: see `KNOWN_GROUPS`.
         """
-        return self.database.read_table(GROUPS_OF_RUN.params(run_id=run_id))
+        return self.database.read_table(GROUPS_OF_RUN, run_id=run_id)
 
     def problems(self, run_id: int, since: int = 0) -> pd.DataFrame:
         """Return what went wrong in a run after receipt `since`: `receipt groupName state reason advice`."""
-        return self.database.read_table(problems_of_run(run_id, since))
+        return self.database.read_table(PROBLEMS_OF_RUN, run_id=run_id, since=since)
 
     def change_token(self) -> tuple[object, ...]:
         """Return a value that differs whenever anything in the ledger does: cheap enough to be read every second."""

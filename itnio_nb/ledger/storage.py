@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
 from itnio_nb.errors import LedgerError, os_error_reason
@@ -22,7 +24,6 @@ from itnio_nb.ledger.schema import info
 # Enough to record what is under way: some dozens of receipts, each transaction with a few pages of 4 KiB.
 RESERVE = 512 * 1024  # bytes
 _BUSY = 30  # seconds for which a transaction waits for the write lock of another process
-_compiled: LRUCache[Any, Any] = LRUCache(500)  # statements as SQL, for all ledgers of this process
 _MOUNTS = Path("/proc/self/mountinfo")
 _NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "glusterfs", "lustre", "ncpfs", "sshfs", "davfs", "ocfs2")
 
@@ -59,10 +60,10 @@ class Database:
         except sa.exc.SQLAlchemyError as error:
             raise self.error(str(getattr(error, "orig", None) or error)) from None
 
-    def read_table(self, query: sa.Select[Any]) -> pd.DataFrame:
+    def read_table(self, query: sa.Select[Any], **parameters: object) -> pd.DataFrame:
         """Return what a query selects as a table; one without rows has the columns too."""
         with self.transaction() as connection:
-            result = connection.execute(query)
+            result = connection.execute(query, parameters)
             return pd.DataFrame(result.all(), columns=list(result.keys()))
 
     def require_space(self) -> None:
@@ -112,9 +113,28 @@ def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
     return Path(text.removeprefix("sqlite:///")).expanduser().resolve()
 
 
+class SharedDialect(SQLiteDialect_pysqlite):
+    """SQLite as SQLAlchemy has it, but that all are equal: so all ledgers of a process share compiled statements.
+
+    SQLAlchemy looks them up by dialect and statement. Compiling anew was a third of the work of a small run.
+    """
+
+    supports_statement_cache = True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SharedDialect)
+
+    def __hash__(self) -> int:
+        return hash(SharedDialect)
+
+
+registry.register("sqlite.itnio", __name__, SharedDialect.__name__)
+_compiled = LRUCache[Any, Any](500)  # as many statements as an engine keeps for itself
+
+
 def open_engine(path: Path) -> sa.Engine:
     """Return an engine for a SQLite file; transactions with the execution option `itnio_write=True` lock it at once."""
-    url = sa.URL.create("sqlite", database=str(path))
+    url = sa.URL.create("sqlite+itnio", database=str(path))
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY}, execution_options={"compiled_cache": _compiled})
     sa.event.listen(engine, "connect", _set_up)
     sa.event.listen(engine, "begin", _begin)

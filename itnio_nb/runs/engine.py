@@ -19,7 +19,7 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import exclusive_lock
 from itnio_nb.runs.dispatcher import CircuitBreaker, Dispatcher, RateLimiter, RunOptions
 from itnio_nb.runs.reconcile import RunResolver
-from itnio_nb.runs.results import GroupStates, RunProgress, positions, why_nothing
+from itnio_nb.runs.results import GroupStates, RunProgress, why_nothing
 
 _TICK = 0.2  # seconds before it is asked again what other processes do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
@@ -44,7 +44,7 @@ class RunEngine:
         states = GroupStates(kept)
         self._groups = list(phone_groups(kept))
         self._progress = RunProgress(states)
-        self._queue = deque(positions(states.to_send))
+        self._queue = deque(states.to_send)
         self._workers = max(1, min(options.workers, len(self._groups)))
         self._limiter, self._breaker = RateLimiter(options.rate), CircuitBreaker()
         self._full: set[str] = set()  # applications that can hold no more
@@ -59,7 +59,7 @@ class RunEngine:
         self._notes: list[str] = []
         self.activity = "Submit"
         self.error: BaseException | None = None
-        before = int((states.table["at"][states.table["state"] == State.CREATED] != "").sum())
+        before = states.states.count(State.CREATED)
         if before and not self._store.claim_owners(run_id):  # somebody who is at work is joined: nothing had stopped
             self._notes.append(f"It went on where it had stopped: {plural(before, 'group')} had been created then.")
 
@@ -261,7 +261,7 @@ class RunEngine:
         states = GroupStates(self._store.run_table(self._id))
         notes = self._notes
         if self._nothing_to_send and not self._claimed_any:
-            notes.append(why_nothing(states.table["state"]))
+            notes.append(why_nothing(states.states))
         if found := +self._resolver.found:
             notes.append(f"Settled by looking: {', '.join(f'{number:,} {what}' for what, number in found.items())}.")
         notes += [f"Application {app_id} is full: nothing more was sent to it." for app_id in sorted(self._full)]

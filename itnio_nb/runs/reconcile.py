@@ -19,7 +19,7 @@ from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.ledger.claims import Resolution
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.run_store import RunStore
-from itnio_nb.runs.results import GroupStates, positions
+from itnio_nb.runs.results import GroupStates
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each further listing, as long as there is no clear answer
 REPORT_COLUMNS = ("appId", "groupName", "before", "after", "asked", "found", "advice")
@@ -148,13 +148,13 @@ class RunResolver:
         An application that cannot be listed keeps no other from being resolved. Where nothing is unknown, one small
         request for the application `probe` shows whether the account answers: its errors are raised.
         """
-        unknown = states.kept[states.known == State.UNKNOWN]
-        if probe and unknown.empty:
+        unknown = [at for at, state in enumerate(states.known) if state == State.UNKNOWN]
+        if probe and not unknown:
             self._client.count_phones(probe, self._stopping)
         again: list[int] = []
         inventories: dict[str, Inventory] = {}
         problem: ItnioError | None = None
-        for app_id, part in unknown.groupby("appId", sort=False):
+        for app_id, part in states.kept.iloc[unknown].groupby("appId", sort=False) if unknown else ():
             try:
                 inventories[str(app_id)] = self._resolve_application(str(app_id), part, again)
             except ItnioError as error:
@@ -193,10 +193,9 @@ class RunResolver:
 
     def verify(self, states: GroupStates, inventories: dict[str, Inventory]) -> tuple[int | None, list[str]]:
         """Return how many phones of the created groups are there, None without any, and a sentence if some lack."""
-        created = states.table["state"] == State.CREATED
-        if not created.any():
+        groups = [group for group, state in zip(self._groups, states.states, strict=True) if state is State.CREATED]
+        if not groups:
             return None, []
-        groups = [self._groups[at] for at in positions(created)]
         seen = verify_created(self._client, groups, inventories, self._stopping)
         short = [
             f"{group.group_name} ({there} of {group.quantity})"

@@ -15,7 +15,7 @@ from itnio_nb import InputError, check_orders, read_orders
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.claims import NewReceipt, SyncResult
 from itnio_nb.orders.models import RESULT_COLUMNS, split_orders
-from itnio_nb.runs.results import GroupStates, RunProgress, order_outcomes, positions, run_summary, write_results
+from itnio_nb.runs.results import GroupStates, RunProgress, order_outcomes, run_summary, write_results
 from tests.support.factories import orders_frame
 
 KINDS = ["created", "existed", "refused", "unknown", "notsent", "invalid"]
@@ -102,9 +102,9 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
     assert table["reason"].tolist() == reasons
     assert table["advice"].ne("").all()
     assert GroupStates(raw.iloc[:0]).table.empty
-    assert states_of.known.tolist() == [state or before for state, _, before, _, _ in cases]
+    assert states_of.known == [state or before for state, _, before, _, _ in cases]
     # What is held elsewhere may come back unsent; a refusal of this group alone is not sent again.
-    assert positions(states_of.to_send) == [5, 6, 7]
+    assert states_of.to_send == [5, 6, 7]
     assert not states_of.finished
 
 
@@ -112,7 +112,7 @@ def test_a_refusal_that_the_operator_can_mend_is_sent_again() -> None:
     """A wrong key, a full application: the cause is outside of the group; a field that was refused is not."""
     raw = groups("refused", "refused", "created").assign(action="create", before="", why="", run="")
     states_of = GroupStates(raw.assign(status=["-1", "-22", "0"]))
-    assert positions(states_of.to_send) == [0]
+    assert states_of.to_send == [0]
     assert not states_of.finished
     assert GroupStates(raw.assign(status=["-22", "-22", "0"])).finished
 
