@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.errors import LedgerError
-from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, KNOWN_GROUPS
+from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
 from itnio_nb.ledger.storage import Database
@@ -90,7 +90,7 @@ class Ledger:
 
     def account_table(self, account: Account) -> pd.DataFrame:
         """Return the groups of one account: `table`'s columns and `receipt tried`."""
-        return self._read(KNOWN_GROUPS.where(*is_account(account)))
+        return self._read(GROUPS_OF_ACCOUNT, base_url=account.base_url, api_key=account.api_key)
 
     def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:
         """Return the state of each group of an account, by (appId, groupName)."""
@@ -105,7 +105,7 @@ class Ledger:
         with self._database.transaction() as connection:
             return {name: int(number) for name, number in connection.execute(query.order_by(runs.c.id.desc()))}
 
-    def _read(self, query: sa.Select[tuple[object, ...]]) -> pd.DataFrame:
+    def _read(self, query: sa.Select[tuple[object, ...]], **parameters: str) -> pd.DataFrame:
         """Return groups or receipts as they are, once claims of dead processes have expired."""
         self.run_store.expire_claims()
-        return self._database.read_table(query)
+        return self._database.read_table(query, **parameters)

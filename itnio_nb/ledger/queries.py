@@ -124,6 +124,7 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
 # the intent to send: as long as it stands the group is `sending`. `receipt` is the number of its newest receipt;
 # `tried` tells whether a request may have created it without an answer that said so.
 KNOWN_GROUPS = _known_groups()
+GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key")))
 ALL_RECEIPTS = _all_receipts()  # in the order in which they were written
 ALL_RUNS = _all_runs()  # with their sizes
 PROBLEMS_OF_RUN = _problems_of_run()  # receipts of what was not created as asked, after receipt `since`

@@ -96,7 +96,7 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
     """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else."""
     tables = sa.inspect(connection).get_table_names()
     if not tables:
-        metadata.create_all(connection)
+        metadata.create_all(connection, checkfirst=False)
         connection.execute(info.insert().values(schema=SCHEMA))
         return
     if info.name not in tables:

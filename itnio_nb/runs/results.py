@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -86,11 +87,12 @@ class GroupStates:
 
         `created_in` is the run that created it, this one or an earlier one, "" where nobody with this ledger has.
         """
-        table = self.kept[[*API_COLUMNS, "state", "status", "reason", "advice", "row", "at"]].copy()
+        names = (*API_COLUMNS, "state", "status", "reason", "advice", "row", "at")
+        columns: dict[str, Any] = {name: self.kept[name] for name in names}
         for at, name in enumerate(("state", "reason", "advice")):
-            table[name] = [str(outcome[at]) for outcome in self._outcomes]
-        table["created_in"] = [run if before == State.CREATED else "" for before, run in self._rows("before", "run")]
-        return table
+            columns[name] = [str(outcome[at]) for outcome in self._outcomes]
+        columns["created_in"] = [run if before == State.CREATED else "" for before, run in self._rows("before", "run")]
+        return pd.DataFrame(columns)
 
     @cached_property
     def known(self) -> list[str]:
