@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -56,17 +57,15 @@ def test_the_summary_of_every_ending() -> None:
 def test_an_order_takes_the_worst_state_of_its_groups() -> None:
     """unknown, partial, refused, not sent, created, exists: in this order; and how many share it."""
     order = ["unknown", "partial", "refused", "planned", "created", "exists"]
-    for at, worst in enumerate(order):
-        better = order[at:]
-        outcome = order_outcomes(orders(1), none_found(), groups(*better[::-1], rows=[2] * len(better)))
-        words = {"planned": "not sent"}.get(worst, worst)
-        assert outcome.loc[2, "itnio_state"] == words
-        if len(better) > 1:
-            assert str(outcome.loc[2, "itnio_reason"]).startswith(f"1 of {len(better)} groups: reason-")
-    three = order_outcomes(orders(1), none_found(), groups("created", "refused", "refused", rows=[2, 2, 2]))
-    assert three.loc[2, "itnio_reason"] == "2 of 3 groups: reason-1"
-    sending = order_outcomes(orders(1), none_found(), groups("sending"))
-    assert sending.loc[2, "itnio_state"] == "unknown"
+    several = [order[at:][::-1] for at in range(6)]  # one order each, the worst last
+    several += [["created", "refused", "refused"], ["sending"]]
+    rows = [row for row, states in enumerate(several, 2) for _ in states]
+    outcomes = order_outcomes(orders(8), none_found(), groups(*chain(*several), rows=rows))
+    expected = ["not sent" if state == "planned" else state for state in order]
+    assert outcomes["itnio_state"].tolist() == [*expected, "refused", "unknown"]
+    shared = [reason.partition(":")[0] for reason in outcomes["itnio_reason"]]
+    assert shared[:5] == [f"1 of {size} groups" for size in (6, 5, 4, 3, 2)]
+    assert shared[5:] == ["reason-20", "2 of 3 groups", "reason-24"]
 
 
 def orders(number: int) -> pd.DataFrame:
@@ -239,15 +238,10 @@ def test_counts_add_up_whatever_happened(tmp_path: Path) -> None:
 
 
 def test_writing_again_replaces(tmp_path: Path) -> None:
-    """The files of a run have its newest state."""
+    """The files of a run have its newest state; a folder that cannot be written is an error with what to do next."""
     for state in ("planned", "created"):
         files = written(tmp_path, orders_frame(("sales",)), groups(state))
     assert len(files["created"]) == 1
     assert files["notsent"].empty
-
-
-def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> None:
-    """With what to do next."""
-    (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="choose another folder"):
-        written(tmp_path / "file", orders_frame(("sales",)), groups("created"))
+        written(tmp_path / "RUN-created.csv", orders_frame(("sales",)), groups("created"))
