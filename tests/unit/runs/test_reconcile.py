@@ -17,14 +17,8 @@ from tests.support.factories import APP, group, many_orders, sent
 from tests.support.ledgers import claim, open_run, record
 
 
-def test_phone_names_lead_back_to_the_order() -> None:
-    """The one rule that stands on a published sample."""
-    names = ("sip-1", "south-2-30", "plain", "a-b", "-1", "x-")
-    assert [phone_order_name(name) for name in names] == ["sip", "south-2", "plain", "a-b", "", "x-"]
-
-
-def test_an_inventory_has_an_application_by_group(client: Client) -> None:
-    """Sizes, display numbers and the phone names as they were ordered."""
+def test_an_inventory_has_an_application_by_group(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes, display numbers and the phone names as they were ordered, by one rule that another brand can replace."""
     client.create_phones(group("sales", "desk", 3))
     client.create_phones(group("support", "line", 50))
     listing = client.fetch_inventory(APP)
@@ -32,16 +26,21 @@ def test_an_inventory_has_an_application_by_group(client: Client) -> None:
     assert listing.groups["sales"].display_nums == {"861000000"}
     assert listing.phone_names == {"desk": "sales", "line": "support"}
     assert client.fetch_inventory("empty").groups == {}
+    names = ("sip-1", "south-2-30", "plain", "a-b", "-1", "x-")
+    assert [phone_order_name(name) for name in names] == ["sip", "south-2", "plain", "a-b", "", "x-"]
+    monkeypatch.setattr("itnio_nb.api.listing.phone_order_name", lambda name: name.split("-")[0].upper())
+    assert client.fetch_inventory(APP).groups["sales"].phone_names == {"DESK"}
 
 
-def test_what_differs_is_said(client: Client) -> None:
-    """Fewer phones, another display number, or nothing."""
+def test_what_differs_is_named(client: Client) -> None:
+    """Fewer phones, another display number, or nothing; phones that were not asked for are not counted as seen."""
     client.create_phones(group("sales", "desk", 3))
-    held = client.fetch_inventory(APP).groups["sales"]
-    assert held.differences(group("sales", "desk", 3)) == ""
-    assert held.differences(group("sales", "desk", 5)) == "3 phones, 5 asked for"
+    listing = client.fetch_inventory(APP)
     other = PhoneGroup("sales", "desk", 3, "8620000", APP)
-    assert held.differences(other) == "display number 861000000, 8620000 asked for"
+    differs = [listing.groups["sales"].differences(one) for one in (group(), group(quantity=5), other)]
+    assert differs == ["", "3 phones, 5 asked for", "display number 861000000, 8620000 asked for"]
+    assert [phones_seen(group(quantity=size), listing) for size in (2, 3, 5)] == [2, 3, 3]
+    assert phones_seen(group("none"), listing) == 0
 
 
 def resolved(listing: Inventory, asked: PhoneGroup, *, taken: bool = False, tried: bool = True) -> Receipt:
@@ -79,15 +78,8 @@ def test_a_lost_answer_is_resolved_by_a_listing(client: Client) -> None:
     assert re.match(r"absent as of \d\d:\d\d UTC: two listings of application 4luaKsL2 do not have it", absent.reason)
 
 
-def test_the_rule_that_names_phones_can_be_replaced(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another brand may name them otherwise: one function."""
-    client.create_phones(group("sales", "desk", 3))
-    monkeypatch.setattr("itnio_nb.api.listing.phone_order_name", lambda name: name.split("-")[0].upper())
-    assert client.fetch_inventory(APP).groups["sales"].phone_names == {"DESK"}
-
-
 def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: Client) -> None:
-    """A group that two listings do not show is absent; one that appears meanwhile is there."""
+    """A group that two do not show is absent; one that appears meanwhile is there; a clear answer needs one listing."""
     sandbox.faults = "late,late"
     client.create_phones(group("late", "late", 3))
     unknown = {"late": UnknownGroup(group("late", "late", 3), taken=False, tried=True)}
@@ -98,13 +90,9 @@ def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: C
     found, listing = resolve_unknown(client, APP, taken)
     assert found["second"].state is State.CREATED
     assert listing.total == 6
-
-
-def test_a_clear_answer_needs_one_listing(sandbox: Sandbox, client: Client) -> None:
-    """What is there as asked is believed at once."""
-    client.create_phones(group("sales", "desk", 3))
-    resolve_unknown(client, APP, {1: UnknownGroup(group("sales", "desk", 3), taken=False, tried=True)})
-    assert sandbox.served["sipQuery", "0"] == 1
+    listings = sandbox.served["sipQuery", "0"]
+    resolve_unknown(client, APP, unknown)
+    assert sandbox.served["sipQuery", "0"] == listings + 1
 
 
 def test_a_listing_that_never_stands_still_resolves_nothing(
@@ -202,14 +190,6 @@ def test_reconcile_leaves_what_is_being_sent(client: Client, ledger: Ledger) -> 
     assert reconcile(client, ledger).set_index("groupName")["after"]["group-1"] == "planned"
 
 
-def test_phones_seen_are_never_more_than_asked_for(client: Client) -> None:
-    """The read-back counts what was asked for and is there."""
-    client.create_phones(group("sales", "desk", 3))
-    listing = client.fetch_inventory(APP)
-    assert [phones_seen(group("sales", "desk", size), listing) for size in (2, 3, 5)] == [2, 3, 3]
-    assert phones_seen(group("none", "desk", 3), listing) == 0
-
-
 def test_a_group_that_was_shown_late_is_ours(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """Two listings did not have it, the next has: created by this ledger, not elsewhere."""
     record(ledger, open_run(ledger, 1, client.account), 0, State.UNKNOWN)
@@ -219,19 +199,13 @@ def test_a_group_that_was_shown_late_is_ours(sandbox: Sandbox, client: Client, l
     assert reconcile(client, ledger)[["before", "after"]].to_numpy().tolist() == [["planned", "created"]]
 
 
-@pytest.mark.parametrize("field", ["displayNum", "phoneName"])
-def test_what_a_listing_does_not_show_is_no_difference(field: str) -> None:
-    """Another brand's listing may lack a field."""
-    record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "861000000"}
-    for value in (None, ""):
-        listing = inventory_of(iter([[record | {field: value}]]))
-        assert resolved(listing, group("sales", "desk", 1)).state is State.CREATED
-
-
-def test_hostile_text_of_a_listing_is_one_plain_line() -> None:
-    """Escape sequences, half a surrogate pair, endless text: none of it gets into the ledger."""
-    record: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "\x1b[2J\ud800" + "9" * 999}
-    reason = resolved(inventory_of(iter([[record]])), group("sales", "desk", 1)).reason
+def test_a_listing_of_another_brand_is_read_all_the_same() -> None:
+    """A field that it lacks is no difference. Escape sequences, half a surrogate pair, endless text: one plain line."""
+    phone: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "861000000"}
+    for lack in ({"displayNum": None}, {"displayNum": ""}, {"phoneName": None}, {"phoneName": ""}):
+        assert resolved(inventory_of(iter([[phone | lack]])), group("sales", "desk", 1)).state is State.CREATED
+    hostile = phone | {"displayNum": "\x1b[2J\ud800" + "9" * 999}
+    reason = resolved(inventory_of(iter([[hostile]])), group("sales", "desk", 1)).reason
     assert reason.isprintable()
     assert len(reason) < 500
 
