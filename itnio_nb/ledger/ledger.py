@@ -1,15 +1,13 @@
 """The durable record of every phone group ever sent: runs, their groups and all receipts, in one SQLite file.
 
-Receipts are only added, never rewritten: the state of a group is that of its newest receipt. The intent to send is a
-claim, on disk before the request leaves; as long as it stands the group is `sending`. An outcome is on disk before
-anybody is shown it.
+Receipts are only added, never rewritten: the newest one has the state of its group. The intent to send is a claim, on
+disk before the request leaves: meanwhile the group is `sending`. An outcome is on disk before anybody is shown it.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import pandas as pd
 import sqlalchemy as sa
@@ -23,8 +21,7 @@ from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
 from itnio_nb.ledger.storage import Database
 
 
-@dataclass(frozen=True)
-class LedgerEntry:
+class LedgerEntry(NamedTuple):
     """The ledger's state of one group, from its newest receipt or claim."""
 
     state: State

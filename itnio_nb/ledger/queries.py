@@ -81,31 +81,6 @@ def _known_elsewhere() -> list[sa.Label[Any]]:
     return [sa.case((made_again, ""), else_=sa.func.coalesce(cell, "")).label(name) for name, cell in cells.items()]
 
 
-def _all_receipts() -> sa.Select[Any]:
-    columns = [receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"]]
-    columns += [receipts.c[name].label(name) for name in ("state", "status", "reason", "advice")]
-    joined = receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id)
-    return sa.select(*columns).select_from(joined).order_by(receipts.c.id)
-
-
-def _all_runs() -> sa.Select[Any]:
-    finished = sa.func.coalesce(runs.c.finished, "").label("finished")
-    size = sa.func.count(run_groups.c.position).label("groups")
-    phones = sa.func.coalesce(sa.func.sum(run_groups.c.quantity), 0).label("phones")
-    account = (accounts.c.base_url + " " + accounts.c.api_key).label("account")
-    columns = [runs.c.name.label("run"), runs.c.started, finished, size, phones, account, runs.c.note]
-    joined = runs.join(accounts).outerjoin(run_groups, run_groups.c.run_id == runs.c.id)
-    return sa.select(*columns).select_from(joined).group_by(runs.c.id).order_by(runs.c.id)
-
-
-def _problems_of_run() -> sa.Select[Any]:
-    columns = [receipts.c.id.label("receipt"), _api["groupName"]]
-    columns += [receipts.c[name].label(name) for name in ("state", "reason", "advice")]
-    problems = receipts.c.state.in_([*State.FAILED, State.UNKNOWN])
-    chosen = (receipts.c.id > sa.bindparam("since"), receipts.c.run_id == _run_id, problems)
-    return sa.select(*columns).select_from(receipts.join(groups)).where(*chosen).order_by(receipts.c.id)
-
-
 def _with_newest(source: sa.Join | sa.Table, group_id: sa.Column[int]) -> sa.Join:
     """Join the newest receipt and the claim of each group, where it has them."""
     theirs = receipts.alias("theirs")
@@ -125,9 +100,31 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
 # `tried` tells whether a request may have created it without an answer that said so.
 KNOWN_GROUPS = _known_groups()
 GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key")))
-ALL_RECEIPTS = _all_receipts()  # in the order in which they were written
-ALL_RUNS = _all_runs()  # with their sizes
-PROBLEMS_OF_RUN = _problems_of_run()  # receipts of what was not created as asked, after receipt `since`
+# Every receipt in the order in which it was written.
+ALL_RECEIPTS = (
+    sa.select(receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"])
+    .add_columns(receipts.c.state, receipts.c.status, receipts.c.reason, receipts.c.advice)
+    .select_from(receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id))
+    .order_by(receipts.c.id)
+)
+# The receipts of a run's groups (`run_id`) that were not created as asked, after receipt `since`, in order.
+PROBLEMS_OF_RUN = (
+    sa.select(receipts.c.id.label("receipt"), _api["groupName"], receipts.c.state, receipts.c.reason, receipts.c.advice)
+    .select_from(receipts.join(groups))
+    .where(receipts.c.id > sa.bindparam("since"), receipts.c.run_id == _run_id)
+    .where(receipts.c.state.in_([*State.FAILED, State.UNKNOWN]))
+    .order_by(receipts.c.id)
+)
+# Every run with its size.
+ALL_RUNS = (
+    sa.select(runs.c.name.label("run"), runs.c.started, sa.func.coalesce(runs.c.finished, "").label("finished"))
+    .add_columns(sa.func.count(run_groups.c.position).label("groups"))
+    .add_columns(sa.func.coalesce(sa.func.sum(run_groups.c.quantity), 0).label("phones"))
+    .add_columns((accounts.c.base_url + " " + accounts.c.api_key).label("account"), runs.c.note)
+    .select_from(runs.join(accounts).outerjoin(run_groups, run_groups.c.run_id == runs.c.id))
+    .group_by(runs.c.id)
+    .order_by(runs.c.id)
+)
 # The groups of a run (`run_id`) in order; the columns are those of `RunStore.run_table`.
 GROUPS_OF_RUN = _groups_of_run()
 # The newest receipt and the claim of groups (`positions`) of a run (`run_id`).

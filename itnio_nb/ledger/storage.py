@@ -70,9 +70,10 @@ class Database:
         """Raise `LedgerError` if the disk has so little space left that outcomes might not be recorded."""
         log = self.path.with_name(f"{self.path.name}-wal")
         try:
-            if free_bytes(self.path, log) < RESERVE:
-                checkpoint_wal(self.engine)
             free = free_bytes(self.path, log)
+            if free < RESERVE:
+                checkpoint_wal(self.engine)
+                free = free_bytes(self.path, log)
         except OSError as error:
             raise self.error(os_error_reason(error)) from None
         if free < RESERVE:
@@ -114,9 +115,9 @@ def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
 
 
 class SharedDialect(SQLiteDialect_pysqlite):
-    """SQLite as SQLAlchemy has it, but that all are equal: so all ledgers of a process share compiled statements.
+    """SQLAlchemy's dialect, with all instances equal, so that the ledgers of a process share compiled statements.
 
-    SQLAlchemy looks them up by dialect and statement. Compiling anew was a third of the work of a small run.
+    They are looked up by dialect and statement; compiling for each ledger was a third of the work of a small run.
     """
 
     supports_statement_cache = True
@@ -158,8 +159,7 @@ def _set_up(connection: Any, _: object) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("itnio_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("itnio_write") else "BEGIN")
 
 
 def free_bytes(*paths: Path) -> int:

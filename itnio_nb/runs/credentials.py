@@ -53,16 +53,15 @@ def export_credentials(
 
 def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str, int]) -> ItnioError | None:
     """Write the phones of the wanted groups, or return why that cannot be done."""
+    as_text = path.suffix.lower() == ".csv"
     with open(handle, "wb") as file:
         listed = client.list_phones(app_id, reveal=True)
         phones = listed[listed["groupName"].isin(wanted)][list(LISTING_COLUMNS)]
-        problem = _lacking(app_id, wanted, phones)
-        if problem is None and path.suffix.lower() == ".csv":
-            problem = _formulas(phones)
+        problem = _lacking(app_id, wanted, phones) or (_formulas(phones) if as_text else None)
         if problem is not None:
             return problem
         try:
-            file.write(as_csv(phones) if path.suffix.lower() == ".csv" else as_xlsx(phones, "Phones"))
+            file.write(as_csv(phones) if as_text else as_xlsx(phones, "Phones"))
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
@@ -80,12 +79,10 @@ def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterabl
         groups = [groups]
     if not isinstance(groups, Iterable):
         raise InputError("The groups to hand over are a table or group names: give run.table.")
-    wanted = dict(
-        (group.group_name, group.quantity) if isinstance(group, PhoneGroup) else (str(group), 1) for group in groups
-    )
-    if not wanted:
+    named = [(one.group_name, one.quantity) if isinstance(one, PhoneGroup) else (str(one), 1) for one in groups]
+    if not named:
         raise InputError("No group was named to be handed over: give run.table, or group names.")
-    return wanted
+    return dict(named)
 
 
 def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:

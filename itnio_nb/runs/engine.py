@@ -105,13 +105,14 @@ class RunEngine:
         except BaseException:
             dispatcher.halt.set()
             dispatcher.close()
-            self._record_the_last(dispatcher, owner)
+            with suppress(ItnioError):  # what was under way is recorded, if it can be
+                outcomes, returned, _ = dispatcher.collect(0, want_more=False)
+                self._sync(owner, self._unrecorded + outcomes, returned)
             raise
         dispatcher.close()
-        if dispatcher.fatal_receipt is not None:
+        if (fatal := dispatcher.fatal_receipt) is not None:
             self._stopping.set()
-            advice = _GO_ON if dispatcher.fatal_receipt.wait else dispatcher.fatal_receipt.advice
-            self._notes.append(f"It stopped itself ({dispatcher.fatal_receipt.reason}): {advice}")
+            self._notes.append(f"It stopped itself ({fatal.reason}): {_GO_ON if fatal.wait else fatal.advice}")
         return not self._stopping.is_set()
 
     def _supply(self, dispatcher: Dispatcher, owner: str) -> None:
@@ -196,12 +197,6 @@ class RunEngine:
         states = GroupStates(self._store.run_table(self._id), over=False)
         self._progress.refresh(states)
         return states
-
-    def _record_the_last(self, dispatcher: Dispatcher, owner: str) -> None:
-        """Record what was under way when something failed, if it can be."""
-        with suppress(ItnioError):
-            outcomes, returned, _ = dispatcher.collect(0, want_more=False)
-            self._sync(owner, self._unrecorded + outcomes, returned)
 
     def _verify(self) -> bool:
         """Resolve what is unknown, then verify; True if there is something to be sent again, or still."""

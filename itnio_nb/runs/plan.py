@@ -16,7 +16,7 @@ import pandas as pd
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing import GroupInventory, Inventory
-from itnio_nb.api.models import WIRE, Action, PhoneGroup, State, phone_groups
+from itnio_nb.api.models import API_COLUMNS, Action, PhoneGroup, State, phone_groups
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger, LedgerEntry
@@ -58,12 +58,9 @@ class Plan:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row for each group: API columns, `action row why`."""
-        columns: dict[str, list[Any]] = {
-            wire: [getattr(one.group, name) for one in self.groups] for name, wire in WIRE.items()
-        }
-        columns["action"] = [str(one.action) for one in self.groups]
-        columns |= {name: [getattr(one, name) for one in self.groups] for name in ("row", "why")}
-        return pd.DataFrame(columns).astype({"quantity": "int64", "row": "int64"})
+        rows = [(*one.group.to_wire().values(), str(one.action), one.row, one.why) for one in self.groups]
+        table = pd.DataFrame(rows, columns=[*API_COLUMNS, "action", "row", "why"])
+        return table.astype({"quantity": "int64", "row": "int64"})
 
     @cached_property
     def fingerprint(self) -> str:
@@ -115,8 +112,8 @@ class Plan:
         """
         contents = {"format": _FORMAT, "version": _VERSION, "account": self.account_key}
         contents |= {"fingerprint": self.fingerprint, "groups": self.table.to_dict("split", index=False)}
-        contents |= {"again": [[*key, receipt] for key, receipt in self.recreated.items()]}
-        contents |= {"orders": orders_to_json(self.orders, self.findings)}
+        contents["again"] = [[*key, receipt] for key, receipt in self.recreated.items()]
+        contents["orders"] = orders_to_json(self.orders, self.findings)
         try:
             path = Path(path)
             if path.exists() and not path.read_bytes().startswith(_HEAD):

@@ -166,7 +166,7 @@ class RunResolver:
         rows: dict[int, dict[str, Any]] = part.to_dict("index")  # type: ignore[assignment] # its index is positions
         unknown = {at: self._as_sent(at, row) for at, row in rows.items()}
         resolved, inventory = resolve_unknown(self._client, app_id, unknown, self._stopping)
-        resolutions = {Resolution(int(rows[at]["newest"]), receipt): at for at, receipt in resolved.items()}
+        resolutions = {Resolution(rows[at]["newest"], receipt): at for at, receipt in resolved.items()}
         for resolution in self._store.write_resolutions(list(resolutions)):
             at, state = resolutions[resolution], resolution.receipt.state
             if state is not State.PLANNED:
@@ -183,13 +183,8 @@ class RunResolver:
 
     def _as_sent(self, at: int, row: dict[str, Any]) -> UnknownGroup:
         """Return a group as it was asked for when it was sent, by this run or another: so it is compared."""
-        sent = replace(
-            self._groups[at],
-            phone_name=row["sent_phone_name"],
-            quantity=int(row["sent_quantity"]),
-            display_num=row["sent_display_num"],
-        )
-        return UnknownGroup(sent, row["newest_status"] == NAME_TAKEN, bool(row["tried"]))
+        sent = {name: row[f"sent_{name}"] for name in ("phone_name", "quantity", "display_num")}
+        return UnknownGroup(replace(self._groups[at], **sent), row["newest_status"] == NAME_TAKEN, bool(row["tried"]))
 
     def verify(self, states: GroupStates, inventories: dict[str, Inventory]) -> tuple[int | None, list[str]]:
         """Return how many phones of the created groups are there, None without any, and a sentence if some lack."""
@@ -197,14 +192,11 @@ class RunResolver:
         if not groups:
             return None, []
         seen = verify_created(self._client, groups, inventories, self._stopping)
-        short = [
-            f"{group.group_name} ({there} of {group.quantity})"
-            for group, there in zip(groups, seen, strict=True)
-            if there < group.quantity
-        ]
-        names = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
+        short = [(group, there) for group, there in zip(groups, seen, strict=True) if there < group.quantity]
+        names = [f"{group.group_name} ({there} of {group.quantity})" for group, there in short[:3]]
+        names += ["…"] if len(short) > 3 else []
         lack = f"{plural(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'}"
-        return sum(seen), [f"{lack} phones that were created: {names}."] if short else []
+        return sum(seen), [f"{lack} phones that were created: {', '.join(names)}."] if short else []
 
 
 def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
@@ -234,13 +226,11 @@ def _reconcile_application(
     """Return the report's rows of one application, and write what its listings resolve."""
     groups = dict(zip(part.index, phone_groups(part), strict=True))
     states = dict(zip(part.index, map(State, part["state"]), strict=True))
+    refused = ""
     try:
         resolved, inventory = _resolve_known(client, app_id, part, groups)
     except InputError as error:
-        return [
-            (app_id, group.group_name, str(states[at]), str(states[at]), group.quantity, 0, str(error))
-            for at, group in groups.items()
-        ]
+        resolved, inventory, refused = {}, Inventory({}, {}), str(error)
     resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
     after = {resolutions[one]: one.receipt for one in store.write_resolutions(list(resolutions))}
     left, rows = dict(inventory.groups), list[tuple[object, ...]]()
@@ -248,7 +238,7 @@ def _reconcile_application(
         held, receipt = left.pop(group.group_name, None), after.get(at)
         now_is, advice = (receipt.state, receipt.advice) if receipt else (states[at], _drift(group, states[at], held))
         found = held.phones if held else 0
-        rows.append((app_id, group.group_name, str(states[at]), str(now_is), group.quantity, found, advice))
+        rows.append((app_id, group.group_name, str(states[at]), str(now_is), group.quantity, found, refused or advice))
     return rows + [(app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in left.items()]
 
 

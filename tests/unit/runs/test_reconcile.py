@@ -214,4 +214,4 @@ def test_reconcile_needs_a_client_and_a_ledger(client: Client, ledger: Ledger) -
     """In this order."""
     for wrong in ((None, None), (client, "ledger.sqlite"), (ledger, client)):
         with pytest.raises(InputError, match=r"reconcile\(client, ledger\)"):
-            reconcile(*wrong)  # type: ignore[arg-type] # what a user may do
+            reconcile(*wrong)
