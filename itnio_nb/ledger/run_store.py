@@ -12,9 +12,9 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.api.account import Account
-from itnio_nb.api.models import WIRE, Receipt, now
+from itnio_nb.api.models import WIRE, now
 from itnio_nb.errors import os_error_reason
-from itnio_nb.ledger.claims import Resolution, SyncResult, expire_claims, sync, write_resolutions
+from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, expire_claims, sync, write_resolutions
 from itnio_nb.ledger.locks import OwnerLock, is_alive
 from itnio_nb.ledger.queries import CHANGE_TOKEN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.schema import accounts, claims, groups, insert_rows, is_account, run_groups, runs, text_of
@@ -109,17 +109,16 @@ class RunStore:
         run_id: int,
         owner: str,
         *,
-        outcomes: Sequence[tuple[int, Receipt]] = (),
+        outcomes: Outcomes = (),
         returned: Sequence[int] = (),
-        wanted: Sequence[tuple[int, int]] = (),
+        wanted: Wanted = (),
         since: int = 0,
     ) -> SyncResult:
         """Record outcomes, give claims back, claim groups and read new receipts, in one transaction.
 
-        `outcomes` are (position, receipt) of groups that `owner` had claimed, `returned` positions that it did not
-        send, `wanted` (position, number of the newest receipt that the caller has seen, 0 for none). A group is claimed
-        if nobody holds it, has no newer receipt, and is planned or refused, or planned to be made again after that very
-        receipt. `since` is the last receipt that the caller knows of this run. With something wanted, raises
+        `returned` are positions that `owner` had claimed and did not send. A group is claimed if nobody holds it, it
+        has no newer receipt than that of `wanted`, and is planned or refused, or planned to be made again after that
+        very receipt. `since` is the last receipt that the caller knows of this run. With something wanted, raises
         `LedgerError` on a disk that is nearly full: sending stops before recording does.
         """
         if wanted:

@@ -30,13 +30,13 @@ def export_credentials(
 
         export_credentials(client, "4luaKsL2", run.table, "4luaKsL2-phones.xlsx")
 
-    `groups` is `run.table`, of which the groups of this application are taken that this run or an earlier one
-    has created; or a ledger, for all that it knows as created in this account; or any number of group names.
-    The phones are read from the account; each is one row: `groupName phoneName account password displayNum appId`.
+    `groups` is `run.table`, for the groups of this application that this run or an earlier one has created; a ledger,
+    for all that it knows as created in this account; or group names. Each phone of the account is one row: `groupName
+    phoneName account password displayNum appId`.
 
-    The name decides: `.xlsx` (all cells as text, whatever opens it) or `.csv` (UTF-8). Only the file's owner
-    can read it (mode 0600), nothing is ever overwritten, and nothing is written unless every group is there
-    with all its phones. Raises `InputError` otherwise, and what `list_phones` raises.
+    The name decides: `.xlsx` (all cells as text) or `.csv` (UTF-8). Only the file's owner can read it (mode 0600),
+    nothing is ever overwritten, and nothing is written unless every group is there with all its phones: `InputError`.
+    Raises what `list_phones` raises.
     """
     wanted = _wanted(client, app_id, groups)
     path, handle = _new_file(path)

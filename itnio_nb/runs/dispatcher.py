@@ -99,8 +99,8 @@ class Dispatcher:
     def collect(self, seconds: float, *, want_more: bool) -> tuple[list[tuple[int, Receipt]], list[int], bool]:
         """Wait at most `seconds` for results; return outcomes, positions that come back unsent, and idleness.
 
-        Outcomes are gathered until there is one for each worker, or the time is up; at once where the dispatcher
-        runs low while the caller has more groups (`want_more`), or has nothing left to do. Raises what a worker did.
+        It returns when there is an outcome for each worker; at once where it is idle, or runs low while the caller
+        has more groups (`want_more`). Raises what a worker did.
         """
         with self._results_ready:
             self._want_more = want_more
@@ -120,7 +120,7 @@ class Dispatcher:
             thread.join()
 
     def _is_idle(self) -> bool:
-        return not self._under_way and not self._ready
+        return not (self._under_way or self._ready)
 
     def _runs_low(self) -> bool:
         return len(self._ready) <= self.size and not self.halt.is_set()

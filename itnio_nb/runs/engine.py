@@ -14,7 +14,7 @@ from itnio_nb.api.models import Receipt, State, phone_groups
 from itnio_nb.api.statuses import NAME_TAKEN
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
-from itnio_nb.ledger.claims import SyncResult
+from itnio_nb.ledger.claims import Outcomes, SyncResult, Wanted
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import exclusive_lock
 from itnio_nb.runs.dispatcher import CircuitBreaker, Dispatcher, RateLimiter, RunOptions
@@ -30,8 +30,7 @@ _GO_ON = "Submit the plan again, or resume(client, ledger), to go on."
 class RunEngine:
     """Do the work of one run, in the thread that calls `run`. Everything is in the ledger before it is counted.
 
-    `activity` is what the run is doing, `error` what ended it, if anything did. It sends, then resolves and
-    verifies, and sends again what the listings have shown to be absent:
+    It sends, resolves and verifies, and sends again what listings have shown to be absent; `error` is what ended it.
 
         send: nothing left ──→ verify: nothing unknown, nothing absent ──→ close: finished
           ↑    failures in a row ─↗ │ absent → queue       others are at it ↗
@@ -177,11 +176,7 @@ class RunEngine:
         return False
 
     def _sync(
-        self,
-        owner: str = "",
-        outcomes: Sequence[tuple[int, Receipt]] = (),
-        returned: Sequence[int] = (),
-        wanted: Sequence[tuple[int, int]] = (),
+        self, owner: str = "", outcomes: Outcomes = (), returned: Sequence[int] = (), wanted: Wanted = ()
     ) -> SyncResult:
         """Write to the ledger what happened here, read what happened elsewhere, and count it."""
         receipts = [(at, _unknown_if_taken(receipt)) for at, receipt in outcomes]

@@ -69,10 +69,7 @@ class Plan:
 
     @property
     def summary(self) -> str:
-        """The plan in one line.
-
-        `Plan: 12 groups to create (340 phones), 3 already exist, 2 rows invalid, 1 in doubt.`
-        """
+        """As in `Plan: 12 groups to create (340 phones), 3 already exist, 2 rows invalid, 1 in doubt.`."""
         create, exist, doubt = (sum(one.action is action for one in self.groups) for action in Action)
         invalid = len(invalid_rows(self.findings))
         return (
@@ -95,8 +92,8 @@ class Plan:
 
             submit_plan(plan.first(3), client, ledger).wait()
 
-        All of them, where there are fewer; an order of 130 phones is three groups. The orders stay whole: results
-        list the others as not sent. What it creates makes a saved plan of the whole stale: plan again.
+        An order of 130 phones is three groups. The orders stay whole: results list the others as not sent. What it
+        creates makes a saved plan of the whole stale: plan again.
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise InputError(f"A trial has a whole number of groups from 1, as in plan.first(3), not {n!r}.")
@@ -147,13 +144,13 @@ class Plan:
         return plan
 
     def __repr__(self) -> str:
-        return show_text(self.summary, self.table, self._doubtful())
+        return show_text(self.summary, self.table, self._problems)
 
     def _repr_html_(self) -> str:
-        return show_html(self.summary, self.table, self._doubtful())
+        return show_html(self.summary, self.table, self._problems)
 
-    def _doubtful(self) -> pd.DataFrame:
-        """Return the findings that keep a row out of the plan, or make it doubtful."""
+    @property
+    def _problems(self) -> pd.DataFrame:
         return self.findings[self.findings["severity"] != "repaired"]
 
 
@@ -169,10 +166,9 @@ def make_plan(
         plan = make_plan(read_orders("phones.xlsx"), client, ledger)
         plan.summary
 
-    Actions: `create`; `exists` (the account has the group); `in doubt` (the ledger does not know what became
-    of it, or it was made once and is gone: `recreate=True` makes the latter again). Without a client nothing
-    is asked: neither the account nor the ledger, which knows a group by its account. Rows with errors are left
-    out and counted. Raises `ItnioError` where the account cannot be asked.
+    Actions: `create`; `exists` (the account has the group); `in doubt` (the ledger does not know what became of it, or
+    it was made once and is gone: `recreate=True` makes the latter again). Without a client neither account nor ledger
+    is asked. Rows with errors are left out and counted. Raises `ItnioError` where the account cannot be asked.
     """
     orders = read_orders(orders)
     findings = check_orders(orders)

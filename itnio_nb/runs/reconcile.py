@@ -42,8 +42,7 @@ def resolve_group(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
     """Return what a listing shows of a group whose outcome is unknown.
 
     All its phones are there as asked → `created`, if a try of ours may have made them; some → `partial`; there
-    otherwise → `exists`; none → `planned`. After `-20`, which does not say which of the two names is taken, none
-    means: its phone name is there → `refused`; not even that → `unknown`.
+    otherwise → `exists`; none → `planned`. None after `-20`: its phone name is there → `refused`, else → `unknown`.
     """
     group, at = unknown.group, now()
     held = inventory.groups.get(group.group_name)
@@ -86,9 +85,9 @@ def resolve_unknown(
 ) -> tuple[dict[Key, Receipt], Inventory]:
     """List an application until it is clear what became of each unknown group; return that and the last listing.
 
-    A group whose phones are all there is believed at once. Anything else is believed when two listings agree, the
-    second after a pause: they have the same total, and the same of that group. What never becomes clear is not in
-    the result. No request for these groups may be under way. Raises what `list_phones` raises.
+    A group whose phones are all there is believed at once, anything else when two listings agree in it and in their
+    total, the second after a pause. What never becomes clear is left out. No request for these groups may be under way.
+    Raises what `list_phones` raises.
     """
     resolved: dict[Key, Receipt] = {}
     inventory = client.fetch_inventory(app_id, stopping)
@@ -173,12 +172,12 @@ class RunResolver:
                 self.found[str(state)] += not unknown[at].taken
             elif rows[at]["action"] != Action.CREATE:  # more than was confirmed is never made
                 self.found["absent: plan again to create them"] += 1
-            elif self._resent[at] < _RESENDS:
+            elif self._resent[at] == _RESENDS:
+                self.found["absent"] += 1
+            else:
                 self._resent[at] += 1
                 self.found["absent and sent again"] += 1
                 again.append(at)
-            else:
-                self.found["absent"] += 1
         return inventory
 
     def _as_sent(self, at: int, row: dict[str, Any]) -> UnknownGroup:
@@ -205,11 +204,10 @@ def reconcile(client: Client, ledger: Ledger) -> pd.DataFrame:
         report = reconcile(client, ledger)
         report[report["advice"] != ""]      # what was resolved, and what differs
 
-    One row for each group that the ledger has of this account, and for each group of its applications that the
-    ledger does not have: `appId groupName before after asked found advice`. `before` and `after` are states in the
-    ledger, "" for a group that it never made; `asked` and `found` are phones. What needs attention comes first.
-    Each application is listed once, and again only where something is unknown. Raises `AccountError` and
-    `ServiceError` where the account cannot be asked; what was resolved until then stays resolved.
+    One row for each group that the ledger has of this account, or that its applications have besides: `appId groupName
+    before after asked found advice`. `before` and `after` are states in the ledger, "" for a group that it never made;
+    `asked` and `found` are phones. What needs attention comes first. Raises `AccountError` and `ServiceError` where the
+    account cannot be asked; what was resolved until then stays resolved.
     """
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
@@ -262,13 +260,13 @@ def _resolve_known(
 
 def _drift(group: PhoneGroup, state: State, held: GroupInventory | None) -> str:
     """Return how ledger and account differ about a group, "" where they agree."""
-    differs = held.differences(group) if held else ""
     if state is State.SENDING:
         return "It is being sent: look again afterwards."
     if state is State.UNKNOWN:
         return "Not settled: the listings did not agree. Look again when nobody adds phones."
-    if state in State.PRESENT:
-        if held is None:
-            return "It is no longer there. Was it deleted? make_plan(..., recreate=True) makes it again."
-        return f"Changed since: {differs}." if differs and state is State.CREATED else ""
-    return _FOREIGN if held else ""
+    if state not in State.PRESENT:
+        return _FOREIGN if held else ""
+    if held is None:
+        return "It is no longer there. Was it deleted? make_plan(..., recreate=True) makes it again."
+    differs = held.differences(group) if state is State.CREATED else ""
+    return f"Changed since: {differs}." if differs else ""

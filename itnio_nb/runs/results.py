@@ -21,8 +21,8 @@ from itnio_nb.ledger.claims import SyncResult
 from itnio_nb.orders.export import as_csv, write_atomically
 from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
 
-# What a plan writes of a group that was created once and that the account lacks. The ledger has no column for that:
-# these words alone tell it apart from a group whose outcome is unknown.
+# What a plan writes of a group that was created once and that the account lacks: in the ledger, which has no column
+# for that, these words alone tell it apart from a group whose outcome is unknown.
 GONE = "no longer in the account"
 _MAX_ROWS = 60  # that a cell shows; a longer table shows its beginning and its end
 _RECONCILE_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
@@ -277,9 +277,8 @@ def write_results(
 ) -> dict[str, Path]:
     """Write the six result files of a run and return their paths by kind (`created` … `invalid`).
 
-    Every order is in exactly one of them, with all its original columns in their order and ours behind. UTF-8 with
-    a byte order mark, every field quoted, cells that a spreadsheet would run as a formula behind an apostrophe
-    (`read_orders` takes it away again). Raises `InputError` where the folder cannot be written.
+    Every order is in exactly one of them, with all its original columns in their order and ours behind; see `as_csv`.
+    Raises `InputError` where the folder cannot be written.
     """
     outcomes = order_outcomes(orders, findings, table)
     source: Source = orders.attrs[SOURCE]

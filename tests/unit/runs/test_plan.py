@@ -39,13 +39,6 @@ def test_a_plan_without_a_client_is_offline() -> None:
     assert plan.summary == "Plan: 4 groups to create (170 phones), 0 already exist, 1 row invalid, 0 in doubt."
 
 
-def test_summary_is_grammatical(client: Client) -> None:
-    """One of each."""
-    client.create_phones(group("sales", "desk"))
-    plan = make_plan(orders_frame(("sales", "desk"), ("other", "line", "1"), ("abc", "xyzz")), client)
-    assert plan.summary == "Plan: 1 group to create (1 phone), 1 already exists, 1 row invalid, 0 in doubt."
-
-
 def test_no_orders_make_an_empty_plan(client: Client, ledger: Ledger) -> None:
     """Its summary has zeros, and it can be shown."""
     plan = make_plan(orders_frame(), client, ledger)
@@ -62,11 +55,13 @@ def test_nothing_is_sent(sandbox: Sandbox, client: Client, ledger: Ledger) -> No
 
 
 def test_what_the_account_has_exists(client: Client) -> None:
-    """Found by asking, with what differs from the order."""
+    """Found by asking, with what differs from the order; the summary of one of each is grammatical."""
     client.create_phones(group("sales", "desk", 3))
-    plan = make_plan(orders_frame(("sales", "desk", "5"), ("sales", "desk", "3", "861000000", "other")), client)
+    orders = orders_frame(("sales", "desk", "5"), ("sales", "desk", "1", "861000000", "other"), ("abc", "xyzz"))
+    plan = make_plan(orders, client)
     assert plan.table["action"].tolist() == ["exists", "create"]
     assert plan.table["why"].tolist() == ["the account has it: 3 phones, 5 asked for", ""]
+    assert plan.summary == "Plan: 1 group to create (1 phone), 1 already exists, 1 row invalid, 0 in doubt."
 
 
 def test_a_phone_name_that_the_account_has_is_expected_to_be_refused(client: Client) -> None:

@@ -171,15 +171,14 @@ def test_six_files_with_the_original_columns(tmp_path: Path) -> None:
     table = groups("created", "exists", "refused", "partial", "unknown", "planned")
     files = written(tmp_path / "new" / "folder", frame, table)
     assert list(files) == KINDS
-    rows = {kind: content["itnio_row"].tolist() for kind, content in files.items()}
-    assert rows == {
-        "created": ["2"],
-        "existed": ["3"],
-        "refused": ["4", "5"],
-        "unknown": ["6"],
-        "notsent": ["7"],
-        "invalid": ["8"],
-    }
+    assert [content["itnio_row"].tolist() for content in files.values()] == [
+        ["2"],
+        ["3"],
+        ["4", "5"],
+        ["6"],
+        ["7"],
+        ["8"],
+    ]
     for content in files.values():
         assert content.columns.tolist() == ["App ID", *frame.columns[1:], *RESULT_COLUMNS]
     assert files["invalid"]["itnio_reason"].tolist() == [

@@ -53,19 +53,15 @@ def test_the_same_sandbox_can_be_stopped_and_started() -> None:
         assert len(client.list_phones(APP)) == 6
 
 
-def test_its_file_is_for_its_owner() -> None:
-    """It holds passwords, if only of phones that do not exist."""
+def test_its_file_is_for_one_at_once() -> None:
+    """Each of two would overlook what the other creates. Its owner alone reads it: it holds passwords."""
     before = os.umask(0)
     try:
-        Sandbox(file=FILE)
+        box = Sandbox(file=FILE)
     finally:
         os.umask(before)
     assert FILE.stat().st_mode & 0o777 == 0o600
-
-
-def test_two_at_once_are_refused() -> None:
-    """Each would overlook what the other creates."""
-    with Sandbox(file=FILE), pytest.raises(ValueError, match=r"another sandbox uses it.*choose another"):
+    with box, pytest.raises(ValueError, match=r"another sandbox uses it.*choose another"):
         Sandbox(file=FILE)
     with Sandbox(file=FILE):
         pass
