@@ -59,8 +59,9 @@ def sync(
     held = [at for at, _ in wanted if found[at].owner]
     claimed = [at for at, seen in wanted if not found[at].owner and _may_be_sent(found[at], seen)]
     claim = {"run_id": run_id, "owner": owner, "at": text_of(now())}
-    new_claims = [{**claim, "group_id": found[at].group_id, "position": at} for at in claimed]
-    insert_rows(connection, claims.insert(), new_claims)
+    insert_rows(
+        connection, claims.insert(), [claim | {"group_id": found[at].group_id, "position": at} for at in claimed]
+    )
     newer = (receipts.c.id > since, receipts.c.run_id == run_id)
     query = sa.select(receipts.c.id, receipts.c.position, receipts.c.state).where(*newer).order_by(receipts.c.id)
     return SyncResult(claimed, held, [NewReceipt(*row) for row in connection.execute(query)])

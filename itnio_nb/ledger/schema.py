@@ -106,8 +106,7 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
         raise LedgerError(f"The ledger {path} was made by a newer itnio-nb (schema {version}): upgrade this one.")
     for older in range(version, SCHEMA):
         _MIGRATIONS[older](connection)
-    if version < SCHEMA:
-        connection.execute(info.update().values(schema=SCHEMA))
+        connection.execute(info.update().values(schema=older + 1))
 
 
 def _from_1(connection: sa.Connection) -> None:

@@ -103,10 +103,9 @@ def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
         from platformdirs import user_data_path
 
         return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
-    try:
-        text = os.fspath(given)
-    except TypeError:
-        raise LedgerError(f"A ledger is a file: give its path, not {given!r}.") from None
+    if not isinstance(given, str | os.PathLike):
+        raise LedgerError(f"A ledger is a file: give its path, not {given!r}.")
+    text = os.fspath(given)
     if text == ":memory:" or ("://" in text and not text.startswith("sqlite:///")):
         raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
     if "\0" in text:
@@ -170,17 +169,14 @@ def free_bytes(*paths: Path) -> int:
     import resource
 
     most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]  # ulimit -f
-    if most == resource.RLIM_INFINITY:
-        return free
     largest = max((path.stat().st_size for path in paths if path.exists()), default=0)
-    return min(free, most - largest)
+    return free if most == resource.RLIM_INFINITY else min(free, most - largest)
 
 
 def network_kind(folder: Path) -> str:
     """Return the kind of network file system that a folder is on, "" for a disk of this machine or where none can tell.
 
-    SQLite's write-ahead log needs memory that all its users share, which no network folder gives.
-    Source: https://sqlite.org/wal.html.
+    SQLite's write-ahead log does not work over a network (https://sqlite.org/wal.html).
     """
     try:
         lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()

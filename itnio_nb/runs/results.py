@@ -229,8 +229,7 @@ def _max_rows(table: pd.DataFrame) -> int | None:
 def order_outcomes(orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Return what became of each order, indexed by row: the result columns `itnio_row` … `itnio_sent_at`.
 
-    An order takes the worst state of its groups; one with an error is `invalid`; one that had no group in the run
-    is `not sent`.
+    An order takes the worst state of its groups; one with an error is `invalid`, one without groups is `not sent`.
     """
     columns = list(RESULT_COLUMNS[1:])
     outcomes = pd.DataFrame("", index=orders.index, columns=columns, dtype=object)

@@ -75,6 +75,16 @@ def test_a_ledger_that_was_deleted_is_noticed(ledger: Ledger, tmp_path: Path) ->
             ledger.run_store.sync(run_id, NOBODY, wanted=[(0, 0)])
 
 
+def test_ledgers_share_compiled_statements(ledger: Ledger) -> None:
+    """What one has compiled is not compiled again for another."""
+    compiled = open_engine(ledger.path).get_execution_options()["compiled_cache"]
+    _ = (ledger.table, ledger.history, ledger.runs)
+    before = len(compiled)
+    with Ledger("other.sqlite") as other:
+        _ = (other.table, other.history, other.runs)
+    assert len(compiled) == before
+
+
 def test_a_writing_transaction_locks_before_it_reads(tmp_path: Path) -> None:
     """A second writer waits; a reader does not."""
     engine = open_engine(tmp_path / "ledger.sqlite")
