@@ -93,10 +93,8 @@ def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:
         earlier = chosen["created_in"] != "" if "created_in" in chosen.columns else False
         chosen = chosen[(chosen["state"] == State.CREATED) | earlier]
     if chosen.empty:
-        raise InputError(
-            f"No group of application {app_id} was created here, so there is nothing to hand over: "
-            "for groups that existed before, give their names."
-        )
+        what = f"No group of application {app_id} was created here, so there is nothing to hand over"
+        raise InputError(f"{what}: for groups that existed before, give their names.")
     try:
         sizes = chosen["quantity"].astype("int64") if "quantity" in chosen.columns else pd.Series(1, index=chosen.index)
     except (TypeError, ValueError):

@@ -117,9 +117,8 @@ class Plan:
                 raise InputError(f"{path} exists and is not a saved plan: choose another name, such as plan.json.")
             write_atomically(path, json.dumps(contents).encode("ascii"))
         except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
-            raise InputError(
-                f"The plan cannot be written to {path!s} ({os_error_reason(error)}): choose another path."
-            ) from None
+            why = os_error_reason(error)
+            raise InputError(f"The plan cannot be written to {path!s} ({why}): choose another path.") from None
         return path
 
     @classmethod
@@ -267,9 +266,8 @@ def _read_plan_file(path: str | PathLike[str]) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:
-        raise InputError(
-            f"The plan {path!s} cannot be read ({os_error_reason(error)}): check the name and the folder."
-        ) from None
+        why = os_error_reason(error)
+        raise InputError(f"The plan {path!s} cannot be read ({why}): check the name and the folder.") from None
     if not data.startswith(_HEAD):
         raise InputError(f"{path} is not a saved plan: give a file that plan.save(path) has written.")
     try:

@@ -53,12 +53,10 @@ def resolve_group(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
     if not differs and unknown.tried:
         return Receipt(State.CREATED, "", "found in the account, as asked", "Created. Next: hand it over.", at)
     if unknown.tried and held.phones < group.quantity and not held.field_differences(group):
-        lacking = group.quantity - held.phones
-        advice = (
-            f"{held.phones} of {group.quantity} phones were created; it cannot be completed under this name. "
-            f"Order {lacking:,} under a new one."
-        )
-        return Receipt(State.PARTIAL, status, f"{held.phones} of {group.quantity} phones are there", advice, at)
+        some = f"{held.phones} of {group.quantity} phones"
+        todo = f"Order {group.quantity - held.phones:,} under a new one."
+        advice = f"{some} were created; it cannot be completed under this name. {todo}"
+        return Receipt(State.PARTIAL, status, f"{some} are there", advice, at)
     reason = f"the group was there before: {differs}" if differs else "the group was there before, as asked"
     todo = "Choose another group name for what is missing." if differs else "Nothing to do."
     return Receipt(State.EXISTS, status, reason, f"Nothing was created. {todo}", at)

@@ -208,7 +208,7 @@ def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     """Return a summary line, tables and closing lines as text; what is empty is left out."""
     with pd.option_context("display.unicode.east_asian_width", True):
         shown = [table.to_string(index=False, max_rows=_max_rows(table)) for table in tables if len(table)]
-    return printable("\n\n".join([summary, *shown, *([end] if end else [])]))
+    return printable("\n\n".join(filter(None, [summary, *shown, end])))
 
 
 def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
@@ -291,7 +291,6 @@ def write_results(
             paths[kind] = folder / f"{run}-{kind}.csv"
             write_atomically(paths[kind], as_csv(full[outcomes["itnio_state"].isin(states)]))
     except OSError as error:
-        raise InputError(
-            f"The result files cannot be written to {folder} ({error.strerror}): choose another folder."
-        ) from None
+        words = f"The result files cannot be written to {folder} ({error.strerror}): choose another folder."
+        raise InputError(words) from None
     return paths

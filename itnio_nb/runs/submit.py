@@ -81,9 +81,8 @@ def resume(
     with _starting:
         unfinished = ledger.runs_of(client.account, unfinished=True)
         if run is not None and run not in unfinished:
-            raise InputError(
-                f"There is no unfinished run {run!r} of this account. Unfinished: {', '.join(unfinished) or 'none'}."
-            )
+            names = ", ".join(unfinished) or "none"
+            raise InputError(f"There is no unfinished run {run!r} of this account. Unfinished: {names}.")
         if not unfinished:
             return Run(None, client, ledger)
         return _start(unfinished[run or next(iter(unfinished))], client, ledger, options)
