@@ -57,18 +57,19 @@ def test_a_runs_table_keeps_the_order_of_the_plan(ledger: Ledger) -> None:
 
 def test_the_change_token_differs_after_every_change(ledger: Ledger) -> None:
     """A run, a claim, a receipt, the end of a run; reading changes nothing."""
-    tokens = [ledger.run_store.change_token()]
-    run_id, owner = open_run(ledger), ledger.run_store.owner()
-    tokens.append(ledger.run_store.change_token())
+    owner, token = ledger.run_store.owner(), ledger.run_store.change_token
+    tokens = [token()]
+    run_id = open_run(ledger)
+    tokens.append(token())
     assert claim(ledger, run_id, 0, owner.token)
-    tokens.append(ledger.run_store.change_token())
+    tokens.append(token())
     record(ledger, run_id, 0, State.REFUSED, "-22", owner.token)
-    tokens.append(ledger.run_store.change_token())
+    tokens.append(token())
     close(ledger, run_id)
-    tokens.append(ledger.run_store.change_token())
-    assert len(set(tokens)) == len(tokens)
+    tokens.append(token())
     _ = (ledger.table, ledger.history)
-    assert ledger.run_store.change_token() == tokens[-1]
+    assert token() == tokens[-1]
+    assert len(set(tokens)) == len(tokens)
     owner.release()
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def test_it_is_not_proven_where_nothing_was_listed(sandbox: Sandbox, client: Cli
     run = submit_plan(make_plan(many_orders(2)), client, ledger).wait()
     assert run.counts == {"created": 2}
     assert "Not verified: The phones of application 4luaKsL2 could not be listed" in run.summary
-    assert "Verified:" not in run.summary.replace("Not verified:", "")
+    assert " Verified:" not in run.summary
     assert not run.proven
     assert not newest(client, ledger.path).proven
 
@@ -206,10 +206,8 @@ def test_what_ended_the_run_is_raised(sandbox: Sandbox, client: Client, ledger: 
     sandbox.latency = 0.05
     run = submit_plan(make_plan(many_orders(40)), client, ledger, workers=2)
     until(lambda: sent(sandbox) >= 4)
-    other = sqlite3.connect(ledger.path)
-    other.execute("DROP TABLE receipts")
-    other.commit()
-    other.close()
+    with closing(sqlite3.connect(ledger.path)) as other, other:
+        other.execute("DROP TABLE receipts")
     for raise_interrupt in (False, True, False):
         with pytest.raises(LedgerError, match="no such table"):
             run.wait(raise_interrupt=raise_interrupt)
