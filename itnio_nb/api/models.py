@@ -55,8 +55,7 @@ class State(StrEnum):
 
     PENDING = nonmember(frozenset({PLANNED, SENDING}))  # no outcome yet: what a progress bar still has to count
     UNRESOLVED = nonmember(frozenset({SENDING, UNKNOWN}))  # a request left, its outcome is not known: list the phones
-    OPEN = nonmember(frozenset({PLANNED, SENDING, UNKNOWN}))  # a run can still turn it into another state
-    DONE = nonmember(frozenset({CREATED, PARTIAL, EXISTS, REFUSED}))  # final for the run: all states but the open ones
+    DONE = nonmember(frozenset({CREATED, PARTIAL, EXISTS, REFUSED}))  # final for the run
     PRESENT = nonmember(frozenset({CREATED, PARTIAL, EXISTS}))  # at least one phone of the group is in the account
     SENDABLE = nonmember(frozenset({PLANNED, REFUSED}))  # nothing was created: another request creates nothing twice
     FAILED = nonmember(frozenset({PARTIAL, REFUSED}))  # not there as asked for, and no later listing changes that

@@ -11,6 +11,9 @@ from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.ledger.queries import CLAIMABLE_GROUPS, UNCHANGED_GROUPS
 from itnio_nb.ledger.schema import add_receipts, claims, insert_rows, not_recorded, receipts, run_groups, runs, text_of
 
+Outcomes = Sequence[tuple[int, Receipt]]  # positions of groups that the caller had claimed, and what came of them
+Wanted = Sequence[tuple[int, int]]  # positions, and the newest receipt that the caller has seen of each, 0 for none
+
 
 class NewReceipt(NamedTuple):
     """One receipt of a run, as those who work on it need it."""
@@ -39,9 +42,9 @@ def sync(
     connection: sa.Connection,
     run_id: int,
     owner: str,
-    outcomes: Sequence[tuple[int, Receipt]],
+    outcomes: Outcomes,
     returned: Sequence[int],
-    wanted: Sequence[tuple[int, int]],
+    wanted: Wanted,
     since: int,
 ) -> SyncResult:
     """Do what `RunStore.sync` says, in the transaction of `connection`."""
@@ -56,8 +59,9 @@ def sync(
     held = [at for at, _ in wanted if found[at].owner]
     claimed = [at for at, seen in wanted if not found[at].owner and _may_be_sent(found[at], seen)]
     claim = {"run_id": run_id, "owner": owner, "at": text_of(now())}
-    new_claims = [{**claim, "group_id": found[at].group_id, "position": at} for at in claimed]
-    insert_rows(connection, claims.insert(), new_claims)
+    insert_rows(
+        connection, claims.insert(), [claim | {"group_id": found[at].group_id, "position": at} for at in claimed]
+    )
     newer = (receipts.c.id > since, receipts.c.run_id == run_id)
     query = sa.select(receipts.c.id, receipts.c.position, receipts.c.state).where(*newer).order_by(receipts.c.id)
     return SyncResult(claimed, held, [NewReceipt(*row) for row in connection.execute(query)])

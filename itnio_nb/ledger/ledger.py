@@ -1,15 +1,13 @@
 """The durable record of every phone group ever sent: runs, their groups and all receipts, in one SQLite file.
 
-Receipts are only added, never rewritten: the state of a group is that of its newest receipt. The intent to send is a
-claim, on disk before the request leaves; as long as it stands the group is `sending`. An outcome is on disk before
-anybody is shown it.
+Receipts are only added, never rewritten: the newest one has the state of its group. The intent to send is a claim, on
+disk before the request leaves: meanwhile the group is `sending`. An outcome is on disk before anybody is shown it.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import pandas as pd
 import sqlalchemy as sa
@@ -18,14 +16,13 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.charts import Charts
-from itnio_nb.ledger.queries import all_receipts, all_runs, known_groups
+from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
 from itnio_nb.ledger.storage import Database
 
 
-@dataclass(frozen=True)
-class LedgerEntry:
+class LedgerEntry(NamedTuple):
     """The ledger's state of one group, from its newest receipt or claim."""
 
     state: State
@@ -77,21 +74,21 @@ class Ledger:
 
         `made` is when it was created (UTC), `run` the run that sent it.
         """
-        return self._read(known_groups())[[*API_COLUMNS, "state", "status", "reason", "made", "run"]]
+        return self._read(KNOWN_GROUPS)[[*API_COLUMNS, "state", "status", "reason", "made", "run"]]
 
     @property
     def history(self) -> pd.DataFrame:
         """Every receipt in the order in which it was written: `at run appId groupName state status reason advice`."""
-        return self._read(all_receipts())
+        return self._read(ALL_RECEIPTS)
 
     @property
     def runs(self) -> pd.DataFrame:
         """Every run: `run started finished groups phones account note`; not `finished` while something is open."""
-        return self._database.read_table(all_runs())
+        return self._database.read_table(ALL_RUNS)
 
     def table_for(self, account: Account) -> pd.DataFrame:
         """Return the groups of one account: `table`'s columns and `receipt tried`."""
-        return self._read(known_groups().where(*is_account(account)))
+        return self._read(GROUPS_OF_ACCOUNT, base_url=account.base_url, api_key=account.api_key)
 
     def charts(self, account: Account | None = None) -> Charts:
         """Return the groups of one account, or of all, as a picture: how many in which state, and created by when.
@@ -113,7 +110,7 @@ class Ledger:
         with self._database.transaction() as connection:
             return {name: int(number) for name, number in connection.execute(query.order_by(runs.c.id.desc()))}
 
-    def _read(self, query: sa.Select[tuple[object, ...]]) -> pd.DataFrame:
+    def _read(self, query: sa.Select[tuple[object, ...]], **parameters: str) -> pd.DataFrame:
         """Return groups or receipts as they are, once claims of dead processes have expired."""
         self.run_store.expire_claims()
-        return self._database.read_table(query)
+        return self._database.read_table(query, **parameters)

@@ -19,11 +19,7 @@ _OLD = 60.0  # seconds after which a lock file that nobody holds is deleted: by 
 class OwnerLock:
     """Hold a lock file of its own until `release`; the system releases it when the process ends, however it does.
 
-        owner = OwnerLock(ledger.path)
-        is_alive(ledger.path, owner.token)     # True, seen from any process
-        owner.release()
-
-    No clock is involved: a kill is seen at once, and a closed laptop keeps what it holds.
+    `is_alive(ledger, owner.token)` tells any process. A kill is seen at once, and a closed laptop keeps what it holds.
     """
 
     def __init__(self, ledger: Path) -> None:

@@ -18,13 +18,7 @@ _columns = dict([*groups.c.items(), *run_groups.c.items()])
 _api = {wire: _columns[name].label(wire) for name, wire in WIRE.items()}
 
 
-def known_groups() -> sa.Select[Any]:
-    """Select each group that was ever claimed or sent, with its state: one row each.
-
-    Columns: the API's, `state status reason made run receipt tried`. A claim is the intent to send: as long as it
-    stands the group is `sending`. `receipt` is the number of its newest receipt; `tried` tells whether a request may
-    have created it without an answer that said so.
-    """
+def _known_groups() -> sa.Select[Any]:
     run_id = sa.func.coalesce(claims.c.run_id, _newest.c.run_id)
     position = sa.func.coalesce(claims.c.position, _newest.c.position)
     columns = [
@@ -87,34 +81,6 @@ def _known_elsewhere() -> list[sa.Label[Any]]:
     return [sa.case((made_again, ""), else_=sa.func.coalesce(cell, "")).label(name) for name, cell in cells.items()]
 
 
-def all_receipts() -> sa.Select[Any]:
-    """Select every receipt in the order in which it was written."""
-    columns = [receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"]]
-    columns += [receipts.c[name].label(name) for name in ("state", "status", "reason", "advice")]
-    joined = receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id)
-    return sa.select(*columns).select_from(joined).order_by(receipts.c.id)
-
-
-def all_runs() -> sa.Select[Any]:
-    """Select every run with its size."""
-    finished = sa.func.coalesce(runs.c.finished, "").label("finished")
-    size = sa.func.count(run_groups.c.position).label("groups")
-    phones = sa.func.coalesce(sa.func.sum(run_groups.c.quantity), 0).label("phones")
-    account = (accounts.c.base_url + " " + accounts.c.api_key).label("account")
-    columns = [runs.c.name.label("run"), runs.c.started, finished, size, phones, account, runs.c.note]
-    joined = runs.join(accounts).outerjoin(run_groups, run_groups.c.run_id == runs.c.id)
-    return sa.select(*columns).select_from(joined).group_by(runs.c.id).order_by(runs.c.id)
-
-
-def problems_of_run(run_id: int, since: int) -> sa.Select[Any]:
-    """Select the receipts of groups that were not created as asked, after receipt `since`, in order."""
-    columns = [receipts.c.id.label("receipt"), _api["groupName"]]
-    columns += [receipts.c[name].label(name) for name in ("state", "reason", "advice")]
-    problems = receipts.c.state.in_([*State.FAILED, State.UNKNOWN])
-    chosen = (receipts.c.id > since, receipts.c.run_id == run_id, problems)
-    return sa.select(*columns).select_from(receipts.join(groups)).where(*chosen).order_by(receipts.c.id)
-
-
 def _with_newest(source: sa.Join | sa.Table, group_id: sa.Column[int]) -> sa.Join:
     """Join the newest receipt and the claim of each group, where it has them."""
     theirs = receipts.alias("theirs")
@@ -129,6 +95,36 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
 
 
 # Built once, since that takes 11 ms and a run that works or is watched reads them again and again.
+# Each group that was ever claimed or sent: the API's columns, `state status reason made run receipt tried`. A claim is
+# the intent to send: as long as it stands the group is `sending`. `receipt` is the number of its newest receipt;
+# `tried` tells whether a request may have created it without an answer that said so.
+KNOWN_GROUPS = _known_groups()
+GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key")))
+# Every receipt in the order in which it was written.
+ALL_RECEIPTS = (
+    sa.select(receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"])
+    .add_columns(receipts.c.state, receipts.c.status, receipts.c.reason, receipts.c.advice)
+    .select_from(receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id))
+    .order_by(receipts.c.id)
+)
+# The receipts of a run's groups (`run_id`) that were not created as asked, after receipt `since`, in order.
+PROBLEMS_OF_RUN = (
+    sa.select(receipts.c.id.label("receipt"), _api["groupName"], receipts.c.state, receipts.c.reason, receipts.c.advice)
+    .select_from(receipts.join(groups))
+    .where(receipts.c.id > sa.bindparam("since"), receipts.c.run_id == _run_id)
+    .where(receipts.c.state.in_([*State.FAILED, State.UNKNOWN]))
+    .order_by(receipts.c.id)
+)
+# Every run with its size.
+ALL_RUNS = (
+    sa.select(runs.c.name.label("run"), runs.c.started, sa.func.coalesce(runs.c.finished, "").label("finished"))
+    .add_columns(sa.func.count(run_groups.c.position).label("groups"))
+    .add_columns(sa.func.coalesce(sa.func.sum(run_groups.c.quantity), 0).label("phones"))
+    .add_columns((accounts.c.base_url + " " + accounts.c.api_key).label("account"), runs.c.note)
+    .select_from(runs.join(accounts).outerjoin(run_groups, run_groups.c.run_id == runs.c.id))
+    .group_by(runs.c.id)
+    .order_by(runs.c.id)
+)
 # The groups of a run (`run_id`) in order; the columns are those of `RunStore.run_table`.
 GROUPS_OF_RUN = _groups_of_run()
 # The newest receipt and the claim of groups (`positions`) of a run (`run_id`).

@@ -12,11 +12,11 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.api.account import Account
-from itnio_nb.api.models import WIRE, Receipt, now
+from itnio_nb.api.models import WIRE, now
 from itnio_nb.errors import os_error_reason
-from itnio_nb.ledger.claims import Resolution, SyncResult, expire_claims, sync, write_resolutions
+from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, expire_claims, sync, write_resolutions
 from itnio_nb.ledger.locks import OwnerLock, is_alive
-from itnio_nb.ledger.queries import CHANGE_TOKEN, GROUPS_OF_RUN, problems_of_run
+from itnio_nb.ledger.queries import CHANGE_TOKEN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.schema import accounts, claims, groups, insert_rows, is_account, run_groups, runs, text_of
 from itnio_nb.ledger.storage import Database
 
@@ -43,9 +43,8 @@ class RunStore:
     def open_run(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> int:
         """Return the number of the unfinished run that was asked for exactly this, or of a new one.
 
-        `planned` has the API columns and `action row why again_after`, `orders` is the JSON text to keep. An unfinished
-        run of the same groups that was asked for something else ends here: the new one takes its place. One transaction
-        reads and writes, so that a double click, or two processes, get one run.
+        `planned` has the API columns and `action row why again_after`, `orders` is the JSON text to keep. The new run
+        takes the place of an unfinished one of the same groups. A double click, or two processes, get one run.
         """
         contents, started = _contents(fingerprint, planned, orders), now()
         same_groups = _unfinished(account, fingerprint)
@@ -53,7 +52,10 @@ class RunStore:
             query = sa.select(runs.c.id).where(*same_groups, runs.c.contents == contents)
             if (found := connection.execute(query).scalar()) is not None:
                 return int(found)
-            name, account_id = _free_name(connection, started), _find_account(connection, account)
+            key = {"base_url": account.base_url, "api_key": account.api_key}
+            connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**key))
+            account_id = connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one()
+            name = _free_name(connection, started)
             replaced = {"finished": text_of(started), "note": f"Run {name} took its place."}
             connection.execute(runs.update().where(*same_groups).values(**replaced))
             values = {"name": name, "account_id": account_id, "fingerprint": fingerprint, "contents": contents}
@@ -75,13 +77,13 @@ class RunStore:
         receipt, whichever run wrote it, `newest` (its number, 0 where there is none), `newest_status`, and what was
         asked for there, `sent_phone_name sent_quantity sent_display_num`. A group without a receipt in this run has an
         empty `state`; `sending` is one that this run's `owner` has claimed. `before` is the ledger's state of it, `run`
-        the run that it comes from (both empty for one planned to be made again). `tried`: see `known_groups`.
+        the run that it comes from (both empty for one planned to be made again). `tried`: see `KNOWN_GROUPS`.
         """
-        return self.database.read_table(GROUPS_OF_RUN.params(run_id=run_id))
+        return self.database.read_table(GROUPS_OF_RUN, run_id=run_id)
 
     def problems(self, run_id: int, since: int = 0) -> pd.DataFrame:
         """Return what went wrong in a run after receipt `since`: `receipt groupName state reason advice`."""
-        return self.database.read_table(problems_of_run(run_id, since))
+        return self.database.read_table(PROBLEMS_OF_RUN, run_id=run_id, since=since)
 
     def change_token(self) -> tuple[object, ...]:
         """Return a value that differs whenever anything in the ledger does: cheap enough to be read every second."""
@@ -107,19 +109,17 @@ class RunStore:
         run_id: int,
         owner: str,
         *,
-        outcomes: Sequence[tuple[int, Receipt]] = (),
+        outcomes: Outcomes = (),
         returned: Sequence[int] = (),
-        wanted: Sequence[tuple[int, int]] = (),
+        wanted: Wanted = (),
         since: int = 0,
     ) -> SyncResult:
         """Record outcomes, give claims back, claim groups and read new receipts, in one transaction.
 
-        `outcomes` are (position, receipt) of groups that `owner` had claimed, `returned` positions that it claimed and
-        did not send, `wanted` (position, number of the newest receipt that the caller has seen, 0 for none). A group is
-        claimed if nobody holds it, has no newer receipt, and is planned or refused (or was planned to be made again
-        after that very receipt): of all threads and processes one alone gets it. `since` is the last receipt that the
-        caller knows of this run. With something wanted, raises `LedgerError` if the disk has so little space left that
-        outcomes might not be recorded: sending stops before recording does.
+        `returned` are positions that `owner` had claimed and did not send. A group is claimed if nobody holds it, it
+        has no newer receipt than that of `wanted`, and is planned or refused, or planned to be made again after that
+        very receipt. `since` is the last receipt that the caller knows of this run. With something wanted, raises
+        `LedgerError` on a disk that is nearly full: sending stops before recording does.
         """
         if wanted:
             self.database.require_space()
@@ -171,23 +171,14 @@ def _free_name(connection: sa.Connection, started: datetime) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _find_account(connection: sa.Connection, account: Account) -> int:
-    """Return the number of an account, adding a new one."""
-    values = {"base_url": account.base_url, "api_key": account.api_key}
-    connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**values))
-    return int(connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one())
-
-
 def _add_groups(connection: sa.Connection, run_id: int, account_id: int, planned: pd.DataFrame) -> None:
     """Write the groups of a run, in order, adding those that the account had not yet."""
     rows = planned.rename(columns={wire: name for name, wire in WIRE.items()})
     keys = list(zip(rows["app_id"], rows["group_name"], strict=True))
     new = [{"account_id": account_id, "app_id": app_id, "group_name": name} for app_id, name in keys]
     insert_rows(connection, groups.insert().prefix_with("OR IGNORE"), new)
-    columns = (groups.c.app_id, groups.c.group_name, groups.c.id)
-    known = connection.execute(sa.select(*columns).where(groups.c.account_id == account_id))
-    ids = {(app_id, name): number for app_id, name, number in known}
+    known = connection.execute(sa.select(groups).where(groups.c.account_id == account_id))
+    ids = {(one.app_id, one.group_name): one.id for one in known}
     rows = rows[["phone_name", "quantity", "display_num", "action", "row", "why", "again_after"]]
-    ids_in_order = [ids[key] for key in keys]
-    rows = rows.assign(run_id=run_id, position=range(len(rows)), group_id=ids_in_order).astype({"action": str})
+    rows = rows.assign(run_id=run_id, position=range(len(rows)), group_id=[ids[key] for key in keys])
     insert_rows(connection, run_groups.insert(), rows.to_dict("records"))  # type: ignore[arg-type] # columns are text

@@ -14,8 +14,6 @@ from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.errors import LedgerError
 
 SCHEMA = 2
-_NOT_RECORDED = "what became of it was not recorded: its sender was killed or lost power, and may have sent it"
-_NOT_RECORDED_ADVICE = "It is not known whether the phones were created. resume(client, ledger) looks and goes on."
 
 
 def _required(kind: type[sa.Text | sa.Integer], *names: str) -> list[sa.Column[Any]]:
@@ -79,8 +77,8 @@ receipts = sa.Table(
     sa.Index("receipts_by_run", "run_id", "position", "id"),
 )
 
-# Who is about to send a group, or has sent it and not yet recorded what came back. Unlike receipts they come and
-# go: a claim ends with a receipt, is given back unsent, or becomes an unknown receipt when its owner is gone.
+# Who is about to send a group, or has not yet recorded what came back. A claim ends with a receipt, is given back
+# unsent, or becomes an unknown receipt when its owner is gone.
 claims = sa.Table(
     "claims",
     metadata,
@@ -96,7 +94,7 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
     """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else."""
     tables = sa.inspect(connection).get_table_names()
     if not tables:
-        metadata.create_all(connection)
+        metadata.create_all(connection, checkfirst=False)
         connection.execute(info.insert().values(schema=SCHEMA))
         return
     if info.name not in tables:
@@ -108,8 +106,7 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
         raise LedgerError(f"The ledger {path} was made by a newer itnio-nb (schema {version}): upgrade this one.")
     for older in range(version, SCHEMA):
         _MIGRATIONS[older](connection)
-    if version < SCHEMA:
-        connection.execute(info.update().values(schema=SCHEMA))
+        connection.execute(info.update().values(schema=older + 1))
 
 
 def _from_1(connection: sa.Connection) -> None:
@@ -136,7 +133,9 @@ def text_of(at: datetime) -> str:
 
 def not_recorded() -> Receipt:
     """Return the receipt of a group whose sender ended without recording the outcome."""
-    return Receipt(State.UNKNOWN, "", _NOT_RECORDED, _NOT_RECORDED_ADVICE, now())
+    reason = "what became of it was not recorded: its sender was killed or lost power, and may have sent it"
+    advice = "It is not known whether the phones were created. resume(client, ledger) looks and goes on."
+    return Receipt(State.UNKNOWN, "", reason, advice, now())
 
 
 def add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, int, Receipt]]) -> None:

@@ -34,13 +34,13 @@ def export_credentials(
 
         export_credentials(client, "4luaKsL2", run.table, "4luaKsL2-phones.xlsx")
 
-    `groups` is `run.table`, of which the groups of this application are taken that this run or an earlier one
-    has created; or a ledger, for all that it knows as created in this account; or any number of group names.
-    The phones are read from the account; each is one row: `groupName phoneName account password displayNum appId`.
+    `groups` is `run.table`, for the groups of this application that this run or an earlier one has created; a ledger,
+    for all that it knows as created in this account; or group names. Each phone of the account is one row: `groupName
+    phoneName account password displayNum appId`.
 
-    The name decides: `.xlsx` (all cells as text, whatever opens it) or `.csv` (UTF-8). Only the file's owner
-    can read it (mode 0600), nothing is ever overwritten, and nothing is written unless every group is there
-    with all its phones. Raises `InputError` otherwise, and what `list_phones` raises.
+    The name decides: `.xlsx` (all cells as text) or `.csv` (UTF-8). Only the file's owner can read it (mode 0600),
+    nothing is ever overwritten, and nothing is written unless every group is there with all its phones: `InputError`.
+    Raises what `list_phones` raises.
     """
     path, _ = _export(client, app_id, _wanted(client, app_id, groups), path)
     return path
@@ -82,16 +82,15 @@ def _export(client: Client, app_id: str, wanted: dict[str, int], path: str | os.
 
 def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str, int]) -> int | ItnioError:
     """Write the phones of the wanted groups and return how many they are, or why that cannot be done."""
+    as_text = path.suffix.lower() == ".csv"
     with open(handle, "wb") as file:
         listed = client.list_phones(app_id, reveal=True)
         phones = listed[listed["groupName"].isin(wanted)][list(LISTING_COLUMNS)]
-        problem = _lacking(app_id, wanted, phones)
-        if problem is None and path.suffix.lower() == ".csv":
-            problem = _formulas(phones)
+        problem = _lacking(app_id, wanted, phones) or (_formulas(phones) if as_text else None)
         if problem is not None:
             return problem
         try:
-            file.write(as_csv(phones) if path.suffix.lower() == ".csv" else as_xlsx(phones, "Phones"))
+            file.write(as_csv(phones) if as_text else as_xlsx(phones, "Phones"))
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
@@ -109,12 +108,10 @@ def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterabl
         groups = [groups]
     if not isinstance(groups, Iterable):
         raise InputError("The groups to hand over are a table or group names: give run.table.")
-    wanted = dict(
-        (group.group_name, group.quantity) if isinstance(group, PhoneGroup) else (str(group), 1) for group in groups
-    )
-    if not wanted:
+    named = [(one.group_name, one.quantity) if isinstance(one, PhoneGroup) else (str(one), 1) for one in groups]
+    if not named:
         raise InputError("No group was named to be handed over: give run.table, or group names.")
-    return wanted
+    return dict(named)
 
 
 def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:
@@ -125,10 +122,8 @@ def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:
         earlier = chosen["created_in"] != "" if "created_in" in chosen.columns else False
         chosen = chosen[(chosen["state"] == State.CREATED) | earlier]
     if chosen.empty:
-        raise InputError(
-            f"No group of application {app_id} was created here, so there is nothing to hand over: "
-            "for groups that existed before, give their names."
-        )
+        what = f"No group of application {app_id} was created here, so there is nothing to hand over"
+        raise InputError(f"{what}: for groups that existed before, give their names.")
     try:
         sizes = chosen["quantity"].astype("int64") if "quantity" in chosen.columns else pd.Series(1, index=chosen.index)
     except (TypeError, ValueError):

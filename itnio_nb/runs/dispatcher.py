@@ -65,22 +65,18 @@ class Dispatcher:
         full: set[str],
     ) -> None:
         self._client, self._groups, self._limiter, self._breaker = client, groups, limiter, breaker
-        self._full = full
+        self._full, self.size = full, size
         self.halt = threading.Event()
-        self.tripped = False
+        self.tripped, self.last_failure = False, ""
         self.fatal_receipt: Receipt | None = None
-        self.last_failure = ""
         self._ready: deque[int] = deque()
         self._outcomes: list[tuple[int, Receipt]] = []
         self._returned: list[int] = []
-        self._under_way = 0
-        self._closed = False
+        self._under_way, self._closed, self._want_more = 0, False, False
         self._error: BaseException | None = None
         lock = threading.Lock()
         self._work_ready = threading.Condition(lock)  # for the workers
         self._results_ready = threading.Condition(lock)  # for the one who collects: woken only when it is time
-        self._want_more = False
-        self.size = size
         self._threads = [threading.Thread(target=self._work, name=f"worker-{at}", daemon=True) for at in range(size)]
         for thread in self._threads:
             thread.start()
@@ -99,8 +95,8 @@ class Dispatcher:
     def collect(self, seconds: float, *, want_more: bool) -> tuple[list[tuple[int, Receipt]], list[int], bool]:
         """Wait at most `seconds` for results; return outcomes, positions that come back unsent, and idleness.
 
-        Outcomes are gathered until there is one for each worker, or the time is up; at once where the dispatcher
-        runs low while the caller has more groups (`want_more`), or has nothing left to do. Raises what a worker did.
+        It returns when there is an outcome for each worker; at once where it is idle, or runs low while the caller
+        has more groups (`want_more`). Raises what a worker did.
         """
         with self._results_ready:
             self._want_more = want_more
@@ -120,7 +116,7 @@ class Dispatcher:
             thread.join()
 
     def _is_idle(self) -> bool:
-        return not self._under_way and not self._ready
+        return not (self._under_way or self._ready)
 
     def _runs_low(self) -> bool:
         return len(self._ready) <= self.size and not self.halt.is_set()
@@ -173,9 +169,10 @@ class Dispatcher:
             self._limiter.ease()
         if receipt.wait:
             self._limiter.hold(receipt.wait)
-        if failure_scope(receipt) == "application":
+        scope = failure_scope(receipt)
+        if scope == "application":
             self._full.add(group.app_id)
-        if failure_scope(receipt) == "run" or receipt.wait > _MAX_WAIT:
+        if scope == "run" or receipt.wait > _MAX_WAIT:
             self.fatal_receipt = self.fatal_receipt or receipt
             self.halt.set()
         if self._breaker.count(failed=failed):
@@ -217,10 +214,9 @@ class RateLimiter:
 
     def ease(self) -> None:
         """Come a little nearer to the rate that was asked for: the server has answered."""
-        if self._gap > self._min_gap:
-            with self._lock:
-                gap = self._gap * _EASING
-                self._gap = gap if gap > max(self._min_gap, _FIRST_GAP / 10) else self._min_gap
+        with self._lock:
+            gap = self._gap * _EASING
+            self._gap = gap if gap > max(self._min_gap, _FIRST_GAP / 10) else self._min_gap
 
 
 class CircuitBreaker:

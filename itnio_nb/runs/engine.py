@@ -14,12 +14,12 @@ from itnio_nb.api.models import Receipt, State, phone_groups
 from itnio_nb.api.statuses import NAME_TAKEN
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
-from itnio_nb.ledger.claims import SyncResult
+from itnio_nb.ledger.claims import Outcomes, SyncResult, Wanted
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import exclusive_lock
 from itnio_nb.runs.dispatcher import CircuitBreaker, Dispatcher, RateLimiter, RunOptions
 from itnio_nb.runs.reconcile import RunResolver
-from itnio_nb.runs.results import GroupStates, RunProgress, positions, why_nothing
+from itnio_nb.runs.results import GroupStates, RunProgress, why_nothing
 
 _TICK = 0.2  # seconds before it is asked again what other processes do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
@@ -30,8 +30,7 @@ _GO_ON = "Submit the plan again, or resume(client, ledger), to go on."
 class RunEngine:
     """Do the work of one run, in the thread that calls `run`. Everything is in the ledger before it is counted.
 
-    `activity` is what the run is doing, `error` what ended it, if anything did. It sends, then resolves and
-    verifies, and sends again what the listings have shown to be absent:
+    It sends, resolves and verifies, and sends again what listings have shown to be absent; `error` is what ended it.
 
         send: nothing left ──→ verify: nothing unknown, nothing absent ──→ close: finished
           ↑    failures in a row ─↗ │ absent → queue       others are at it ↗
@@ -44,7 +43,7 @@ class RunEngine:
         states = GroupStates(kept)
         self._groups = list(phone_groups(kept))
         self._progress = RunProgress(states)
-        self._queue = deque(positions(states.to_send))
+        self._queue = deque(states.to_send)
         self._workers = max(1, min(options.workers, len(self._groups)))
         self._limiter, self._breaker = RateLimiter(options.rate), CircuitBreaker()
         self._full: set[str] = set()  # applications that can hold no more
@@ -59,7 +58,7 @@ class RunEngine:
         self._notes: list[str] = []
         self.activity = "Submit"
         self.error: BaseException | None = None
-        before = int((states.table["at"][states.table["state"] == State.CREATED] != "").sum())
+        before = states.states.count(State.CREATED)
         if before and not self._store.claim_owners(run_id):  # somebody who is at work is joined: nothing had stopped
             self._notes.append(f"It went on where it had stopped: {plural(before, 'group')} had been created then.")
 
@@ -105,13 +104,14 @@ class RunEngine:
         except BaseException:
             dispatcher.halt.set()
             dispatcher.close()
-            self._record_the_last(dispatcher, owner)
+            with suppress(ItnioError):  # what was under way is recorded, if it can be
+                outcomes, returned, _ = dispatcher.collect(0, want_more=False)
+                self._sync(owner, self._unrecorded + outcomes, returned)
             raise
         dispatcher.close()
-        if dispatcher.fatal_receipt is not None:
+        if (fatal := dispatcher.fatal_receipt) is not None:
             self._stopping.set()
-            advice = _GO_ON if dispatcher.fatal_receipt.wait else dispatcher.fatal_receipt.advice
-            self._notes.append(f"It stopped itself ({dispatcher.fatal_receipt.reason}): {advice}")
+            self._notes.append(f"It stopped itself ({fatal.reason}): {_GO_ON if fatal.wait else fatal.advice}")
         return not self._stopping.is_set()
 
     def _supply(self, dispatcher: Dispatcher, owner: str) -> None:
@@ -176,11 +176,7 @@ class RunEngine:
         return False
 
     def _sync(
-        self,
-        owner: str = "",
-        outcomes: Sequence[tuple[int, Receipt]] = (),
-        returned: Sequence[int] = (),
-        wanted: Sequence[tuple[int, int]] = (),
+        self, owner: str = "", outcomes: Outcomes = (), returned: Sequence[int] = (), wanted: Wanted = ()
     ) -> SyncResult:
         """Write to the ledger what happened here, read what happened elsewhere, and count it."""
         receipts = [(at, _unknown_if_taken(receipt)) for at, receipt in outcomes]
@@ -196,12 +192,6 @@ class RunEngine:
         states = GroupStates(self._store.run_table(self._id), over=False)
         self._progress.refresh(states)
         return states
-
-    def _record_the_last(self, dispatcher: Dispatcher, owner: str) -> None:
-        """Record what was under way when something failed, if it can be."""
-        with suppress(ItnioError):
-            outcomes, returned, _ = dispatcher.collect(0, want_more=False)
-            self._sync(owner, self._unrecorded + outcomes, returned)
 
     def _verify(self) -> bool:
         """Resolve what is unknown, then verify; True if there is something to be sent again, or still."""
@@ -261,7 +251,7 @@ class RunEngine:
         states = GroupStates(self._store.run_table(self._id))
         notes = self._notes
         if self._nothing_to_send and not self._claimed_any:
-            notes.append(why_nothing(states.table["state"]))
+            notes.append(why_nothing(states.states))
         if found := +self._resolver.found:
             notes.append(f"Settled by looking: {', '.join(f'{number:,} {what}' for what, number in found.items())}.")
         notes += [f"Application {app_id} is full: nothing more was sent to it." for app_id in sorted(self._full)]

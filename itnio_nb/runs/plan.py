@@ -16,7 +16,7 @@ import pandas as pd
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing import GroupInventory, Inventory
-from itnio_nb.api.models import WIRE, Action, PhoneGroup, State, phone_groups
+from itnio_nb.api.models import API_COLUMNS, Action, PhoneGroup, State, phone_groups
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger, LedgerEntry
@@ -58,12 +58,9 @@ class Plan:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row for each group: API columns, `action row why`."""
-        columns: dict[str, list[Any]] = {
-            wire: [getattr(one.group, name) for one in self.groups] for name, wire in WIRE.items()
-        }
-        columns["action"] = [str(one.action) for one in self.groups]
-        columns |= {name: [getattr(one, name) for one in self.groups] for name in ("row", "why")}
-        return pd.DataFrame(columns).astype({"quantity": "int64", "row": "int64"})
+        rows = [(*one.group.to_wire().values(), str(one.action), one.row, one.why) for one in self.groups]
+        table = pd.DataFrame(rows, columns=[*API_COLUMNS, "action", "row", "why"])
+        return table.astype({"quantity": "int64", "row": "int64"})
 
     @cached_property
     def fingerprint(self) -> str:
@@ -72,10 +69,7 @@ class Plan:
 
     @property
     def summary(self) -> str:
-        """The plan in one line.
-
-        `Plan: 12 groups to create (340 phones), 3 already exist, 2 rows invalid, 1 in doubt.`
-        """
+        """As in `Plan: 12 groups to create (340 phones), 3 already exist, 2 rows invalid, 1 in doubt.`."""
         create, exist, doubt = (sum(one.action is action for one in self.groups) for action in Action)
         invalid = len(invalid_rows(self.findings))
         return (
@@ -98,8 +92,8 @@ class Plan:
 
             submit_plan(plan.first(3), client, ledger).wait()
 
-        All of them, where there are fewer; an order of 130 phones is three groups. The orders stay whole: results
-        list the others as not sent. What it creates makes a saved plan of the whole stale: plan again.
+        An order of 130 phones is three groups. The orders stay whole: results list the others as not sent. What it
+        creates makes a saved plan of the whole stale: plan again.
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise InputError(f"A trial has a whole number of groups from 1, as in plan.first(3), not {n!r}.")
@@ -115,17 +109,16 @@ class Plan:
         """
         contents = {"format": _FORMAT, "version": _VERSION, "account": self.account_key}
         contents |= {"fingerprint": self.fingerprint, "groups": self.table.to_dict("split", index=False)}
-        contents |= {"again": [[*key, receipt] for key, receipt in self.recreated.items()]}
-        contents |= {"orders": orders_to_json(self.orders, self.findings)}
+        contents["again"] = [[*key, receipt] for key, receipt in self.recreated.items()]
+        contents["orders"] = orders_to_json(self.orders, self.findings)
         try:
             path = Path(path)
             if path.exists() and not path.read_bytes().startswith(_HEAD):
                 raise InputError(f"{path} exists and is not a saved plan: choose another name, such as plan.json.")
             write_atomically(path, json.dumps(contents).encode("ascii"))
         except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
-            raise InputError(
-                f"The plan cannot be written to {path!s} ({os_error_reason(error)}): choose another path."
-            ) from None
+            why = os_error_reason(error)
+            raise InputError(f"The plan cannot be written to {path!s} ({why}): choose another path.") from None
         return path
 
     @classmethod
@@ -150,13 +143,13 @@ class Plan:
         return plan
 
     def __repr__(self) -> str:
-        return show_text(self.summary, self.table, self._doubtful())
+        return show_text(self.summary, self.table, self._problems)
 
     def _repr_html_(self) -> str:
-        return show_html(self.summary, self.table, self._doubtful())
+        return show_html(self.summary, self.table, self._problems)
 
-    def _doubtful(self) -> pd.DataFrame:
-        """Return the findings that keep a row out of the plan, or make it doubtful."""
+    @property
+    def _problems(self) -> pd.DataFrame:
         return self.findings[self.findings["severity"] != "repaired"]
 
 
@@ -172,10 +165,9 @@ def make_plan(
         plan = make_plan(read_orders("phones.xlsx"), client, ledger)
         plan.summary
 
-    Actions: `create`; `exists` (the account has the group); `in doubt` (the ledger does not know what became
-    of it, or it was made once and is gone: `recreate=True` makes the latter again). Without a client nothing
-    is asked: neither the account nor the ledger, which knows a group by its account. Rows with errors are left
-    out and counted. Raises `ItnioError` where the account cannot be asked.
+    Actions: `create`; `exists` (the account has the group); `in doubt` (the ledger does not know what became of it, or
+    it was made once and is gone: `recreate=True` makes the latter again). Without a client neither account nor ledger
+    is asked. Rows with errors are left out and counted. Raises `ItnioError` where the account cannot be asked.
     """
     orders = read_orders(orders)
     findings = check_orders(orders)
@@ -274,9 +266,8 @@ def _read_plan_file(path: str | PathLike[str]) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:
-        raise InputError(
-            f"The plan {path!s} cannot be read ({os_error_reason(error)}): check the name and the folder."
-        ) from None
+        why = os_error_reason(error)
+        raise InputError(f"The plan {path!s} cannot be read ({why}): check the name and the folder.") from None
     if not data.startswith(_HEAD):
         raise InputError(f"{path} is not a saved plan: give a file that plan.save(path) has written.")
     try:

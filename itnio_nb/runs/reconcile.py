@@ -19,7 +19,7 @@ from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.ledger.claims import Resolution
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.run_store import RunStore
-from itnio_nb.runs.results import GroupStates, positions
+from itnio_nb.runs.results import GroupStates
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each further listing, as long as there is no clear answer
 REPORT_COLUMNS = ("appId", "groupName", "before", "after", "asked", "found", "advice")
@@ -42,8 +42,7 @@ def resolve_group(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
     """Return what a listing shows of a group whose outcome is unknown.
 
     All its phones are there as asked → `created`, if a try of ours may have made them; some → `partial`; there
-    otherwise → `exists`; none → `planned`. After `-20`, which does not say which of the two names is taken, none
-    means: its phone name is there → `refused`; not even that → `unknown`.
+    otherwise → `exists`; none → `planned`. None after `-20`: its phone name is there → `refused`, else → `unknown`.
     """
     group, at = unknown.group, now()
     held = inventory.groups.get(group.group_name)
@@ -54,12 +53,10 @@ def resolve_group(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
     if not differs and unknown.tried:
         return Receipt(State.CREATED, "", "found in the account, as asked", "Created. Next: hand it over.", at)
     if unknown.tried and held.phones < group.quantity and not held.field_differences(group):
-        lacking = group.quantity - held.phones
-        advice = (
-            f"{held.phones} of {group.quantity} phones were created; it cannot be completed under this name. "
-            f"Order {lacking:,} under a new one."
-        )
-        return Receipt(State.PARTIAL, status, f"{held.phones} of {group.quantity} phones are there", advice, at)
+        some = f"{held.phones} of {group.quantity} phones"
+        todo = f"Order {group.quantity - held.phones:,} under a new one."
+        advice = f"{some} were created; it cannot be completed under this name. {todo}"
+        return Receipt(State.PARTIAL, status, f"{some} are there", advice, at)
     reason = f"the group was there before: {differs}" if differs else "the group was there before, as asked"
     todo = "Choose another group name for what is missing." if differs else "Nothing to do."
     return Receipt(State.EXISTS, status, reason, f"Nothing was created. {todo}", at)
@@ -86,9 +83,9 @@ def resolve_unknown(
 ) -> tuple[dict[Key, Receipt], Inventory]:
     """List an application until it is clear what became of each unknown group; return that and the last listing.
 
-    A group whose phones are all there is believed at once. Anything else is believed when two listings agree, the
-    second after a pause: they have the same total, and the same of that group. What never becomes clear is not in
-    the result. No request for these groups may be under way. Raises what `list_phones` raises.
+    A group whose phones are all there is believed at once, anything else when two listings agree in it and in their
+    total, the second after a pause. What never becomes clear is left out. No request for these groups may be under way.
+    Raises what `list_phones` raises.
     """
     resolved: dict[Key, Receipt] = {}
     inventory = client.fetch_inventory(app_id, stopping)
@@ -148,13 +145,13 @@ class RunResolver:
         An application that cannot be listed keeps no other from being resolved. Where nothing is unknown, one small
         request for the application `probe` shows whether the account answers: its errors are raised.
         """
-        unknown = states.kept[states.known == State.UNKNOWN]
-        if probe and unknown.empty:
+        unknown = [at for at, state in enumerate(states.known) if state == State.UNKNOWN]
+        if probe and not unknown:
             self._client.count_phones(probe, self._stopping)
         again: list[int] = []
         inventories: dict[str, Inventory] = {}
         problem: ItnioError | None = None
-        for app_id, part in unknown.groupby("appId", sort=False):
+        for app_id, part in states.kept.iloc[unknown].groupby("appId", sort=False) if unknown else ():
             try:
                 inventories[str(app_id)] = self._resolve_application(str(app_id), part, again)
             except ItnioError as error:
@@ -166,46 +163,37 @@ class RunResolver:
         rows: dict[int, dict[str, Any]] = part.to_dict("index")  # type: ignore[assignment] # its index is positions
         unknown = {at: self._as_sent(at, row) for at, row in rows.items()}
         resolved, inventory = resolve_unknown(self._client, app_id, unknown, self._stopping)
-        resolutions = {Resolution(int(rows[at]["newest"]), receipt): at for at, receipt in resolved.items()}
+        resolutions = {Resolution(rows[at]["newest"], receipt): at for at, receipt in resolved.items()}
         for resolution in self._store.write_resolutions(list(resolutions)):
             at, state = resolutions[resolution], resolution.receipt.state
             if state is not State.PLANNED:
                 self.found[str(state)] += not unknown[at].taken
             elif rows[at]["action"] != Action.CREATE:  # more than was confirmed is never made
                 self.found["absent: plan again to create them"] += 1
-            elif self._resent[at] < _RESENDS:
+            elif self._resent[at] == _RESENDS:
+                self.found["absent"] += 1
+            else:
                 self._resent[at] += 1
                 self.found["absent and sent again"] += 1
                 again.append(at)
-            else:
-                self.found["absent"] += 1
         return inventory
 
     def _as_sent(self, at: int, row: dict[str, Any]) -> UnknownGroup:
         """Return a group as it was asked for when it was sent, by this run or another: so it is compared."""
-        sent = replace(
-            self._groups[at],
-            phone_name=row["sent_phone_name"],
-            quantity=int(row["sent_quantity"]),
-            display_num=row["sent_display_num"],
-        )
-        return UnknownGroup(sent, row["newest_status"] == NAME_TAKEN, bool(row["tried"]))
+        sent = {name: row[f"sent_{name}"] for name in ("phone_name", "quantity", "display_num")}
+        return UnknownGroup(replace(self._groups[at], **sent), row["newest_status"] == NAME_TAKEN, bool(row["tried"]))
 
     def verify(self, states: GroupStates, inventories: dict[str, Inventory]) -> tuple[int | None, list[str]]:
         """Return how many phones of the created groups are there, None without any, and a sentence if some lack."""
-        created = states.table["state"] == State.CREATED
-        if not created.any():
+        groups = [group for group, state in zip(self._groups, states.states, strict=True) if state is State.CREATED]
+        if not groups:
             return None, []
-        groups = [self._groups[at] for at in positions(created)]
         seen = verify_created(self._client, groups, inventories, self._stopping)
-        short = [
-            f"{group.group_name} ({there} of {group.quantity})"
-            for group, there in zip(groups, seen, strict=True)
-            if there < group.quantity
-        ]
-        names = ", ".join(short[:3]) + (", …" if len(short) > 3 else "")
+        short = [(group, there) for group, there in zip(groups, seen, strict=True) if there < group.quantity]
+        names = [f"{group.group_name} ({there} of {group.quantity})" for group, there in short[:3]]
+        names += ["…"] if len(short) > 3 else []
         lack = f"{plural(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'}"
-        return sum(seen), [f"{lack} phones that were created: {names}."] if short else []
+        return sum(seen), [f"{lack} phones that were created: {', '.join(names)}."] if short else []
 
 
 def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> pd.DataFrame:
@@ -214,12 +202,12 @@ def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> 
         report = reconcile(client, ledger)
         report[report["advice"] != ""]      # what was resolved, and what differs
 
-    One row for each group that the ledger has of this account, and for each group of its applications that the
-    ledger does not have: `appId groupName before after asked found advice`. `before` and `after` are states in the
-    ledger, "" for a group that it never made; `asked` and `found` are phones. What needs attention comes first.
+    One row for each group that the ledger has of this account, or that its applications have besides: `appId groupName
+    before after asked found advice`. `before` and `after` are states in the ledger, "" for a group that it never made;
+    `asked` and `found` are phones. What needs attention comes first.
     `unknown_only` lists the applications alone that have a group whose outcome is unknown, and reports these groups.
-    Each application is listed once, and again only where something is unknown. Raises `AccountError` and
-    `ServiceError` where the account cannot be asked; what was resolved until then stays resolved.
+    Raises `AccountError` and `ServiceError` where the
+    account cannot be asked; what was resolved until then stays resolved.
     """
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
@@ -240,13 +228,11 @@ def _reconcile_application(
     """Return the report's rows of one application, and write what its listings resolve."""
     groups = dict(zip(part.index, phone_groups(part), strict=True))
     states = dict(zip(part.index, map(State, part["state"]), strict=True))
+    refused = ""
     try:
         resolved, inventory = _resolve_known(client, app_id, part, groups)
     except InputError as error:
-        return [
-            (app_id, group.group_name, str(states[at]), str(states[at]), group.quantity, 0, str(error))
-            for at, group in groups.items()
-        ]
+        resolved, inventory, refused = {}, Inventory({}, {}), str(error)
     resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
     after = {resolutions[one]: one.receipt for one in store.write_resolutions(list(resolutions))}
     left, rows = dict(inventory.groups), list[tuple[object, ...]]()
@@ -254,7 +240,7 @@ def _reconcile_application(
         held, receipt = left.pop(group.group_name, None), after.get(at)
         now_is, advice = (receipt.state, receipt.advice) if receipt else (states[at], _drift(group, states[at], held))
         found = held.phones if held else 0
-        rows.append((app_id, group.group_name, str(states[at]), str(now_is), group.quantity, found, advice))
+        rows.append((app_id, group.group_name, str(states[at]), str(now_is), group.quantity, found, refused or advice))
     return rows + [(app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in left.items()]
 
 
@@ -278,13 +264,13 @@ def _resolve_known(
 
 def _drift(group: PhoneGroup, state: State, held: GroupInventory | None) -> str:
     """Return how ledger and account differ about a group, "" where they agree."""
-    differs = held.differences(group) if held else ""
     if state is State.SENDING:
         return "It is being sent: look again afterwards."
     if state is State.UNKNOWN:
         return "Not settled: the listings did not agree. Look again when nobody adds phones."
-    if state in State.PRESENT:
-        if held is None:
-            return "It is no longer there. Was it deleted? make_plan(..., recreate=True) makes it again."
-        return f"Changed since: {differs}." if differs and state is State.CREATED else ""
-    return _FOREIGN if held else ""
+    if state not in State.PRESENT:
+        return _FOREIGN if held else ""
+    if held is None:
+        return "It is no longer there. Was it deleted? make_plan(..., recreate=True) makes it again."
+    differs = held.differences(group) if state is State.CREATED else ""
+    return f"Changed since: {differs}." if differs else ""

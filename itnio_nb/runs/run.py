@@ -28,7 +28,7 @@ from itnio_nb.runs.results import GroupStates, run_summary, show_html, show_text
 # Progress as a message of a kernel: whoever runs the notebook shows it, and keeps it out of the notebook.
 PROGRESS_MIME = "application/vnd.itnio-nb.progress+json"
 _NO_RUN = -1  # no run of a ledger has this number
-_SHOWN = ["row", *API_COLUMNS, "state", "status", "reason", "advice"]
+_SHOWN = ["row", *API_COLUMNS, "state", "status", "reason"]
 _COUNTED = (State.CREATED, State.EXISTS, State.PARTIAL, State.REFUSED, State.UNKNOWN)
 _TICK = 0.2  # seconds between two updates of the progress bar
 
@@ -101,7 +101,7 @@ class RunRecord:
     def write_results(self, folder: str | os.PathLike[str]) -> WrittenFiles:
         """Write `<run>-created.csv`, `-existed`, `-refused`, `-unknown`, `-notsent`, `-invalid`; return their paths.
 
-        Every row of the orders is in exactly one of them. A run without a plan writes nothing.
+        Every row of the orders is in exactly one of them. A run of nothing writes none.
         """
         return (
             write_results(*self.orders, self.table, folder, self.name) if self.name else WrittenFiles({}, {}, "order")
@@ -115,11 +115,11 @@ class RunRecord:
         summary, table = self.snapshot()
         troubled = table[~table["state"].isin([State.CREATED, State.EXISTS]) & (table["advice"] != "")]
         advice = troubled[["groupName", "state", "advice"]]  # apart from the others: a terminal is not so wide
-        return show_text(summary, table[_SHOWN[:-1]], advice, end=self._next(table))
+        return show_text(summary, table[_SHOWN], advice, end=self._next(table))
 
     def _repr_html_(self) -> str:
         summary, table = self.snapshot()
-        return show_html(summary, table[_SHOWN], end=self._next(table))
+        return show_html(summary, table[[*_SHOWN, "advice"]], end=self._next(table))
 
     def _next(self, table: pd.DataFrame) -> str:
         return next_step(table) if self.done else ""
@@ -132,10 +132,7 @@ def newest_run(ledger: Ledger, runs: dict[str, int], name: str = "") -> RunRecor
 
 
 class Run(RunRecord):
-    """One execution of a plan, at work in background threads. It shows itself in a cell; it never prints.
-
-    Without a `run_id` it is a finished run of nothing. `on_over` is called when it is over.
-    """
+    """One execution of a plan, at work in background threads. It never prints; `on_over` is called when it is over."""
 
     def __init__(
         self,
@@ -146,21 +143,21 @@ class Run(RunRecord):
         on_over: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(run_id, ledger)
-        self._on_over = on_over
         self._over = threading.Event()
-        self._engine: RunEngine | None = None
         if run_id is None:
+            self._engine = None
             self._over.set()
             return
-        self._engine = RunEngine(run_id, client, ledger, options or RunOptions())
-        threading.Thread(target=self._work, args=(self._engine,), name=f"run-{self.name}", daemon=True).start()
+        self._engine = engine = RunEngine(run_id, client, ledger, options or RunOptions())
 
-    def _work(self, engine: RunEngine) -> None:
-        try:
-            engine.run()
-        finally:
-            self._on_over()
-            self._over.set()
+        def work() -> None:
+            try:
+                engine.run()
+            finally:
+                on_over()
+                self._over.set()
+
+        threading.Thread(target=work, name=f"run-{self.name}", daemon=True).start()
 
     @property
     def done(self) -> bool:
@@ -220,10 +217,9 @@ class Run(RunRecord):
         return self._over.wait(timeout)
 
     def stop(self, wait: bool = True) -> None:
-        """Have what is under way finished, and leave the rest "not sent".
+        """Have what is under way finished, at most one page of a listing, and leave the rest "not sent".
 
-        It takes as long as the answers that are awaited: those under way, or one page of a listing. `wait=False`
-        returns at once.
+        `wait=False` returns at once.
         """
         if self._engine is not None:
             self._engine.stop()

@@ -72,9 +72,9 @@ def submit_plan(
         run.summary
 
     `workers` requests (1 to 64) are under way at once, `rate` is the most requests in one second (None: no limit).
-    A group that the ledger knows as made, being sent or in doubt is never sent. Submitting a plan whose run was
-    stopped goes on with that run; while one of the same groups is at work here, that run is returned: a double
-    click sends nothing twice. `apply=False` sends nothing and returns a finished run that says so.
+    A group that the ledger knows as made, being sent or in doubt is never sent. A plan whose run was stopped goes on
+    with that run; while a run of the same groups is at work here, that one is returned. `apply=False` sends
+    nothing and returns a finished run that says so.
 
     `confirm` is the number of phones that the plan was seen to create. A live account needs it, a sandbox does not;
     where given, a plan that creates another number is not sent (`InputError`).
@@ -113,9 +113,9 @@ def resume(
         resume(client, ledger).wait().summary
         resume(client, ledger, run="20261123T203119Z")      # an older one, by its name in ledger.runs
 
-    What a killed process had under way is listed, never guessed. A run that is at work in this process is
-    returned; one that is at work in another is joined. Where no run is unfinished, a finished, empty one is returned.
-    Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, or that there is not.
+    A run that is at work in this process is returned, one that is at work in another is joined; where none is
+    unfinished, a finished, empty one is returned. Raises what `submit_plan` raises, and `InputError` for a `run` that
+    is finished, or that there is not.
     """
     _require_tools(client, ledger)
     options = RunOptions(workers, rate)
@@ -123,9 +123,8 @@ def resume(
     with _starting:
         unfinished = ledger.runs_of(client.account, unfinished=True)
         if run is not None and run not in unfinished:
-            raise InputError(
-                f"There is no unfinished run {run!r} of this account. Unfinished: {', '.join(unfinished) or 'none'}."
-            )
+            names = ", ".join(unfinished) or "none"
+            raise InputError(f"There is no unfinished run {run!r} of this account. Unfinished: {names}.")
         if not unfinished:
             return Run(None, client, ledger)
         return _start(unfinished[run or next(iter(unfinished))], client, ledger, options)
@@ -156,9 +155,8 @@ def _forget(key: _Key) -> None:
 
 def _require_tools(client: object, ledger: object) -> None:
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
-        raise InputError(
-            "A run needs a client and a ledger: submit_plan(plan, client, ledger), or resume(client, ledger)."
-        )
+        words = "submit_plan(plan, client, ledger), or resume(client, ledger)"
+        raise InputError(f"A run needs a client and a ledger: {words}.")
 
 
 def _require_agreement(plan: Plan, client: Client, confirm: int | None) -> None:
@@ -182,10 +180,7 @@ def _require_agreement(plan: Plan, client: Client, confirm: int | None) -> None:
 
 
 def _require_current(plan: Plan, client: Client, ledger: Ledger) -> None:
-    """Raise `StalePlanError` if a group of the plan needs another action now than it did then.
-
-    Account and ledger are asked anew; nothing is sent. The error's `differences` has a row for each such group.
-    """
+    """Raise `StalePlanError`, with its `differences`, if a group needs another action now than the plan has."""
     fresh = make_plan(plan.orders, client, ledger, recreate=bool(plan.recreated))
     changes = list(_changes(plan, fresh))
     if not changes:

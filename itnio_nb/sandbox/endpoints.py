@@ -145,9 +145,9 @@ class Endpoints:
         shortest = 1 if self.lenient_names else 4
         group, phone = (_name(body.get(field), shortest) for field in ("groupName", "phoneName"))
         quantity, number = _whole_number(body.get("quantity"), 1, 50), body.get("displayNum")
-        quantity = max(1, quantity // 2) if half else quantity
         if not _is_digits(number, 7, 13):
             raise StatusError("-22")
+        quantity = max(1, quantity // 2) if half else quantity
         with self._lock:
             held = self._store.application(key, app_id)
             if group in held.groups or phone in held.phone_names:
@@ -163,22 +163,18 @@ class Endpoints:
         current = _whole_number(body.get("current", 1), 1, 10**9)
         size = _whole_number(body.get("size", 25), 1, 100)
         with self._lock:
-            phones = self._shown(key, app_id, first=current == 1)
-            total = len(phones)
-            page = phones[(current - 1) * size : current * size]
+            hidden = self._hidden[key, app_id]
+            if current == 1:  # the first page counts as a listing of what it hides
+                self._hidden[key, app_id] = hidden - Counter(list(hidden))
+            phones = self._store.application(key, app_id).phones
+            phones = [phone for phone in phones if phone["groupName"] not in hidden] if hidden else phones
+            total, page = len(phones), phones[(current - 1) * size : current * size]
         return {"total": total, "size": size, "current": current, "pages": -(-total // size), "records": page}
 
-    def _shown(self, key: str, app_id: str, *, first: bool) -> list[dict[str, str]]:
-        """Return the phones that a listing shows; its first page counts as a listing of the groups it hides."""
-        phones, hidden = self._store.application(key, app_id).phones, self._hidden[key, app_id]
-        if first:
-            self._hidden[key, app_id] = hidden - Counter(list(hidden))
-        return [phone for phone in phones if phone["groupName"] not in hidden] if hidden else phones
-
     def _known_app(self, app_id: object) -> str:
-        if not isinstance(app_id, str) or not app_id or (self.app_ids is not None and app_id not in self.app_ids):
-            raise StatusError("-22")
-        return app_id
+        if isinstance(app_id, str) and app_id and (self.app_ids is None or app_id in self.app_ids):
+            return app_id
+        raise StatusError("-22")
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -68,10 +69,8 @@ class LoopbackServer(ThreadingHTTPServer):
     def cut_connections(self) -> None:
         """End the connections that clients keep open."""
         for connection in list(self._open):
-            try:
+            with suppress(OSError):  # it has just gone by itself
                 connection.shutdown(SHUT_RDWR)
-            except OSError:
-                continue  # it has just gone by itself
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -81,8 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: LoopbackServer
 
     def _serve(self) -> None:
-        body = self._body()
-        if body is None:
+        if (body := self._body()) is None:
             self._send(Reply(413, {"error": "The body is longer than 1 MiB, or its length cannot be read."}))
             return
         address = str(self.client_address[0])

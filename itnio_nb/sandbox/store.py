@@ -59,13 +59,8 @@ class Store:
     def add_group(self, api_key: str, app_id: str, group: str, phone: str, quantity: int, number: str) -> None:
         """Add a group and its phones, named and numbered as the document's sample shows."""
         phones = [
-            {
-                "groupName": group,
-                "phoneName": f"{phone}-{at}",
-                "account": f"test_{self._created + at:03d}",
-                "password": random_text(),
-                "displayNum": number,
-            }
+            {"groupName": group, "phoneName": f"{phone}-{at}", "account": f"test_{self._created + at:03d}"}
+            | {"password": random_text(), "displayNum": number}
             for at in range(1, quantity + 1)
         ]
         self._enter(key=api_key, app_id=app_id, group=group, phone=phone, records=phones)

@@ -57,13 +57,7 @@ def true_numbers() -> dict[str, set[int]]:
     created = 7  # of notebook 04, which asserts it itself: the loop that waits for them is in it
     claimed = 3
     return {
-        "01-first-phones": {
-            len(phones.orders),
-            phones.orders["appId"].nunique(),
-            1,
-            LIMITS.group_max,
-            3,
-        },
+        "01-first-phones": {len(phones.orders), phones.orders["appId"].nunique(), 1, LIMITS.group_max, 3},
         "02-plan-a-batch": {digits - kept, digits, hotline, parts, LIMITS.group_max, 1, 2},
         "03-submit-and-review": {5},  # steps
         "04-resume-after-a-crash": {

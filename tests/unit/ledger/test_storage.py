@@ -23,18 +23,13 @@ LOCAL = ("/srv", "/homework", "/home/me/local disk/deep", "/media/stick")
 REMOTE = {"/home/me": "nfs4", "/mnt/share/a": "cifs", "/media/laptop": "fuse.sshfs"}
 
 
-@pytest.mark.parametrize(("folder", "kind"), [*dict.fromkeys(LOCAL, "").items(), *REMOTE.items()])
-def test_network_folders(folder: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the deepest mount that has the folder; a blank in its name is written in octal."""
-    (tmp_path / "mountinfo").write_text(MOUNTS)
-    monkeypatch.setattr("itnio_nb.ledger.storage._MOUNTS", tmp_path / "mountinfo")
-    assert network_kind(Path(folder)) == kind
-
-
 def test_a_ledger_on_a_network_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With the kind, and what to do; a system that has no list of mounts is trusted."""
+    """With the kind, and what to do. The deepest mount that has the folder counts; a blank is written in octal."""
     monkeypatch.setattr("itnio_nb.ledger.storage._MOUNTS", tmp_path / "mountinfo")
-    assert network_kind(tmp_path) == ""
+    assert network_kind(tmp_path) == ""  # a system that has no list of mounts is trusted
+    (tmp_path / "mountinfo").write_text(MOUNTS)
+    for folder, kind in (dict.fromkeys(LOCAL, "") | REMOTE).items():
+        assert network_kind(Path(folder)) == kind
     (tmp_path / "mountinfo").write_text("22 1 8:1 / / rw - nfs4 server:/ rw")
     with pytest.raises(LedgerError, match=r"its folder is on a network, nfs4.*choose another with Ledger\(path\)"):
         Ledger(tmp_path / "ledger.sqlite")
@@ -78,6 +73,16 @@ def test_a_ledger_that_was_deleted_is_noticed(ledger: Ledger, tmp_path: Path) ->
             place.rename(ledger.path)
         with pytest.raises(LedgerError, match="deleted or replaced"):
             ledger.run_store.sync(run_id, NOBODY, wanted=[(0, 0)])
+
+
+def test_ledgers_share_compiled_statements(ledger: Ledger) -> None:
+    """What one has compiled is not compiled again for another."""
+    compiled = open_engine(ledger.path).get_execution_options()["compiled_cache"]
+    _ = (ledger.table, ledger.history, ledger.runs)
+    before = len(compiled)
+    with Ledger("other.sqlite") as other:
+        _ = (other.table, other.history, other.runs)
+    assert len(compiled) == before
 
 
 def test_a_writing_transaction_locks_before_it_reads(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ from itnio_nb import InputError, check_orders, read_orders
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.claims import NewReceipt, SyncResult
 from itnio_nb.orders.models import RESULT_COLUMNS, split_orders
-from itnio_nb.runs.results import GroupStates, RunProgress, order_outcomes, positions, run_summary, write_results
+from itnio_nb.runs.results import GroupStates, RunProgress, order_outcomes, run_summary, write_results
 from tests.support.factories import orders_frame
 
 KINDS = ["created", "existed", "refused", "unknown", "notsent", "invalid"]
@@ -42,31 +43,27 @@ def test_the_summary_line() -> None:
 
 def test_the_summary_of_every_ending() -> None:
     """Stopped, running, partial, one phone, a note."""
-    assert run_summary(groups("created", "planned", quantity=1), None, "", over=True) == (
-        "Stopped. Groups: 1 created (1 phone), 0 existed, 0 refused, 0 unknown, 1 not sent."
-    )
-    assert run_summary(groups("partial", "unknown"), None, "Why.", over=True) == (
-        "Done. Groups: 0 created (0 phones), 0 existed, 1 partial, 0 refused, 1 unknown, 0 not sent. Why."
-    )
-    assert run_summary(groups("created", "planned", "sending"), None, "", over=False) == (
-        "Running. Groups: 1 created (10 phones), 0 existed, 0 refused, 0 unknown, 2 to go."
-    )
+    stopped = run_summary(groups("created", "planned", quantity=1), None, "", over=True)
+    assert stopped == "Stopped. Groups: 1 created (1 phone), 0 existed, 0 refused, 0 unknown, 1 not sent."
+    partial = run_summary(groups("partial", "unknown"), None, "Why.", over=True)
+    assert partial.startswith("Done. Groups: 0 created (0 phones), 0 existed, 1 partial, 0 refused, 1 unknown, 0 not ")
+    assert partial.endswith(" sent. Why.")
+    running = run_summary(groups("created", "planned", "sending"), None, "", over=False)
+    assert running == "Running. Groups: 1 created (10 phones), 0 existed, 0 refused, 0 unknown, 2 to go."
 
 
 def test_an_order_takes_the_worst_state_of_its_groups() -> None:
     """unknown, partial, refused, not sent, created, exists: in this order; and how many share it."""
     order = ["unknown", "partial", "refused", "planned", "created", "exists"]
-    for at, worst in enumerate(order):
-        better = order[at:]
-        outcome = order_outcomes(orders(1), none_found(), groups(*better[::-1], rows=[2] * len(better)))
-        words = {"planned": "not sent"}.get(worst, worst)
-        assert outcome.loc[2, "itnio_state"] == words
-        if len(better) > 1:
-            assert str(outcome.loc[2, "itnio_reason"]).startswith(f"1 of {len(better)} groups: reason-")
-    three = order_outcomes(orders(1), none_found(), groups("created", "refused", "refused", rows=[2, 2, 2]))
-    assert three.loc[2, "itnio_reason"] == "2 of 3 groups: reason-1"
-    sending = order_outcomes(orders(1), none_found(), groups("sending"))
-    assert sending.loc[2, "itnio_state"] == "unknown"
+    several = [order[at:][::-1] for at in range(6)]  # one order each, the worst last
+    several += [["created", "refused", "refused"], ["sending"]]
+    rows = [row for row, states in enumerate(several, 2) for _ in states]
+    outcomes = order_outcomes(orders(8), none_found(), groups(*chain(*several), rows=rows))
+    expected = ["not sent" if state == "planned" else state for state in order]
+    assert outcomes["itnio_state"].tolist() == [*expected, "refused", "unknown"]
+    shared = [reason.partition(":")[0] for reason in outcomes["itnio_reason"]]
+    assert shared[:5] == [f"1 of {size} groups" for size in (6, 5, 4, 3, 2)]
+    assert shared[5:] == ["reason-20", "2 of 3 groups", "reason-24"]
 
 
 def orders(number: int) -> pd.DataFrame:
@@ -102,9 +99,9 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
     assert table["reason"].tolist() == reasons
     assert table["advice"].ne("").all()
     assert GroupStates(raw.iloc[:0]).table.empty
-    assert states_of.known.tolist() == [state or before for state, _, before, _, _ in cases]
+    assert states_of.known == [state or before for state, _, before, _, _ in cases]
     # What is held elsewhere may come back unsent; a refusal of this group alone is not sent again.
-    assert positions(states_of.to_send) == [5, 6, 7]
+    assert states_of.to_send == [5, 6, 7]
     assert not states_of.finished
 
 
@@ -112,7 +109,7 @@ def test_a_refusal_that_the_operator_can_mend_is_sent_again() -> None:
     """A wrong key, a full application: the cause is outside of the group; a field that was refused is not."""
     raw = groups("refused", "refused", "created").assign(action="create", before="", why="", run="")
     states_of = GroupStates(raw.assign(status=["-1", "-22", "0"]))
-    assert positions(states_of.to_send) == [0]
+    assert states_of.to_send == [0]
     assert not states_of.finished
     assert GroupStates(raw.assign(status=["-22", "-22", "0"])).finished
 
@@ -172,15 +169,14 @@ def test_six_files_with_the_original_columns(tmp_path: Path) -> None:
     table = groups("created", "exists", "refused", "partial", "unknown", "planned")
     files = written(tmp_path / "new" / "folder", frame, table)
     assert list(files) == KINDS
-    rows = {kind: content["itnio_row"].tolist() for kind, content in files.items()}
-    assert rows == {
-        "created": ["2"],
-        "existed": ["3"],
-        "refused": ["4", "5"],
-        "unknown": ["6"],
-        "notsent": ["7"],
-        "invalid": ["8"],
-    }
+    assert [content["itnio_row"].tolist() for content in files.values()] == [
+        ["2"],
+        ["3"],
+        ["4", "5"],
+        ["6"],
+        ["7"],
+        ["8"],
+    ]
     for content in files.values():
         assert content.columns.tolist() == ["App ID", *frame.columns[1:], *RESULT_COLUMNS]
     assert files["invalid"]["itnio_reason"].tolist() == [
@@ -239,15 +235,9 @@ def test_counts_add_up_whatever_happened(tmp_path: Path) -> None:
 
 
 def test_writing_again_replaces(tmp_path: Path) -> None:
-    """The files of a run have its newest state."""
+    """The files of a run have its newest state; a folder that cannot be written is an error with what to do next."""
     for state in ("planned", "created"):
         files = written(tmp_path, orders_frame(("sales",)), groups(state))
-    assert len(files["created"]) == 1
-    assert files["notsent"].empty
-
-
-def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> None:
-    """With what to do next."""
-    (tmp_path / "file").write_text("")
+    assert (len(files["created"]), len(files["notsent"])) == (1, 0)
     with pytest.raises(InputError, match="choose another folder"):
-        written(tmp_path / "file", orders_frame(("sales",)), groups("created"))
+        written(tmp_path / "RUN-created.csv", orders_frame(("sales",)), groups("created"))
