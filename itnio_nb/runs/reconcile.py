@@ -206,8 +206,7 @@ def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> 
     before after asked found advice`. `before` and `after` are states in the ledger, "" for a group that it never made;
     `asked` and `found` are phones. What needs attention comes first.
     `unknown_only` lists the applications alone that have a group whose outcome is unknown, and reports these groups.
-    Raises `AccountError` and `ServiceError` where the
-    account cannot be asked; what was resolved until then stays resolved.
+    Raises `AccountError` and `ServiceError` where the account cannot be asked; what was resolved until then stays so.
     """
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")

@@ -102,6 +102,32 @@ def test_files_are_small_and_say_what_they_are_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(text))
 
 
+class Sizes(ast.NodeVisitor):
+    """Collect functions of more than 40 lines, docstring included, and classes of more than 15 methods."""
+
+    def __init__(self) -> None:
+        self.long: list[str] = []
+        self.wide: list[str] = []
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        lines = (node.end_lineno or 0) - node.lineno + 1
+        self.long += [node.name] if lines > 40 else []
+        self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        methods = [one for one in node.body if isinstance(one, ast.FunctionDef) and not one.name.startswith("__")]
+        self.wide += [node.name] if len(methods) > 15 else []
+        self.generic_visit(node)
+
+
+def test_functions_and_classes_have_one_purpose() -> None:
+    """`submit_plan` has the most to say of itself; no class does two things."""
+    sizes = Sizes()
+    for path in FILES:
+        sizes.visit(ast.parse(path.read_text(encoding="utf-8")))
+    assert (sizes.long, sizes.wide) == (["submit_plan"], [])
+
+
 def test_the_version_is_one() -> None:
     """In the package and in pyproject.toml."""
     text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
