@@ -20,6 +20,11 @@ FILES = {
 }
 
 
+def requests(sandbox: Sandbox) -> Counter[str]:
+    """How often each group was asked for, whatever became of it."""
+    return Counter(one.group for one in sandbox.log if one.endpoint == "sipAdd")
+
+
 def creations(sandbox: Sandbox) -> Counter[str]:
     """How often each group was created: the server's own success, whatever the client heard of it."""
     return Counter(one.group for one in sandbox.log if one.endpoint == "sipAdd" and one.status == "0")

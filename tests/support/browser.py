@@ -44,12 +44,7 @@ def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[s
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on(
-            "console",
-            lambda told: (
-                wrong.append(f"console: {told.text} {told.location.get('url')}") if told.type == "error" else None
-            ),
-        )
+        page.on("console", lambda line: wrong.append(f"console: {line.text}") if line.type == "error" else None)
         page.on("request", lambda request: None if _is_here(request.url) else wrong.append(request.url))
         try:
             yield page, wrong
@@ -70,55 +65,55 @@ def free_port() -> int:
 @contextmanager
 def an_app(command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str], *options: str) -> Iterator[str]:
     """`itnio-nb app` running; its address, with the token."""
-    port, log = free_port(), cwd / "app.log"
-    environment = {**os.environ, "JUPYTER_TOKEN": "a-token-of-the-tests", **settings}
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [*command, "app", "--no-browser", "--port", str(port), *options],
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        _await(f"http://127.0.0.1:{port}/static/favicon.ico", process, log)
-        yield f"http://127.0.0.1:{port}/?token=a-token-of-the-tests"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0, log.read_text()
+    port = free_port()
+    words = [*command, "app", "--no-browser", "--port", str(port), *options]
+    with _serving(words, cwd / "app.log", settings, f"http://127.0.0.1:{port}/", "static/favicon.ico") as address:
+        yield address
 
 
 @contextmanager
 def a_lab(command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     """`itnio-nb lab` running; its address (with a token), and the file that its output goes to."""
-    port, token, log = free_port(), "a-token-of-the-tests", cwd / "lab.log"
+    port, log = free_port(), cwd / "lab.log"
     places = {f"JUPYTER_{name}_DIR": str(cwd / f"jupyter-{name.lower()}") for name in ("CONFIG", "DATA", "RUNTIME")}
-    environment = {**os.environ, **places, "JUPYTER_TOKEN": token, **settings}
-    options = ["--no-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    options.append("--LabApp.expose_app_in_browser=True")
+    words = [*command, "lab", "--no-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    words.append("--LabApp.expose_app_in_browser=True")
+    with _serving(words, log, {**places, **settings}, f"http://127.0.0.1:{port}/", "api") as address:
+        yield address, log
+
+
+@contextmanager
+def _serving(
+    words: Sequence[str | Path], log: Path, settings: Mapping[str, str], url: str, early: str
+) -> Iterator[str]:
+    """A server that answers at `early`: its address, with the token; its output goes to `log`, in its folder."""
+    token = "a-token-of-the-tests"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [*command, "lab", *options], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            words,
+            cwd=log.parent,
+            env={**os.environ, "JUPYTER_TOKEN": token, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
         )
     try:
-        _await(f"http://127.0.0.1:{port}/api", process, log)
-        yield f"http://127.0.0.1:{port}/?token={token}", log
+        _await(url + early, process, log)
+        yield f"{url}?token={token}"
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0, log.read_text()
+        assert process.wait(timeout=60) == 0, log.read_text()
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until a server answers; fail with what it printed if it ends or never does."""
     deadline = monotonic() + 180
-    while monotonic() < deadline:
+    while monotonic() < deadline and process.poll() is None:
         with suppress(OSError):  # urllib's own error is one
-            urllib.request.urlopen(url, timeout=2).close()
+            urllib.request.urlopen(url, timeout=20).close()
             return
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
-            break
     pytest.fail(f"the server did not start:\n{log.read_text()}")
 
 

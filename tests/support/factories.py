@@ -63,22 +63,23 @@ def sent(sandbox: Sandbox) -> int:
     return sum(number for (endpoint, _), number in sandbox.served.items() if endpoint == "sipAdd")
 
 
+# What a sandbox is set to, so that the next sipAdd gets a status.
+_PROVOCATIONS: dict[str, tuple[str, object]] = {
+    "-2": ("allowed_addresses", ["192.0.2.1"]),
+    "-16": ("faults", "clock,clock,query:clock,query:clock"),  # corrected once, and wrong again
+    "-18": ("broken", True),
+    "-22": ("app_ids", ["another"]),
+    "-23": ("cap", 2),
+}
+
+
 def provoke(sandbox: Sandbox, status: str) -> Client:
     """Bring the sandbox, or the client, to where the next sipAdd gets `status`."""
     account = sandbox.account
-    if status == "-1":
+    if status in _PROVOCATIONS:
+        setattr(sandbox, *_PROVOCATIONS[status])
+    elif status == "-1":
         account = Account(account.api_key, "wrong", account.base_url)
-    elif status == "-2":
-        sandbox.allowed_addresses = ["192.0.2.1"]
-    elif status == "-16":
-        sandbox.faults = "clock,clock,query:clock,query:clock"  # corrected once, and wrong again
-    elif status == "-18":
-        sandbox.broken = True
     elif status == "-20":
-        with Client(account) as earlier:
-            earlier.create_phones(group())
-    elif status == "-22":
-        sandbox.app_ids = ["another"]
-    elif status == "-23":
-        sandbox.cap = 2
+        Client(account).create_phones(group())
     return Client(account)

@@ -1,14 +1,14 @@
-"""A person at a form in a real browser: uploads, types into cells, presses buttons, looks at what is told."""
+"""A person at a form in a real browser: uploads, types into cells, presses buttons, looks at what is shown."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
 from itnio_nb.forms.grid import COLUMN_WIDTHS
+from itnio_nb.runbooks.runner import save_notebook
+from tests.support.kernel import notebook_of
 
 _HEADER, _ROW, _EDGE = 26, 24, 3  # pixels
 CELL = "from itnio_nb import {form}, open_workspace\n\nhere = open_workspace()\n{form}({arguments})"
@@ -50,12 +50,9 @@ class Person:
         box.fill("")
         box.press_sequentially(text)
 
-    def grid(self) -> Locator:
-        return self.page.locator(".itnio-grid").locator("visible=true").first
-
     def cell(self, row: int, column: str, names: list[str]) -> tuple[float, float]:
         """Return the middle of a cell: `row` from 0 as it is shown, `names` the columns of the grid."""
-        grid = self.grid()
+        grid = self.page.locator(".itnio-grid").locator("visible=true").first
         grid.scroll_into_view_if_needed()
         box = grid.bounding_box()
         assert box is not None
@@ -97,10 +94,6 @@ class Person:
 
 def open_in_lab(page: Page, address: str, folder: Path, cell: str) -> None:
     """Put a notebook of one cell into a folder that JupyterLab serves, and open it."""
-    content: dict[str, Any] = {"cell_type": "code", "id": "form", "metadata": {}, "source": cell}
-    content |= {"outputs": [], "execution_count": None}
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    notebook = {"cells": [content], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "form.ipynb").write_text(json.dumps(notebook))
+    save_notebook(notebook_of(cell), folder / "form.ipynb")
     server, token = address.split("/?")
     page.goto(f"{server}/lab/tree/{folder.name}/form.ipynb?reset&{token}")

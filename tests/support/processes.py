@@ -33,9 +33,10 @@ def start(command: Sequence[str | Path], settings: Mapping[str, str] | None = No
     )
 
 
-def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start a program that can import the tests' support."""
-    return start([sys.executable, "-c", code, *arguments], {"PYTHONPATH": str(ROOT)})
+def start_python(code: str, *arguments: str, sandbox: Sandbox | None = None) -> subprocess.Popen[str]:
+    """Start a program that can import the tests' support, and finds the account of a sandbox in its environment."""
+    settings = settings_of(sandbox) if sandbox else {}
+    return start([sys.executable, "-c", code, *arguments], {"PYTHONPATH": str(ROOT), **settings})
 
 
 def tell(process: subprocess.Popen[str], line: str) -> None:
@@ -43,6 +44,12 @@ def tell(process: subprocess.Popen[str], line: str) -> None:
     assert process.stdin is not None
     process.stdin.write(f"{line}\n")
     process.stdin.flush()
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    """Return the next line that a program prints."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
 
 
 def run(*words: str, settings: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

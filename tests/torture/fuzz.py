@@ -27,22 +27,7 @@ TEXT = (
     "北京客服,bjkf,５,0755820001,x,\r\n"
     '\r\nBüro,büro,1,\'8610850001,x,"a ""b"""\r\n'
 )
-ODD = (
-    b'"',
-    b"\n",
-    b"\r",
-    b",",
-    b";",
-    b"\t",
-    b"\0",
-    b"\xff\xfe",
-    b"\xef\xbb\xbf",
-    b"'",
-    b"=",
-    b"E+09",
-    b"\xe2\x80\x8b",
-    b"-2",
-)
+ODD = [bytes([one]) for one in b"\"\n\r,;\t\0'="] + [b"\xff\xfe", b"\xef\xbb\xbf", b"E+09", b"\xe2\x80\x8b", b"-2"]
 
 
 def originals() -> list[bytes]:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.context import ForkServerProcess
@@ -27,13 +28,15 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb import Account, Client, Ledger, Run, Sandbox, make_plan, read_orders, resume, submit_plan
-from itnio_nb.runs import reconcile as reconciling
+from itnio_nb.api.models import State
+from itnio_nb.runs import reconcile
 from itnio_nb.sandbox.faults import KINDS, Faults
+from tests.support.agreement import FILES
+from tests.support.factories import orders_frame, sent
+from tests.support.processes import settings_of
 
 GROUPS = 300
 CHANCE = 0.35  # of a fault, for each request
-# The result file that has the orders of a state.
-FILES = {"created": "created", "partial": "refused", "exists": "existed", "refused": "refused"}
 
 
 @dataclass
@@ -64,36 +67,34 @@ class Figures:
 
 def orders_of(chance: random.Random, groups: int) -> pd.DataFrame:
     """Orders of different sizes, in two applications; some are split."""
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[object, ...]] = []
     made = 0
     while made < groups:
         quantity = chance.choice([1, 1, 1, 1, 2, 2, 3, 4, 5, 5, 70])
         app_id = chance.choice(["4luaKsL2", "second-app"])
         rows.append((f"group-{len(rows)}", f"phone-{len(rows)}", str(quantity), "861000000", app_id))
         made += -(-quantity // 50)
-    columns = ["groupName", "phoneName", "quantity", "displayNum", "appId"]
-    return pd.DataFrame(rows, columns=columns, dtype=object)
+    return orders_frame(*rows)
 
 
-def submit(key: str, secret: str, url: str, folder: str, workers: int) -> None:
+def submit(settings: Mapping[str, str], folder: Path, workers: int) -> None:
     """What an operator does again and again: go on with what there is, or begin."""
-    os.environ["ITNIO_PROGRESS"] = "off"
-    reconciling.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
-    with Client(Account(key, secret, url), timeout=(1, 0.3)) as client, Ledger(Path(folder, "ledger.sqlite")) as ledger:
+    os.environ.update(settings, ITNIO_PROGRESS="off")
+    reconcile.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
+    with Client(Account.from_env(), timeout=(1, 0.3)) as client, Ledger(folder / "ledger.sqlite") as ledger:
         run = resume(client, ledger, workers=workers)
         if not len(run.table):
-            plan = make_plan(read_orders(Path(folder, "orders.csv")))
+            plan = make_plan(read_orders(folder / "orders.csv"))
             run = submit_plan(plan, client, ledger, workers=workers)
         run.wait()
 
 
 def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path) -> int:
     """Start one to three submitters and kill each after some requests, unless it ends before; return the kills."""
-    account = sandbox.account
     server = multiprocessing.get_context("forkserver")
-    arguments = (account.api_key, account.api_secret.reveal(), account.base_url, str(folder))
+    server.set_forkserver_preload(["itnio_nb.orders.read", "itnio_nb.runs.submit"])  # what takes long to import
     processes: list[ForkServerProcess] = [
-        server.Process(target=submit, args=(*arguments, chance.choice([1, 4, 8])))
+        server.Process(target=submit, args=(settings_of(sandbox), folder, chance.choice([1, 4, 8])))
         for _ in range(chance.choice([1, 1, 2, 3]))
     ]
     kills, begun = 0, len(sandbox.log)
@@ -130,9 +131,10 @@ def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
         with Client(sandbox.account) as client, Ledger(folder / "ledger.sqlite") as ledger:
             plan = make_plan(read_orders(folder / "orders.csv"), client, ledger)
             compare(figures, plan.table, ledger, sandbox)
-            before = len([one for one in sandbox.log if one.endpoint == "sipAdd"])
-            compare_files(figures, last_run(ledger, client), folder)
-            if len([one for one in sandbox.log if one.endpoint == "sipAdd"]) != before:
+            before = sent(sandbox)
+            finished = Run(int(ledger.runs.index[-1]) + 1, client, ledger).wait()
+            compare_files(figures, finished, folder)
+            if sent(sandbox) != before:
                 figures.mismatches.append("something was sent after all was done")
         figures.faults = Counter(one.fault for one in sandbox.log if one.fault)
     return figures
@@ -144,11 +146,6 @@ def is_done(path: Path) -> bool:
         return len(ledger.runs) > 0 and bool(ledger.runs["finished"].ne("").all())
 
 
-def last_run(ledger: Ledger, client: Client) -> Run:
-    """Return the run that was tortured: finished, it sends nothing."""
-    return Run(int(ledger.runs.index[-1]) + 1, client, ledger).wait()
-
-
 def compare(figures: Figures, planned: pd.DataFrame, ledger: Ledger, sandbox: Sandbox) -> None:
     """Compare the ledger and its history with the server's log and phones, group by group."""
     known = ledger.table.set_index(["appId", "groupName"])
@@ -156,7 +153,7 @@ def compare(figures: Figures, planned: pd.DataFrame, ledger: Ledger, sandbox: Sa
     phones = sandbox.phones.groupby(["appId", "groupName"])
     there = {key: (len(part), set(part["displayNum"])) for key, part in phones}
     made = Counter((one.app_id, one.group) for one in sandbox.log if one.endpoint == "sipAdd" and one.status == "0")
-    sent = {(one.app_id, one.group): one.at for one in sandbox.log if one.endpoint == "sipAdd"}  # the last
+    last = {(one.app_id, one.group): one.at for one in sandbox.log if one.endpoint == "sipAdd"}
     created = history[history["state"] == "created"].groupby(["appId", "groupName"])["at"].agg(["first", "size"])
     figures.groups = len(planned)
     figures.in_doubt = int(history["reason"].str.startswith("what became of it was not recorded").sum())
@@ -165,13 +162,13 @@ def compare(figures: Figures, planned: pd.DataFrame, ledger: Ledger, sandbox: Sa
         key = app_id, group
         state = known["state"].get(key, "nowhere")
         number, displayed = there.get(key, (0, set()))
-        figures.lost += state not in FILES
+        figures.lost += state not in State.DONE
         right = {"created": number == quantity and displayed == {"861000000"}, "partial": 0 < number < quantity}
         if not right.get(state, number == 0):
             figures.mismatches.append(f"{key}: {state}, {number} of {quantity} phones")
         if key in created.index:
             first = datetime.fromisoformat(created.loc[key, "first"]).timestamp()
-            figures.sent_after_success += sent[key] > first + 0.001  # the ledger has milliseconds
+            figures.sent_after_success += last[key] > first + 0.001  # the ledger has milliseconds
             if created.loc[key, "size"] != 1:
                 figures.mismatches.append(f"{key}: {created.loc[key, 'size']} receipts of its creation")
     if set(there) - set(zip(planned["appId"], planned["groupName"], strict=True)):
@@ -198,7 +195,6 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=0)
     parser.add_argument("--of-each", type=int, default=0, help="faults of each kind")
     parser.add_argument("--rounds", type=int, default=1, help="at least")
-    parser.add_argument("--groups", type=int, default=GROUPS)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked = parser.parse_args()
     total, rounds, begun = Figures(), 0, time.monotonic()
@@ -210,7 +206,7 @@ def main() -> None:
     ):
         seed = asked.seed + rounds
         with tempfile.TemporaryDirectory() as folder:
-            found = torture(seed, Path(folder), asked.groups)
+            found = torture(seed, Path(folder))
         total.add(found)
         rounds += 1
         wrong = f", {found.bad} WRONG: {found.mismatches[:5]}" if found.bad else ""
@@ -225,8 +221,6 @@ def main() -> None:
     print(f"lost: {total.lost}   mismatches: {len(total.mismatches)}")
     sys.exit(1 if total.bad else 0)
 
-
-multiprocessing.set_forkserver_preload(["torture"])
 
 if __name__ == "__main__":
     main()
