@@ -5,25 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 
-def test_importing_the_package_is_cheap() -> None:
-    """Neither pandas nor requests, ipywidgets or SQLAlchemy is loaded before a name is used."""
-    heavy = {"pandas", "numpy", "requests", "urllib3", "ipywidgets", "IPython", "sqlalchemy", "tqdm", "click"}
-    script = f"import sys, itnio_nb; print(sorted({heavy!r} & set(sys.modules)))"
-    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+TABLES = {"pandas", "numpy"}
+NETWORK = {"requests", "urllib3"}
+REST = {"ipywidgets", "IPython", "sqlalchemy", "tqdm"}
+NOTEBOOKS = {"nbformat", "nbclient", "nbconvert"}
+
+
+@pytest.mark.parametrize(
+    ("script", "heavy"),
+    [
+        ("import itnio_nb", TABLES | NETWORK | REST | {"click"}),
+        ("import itnio_nb.cli.main", TABLES | NETWORK | REST | NOTEBOOKS),
+        ("import itnio_nb.api.client", TABLES | REST - {"tqdm"}),
+        ("from itnio_nb import Sandbox\nwith Sandbox(): pass", TABLES),
+    ],
+    ids=["the package", "the command's help", "signing and sending", "a sandbox for another language's client"],
+)
+def test_what_is_not_needed_is_not_loaded(script: str, heavy: set[str]) -> None:
+    """A name of the package loads its module when it is used, a command when it is invoked."""
+    show = f"import sys; print(sorted({heavy!r} & sys.modules.keys()))"
+    shown = subprocess.run([sys.executable, "-c", f"{script}\n{show}"], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"
-
-
-def test_signing_and_sending_need_no_tables() -> None:
-    """The request layer alone loads neither pandas nor numpy, forms or ledger."""
-    heavy = {"pandas", "numpy", "ipywidgets", "sqlalchemy"}
-    script = f"import sys, itnio_nb.api.client; print(sorted({heavy!r} & set(sys.modules)))"
-    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert shown.stdout == "[]\n"
-
-
-def test_the_account_and_the_sandbox_need_no_table() -> None:
-    """A sandbox for another language's client starts without pandas."""
-    script = "import sys; from itnio_nb import Sandbox\nwith Sandbox(): print('pandas' in sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert shown.stdout == "False\n"

@@ -19,6 +19,11 @@ from tests.support.browser import a_lab, a_page, run_all_from_the_menu
 from tests.support.factories import ROOT
 
 
+def uv(*words: str | Path) -> None:
+    """Run uv, which installs as pip does, in a tenth of the time."""
+    subprocess.run([Path(sys.executable).with_name("uv"), "--quiet", *words], check=True)
+
+
 @dataclass
 class Installed:
     """An installation with everything of its own: environment, home, folder for temporary files."""
@@ -36,8 +41,8 @@ class Installed:
         return own | {"XDG_DATA_HOME": str(self.folder / "home" / "share")}
 
     def install(self, extra: str) -> None:
-        pip = [str(self.command.with_name("pip")), "--quiet", "--disable-pip-version-check", "install", "--no-compile"]
-        subprocess.run([*pip, "-c", ROOT / "constraints.txt", f"{self.wheel}{extra}"], check=True)
+        python = self.command.with_name("python")
+        uv("pip", "install", "--python", python, "--constraint", ROOT / "constraints.txt", f"{self.wheel}{extra}")
 
     def run(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **self.settings}
@@ -52,10 +57,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     folder = tmp_path_factory.mktemp("elsewhere")
     for name in ("home", "tmp"):
         (folder / name).mkdir()
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
+    uv("build", "--wheel", "--out-dir", folder, ROOT)
     [wheel] = folder.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    uv("venv", "--python", sys.executable, folder / "venv")
     made = Installed(folder, wheel)
     made.install("")
     return made
