@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -160,8 +160,13 @@ def _create_seed(workspace: Workspace, orders: pd.DataFrame) -> None:
     ours = orders.get("madeBy", pd.Series("", orders.index)) == "ledger"
     if ours.any():
         workspace.submit(workspace.plan(orders[ours])).join()
-    for group in phone_groups(split_orders(orders[~ours])):
-        workspace.client.create_phones(group)
+    create_elsewhere(workspace.client, orders[~ours])
+
+
+def create_elsewhere(client: Client, orders: pd.DataFrame) -> None:
+    """Create the phones of orders beside any ledger, as a colleague does: what a sandbox begins with."""
+    for group in phone_groups(split_orders(orders)):
+        client.create_phones(group)
 
 
 def show_tables_whole() -> None:
@@ -173,7 +178,13 @@ def show_tables_whole() -> None:
     if shell is None or not hasattr(shell, "kernel"):
         return
     pd.set_option("display.max_colwidth", None, "display.width", 250)
-    shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, table_as_html)
+    formatters = shell.display_formatter.formatters
+    formatters["text/html"].for_type(pd.DataFrame, table_as_html)
+    formatters["text/plain"].for_type(pd.DataFrame, _print_table)
+
+
+def _print_table(table: pd.DataFrame, printer: Any, _: bool) -> None:
+    printer.text("No rows." if table.empty else repr(table))
 
 
 def open_ledger_for(account: Account | None) -> Ledger:

@@ -46,8 +46,10 @@ def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
 
     require_installed("JupyterLab", "lab", "jupyterlab")
     copy = folder / __version__
-    made = working_copy(find_notebooks(), copy)
-    with account_for(copy, sandbox=sandbox) as (account, environment):
+    notebooks = find_notebooks()
+    made = working_copy(notebooks, copy)
+    seed = notebooks / "data" / "yesterday.csv"  # what the first notebook finds there
+    with account_for(copy, sandbox=sandbox, seed=seed) as (account, environment):
         click.echo(banner(account))
         click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
         if environment:

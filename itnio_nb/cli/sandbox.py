@@ -111,20 +111,29 @@ def _start(*, allow: Sequence[str], app_ids: Sequence[str], faults: str, seed: i
 
 
 @contextmanager
-def account_for(folder: Path, *, sandbox: bool, kept: Path | None = None) -> Iterator[tuple[Account, dict[str, str]]]:
+def account_for(
+    folder: Path, *, sandbox: bool, kept: Path | None = None, seed: Path | None = None
+) -> Iterator[tuple[Account, dict[str, str]]]:
     """Yield the account to work on and the environment in which kernels find it.
 
     A sandbox is served, in this process, where `sandbox` asks for one or no account is configured for `folder`; with
-    `kept` it is the one of that folder. On a configured account the environment is empty.
+    `kept` it is the one of that folder, else a new one that begins with the orders of the file `seed`. On a configured
+    account the environment is empty.
     """
+    from itnio_nb.api.client import Client
+    from itnio_nb.orders.read import read_orders
     from itnio_nb.sandbox.sandbox import Sandbox
-    from itnio_nb.workspace import LATENCY, settings_of, wants_sandbox
+    from itnio_nb.workspace import LATENCY, create_elsewhere, settings_of, wants_sandbox
 
     if not sandbox and not wants_sandbox(folder):
         yield Account.from_env(folder), {}
         return
     # One for all notebooks, outside of their kernels: a kernel that is started again finds its phones there.
-    with Sandbox(latency=LATENCY) if kept is None else _kept_sandbox(kept) as running:
+    with Sandbox() if kept is None else _kept_sandbox(kept) as running:
+        if seed is not None:
+            with Client(running.account) as client:
+                create_elsewhere(client, read_orders(seed))
+        running.latency = LATENCY if kept is None else 0
         yield running.account, settings_of(running.account)
 
 

@@ -62,7 +62,7 @@ def test_a_strangers_first_evening() -> None:
         page.get_by_text("Record of a run").wait_for()
         assert page.get_by_text("SHA-256").count() == 1
         assert page.get_by_text("Done. Groups: 43 created (868 phones)").count() >= 1
-        assert page.locator("img").count() == 2
+        assert page.locator("img").count() == 1
         assert page.locator("script, .input_area").count() == 0
         assert "submit_plan" not in page.inner_text("body")
     assert [entry for entry in wrong if not entry.startswith("file:")] == []
@@ -119,11 +119,11 @@ def test_no_file_holds_a_secret(tmp_path: Path) -> None:
     with Sandbox(api_secret=CANARY) as sandbox:
         settings = settings_of(sandbox) | {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
         done = [run("run", "--orders", orders(5), "--apply", settings=settings)]
-        done += [run("run", "05-go-live", settings=settings), run("run", "my-batch", settings=settings)]
+        done += [run("run", "05-go-live", settings=settings)]
         done += [run("run", "06-audit", settings=settings)]
         passwords = set(sandbox.phones["password"])
     assert {each.returncode for each in done} == {0}, done[0].stdout
-    assert {"group-4", "reception"} <= set(creations(sandbox))
+    assert "group-4" in creations(sandbox)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) >= 10
     output = "".join(each.stdout + each.stderr for each in done).encode()

@@ -96,9 +96,9 @@ def test_demo_shows_plan_progress_and_result(demo: tuple[Path, subprocess.Comple
     assert f"Verified: {phones} of {phones} phones." in done.stdout
     assert f"Verify: {to_create + exist} of {to_create + exist} groups (created {created}, " in done.stdout
     assert "Nothing was sent: all" in done.stdout
-    kinds = "created|existed|refused|unknown|notsent|invalid|together"
-    orders = dict(re.findall(rf"^({kinds}) +(\d+)$", done.stdout, re.MULTILINE))
-    assert int(orders.pop("together")) == sum(map(int, orders.values())) == 44
+    total, parts = re.findall(r"6 files in results/ with (\d+) orders: (.*)\.", done.stdout)[0]
+    orders = {kind: int(number) for kind, number in re.findall(r"(\w+) (\d+)", parts)}
+    assert (len(orders), sum(orders.values())) == (6, int(total)) == (6, 44)
     assert f", {orders['invalid']} rows invalid, 0 in doubt." in done.stdout
 
 

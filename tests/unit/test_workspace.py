@@ -180,3 +180,5 @@ def test_tables_are_shown_whole_in_a_kernel_alone(monkeypatch: pytest.MonkeyPatc
         shown, _ = shell.display_formatter.format(pd.DataFrame({"advice": ["word " * 40]}))
     assert "text-align:left" in shown["text/html"]
     assert "word " * 30 in shown["text/plain"]
+    shown, _ = shell.display_formatter.format(pd.DataFrame(columns=["advice"]))
+    assert shown == {"text/html": "<p>No rows.</p>", "text/plain": "No rows."}
