@@ -31,7 +31,8 @@ SETTINGS = {
 }
 FORMS = {"BatchForm": "new-batch", "OrderForm": "new-order", "ReviewForm": "new-review"}  # what a new one looks like
 COLOURS = 64  # of a picture: enough for text and boxes, a third of the bytes
-SAME = 2.0  # of 255: by so much two pictures of one thing differ on average, in a clock, a port or a curve
+# Of 255: by so much two pictures of one thing differ on average, a form in its port, a chart in its curve over time.
+SAME_FORM, SAME_CHART = 2.0, 12.0
 
 
 def main() -> None:
@@ -74,7 +75,8 @@ def keep_pictures(notebook: Any, before: Any) -> None:
     """Take each picture from the notebook as it was, where it looks the same and stands in the same place."""
     for (old, words_before), (new, words) in zip(holders(before), holders(notebook), strict=False):
         same = words == words_before and "image/png" in old
-        if same and ("image/png" not in new or looks_same(old["image/png"], new["image/png"])):
+        most = SAME_CHART if re.match(r"\d+ groups?: ", words) else SAME_FORM
+        if same and ("image/png" not in new or difference(old["image/png"], new["image/png"]) < most):
             new["image/png"] = old["image/png"]
 
 
@@ -88,13 +90,13 @@ def holders(notebook: Any) -> Iterator[tuple[Any, str]]:
                 yield output["data"], output["data"]["text/plain"]
 
 
-def looks_same(one: str, other: str) -> bool:
-    """Tell whether two pictures differ in no more than a clock, a port or a curve does."""
+def difference(one: str, other: str) -> float:
+    """Return by how much two pictures differ on average, of 255; those of another size are others altogether."""
     first, second = (Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA") for data in (one, other))
     if first.size != second.size:
-        return False
+        return 255.0
     thumbnails = [np.asarray(each.reduce(8), dtype=float) for each in (first, second)]
-    return bool(np.abs(thumbnails[0] - thumbnails[1]).mean() < SAME)
+    return float(np.abs(thumbnails[0] - thumbnails[1]).mean())
 
 
 def smaller(picture: bytes) -> str:
