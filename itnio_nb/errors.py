@@ -28,6 +28,10 @@ class ItnioError(Exception):
         super().__init__(message)
         self.status = status
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook, as IPython asks for it: where we raised it helps no operator."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 def os_error_reason(error: Exception) -> str:
     """Return the reason of an error of Python or of the system, without its number and its path."""

@@ -69,7 +69,7 @@ def require_columns(name: str, headers: Sequence[str], found: Sequence[str], row
         others = [header for header, column in zip(headers, found, strict=True) if column not in API_COLUMNS]
         shown = ", ".join(repr(header) for header in headers if header.strip()) or "none"
         raise InputError(
-            f"{name} has no column for {', '.join(missing)}{_suggestions(missing, others)}. Its headers"
+            f"{name} has no column for {', '.join(missing)}{_suggestions(missing, others)} Its headers"
             f"{f' (row {row})' if row else ''}: {shown}. Rename or add the column; "
             "one value for all rows can be given as constants={...}."
         )
@@ -93,7 +93,7 @@ def _suggestions(missing: Sequence[str], headers: Sequence[str]) -> str:
         for column in missing
         if (guess := _closest_header(column, headers))
     ]
-    return f"; {', '.join(guesses)}?" if guesses else ""
+    return f"; {', '.join(guesses)}?" if guesses else "."
 
 
 def _closest_header(column: str, headers: Sequence[str]) -> str:
