@@ -28,4 +28,4 @@ def test_a_notebook_shows_the_message_alone() -> None:
         shell.run_cell('from itnio_nb import read_orders\nread_orders("missing.csv")')
     lines = shown.getvalue().strip().splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("InputError: missing.csv")
+    assert lines[0].startswith("InputError: There is no file missing.csv: check the name")
