@@ -18,9 +18,10 @@ from tests.support.processes import COMMAND, read_line, run, start
 
 @contextmanager
 def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """The sandbox command, and the settings that it printed."""
+    """The sandbox command, and the settings that it printed; what it printed is in .env."""
     process = start([*COMMAND, "sandbox", *words])
     lines = [read_line(process) for _ in range(4)]
+    Path(".env").write_text("\n".join(lines))
     settings = dict(line.split("=", 1) for line in lines if line.startswith("ITNIO_"))
     try:
         yield process, settings
@@ -29,16 +30,11 @@ def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]
         process.communicate()
 
 
-def client_of(settings: dict[str, str]) -> Client:
-    return Client(Account(settings["ITNIO_API_KEY"], settings["ITNIO_API_SECRET"], settings["ITNIO_BASE_URL"]))
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_sandbox_serves_until_stopped(number: signal.Signals, tmp_path: Path) -> None:
+def test_sandbox_serves_until_stopped(number: signal.Signals) -> None:
     """It prints lines that fit into a .env file, other accounts as remarks, serves, and ends with exit 0."""
     with serving("--accounts", "3") as (process, settings):
         assert set(settings) == {"ITNIO_BASE_URL", "ITNIO_API_KEY", "ITNIO_API_SECRET"}
-        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         with Client(Account.from_env()) as client:
             assert client.create_phones(group()).state is State.CREATED
         process.send_signal(number)
@@ -54,7 +50,7 @@ def test_sandbox_serves_until_stopped(number: signal.Signals, tmp_path: Path) ->
 
 def test_sandbox_keeps_a_file() -> None:
     """Killed and started again, it has the same account and the same phones; two at once are refused."""
-    with serving("--file", "box.sqlite") as (process, settings), client_of(settings) as client:
+    with serving("--file", "box.sqlite") as (process, settings), Client(Account.from_env()) as client:
         assert client.create_phones(group()).state is State.CREATED
         second = run("sandbox", "--file", "box.sqlite")
         assert (second.returncode, second.stdout) == (1, "")
@@ -63,6 +59,6 @@ def test_sandbox_keeps_a_file() -> None:
         )
         process.kill()
         process.wait()
-    with serving("--file", "box.sqlite") as (_, again), client_of(again) as client:
+    with serving("--file", "box.sqlite") as (_, again), Client(Account.from_env()) as client:
         assert again["ITNIO_API_SECRET"] == settings["ITNIO_API_SECRET"]
         assert len(client.list_phones("4luaKsL2")) == 3

@@ -17,9 +17,9 @@ import yaml
 from itnio_nb import Sandbox, exit_code
 from itnio_nb.runbooks.outcome import CODES
 from itnio_nb.runbooks.runner import save_notebook
-from tests.support.factories import ROOT, many_orders
+from tests.support.factories import ROOT, many_orders, sent
 from tests.support.kernel import notebook_of
-from tests.support.processes import COMMAND, settings_of
+from tests.support.processes import COMMAND, run, settings_of
 
 SCHEDULING = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
 RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
@@ -34,9 +34,8 @@ def job(tmp_path: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
     """A folder of a job: orders, a venv with the command, an account in the environment."""
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "bin").symlink_to(Path(COMMAND[0]).parent)
-    for name in ("orders.csv", "tonight.csv"):
+    for name in ("orders.csv", "tonight.xlsx"):  # a file is recognised by its content
         many_orders(3).to_csv(tmp_path / name, index=False)
-    (tmp_path / "tonight.csv").rename(tmp_path / "tonight.xlsx")  # recognised by its content
     with Sandbox() as sandbox:
         path = f"{Path(COMMAND[0]).parent}{os.pathsep}{os.environ['PATH']}"
         yield sandbox, {**os.environ, **settings_of(sandbox), "PATH": path}
@@ -45,10 +44,6 @@ def job(tmp_path: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
 def shell(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = ["/bin/sh", "-c", script]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
-
-
-def created(sandbox: Sandbox) -> int:
-    return sandbox.served["sipAdd", "0"]
 
 
 def test_the_systemd_unit_and_the_kubernetes_job_run(job: tuple[Sandbox, dict[str, str]]) -> None:
@@ -68,7 +63,7 @@ def test_the_systemd_unit_and_the_kubernetes_job_run(job: tuple[Sandbox, dict[st
     own = {each["name"]: each["value"].replace("/srv/phones", ".") for each in container["env"]}
     done = shell(command, environment | own)
     assert done.returncode == 0, done.stdout
-    assert created(sandbox) == 3
+    assert sent(sandbox) == 3
 
 
 def test_the_line_for_cron_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
@@ -78,7 +73,7 @@ def test_the_line_for_cron_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
     done = shell(line.removeprefix("30 2 * * * ").replace("/srv/phones", "."), environment)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "Verified: 9 of 9 phones." in Path("run.log").read_text()
-    assert created(sandbox) == 3
+    assert sent(sandbox) == 3
 
 
 def test_the_ci_job_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
@@ -86,32 +81,31 @@ def test_the_ci_job_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
     sandbox, environment = job
     dry, applied = blocks(SCHEDULING, "sh")
     assert shell(dry, environment).returncode == 0
-    assert created(sandbox) == 0
+    assert sent(sandbox) == 0
     done = shell(applied, environment)
     assert done.returncode == 0, done.stdout
     assert "itnio-nb ended with 0" in done.stdout
-    assert created(sandbox) == 3
+    assert sent(sandbox) == 3
 
 
 def test_airflows_operator_runs_the_same_notebook(job: tuple[Sandbox, dict[str, str]]) -> None:
     """Papermill's own function, with these parameters; then the check of the example."""
     sandbox, environment = job
     [text] = [text for text in blocks(SCHEDULING, "python") if "PapermillOperator" in text]
-    parameters = re.search(r"parameters=(\{.*?\})", text)
-    assert parameters
+    [parameters] = re.findall(r"parameters=(\{.*?\})", text)
     check = text[text.index("def require_done") : text.index("with DAG")]
     script = f"""
 from papermill import execute_notebook
 from itnio_nb import exit_code
 {check}
-execute_notebook({str(ROOT / "notebooks" / "runbook.ipynb")!r}, "out.ipynb", {parameters[1]}, progress_bar=False)
+execute_notebook({str(ROOT / "notebooks" / "runbook.ipynb")!r}, "out.ipynb", {parameters}, progress_bar=False)
 require_done("out.ipynb")
 """.replace("/srv/phones/", "")
     quiet = {"ITNIO_WIDGETS": "off", "ITNIO_PROGRESS": "off"}
     done = shell(shlex.join([sys.executable, "-c", script]), environment | quiet)
     assert done.returncode == 0, done.stderr
     assert exit_code("out.ipynb") == 0
-    assert created(sandbox) == 3
+    assert sent(sandbox) == 3
 
 
 def test_ones_own_runbook_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
@@ -124,12 +118,12 @@ def test_ones_own_runbook_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
     assert dry.returncode == 2, dry.stdout
     applied = shell("itnio-nb run mine.ipynb --orders orders.csv --apply", environment)
     assert applied.returncode == 0, applied.stdout
-    assert created(sandbox) == 3
+    assert sent(sandbox) == 3
 
 
 def test_the_exit_codes_are_those_of_the_command() -> None:
     """The table, the command's help and the package agree on what there is."""
     listed = [int(code) for code in re.findall(r"^\| (\d) \|", RUNBOOKS, re.MULTILINE)]
     assert listed == sorted(CODES)
-    shown = subprocess.run([*COMMAND, "run", "--help"], capture_output=True, text=True, check=True).stdout
+    shown = run("run", "--help").stdout
     assert [int(code) for code in re.findall(r"^\s+(\d)  ", shown, re.MULTILINE)] == sorted(CODES)

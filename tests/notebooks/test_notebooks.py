@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from python_calamine import CalamineWorkbook
 
+from itnio_nb.runbooks.runner import clear_outputs, read_notebook, save_notebook
 from tests.support.factories import ROOT
 
 FOLDER = ROOT / "notebooks"
@@ -21,14 +21,18 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 VOLATILE = re.compile(r"/(?:home|root|tmp|Users)/|127\.0\.0\.1:|0x[0-9a-f]{6}|widget-view|site-packages|\d{8}T\d{6}Z")
 
 
-def content_of(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
-
-
 def nbval(path: Path) -> subprocess.CompletedProcess[str]:
-    options = ["-q", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", *options, path.name]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--nbval",
+        "--nbval-current-env",
+        "-p",
+        "no:cacheprovider",
+        path.name,
+    ]
     return subprocess.run(command, cwd=path.parent, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -42,19 +46,18 @@ def copied(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_are_stored_executed_and_clean(path: Path) -> None:
     """Every code cell was run, in order, without an error; nothing in it shows where or when."""
-    content = content_of(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
     cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
-    stored = json.dumps(outputs)
-    assert not VOLATILE.findall(stored)
+    assert not VOLATILE.findall(json.dumps(outputs))
     assert list(content["metadata"]) == ["kernelspec"]
 
 
 def test_the_first_notebook_shows_numbers_that_add_up() -> None:
     """Its plan line, its done line and its files agree."""
-    text = json.dumps(content_of(FOLDER / "01-first-phones.ipynb"))
+    text = (FOLDER / "01-first-phones.ipynb").read_text(encoding="utf-8")
     assert "Plan: 42 groups to create (867 phones), 1 already exists, 4 rows invalid, 0 in doubt." in text
     assert "41 created (865 phones), 1 existed, 1 refused, 0 unknown, 0 not sent. Verified: 865 of 865 phones." in text
     assert "Nothing was sent: all 42 groups exist already." in text
@@ -84,11 +87,9 @@ def test_one_altered_word_fails(copied: Path) -> None:
 
 def test_a_stripped_notebook_is_an_error(copied: Path) -> None:
     """nbval alone would compare nothing and pass."""
-    content = content_of(copied)
-    for cell in content["cells"]:
-        if cell["cell_type"] == "code":
-            cell["execution_count"], cell["outputs"] = None, []
-    copied.write_text(json.dumps(content), encoding="utf-8")
+    content = read_notebook(copied)
+    clear_outputs(content)
+    save_notebook(content, copied)
     done = nbval(copied)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "was never run" in done.stdout + done.stderr

@@ -18,8 +18,8 @@ run.done
 """
 ATTENDS = """
 import threading
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     threading.Event().wait(60)
 except KeyboardInterrupt:
     print("stopped")

@@ -10,14 +10,8 @@ import pandas as pd
 from itnio_nb import Ledger, Run, Sandbox
 
 # The file that has the orders of a state.
-FILES = {
-    "created": "created",
-    "exists": "existed",
-    "refused": "refused",
-    "partial": "refused",
-    "unknown": "unknown",
-    "planned": "notsent",
-}
+FILES = {"created": "created", "exists": "existed", "unknown": "unknown", "planned": "notsent"}
+FILES |= {"refused": "refused", "partial": "refused"}
 
 
 def requests(sandbox: Sandbox) -> Counter[str]:

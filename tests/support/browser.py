@@ -6,11 +6,11 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from subprocess import DEVNULL, Popen, TimeoutExpired
 from time import monotonic
 
 import pytest
@@ -18,6 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
+_HERE = ("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "data:", "blob:")
 _KERNEL_IS_READY = """() => {
   const widget = window.jupyterapp?.shell?.currentWidget, kernel = widget?.sessionContext?.session?.kernel;
   return !!widget?.context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
@@ -45,15 +46,11 @@ def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[s
         page = browser.new_page(viewport={"width": width, "height": height})
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         page.on("console", lambda line: wrong.append(f"console: {line.text}") if line.type == "error" else None)
-        page.on("request", lambda request: None if _is_here(request.url) else wrong.append(request.url))
+        page.on("request", lambda request: None if request.url.startswith(_HERE) else wrong.append(request.url))
         try:
             yield page, wrong
         finally:
             browser.close()
-
-
-def _is_here(url: str) -> bool:
-    return url.startswith(("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "data:", "blob:"))
 
 
 def free_port() -> int:
@@ -62,41 +59,31 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def an_app(command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str], *options: str) -> Iterator[str]:
+def an_app(
+    command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str], *options: str
+) -> AbstractContextManager[str]:
     """`itnio-nb app` running; its address, with the token."""
     port = free_port()
     words = [*command, "app", "--no-browser", "--port", str(port), *options]
-    with _serving(words, cwd / "app.log", settings, f"http://127.0.0.1:{port}/", "static/favicon.ico") as address:
-        yield address
+    return _serving(words, cwd / "app.log", settings, f"http://127.0.0.1:{port}/", "static/favicon.ico")
 
 
-@contextmanager
-def a_lab(command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
-    """`itnio-nb lab` running; its address (with a token), and the file that its output goes to."""
-    port, log = free_port(), cwd / "lab.log"
+def a_lab(command: Sequence[str | Path], cwd: Path, settings: Mapping[str, str]) -> AbstractContextManager[str]:
+    """`itnio-nb lab` running; its address, with the token. Its output goes to lab.log."""
+    port = free_port()
     places = {f"JUPYTER_{name}_DIR": str(cwd / f"jupyter-{name.lower()}") for name in ("CONFIG", "DATA", "RUNTIME")}
     words = [*command, "lab", "--no-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     words.append("--LabApp.expose_app_in_browser=True")
-    with _serving(words, log, {**places, **settings}, f"http://127.0.0.1:{port}/", "api") as address:
-        yield address, log
+    return _serving(words, cwd / "lab.log", {**places, **settings}, f"http://127.0.0.1:{port}/", "api")
 
 
 @contextmanager
-def _serving(
-    words: Sequence[str | Path], log: Path, settings: Mapping[str, str], url: str, early: str
-) -> Iterator[str]:
+def _serving(words: Sequence[str | Path], log: Path, own: Mapping[str, str], url: str, early: str) -> Iterator[str]:
     """A server that answers at `early`: its address, with the token; its output goes to `log`, in its folder."""
     token = "a-token-of-the-tests"
+    settings = {**os.environ, "JUPYTER_TOKEN": token, **own}
     with log.open("w") as out:
-        process = subprocess.Popen(
-            words,
-            cwd=log.parent,
-            env={**os.environ, "JUPYTER_TOKEN": token, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
+        process = Popen(words, cwd=log.parent, env=settings, stdin=DEVNULL, stdout=out, stderr=out)
     try:
         _await(url + early, process, log)
         yield f"{url}?token={token}"
@@ -105,14 +92,14 @@ def _serving(
         assert process.wait(timeout=60) == 0, log.read_text()
 
 
-def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await(url: str, process: Popen[bytes], log: Path) -> None:
     """Wait until a server answers; fail with what it printed if it ends or never does."""
     deadline = monotonic() + 180
     while monotonic() < deadline and process.poll() is None:
         with suppress(OSError):  # urllib's own error is one
             urllib.request.urlopen(url, timeout=20).close()
             return
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(TimeoutExpired):
             process.wait(0.1)
     pytest.fail(f"the server did not start:\n{log.read_text()}")
 

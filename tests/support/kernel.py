@@ -49,9 +49,10 @@ class InProcessClient:
         self._cell, cell.execution_count = cell, number + 1
         body = ast.parse(cell.source).body
         last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
-        value = None
+        value, printed = None, io.StringIO()
+        printed.write = self._print  # type: ignore[method-assign] # each text is sent as a stream
         try:
-            with redirect_stdout(_Printed(self)):
+            with redirect_stdout(printed):
                 exec(compile(ast.Module(body, []), "cell", "exec"), self._names)
                 if isinstance(last, ast.Expr):
                     value = eval(compile(ast.Expression(last.value), "cell", "eval"), self._names)
@@ -67,23 +68,15 @@ class InProcessClient:
         data = {name: b64encode(one).decode() if isinstance(one, bytes) else one for name, one in data.items()}
         self._send(kind, data=data, metadata=metadata, **more)
 
+    def _print(self, text: str) -> int:
+        if text.strip():
+            self._send("stream", name="stdout", text=text)
+        return len(text)
+
     def _send(self, kind: str, **content: Any) -> None:
         message = {"header": {"msg_type": kind}, "msg_type": kind, "content": content}
         if kind == "error" or not self.handle(message):
             self._cell.outputs.append(output_from_msg(message))  # type: ignore[no-untyped-call] # nbformat
-
-
-class _Printed(io.StringIO):
-    """Sends each printed text as a stream."""
-
-    def __init__(self, client: InProcessClient) -> None:
-        super().__init__()
-        self._client = client
-
-    def write(self, text: str) -> int:
-        if text.strip():
-            self._client._send("stream", name="stdout", text=text)
-        return len(text)
 
 
 def notebook_of(*sources: str, parameters: str = "") -> Any:

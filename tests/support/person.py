@@ -11,7 +11,6 @@ from itnio_nb.runbooks.runner import save_notebook
 from tests.support.kernel import notebook_of
 
 _HEADER, _ROW, _EDGE = 26, 24, 3  # pixels
-CELL = "from itnio_nb import {form}, open_workspace\n\nhere = open_workspace()\n{form}({arguments})"
 _SECONDS = 1000
 
 
@@ -28,10 +27,7 @@ class Person:
         """Press a button once it can be pressed."""
         button = self.button(name)
         expect(button).to_be_enabled(timeout=20 * _SECONDS)
-        if self.hasty:
-            button.dblclick(delay=10)
-        else:
-            button.click()
+        button.click(click_count=2 if self.hasty else 1, delay=10)
 
     def sees(self, words: str, seconds: float = 20) -> Locator:
         """Wait until some words are to be seen."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from subprocess import PIPE, CompletedProcess, Popen
 
 from itnio_nb import Sandbox
 from tests.support.factories import ROOT
@@ -20,46 +20,39 @@ def restore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def start(command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> Popen[str]:
     """Start a program with `settings` added to the environment, and with all three streams as pipes."""
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(settings or {})},
-        preexec_fn=restore_interrupt,
-    )
+    own = {**os.environ, **(settings or {})}
+    return Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, env=own, preexec_fn=restore_interrupt)
 
 
-def start_python(code: str, *arguments: str, sandbox: Sandbox | None = None) -> subprocess.Popen[str]:
+def start_python(code: str, *arguments: str, sandbox: Sandbox | None = None) -> Popen[str]:
     """Start a program that can import the tests' support, and finds the account of a sandbox in its environment."""
     settings = settings_of(sandbox) if sandbox else {}
     return start([sys.executable, "-c", code, *arguments], {"PYTHONPATH": str(ROOT), **settings})
 
 
-def tell(process: subprocess.Popen[str], line: str) -> None:
+def tell(process: Popen[str], line: str) -> None:
     """Write a line to a program's standard input."""
     assert process.stdin is not None
     process.stdin.write(f"{line}\n")
     process.stdin.flush()
 
 
-def read_line(process: subprocess.Popen[str]) -> str:
+def read_line(process: Popen[str]) -> str:
     """Return the next line that a program prints."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
-def run(*words: str, settings: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(*words: str, settings: Mapping[str, str] | None = None) -> CompletedProcess[str]:
     """Run `itnio-nb` with these words to its end."""
     process = start([*COMMAND, *words], settings)
     try:
         out, err = process.communicate(timeout=180)
     finally:
         process.kill()
-    return subprocess.CompletedProcess([*COMMAND, *words], process.returncode, out, err)
+    return CompletedProcess([*COMMAND, *words], process.returncode, out, err)
 
 
 def settings_of(sandbox: Sandbox) -> dict[str, str]:

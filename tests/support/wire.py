@@ -24,12 +24,13 @@ def ask(
     body: dict[str, Any] | bytes,
     *,
     endpoint: str = "sipAdd",
+    account: Account | None = None,
     secret: str | None = None,
     offset: int = 0,
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Ask with headers made here, by the document, not by the package."""
-    account = sandbox.account
+    account = account or sandbox.account
     timestamp = str(int(time.time()) + offset)
     text = account.api_key + (secret or account.api_secret.reveal()) + timestamp
     signed = {"Sign": hashlib.md5(text.encode()).hexdigest(), "Timestamp": timestamp, "Api-Key": account.api_key}
@@ -46,9 +47,7 @@ def ask(
 
 
 def ask_as(sandbox: Sandbox, account: Account, body: dict[str, Any]) -> dict[str, Any]:
-    stamp = str(int(time.time()))
-    signature = hashlib.md5(f"{account.api_key}{account.api_secret.reveal()}{stamp}".encode()).hexdigest()
-    return ask(sandbox, body, headers={"Api-Key": account.api_key, "Sign": signature, "Timestamp": stamp})
+    return ask(sandbox, body, account=account)
 
 
 def browse(sandbox: Sandbox, path: str = "/", host: str | None = None, method: str = "GET") -> tuple[int, str, str]:
