@@ -22,17 +22,7 @@ VOLATILE = re.compile(r"/(?:home|root|tmp|Users)/|127\.0\.0\.1:|0x[0-9a-f]{6}|wi
 
 
 def nbval(path: Path) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--nbval",
-        "--nbval-current-env",
-        "-p",
-        "no:cacheprovider",
-        path.name,
-    ]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", path.name]
     return subprocess.run(command, cwd=path.parent, capture_output=True, text=True, timeout=300, check=False)
 
 

@@ -32,7 +32,7 @@ print(json.dumps([run.name, run.summary, run.counts]))
 
 
 def companions(sandbox: Sandbox, number: int, groups: int) -> list[subprocess.Popen[str]]:
-    """Start processes that have made the same plan, and wait to be told to `submit` it or to `resume`."""
+    """Start processes that have made the same plan, and wait for a line: to `submit` it or to `resume`."""
     sandbox.latency = 0.05
     processes = [start_python(SUBMIT, str(groups), sandbox=sandbox) for _ in range(number)]
     assert [read_line(process) for process in processes] == ["ready"] * number
