@@ -87,10 +87,6 @@ class AccountPanel:
         except ItnioError as error:
             self._form.show_error(error)
 
-    def refresh(self, *, busy: bool) -> None:
-        """Enable the panel's buttons, or disable them."""
-        self.use_account.disabled = self.use_sandbox.disabled = busy
-
     def _take_secret(self, change: dict[str, Any]) -> None:
         if change["new"]:
             self._secret = Secret(change["new"])

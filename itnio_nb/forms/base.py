@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from collections import deque
@@ -44,6 +45,11 @@ class BrowserBridge(anywidget.AnyWidget):
             if number % 2 and number + 1 < len(parts):
                 time.sleep(1.2)
 
+    def download_written(self, name: str, write: Callable[[Path], Path]) -> None:
+        """Have the browser save the file that `write` writes to a path of this name and returns; none is left."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.download(name, write(Path(folder, name)).read_bytes())
+
 
 class Form(widgets.VBox):  # type: ignore[misc] # no types
     """A form with one thread for all that takes time, so that the kernel stays free; `wait()` returns when it is done.
@@ -67,7 +73,7 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         self._acting = threading.Lock()  # one action at a time
         self._error: BaseException | None = None  # raised by the next `wait()`
         self._closed = False
-        self._buttons: list[widgets.Button] = []
+        self.buttons: dict[widgets.Button, Callable[[], bool]] = {}  # and whether each can be pressed, while not busy
         Form._awake.append(ref(self))
 
     def describe(self) -> list[str]:
@@ -76,8 +82,8 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
 
     def refresh(self) -> None:
         """Enable the buttons that can be pressed in the present state, and disable the others."""
-        for button in self._buttons:
-            button.disabled = self.busy
+        for button, is_ready in self.buttons.items():
+            button.disabled = self.busy or not is_ready()
 
     def __repr__(self) -> str:
         try:
@@ -97,10 +103,21 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         """Whether an action is queued or being done."""
         return self._acting.locked()
 
-    def button(self, words: str, action: Callable[[], None], tip: str = "", *, main: bool = False) -> widgets.Button:
-        """Return a button whose action is done once, however often it is clicked meanwhile."""
+    def button(
+        self,
+        words: str,
+        action: Callable[[], None],
+        tip: str = "",
+        *,
+        main: bool = False,
+        is_ready: Callable[[], bool] = lambda: True,
+    ) -> widgets.Button:
+        """Return a button whose action is done once, however often it is clicked meanwhile.
+
+        It can be pressed while no action is being done and `is_ready` holds: `refresh` asks.
+        """
         button = widgets.Button(description=words, tooltip=tip or words, button_style="primary" if main else "")
-        self._buttons.append(button)
+        self.buttons[button] = is_ready
         button.on_click(lambda _: None if button.disabled else self.act(action))
         return button
 
@@ -109,7 +126,7 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         if not self._acting.acquire(blocking=False):
             return
         self.set_status(*_WORKING)
-        for button in self._buttons:
+        for button in self.buttons:
             button.disabled = True
         self.tasks.put(lambda: self._run_action(action))
 

@@ -69,6 +69,11 @@ class RunMonitor:
         """Whether the run is going on in this process."""
         return self._run is not None and not self._run.done
 
+    @property
+    def going(self) -> bool:
+        """Whether the run is going on, here or in another process."""
+        return self.at_work or self.elsewhere
+
     def is_working(self) -> bool:
         """Return whether the run is at work here, or is over and its outcome is still to be shown."""
         if self._form.unreadable and not self.at_work:
@@ -147,14 +152,14 @@ class RunMonitor:
         """Show how far a run is; return the seconds until the next time, None where it is over."""
         self.stop.disabled = not self.at_work or self._stopping  # before the ledger is read: it may fail
         self.elsewhere = self._run is None and not record.done
-        going = self.at_work or self.elsewhere
-        if going:
+        if self.going:
             self._show_counts(record.counts, going=True)
+            self._problems.add_new(record)
         else:
+            self._change_token = self.account.workspace.ledger.run_store.change_token()  # what comes later is news
             self.outcome = record.snapshot()
             self._show_counts(Counter(self.outcome[1]["state"]), going=False)
-        self._problems.add_new(record)
-        if not going:
+            self._problems.add_new(record)
             self._ended = True
             return None
         return float(min(_SLOW, max(_FAST, (time.monotonic() - self._began) / _PARTS)))
@@ -169,7 +174,7 @@ class RunMonitor:
             activity = self._run.activity if self._run is not None else "At work in another process"
             activity = "Stopping, what is under way is finished" if self._stopping else activity
             words = [f"{activity}: {plural(done, 'group')} of {total:,}", *self._rate.update(done, total)]
-        left = counts[State.PLANNED] + counts[State.SENDING]
+        left = total - done
         parts = [f"{word} {counts[state]:,}" for state, word in _WORDS.items() if state in counts or word != "partial"]
         parts += [f"unknown {counts[State.UNKNOWN]:,}", f"{'to go' if going else 'not sent'} {left:,}"]
         show(self.line, " · ".join(words) + "\n" + " · ".join(parts))

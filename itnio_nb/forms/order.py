@@ -48,15 +48,16 @@ class OrderForm(Form):
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
         super().__init__("One order")
-        self._orders, self._findings = pd.DataFrame(), pd.DataFrame()
-        self._clicked = pd.DataFrame()  # the order that was shown when Create was clicked
+        self._orders = self._groups = pd.DataFrame()  # as typed; its groups, none where it is wrong
+        self._clicked = self._orders  # the order that was shown when Create was clicked
         self._sent: dict[Hashable, str] = {}  # the order that was created from here
         self.fields = {name: field(words, tip) for name, (words, tip) in _FIELDS.items()}
         self.notes = {name: text_area("itnio-note") for name in _FIELDS}
         for box in self.fields.values():
             box.observe(lambda _: self._check(), "value")  # at once: what is pressed next was seen
         self.preview, self.sentence, self.result = text_area("itnio-live"), text_area(), widgets.HTML()
-        self.create = self.button("Create", self._create, "Create the phones of this order", main=True)
+        tip = "Create the phones of this order"
+        self.create = self.button("Create", self._create, tip, main=True, is_ready=self._is_ready)
         content = panel()
         self.account = AccountPanel(self, content, self._open)
         self.monitor = RunMonitor(self, self.account, self._show_result)
@@ -73,11 +74,14 @@ class OrderForm(Form):
             self.monitor.follow(newest)
         elif newest is not None:
             self.set_status(f"The newest run in the ledger: {newest.summary}")
-        self.refresh()
+        self._show_order()
 
     @property
-    def _valid(self) -> bool:
-        return "error" not in set(self._findings["severity"])
+    def _was_sent(self) -> bool:
+        return self._orders.iloc[0].to_dict() == self._sent
+
+    def _is_ready(self) -> bool:
+        return not self._groups.empty and not self._was_sent and not self.is_working()
 
     def act(self, action: Callable[[], None]) -> None:
         """Queue an action, with the order as it was shown when its button was clicked."""
@@ -88,34 +92,37 @@ class OrderForm(Form):
     def _check(self) -> None:
         typed = {name: box.value for name, box in self.fields.items()}
         self._orders = read_orders(pd.DataFrame([typed], columns=list(API_COLUMNS)))
-        self._findings = check_orders(self._orders)
+        findings = check_orders(self._orders)
+        is_wrong = "error" in set(findings["severity"])
+        self._groups = pd.DataFrame() if is_wrong else split_orders(self._orders)
         for name, note in self.notes.items():
-            findings = self._findings[self._findings["column"] == name]
-            if findings.empty or not typed[name]:  # a field that was not filled in yet is no mistake
+            here = findings[findings["column"] == name]
+            if here.empty or not typed[name]:  # a field that was not filled in yet is no mistake
                 show(note, _FIELDS[name][1], "faint")
             else:
-                words = findings["severity"] + ": " + findings["problem"] + ". " + findings["advice"]
-                show(note, " ".join(words), "error" if "error" in set(findings["severity"]) else "warning")
+                words = here["severity"] + ": " + here["problem"] + ". " + here["advice"]
+                show(note, " ".join(words), "error" if "error" in set(here["severity"]) else "warning")
+        self._show_order()
+
+    def _show_order(self) -> None:
+        """Show the order's groups and requests, as soon as there are any and the account is known."""
+        if self._groups.empty or not self.account.is_open:
+            self.preview.value = "<p class='faint'>The groups and their requests appear here.</p>"
+        else:
+            self.preview.value = _preview(self._groups, self.account.workspace.client.account)
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the order's groups and requests, and whether it can be created."""
-        self.account.refresh(busy=self.busy)
-        sent = self._valid and self._orders.iloc[0].to_dict() == self._sent
-        self.create.disabled = not self._valid or sent or self.is_working() or self.busy
-        watching = self.monitor.at_work or self.monitor.elsewhere
-        self.monitor.body.layout.display = None if watching else "none"
-        if not self._valid or not self.account.is_open:
-            self.preview.value = "<p class='faint'>The groups and their requests appear here.</p>"
-            empty = not all(box.value for box in self.fields.values())
-            show(self.sentence, "Fill in all five fields." if empty else "Mend what is marked first.", "faint")
-            return
-        groups = split_orders(self._orders)
-        self.preview.value = _preview(groups, self.account.workspace.client.account)
-        if sent:
+        """Show whether the order can be created, and the run that is going on."""
+        super().refresh()
+        self.monitor.body.layout.display = None if self.monitor.going else "none"
+        if self._groups.empty or not self.account.is_open:
+            filled = all(box.value for box in self.fields.values())
+            show(self.sentence, "Mend what is marked first." if filled else "Fill in all five fields.", "faint")
+        elif self._was_sent:
             show(self.sentence, "This order was sent. Change a field for another one.", "faint")
         else:
-            show(self.sentence, f"creates {_size(groups)} on {self.account.label}. The API cannot delete them.")
+            show(self.sentence, f"creates {_size(self._groups)} on {self.account.label}. The API cannot delete them.")
 
     def _create(self) -> None:
         workspace, order = self.account.workspace, self._clicked
@@ -131,11 +138,10 @@ class OrderForm(Form):
 
     def _show_result(self, _: RunRecord, outcome: Outcome) -> None:
         summary, table = outcome
-        open_states = {State.UNKNOWN, State.REFUSED, State.PLANNED}
-        if table["state"].isin(open_states).any():
+        if table["state"].isin({State.UNKNOWN, *State.SENDABLE}).any():
             self._sent = {}  # something is left to be tried again; what is unknown is looked up first
-        incomplete = table["state"].isin({*open_states, State.PARTIAL}).any()
-        self.set_status(summary, "warning" if incomplete else "good")
+        whole = table["state"].isin({State.CREATED, State.EXISTS}).all()
+        self.set_status(summary, "good" if whole else "warning")
         groups = table_html(table[["groupName", "quantity", "state", "status", "reason", "advice"]])
         phones = f"<h3>Phones that exist now</h3>{self._phones(table)}"
         self.result.value = f"<h3>What came back</h3>{groups}{phones}"
@@ -153,9 +159,9 @@ class OrderForm(Form):
     def describe(self) -> list[str]:
         """Return the account, and the order that can be created, if there is one."""
         line = f"OrderForm: {self.account.label}."
-        if not self.account.is_open or not self._valid or self._orders.iloc[0].to_dict() == self._sent:
+        if not self.account.is_open or self._groups.empty or self._was_sent:
             return [line]
-        return [f"{line} Ready to create {_size(split_orders(self._orders))}."]
+        return [f"{line} Ready to create {_size(self._groups)}."]
 
 
 def _size(groups: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import State
+from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.account import account_banner
@@ -27,7 +27,7 @@ from itnio_nb.workspace import open_ledger_for, wants_sandbox
 
 _ANY = "all"
 _CHARTS, _COMPARISON = 1, 2  # tabs
-_COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "state", "status", "reason"]
+_COLUMNS = [*API_COLUMNS, "state", "status", "reason"]
 
 
 class ReviewForm(Form):
@@ -53,13 +53,19 @@ class ReviewForm(Form):
         self._polled_token: tuple[object, ...] = ()  # of the ledger at the last poll
         self._shown = pd.DataFrame()
         self._charts_are_old = False
+        has_client = client is not None
         self.filters = Filters(
-            client is not None,
+            has_client,
             on_change=lambda: self.tasks.put(self._show, once="show"),
             on_account=lambda: self.tasks.put(self._load, once="load"),
         )
-        self.compare = self.button("Compare with the account", self._compare, main=True)
-        self.export = self.button("Export", self._export, "The table below as CSV")
+        tip = "List the account, and settle what is unknown; nothing is sent"
+        tip = "Give a client, to compare: ReviewForm(client, ledger)" if client is None else tip
+        self.compare = self.button(
+            "Compare with the account", self._compare, tip, main=True, is_ready=lambda: has_client
+        )
+        tip = "The table below as CSV"
+        self.export = self.button("Export", self._export, tip, is_ready=lambda: not self._shown.empty)
         self.reload = self.button("Refresh", self._load)
         self.summary, self.size = text_area("itnio-live"), text_area("itnio-note")
         self.groups, self.differences = Grid("itnio-groups"), Grid("itnio-differences")
@@ -120,15 +126,6 @@ class ReviewForm(Form):
         if self._charts_are_old and self.tabs.selected_index == _CHARTS:
             self.charts.value = _charts_html(self._shown)
             self._charts_are_old = False
-
-    def refresh(self) -> None:
-        """Show which buttons can be pressed."""
-        self.compare.disabled = self.busy or self.client is None
-        self.compare.tooltip = "List the account, and settle what is unknown; nothing is sent"
-        if self.client is None:
-            self.compare.tooltip = "Give a client, to compare: ReviewForm(client, ledger)"
-        self.export.disabled = self.busy or self._shown.empty
-        self.reload.disabled = self.busy
 
     def _compare(self) -> None:
         if self.client is None:

@@ -224,7 +224,7 @@ class Batch:
     def enabled(self) -> set[str]:
         """The buttons that can be pressed, those of steps and of the account panel aside."""
         of_account = {self.form.account.use_account, self.form.account.use_sandbox}
-        return {button.description for button in set(self.form._buttons) - of_account if not button.disabled}
+        return {button.description for button in set(self.form.buttons) - of_account if not button.disabled}
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -350,10 +350,10 @@ def test_a_double_click_on_any_button_sends_nothing_twice(
     plan.save("plan.json")
     batch.read("plan.json")
     batch.confirm()
-    assert len(batch.form._buttons) == 19
+    assert len(batch.form.buttons) == 19
     assert submit_plan(plan, client, ledger).wait().counts == {"created": 2, "refused": 1}
     with suppress(AssertionError):  # a click that no page would let through, on what is not there
-        click_hastily(batch.form, batch.form._buttons[at], 2)
+        click_hastily(batch.form, list(batch.form.buttons)[at], 2)
     names = [served.group for served in sandbox.log if served.endpoint == "sipAdd" and served.status == "0"]
     assert sorted(names) == sorted(set(names))
     if session_sandbox.cache_info().currsize:

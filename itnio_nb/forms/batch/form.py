@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import ipywidgets as widgets
 
@@ -45,10 +46,12 @@ class BatchForm(Form):
         self.monitor = RunMonitor(self, self.account, self._show_result)
         self.orders = OrdersStep(self, self._forget_plan, self._take_plan)
         self.plan = PlanStep(self, self._ask_to_confirm, self._make_plan)
-        self.confirm = ConfirmStep(self, self._submit)
+        self.confirm = ConfirmStep(self, self.monitor, self._submit)
         self.result = ResultStep(self, self.monitor, self._try_again, self._begin)
-        self.plan_it = self.button("Plan", self._make_plan, "Ask account and ledger what is there already", main=True)
-        self.on_to_confirm = self.button("Go on to confirm", lambda: self._go(_CONFIRM), main=True)
+        tip = "Ask account and ledger what is there already"
+        self.plan_it = self.button("Plan", self._make_plan, tip, main=True, is_ready=lambda: self.orders.valid > 0)
+        to_confirm = partial(self._go, _CONFIRM)
+        self.on_to_confirm = self.button("Go on to confirm", to_confirm, main=True, is_ready=self.plan.has_plan)
         self.orders.body.children = (*self.orders.body.children, row(self.plan_it))
         self.plan.body.children = (*self.plan.body.children, row(self.on_to_confirm))
         self.steps = steps(_STEPS, lambda number: self.tasks.put(lambda: self._go(number)))
@@ -81,25 +84,18 @@ class BatchForm(Form):
 
     def refresh(self) -> None:
         """Show which steps can be reached, and which buttons pressed."""
-        running = self.busy or self.monitor.at_work or self.monitor.elsewhere
-        planned = self.plan.whole is not None
+        super().refresh()
+        self.orders.upload.disabled = self.busy
+        planned = self.plan.has_plan()
         reachable = (True, planned, planned, self.monitor.record is not None, self.result.record is not None)
         for button, is_reachable in zip(self.steps, reachable, strict=True):
             button.disabled = not is_reachable
-        self.account.refresh(busy=self.busy)
-        self.orders.refresh(busy=self.busy)
-        self.plan_it.disabled = self.busy or not self.orders.valid
-        self.plan.refresh(busy=self.busy)
-        self.on_to_confirm.disabled = self.busy or not planned
-        self.confirm.refresh(busy=running)
-        self.result.refresh(busy=running)
 
     # Orders, plan, confirmation.
 
     def _forget_plan(self) -> None:
         """Drop a plan of other orders: it is not what would be sent any more."""
-        if self.plan.whole is not None:
-            self.plan.take(None)
+        self.plan.take(None)
         self.refresh()
 
     def _make_plan(self) -> None:
@@ -156,7 +152,7 @@ class BatchForm(Form):
             return
         orders, _ = record.orders
         table = record.table
-        rows = table["row"][table["state"].isin([State.REFUSED, State.PARTIAL, State.PLANNED])]
+        rows = table["row"][table["state"].isin({State.PARTIAL, *State.SENDABLE})]
         self.orders.take(orders[orders.index.isin(rows)])
         self._go(_ORDERS)
         self.set_status("These orders were refused or not sent: mend them, then plan and confirm them again.")

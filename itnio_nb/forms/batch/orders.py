@@ -38,7 +38,8 @@ class OrdersStep:
     def __init__(self, form: Form, on_change: Callable[[], None], on_plan: Callable[[Plan], None]) -> None:
         self._form, self._on_change, self._on_plan = form, on_change, on_plan
         self._version = 0  # of the orders: an edit of earlier ones is no edit of these
-        self.orders, self.findings = NO_ORDERS, check_orders(NO_ORDERS)
+        self.orders, self.findings = NO_ORDERS, pd.DataFrame(columns=list(FINDING_COLUMNS))
+        self._wrong = 0  # orders that have an error
         self.upload = widgets.FileUpload(accept=_KINDS, multiple=False, description="Upload a file", icon="")
         self.upload.tooltip = "An XLSX, XLS or CSV file of up to 7 MB, or a saved plan; for a larger one give its path"
         self.upload.observe(self._on_upload, "value")
@@ -57,37 +58,35 @@ class OrdersStep:
             on_select=self._describe_cell,
         )
         self.add = form.button("Add a row", self._add)
-        self.delete = form.button("Delete selected rows", self._delete)
-        self.download = form.button("Download to mend", self._download, "The orders as XLSX, what is wrong coloured")
+        self.delete = form.button("Delete selected rows", self._delete, is_ready=self._has_orders)
+        tip = "The orders as XLSX, what is wrong coloured"
+        self.download = form.button("Download to mend", self._download, tip, is_ready=self._has_orders)
         self.list = widgets.HTML()
-        ways = [
-            row(self.upload, self.path, self.read),
-            row(self.paste, self.read_pasted),
-            row(self.app_id, self.source),
-        ]
+        file, pasted = row(self.upload, self.path, self.read), row(self.paste, self.read_pasted)
+        ways = panel(file, pasted, row(self.app_id, self.source))
         tools = row(self.add, self.delete, self.download, self.only)
-        self.body = panel(panel(*ways), self.counts, self.grid, self.details, tools, self.list)
+        self.body = panel(ways, self.counts, self.grid, self.details, tools, self.list)
         self._show()
 
     @property
     def valid(self) -> int:
         """How many orders have no error."""
-        return len(self.orders) - len(invalid_rows(self.findings))
+        return len(self.orders) - self._wrong
+
+    def _has_orders(self) -> bool:
+        return not self.orders.empty
 
     def take(self, orders: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
         """Replace the orders; findings that are not given are made."""
         self._version += 1
-        self.orders = orders
-        self.findings = check_orders(orders) if findings is None else findings
-        self._on_change()
+        self._set(orders, findings)
         self._show()
 
-    def refresh(self, *, busy: bool) -> None:
-        """Show which buttons can be pressed."""
-        for button in (self.upload, self.read, self.read_pasted, self.add):
-            button.disabled = busy
-        for button in (self.delete, self.download):
-            button.disabled = busy or self.orders.empty
+    def _set(self, orders: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
+        self.orders = orders
+        self.findings = check_orders(orders) if findings is None else findings
+        self._wrong = len(invalid_rows(self.findings))
+        self._on_change()
 
     def _on_upload(self, change: dict[str, Any]) -> None:
         if change["new"]:
@@ -120,9 +119,7 @@ class OrdersStep:
         if column in self.orders.columns and column != FINDING:
             orders = self.orders.copy()
             orders.loc[row_number, column] = text
-            self.orders = read_orders(orders)  # repaired as a file's cells are
-            self.findings = check_orders(self.orders)
-            self._on_change()
+            self._set(read_orders(orders))  # repaired as a file's cells are
         self.grid.update(_with_findings(self.orders, self.findings).loc[self.grid.rows])
         self._show_counts()
         self._describe_cell(row_number, column)
@@ -139,8 +136,8 @@ class OrdersStep:
 
     def _add(self) -> None:
         if self.orders.empty:
-            first = pd.DataFrame([[""] * len(API_COLUMNS)], columns=list(API_COLUMNS))
-            self.take(read_orders(first.assign(appId=self.app_id.value.strip())))
+            first = {**dict.fromkeys(API_COLUMNS, ""), "appId": self.app_id.value.strip()}
+            self.take(read_orders(pd.DataFrame([first])))
             return
         orders = self.orders.copy()
         orders.loc[int(orders.index.max()) + 1] = ""
@@ -157,9 +154,8 @@ class OrdersStep:
         show(self.details, f"{plural(len(rows), 'row')} deleted.")
 
     def _download(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = write_findings(self.orders, self.findings, Path(folder, "to-mend.xlsx"))
-            self._form.browser.download(path.name, path.read_bytes())
+        write = partial(write_findings, self.orders, self.findings)
+        self._form.browser.download_written("to-mend.xlsx", write)
 
     def _show(self) -> None:
         table = _with_findings(self.orders, self.findings)
@@ -175,10 +171,9 @@ class OrdersStep:
             self.list.value = ""
             return
         sizes = self.findings["severity"].value_counts()
-        wrong = len(invalid_rows(self.findings))
-        parts = [plural(len(self.orders), "order"), f"{plural(wrong, 'row')} with errors"]
+        parts = [plural(len(self.orders), "order"), f"{plural(self._wrong, 'row')} with errors"]
         parts += [plural(int(sizes.get("warning", 0)), "warning"), f"{int(sizes.get('repaired', 0)):,} repaired"]
-        show(self.counts, " · ".join(parts), "error" if wrong else "good")
+        show(self.counts, " · ".join(parts), "error" if self._wrong else "good")
         summary = f"<summary>{plural(len(self.findings), 'finding')} as a list</summary>"
         listed = f"<details>{summary}{table_html(self.findings, _MAX_FINDINGS)}</details>"
         self.list.value = listed if len(self.findings) else ""

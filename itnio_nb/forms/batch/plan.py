@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.api.models import Action
+from itnio_nb.api.models import API_COLUMNS, Action
 from itnio_nb.api.text import plural
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import field, panel, row, show, text_area
+from itnio_nb.forms.monitor import RunMonitor
 from itnio_nb.runs.dispatcher import DEFAULT_WORKERS, MAX_WORKERS, RunOptions
 from itnio_nb.runs.plan import Plan
 
-_COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "action", "why"]
+_COLUMNS = [*API_COLUMNS, "action", "why"]
 _NO_GROUPS = pd.DataFrame(columns=["row", *_COLUMNS])
 
 
@@ -27,6 +26,7 @@ class PlanStep:
     def __init__(self, form: Form, on_change: Callable[[], None], plan_again: Callable[[], None]) -> None:
         self._form, self._on_change = form, on_change
         self.whole: Plan | None = None
+        self.plan: Plan | None = None  # the one that is to be submitted: the whole, or the trial
         self.summary = text_area("itnio-note", "No plan yet.")
         self.grid = Grid("itnio-plan")
         self.trial = widgets.Checkbox(description="Only a trial", indent=False)
@@ -34,34 +34,31 @@ class PlanStep:
         self.first = field("of the first groups:", "How many groups the trial has", "220px", **size)
         self.recreate = widgets.Checkbox(description="Make again what was deleted in the account", indent=False)
         self.trial.layout.width = self.recreate.layout.width = "auto"
-        self.again = form.button("Plan again", plan_again, "Ask the account and the ledger anew")
+        tip = "Ask the account and the ledger anew"
+        self.again = form.button("Plan again", plan_again, tip, is_ready=self.has_plan)
         self.path = field("Save it as", "A file where the notebook runs", "300px", value="plan.json")
-        self.save = form.button("Save the plan", self._save)
-        self.download = form.button("Download the plan", self._download)
+        self.save = form.button("Save the plan", self._save, is_ready=self.has_plan)
+        self.download = form.button("Download the plan", self._download, is_ready=self.has_plan)
         self.trial.observe(lambda _: form.tasks.put(self._show, once="plan"), "value")
         self.first.observe(lambda _: form.tasks.put(self._show, once="plan") if self.trial.value else None, "value")
         choice = row(self.trial, self.first, self.recreate, self.again)
         self.body = panel(self.summary, choice, self.grid, row(self.path, self.save, self.download))
 
-    @property
-    def plan(self) -> Plan | None:
-        """The plan that is to be submitted: the whole, or the trial."""
-        if self.whole is None or not self.trial.value:
-            return self.whole
-        return self.whole.first(int(self.first.value))
+    def has_plan(self) -> bool:
+        """Tell whether anything is planned."""
+        return self.whole is not None
 
     def take(self, plan: Plan | None) -> None:
-        """Replace the plan."""
-        self.whole = plan
-        self._show()
-
-    def refresh(self, *, busy: bool) -> None:
-        """Show which buttons can be pressed."""
-        for button in (self.again, self.save, self.download):
-            button.disabled = busy or self.whole is None
+        """Replace the plan, or drop it."""
+        if plan is not self.whole:
+            self.whole = plan
+            self._show()
 
     def _show(self) -> None:
-        plan = self.plan
+        plan = self.whole
+        if plan is not None and self.trial.value:
+            plan = plan.first(int(self.first.value))
+        self.plan = plan
         self.grid.show((_NO_GROUPS if plan is None else plan.table).set_index("row")[_COLUMNS])
         if plan is None:
             show(self.summary, "No plan yet.", "faint")
@@ -79,26 +76,35 @@ class PlanStep:
 
     def _download(self) -> None:
         if self.plan is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                self._form.browser.download("plan.json", self.plan.save(Path(folder, "plan.json")).read_bytes())
+            self._form.browser.download_written("plan.json", self.plan.save)
 
 
 class ConfirmStep:
     """One sentence, and a button that is disabled until its number of phones has been typed."""
 
-    def __init__(self, form: Form, submit: Callable[[], None]) -> None:
+    def __init__(self, form: Form, monitor: RunMonitor, submit: Callable[[], None]) -> None:
+        self._form = form
         self.plan: Plan | None = None
-        self._busy = False
-        self.sentence, self.hint = text_area("itnio-sentence"), text_area("itnio-note")
+        self.sentence, self.hint = text_area("itnio-sentence", "Nothing is planned yet."), text_area("itnio-note")
         self.typed = field("Number of phones", "Type the number of phones to confirm", "260px")
-        self.typed.observe(lambda _: self.refresh(busy=self._busy), "value")
+        self.typed.observe(lambda _: self._check(), "value")
         most = {"value": DEFAULT_WORKERS, "min": 1, "max": MAX_WORKERS}
         self.workers = field("Requests at once", "", "240px", widgets.BoundedIntText, **most)
         self.rate = field("at most a second", "Empty: no limit", "240px", placeholder="no limit")
-        self.submit = form.button("Submit", submit, "Create the phones: the API cannot delete them", main=True)
+        self.submit = form.button(
+            "Submit",
+            submit,
+            "Create the phones: the API cannot delete them",
+            main=True,
+            is_ready=lambda: self.confirmed and not monitor.going,
+        )
         confirm = row(self.typed, self.submit)
         self.body = panel(self.sentence, confirm, self.hint, row(self.workers, self.rate))
-        self.take(None, "")
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the plan's number of phones has been typed."""
+        return self.plan is not None and self.number == self.plan.phones
 
     @property
     def number(self) -> int | None:
@@ -117,19 +123,17 @@ class ConfirmStep:
             self.typed.value = ""
         self.plan = plan
         show(self.sentence, _sentence(plan, account) if plan is not None else "Nothing is planned yet.")
-        self.refresh(busy=self._busy)
+        self._check()
 
-    def refresh(self, *, busy: bool) -> None:
+    def _check(self) -> None:
         """Show whether the plan can be submitted."""
-        self._busy = busy
-        right = self.plan is not None and self.number == self.plan.phones
-        self.submit.disabled = busy or not right
         if self.plan is None:
             show(self.hint, "")
-        elif right:
+        elif self.confirmed:
             show(self.hint, "Confirmed.", "good")
         else:
             show(self.hint, f"Type {self.plan.phones} to confirm.", "warning" if self.typed.value else "faint")
+        self._form.refresh()
 
 
 def _sentence(plan: Plan, account: str) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.api.models import State
+from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import panel, row, show, text_area
 from itnio_nb.forms.monitor import Outcome, RunMonitor
-from itnio_nb.orders.check import invalid_rows
 from itnio_nb.runs.run import RunRecord
 
 FOLDER = Path("results")
@@ -29,7 +29,7 @@ _TABS = {  # the states of groups behind each tab
     "Not sent": (State.PLANNED,),
 }
 _INVALID = "Invalid"
-_COLUMNS = ["groupName", "phoneName", "quantity", "displayNum", "appId", "state", "status", "reason", "advice"]
+_COLUMNS = [*API_COLUMNS, "state", "status", "reason", "advice"]
 
 
 class ResultStep:
@@ -41,22 +41,29 @@ class ResultStep:
         self._form, self._monitor = form, monitor
         self.record: RunRecord | None = None
         self._finished = True
-        self._any_created = False  # by this run or an earlier one: there is something to hand over
-        self._tables: dict[str, pd.DataFrame] = {name: pd.DataFrame() for name in (*_TABS, _INVALID)}
-        self._old_tabs: set[str] = set()  # tabs whose grid does not show the present table yet
+        self._groups, self._errors = pd.DataFrame(), pd.DataFrame()  # what the tabs show
+        self._sizes = dict.fromkeys((*_TABS, _INVALID), 0)  # of the tabs
+        self._old_tabs: set[str] = set()  # tabs whose grid does not show the present groups yet
         self.files: list[Path] = []  # what Hand over has written
         self.summary, self.note = text_area("itnio-live"), text_area("itnio-note")
-        self.grids = {name: Grid(f"itnio-{name.split()[0].lower()}") for name in self._tables}
+        self.grids = {name: Grid(f"itnio-{name.split()[0].lower()}") for name in self._sizes}
         self.tabs = widgets.Tab(list(self.grids.values()), titles=list(self.grids))
         self.tabs.observe(lambda _: form.tasks.put(self._fill_tab, once="tab"), "selected_index")
+
+        def button(words: str, action: Callable[[], None], tip: str, is_ready: Callable[[], bool]) -> widgets.Button:
+            return form.button(words, action, tip, is_ready=lambda: not monitor.going and is_ready())
+
         tip = "Compare with the account, and settle what is unknown"
-        self.reconcile = form.button("Settle unknown", self._reconcile, tip)
+        self.reconcile = button("Settle unknown", self._reconcile, tip, lambda: self._sizes["Unknown"] > 0)
         tip = "Send what was not sent or was refused"
-        self.retry = form.button("Try the rest again", lambda: try_again(self._shown), tip)
-        self.download = form.button("Download results", self._download, "Six files: each order is in exactly one")
-        self.hand_over = form.button("Hand over", self._hand_over, "Write accounts and passwords for the handsets")
-        self.fetch = form.button("Download the hand-over", self._fetch, "The files that Hand over has written")
-        self.new = form.button("New batch", begin, "Begin with other orders")
+        self.retry = button("Try the rest again", lambda: try_again(self._shown), tip, lambda: self.left > 0)
+        tip = "Six files: each order is in exactly one"
+        self.download = button("Download results", self._download, tip, lambda: self.record is not None)
+        tip = "Write accounts and passwords for the handsets"  # those that this run or an earlier one created
+        self.hand_over = button("Hand over", self._hand_over, tip, lambda: self._any_created)
+        tip = "The files that Hand over has written"
+        self.fetch = button("Download the hand-over", self._fetch, tip, lambda: bool(self.files))
+        self.new = button("New batch", begin, "Begin with other orders", lambda: True)
         actions = row(self.reconcile, self.retry, self.download, self.hand_over, self.fetch, self.new)
         self.body = panel(self.summary, actions, self.note, self.tabs)
 
@@ -66,9 +73,9 @@ class ResultStep:
             raise InputError("There is no run to work on: submit a plan first.")
         return self.record
 
-    def size(self, tab: str) -> int:
-        """Return how many rows a tab has."""
-        return len(self._tables[tab])
+    @property
+    def _any_created(self) -> bool:
+        return not self._groups.empty and bool((self._groups["created_in"] != "").any())
 
     def show(self, record: RunRecord, outcome: Outcome) -> None:
         """Show a run and its outcome, as the ledger has it now."""
@@ -77,38 +84,27 @@ class ResultStep:
             show(self.note, "")
         summary, table = outcome
         self.record, self._finished = record, record.finished
-        self._any_created = bool((table["created_in"] != "").any())
         orders, findings = record.orders
-        groups = table.set_index("row")
-        errors = findings[findings["row"].isin(invalid_rows(findings)) & (findings["severity"] == "error")]
-        self._tables = {name: groups[groups["state"].isin(states)][_COLUMNS] for name, states in _TABS.items()}
-        self._tables[_INVALID] = errors.set_index("row")[["column", "value", "problem", "advice"]]
-        rest = len(orders.index.difference(groups.index).difference(pd.Index(errors["row"])))
+        self._groups = table.set_index("row")
+        self._errors = findings[findings["severity"] == "error"].set_index("row")
+        rest = len(orders.index.difference(self._groups.index).difference(self._errors.index))
         if rest:
             summary += f" {plural(rest, 'order')} {'was' if rest == 1 else 'were'} not part of this run, a trial."
-        incomplete = self.size("Unknown") or self.size("Refused") or self.size("Not sent")
+        counts = Counter(table["state"])
+        self._sizes = {name: sum(counts[state] for state in states) for name, states in _TABS.items()}
+        self._sizes[_INVALID] = self._errors.index.nunique()
+        incomplete = self._sizes["Unknown"] or self._sizes["Refused"] or self._sizes["Not sent"]
         show(self.summary, summary, "warning" if incomplete else "good")
-        sizes = {**{name: self.size(name) for name in _TABS}, _INVALID: errors["row"].nunique()}
-        self.tabs.titles = [f"{name} {size:,}" for name, size in sizes.items()]
-        self._old_tabs = set(sizes)
-        if not sizes[self._tab]:  # begin where there is something to see
-            self.tabs.selected_index = next((at for at, size in enumerate(sizes.values()) if size), 0)
+        self.tabs.titles = [f"{name} {size:,}" for name, size in self._sizes.items()]
+        self._old_tabs = set(self._sizes)
+        if not self._sizes[self._tab]:  # begin where there is something to see
+            self.tabs.selected_index = next((at for at, size in enumerate(self._sizes.values()) if size), 0)
         self._fill_tab()
-
-    def refresh(self, *, busy: bool) -> None:
-        """Show which buttons can be pressed."""
-        disabled = busy or self.record is None
-        self.reconcile.disabled = disabled or not self.size("Unknown")
-        self.retry.disabled = disabled or not self.left
-        self.download.disabled = disabled
-        self.hand_over.disabled = disabled or not self._any_created
-        self.fetch.disabled = busy or not self.files
-        self.new.disabled = busy
 
     @property
     def left(self) -> int:
         """How many groups may be tried again."""
-        return self.size("Not sent") + self.size("Refused") + (0 if self._finished else self.size("Unknown"))
+        return self._sizes["Not sent"] + self._sizes["Refused"] + (0 if self._finished else self._sizes["Unknown"])
 
     @property
     def _tab(self) -> str:
@@ -116,9 +112,14 @@ class ResultStep:
 
     def _fill_tab(self) -> None:
         """Fill the grid of the tab that is open; the others once they are."""
-        if self._tab in self._old_tabs:
-            self._old_tabs.discard(self._tab)
-            self.grids[self._tab].show(self._tables[self._tab])
+        tab = self._tab
+        if tab not in self._old_tabs:
+            return
+        self._old_tabs.discard(tab)
+        if tab == _INVALID:
+            self.grids[tab].show(self._errors[["column", "value", "problem", "advice"]])
+        else:
+            self.grids[tab].show(self._groups[self._groups["state"].isin(_TABS[tab])][_COLUMNS])
 
     def _reconcile(self) -> None:
         report = self._monitor.account.workspace.reconcile()
