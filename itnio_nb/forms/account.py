@@ -40,6 +40,7 @@ class AccountPanel:
     def __init__(self, form: Form, content: widgets.Widget, on_open: Callable[[], None]) -> None:
         self._form, self._content, self._on_open = form, content, on_open
         self._workspace: Workspace | None = None
+        self.label = "no account yet"  # the account in a word or two
         self._ledger: Ledger | None = None  # the one that was given
         self._secret: Secret | None = None
         self.banner = widgets.HTML()
@@ -65,14 +66,6 @@ class AccountPanel:
         if self._workspace is None:
             raise InputError("No account is known yet: type one in, or rehearse on a sandbox.")
         return self._workspace
-
-    @property
-    def label(self) -> str:
-        """The account in a word or two."""
-        if self._workspace is None:
-            return "no account yet"
-        key = self._workspace.client.account.api_key
-        return "SANDBOX" if self._workspace.is_sandbox else f"LIVE ACCOUNT …{key[-4:]}"
 
     def open(self, client: Client | None, ledger: Ledger | None) -> None:
         """Open what is given or configured; where neither is, the panel stays and asks. Errors are shown."""
@@ -103,8 +96,10 @@ class AccountPanel:
         self._open(sandbox.client)
 
     def _open(self, client: Client) -> None:
-        self._workspace = Workspace(client, self._ledger or open_ledger_for(client.account))
-        self.banner.value = account_banner(client.account)
+        account = client.account
+        self._workspace = Workspace(client, self._ledger or open_ledger_for(account))
+        self.label = "SANDBOX" if account.is_sandbox else f"LIVE ACCOUNT …{account.api_key[-4:]}"
+        self.banner.value = account_banner(account)
         self.body.layout.display, self._content.layout.display = "none", None
         self._on_open()
         self._form.tasks.put(lambda: None)  # the first poll

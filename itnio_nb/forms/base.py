@@ -7,10 +7,9 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
-from weakref import ref
 
 import anywidget
 import ipywidgets as widgets
@@ -19,12 +18,15 @@ import traitlets
 from itnio_nb.errors import ItnioError
 from itnio_nb.forms.layout import show, text_area
 
+Action = Callable[[], None]
+Condition = Callable[[], bool]
 Poll = Callable[[], float | None]  # returns the seconds until the next poll, None: not before the next task
 
 _STATIC = Path(__file__).parent / "static"
 _PART = 500_000  # bytes of a file in one message: Jupyter drops what comes faster than a megabyte in a second
 _AWAKE = 4  # forms that poll by themselves; one that was replaced by running its cell again is asleep
 _TICK = 0.05  # seconds
+_FOR_EVER = 1e8  # seconds, three years: a lock waits no more than some centuries
 _RETRY = 2.0  # seconds until a ledger that could not be read is read again
 _WORDS = {"error": "Error: ", "warning": "Warning: "}
 _WORKING = ("Working …", "busy")
@@ -54,11 +56,11 @@ class BrowserBridge(anywidget.AnyWidget):
 class Form(widgets.VBox):  # type: ignore[misc] # no types
     """A form with one thread for all that takes time, so that the kernel stays free; `wait()` returns when it is done.
 
-    A form overrides `describe` and `refresh`, and may set `poll`, which shows what others have done, and `is_working`,
-    which tells whether something that `wait()` waits for is going on in this process.
+    A form may set `poll`, which shows what others have done, and `is_working`, which tells whether something that
+    `wait()` waits for is going on in this process.
     """
 
-    _awake: ClassVar[deque[ref[Form]]] = deque(maxlen=_AWAKE)
+    _awake: ClassVar[deque[int]] = deque(maxlen=_AWAKE)
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -66,15 +68,15 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         self.browser = BrowserBridge(names={"itnio": name})
         self.status_line = text_area("itnio-status")
         self.poll: Poll = lambda: None
-        self.is_working: Callable[[], bool] = lambda: False
+        self.is_working: Condition = lambda: False
         self.tasks = TaskQueue(self._poll, self.show_error)
         self.unreadable = False  # whether the last poll could not read the ledger
         self._status: tuple[str, str] = ("", "")
         self._acting = threading.Lock()  # one action at a time
         self._error: BaseException | None = None  # raised by the next `wait()`
         self._closed = False
-        self.buttons: dict[widgets.Button, Callable[[], bool]] = {}  # and whether each can be pressed, while not busy
-        Form._awake.append(ref(self))
+        self.buttons: dict[widgets.Button, Condition] = {}  # and when each can be pressed, unless busy
+        Form._awake.append(id(self))
 
     def describe(self) -> list[str]:
         """Return the form's state as lines of text, for a place where no widget can be shown."""
@@ -104,24 +106,15 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         return self._acting.locked()
 
     def button(
-        self,
-        words: str,
-        action: Callable[[], None],
-        tip: str = "",
-        *,
-        main: bool = False,
-        is_ready: Callable[[], bool] = lambda: True,
+        self, words: str, action: Action, tip: str = "", *, main: bool = False, is_ready: Condition = lambda: True
     ) -> widgets.Button:
-        """Return a button whose action is done once, however often it is clicked meanwhile.
-
-        It can be pressed while no action is being done and `is_ready` holds: `refresh` asks.
-        """
+        """Return a button whose action is done once, however often it is clicked; it can be pressed if `is_ready`."""
         button = widgets.Button(description=words, tooltip=tip or words, button_style="primary" if main else "")
         self.buttons[button] = is_ready
         button.on_click(lambda _: None if button.disabled else self.act(action))
         return button
 
-    def act(self, action: Callable[[], None]) -> None:
+    def act(self, action: Action) -> None:
         """Queue an action, unless one is queued or being done: a click that came before the page knew is dropped."""
         if not self._acting.acquire(blocking=False):
             return
@@ -130,7 +123,7 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
             button.disabled = True
         self.tasks.put(lambda: self._run_action(action))
 
-    def _run_action(self, action: Callable[[], None]) -> None:
+    def _run_action(self, action: Action) -> None:
         try:
             action()
             if self._status == _WORKING:
@@ -163,9 +156,8 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
 
         Raises `TimeoutError` after `timeout` seconds; what is under way goes on.
         """
-        seconds = threading.TIMEOUT_MAX if timeout is None else timeout
-        deadline = time.monotonic() + seconds
-        while self.tasks.join(max(0.0, min(seconds, deadline - time.monotonic()))):
+        deadline = time.monotonic() + (_FOR_EVER if timeout is None else timeout)
+        while self.tasks.join(max(0.0, deadline - time.monotonic())):
             if self._error is not None:
                 error, self._error = self._error, None
                 raise error
@@ -184,23 +176,20 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
                 self.show_error(error)
             self.unreadable = True
             pause = 4 * _TICK if self.is_working() else _RETRY
-        awake = any(form() is self for form in Form._awake)
-        return pause if awake or self.is_working() else None
+        return pause if id(self) in Form._awake or self.is_working() else None
 
     def close(self) -> None:
         """Take the form from the page, and end its thread. What is sent goes on."""
         self._closed = True
         self.tasks.close()
-        for widget in list(_descendants(self)):
-            widget.close()
+        _close_children(self)
         super().close()
 
 
-def _descendants(widget: widgets.Widget) -> Iterator[widgets.Widget]:
-    """Yield every widget that a widget is made of, children before their parents."""
+def _close_children(widget: widgets.Widget) -> None:
     for child in getattr(widget, "children", ()):
-        yield from _descendants(child)
-        yield child
+        _close_children(child)
+        child.close()
 
 
 class TaskQueue:
@@ -211,12 +200,12 @@ class TaskQueue:
 
     def __init__(self, poll: Poll, on_error: Callable[[BaseException], None]) -> None:
         self._poll, self._on_error = poll, on_error
-        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[str, Action]] = deque()
         self._changed = threading.Condition()
         self._busy = self._closed = False
         self._thread: threading.Thread | None = None
 
-    def put(self, task: Callable[[], None], once: str = "") -> None:
+    def put(self, task: Action, once: str = "") -> None:
         """Add a task; where one of the same `once` is waiting already, that one will do."""
         with self._changed:
             if self._closed or (once and any(name == once for name, _ in self._waiting)):
@@ -257,10 +246,9 @@ class TaskQueue:
                 self._busy = False
                 self._changed.notify_all()
 
-    def _run(self, task: Callable[[], object]) -> float | None:
+    def _run(self, task: Poll) -> float | None:
         try:
-            result = task()
+            return task()
         except BaseException as error:  # noqa: BLE001 - given to the form, which shows it
             self._on_error(error)
             return None
-        return result if isinstance(result, float) else None

@@ -14,6 +14,9 @@ from itnio_nb.forms.layout import show, text_area
 from itnio_nb.orders.export import SEVERITY_COLOURS
 from itnio_nb.orders.text_columns import cell_text
 
+OnEdit = Callable[[Any, str, str], None]  # is given the table's own index and column, and what was typed
+OnSelect = Callable[[Any, str], None]  # is given the table's own index and column
+
 MAX_ROWS = 20_000  # rows that a page holds; how many there are is said below
 FINDING = "finding"  # the column with what is wrong in a row, which colours its cells
 _HEIGHT = "330px"
@@ -27,21 +30,12 @@ COLUMN_WIDTHS |= {"column": 110, "value": 160, "problem": 380, "severity": 84, "
 
 
 class Grid(widgets.VBox):  # type: ignore[misc] # no types
-    """A table in a grid that scrolls, sorts and filters; `on_edit` makes its cells editable.
+    """A table in a grid that scrolls, sorts and filters; `on_edit` makes its cells editable."""
 
-    `on_edit(row, column, text)` and `on_select(row, column)` are given the table's own index and column.
-    """
-
-    def __init__(
-        self,
-        style: str,
-        *,
-        on_edit: Callable[[Any, str, str], None] | None = None,
-        on_select: Callable[[Any, str], None] | None = None,
-    ) -> None:
+    def __init__(self, style: str, *, on_edit: OnEdit | None = None, on_select: OnSelect | None = None) -> None:
         super().__init__()
         self.add_class(style)
-        self._on_edit, self._on_select = on_edit, on_select
+        self._on_edit, self._on_select = on_edit, on_select or (lambda *_: None)
         self._size = text_area("faint")
         self.data_grid: Any = None  # ipydatagrid's widget: another one for each table
         self._renderers: dict[str, Any] = {}  # by column, for all those widgets
@@ -57,9 +51,8 @@ class Grid(widgets.VBox):  # type: ignore[misc] # no types
         shown = table.astype(object).set_axis(_unique_names(self._columns), axis=1)
         self._cells = shown.to_numpy(copy=True)
         old, self.data_grid = self.data_grid, self._new_data_grid(shown)
-        size = f"{len(table):,} of {total:,} rows are shown here." if total > len(table) else ""
-        show(self._size, size)
-        self.children = (self.data_grid, *([self._size] if size else []))
+        show(self._size, f"{len(table):,} of {total:,} rows are shown here.")
+        self.children = (self.data_grid, self._size) if total > len(table) else (self.data_grid,)
         if old is not None:
             old.layout.close()
             old.close()
@@ -71,10 +64,10 @@ class Grid(widgets.VBox):  # type: ignore[misc] # no types
             return
         cells = table.astype(object).to_numpy(copy=True)
         changed = (cells != self._cells).any(axis=1).nonzero()[0]
-        self._cells = cells
         if len(changed) > _MAX_UPDATES:
             self.show(table)
             return
+        self._cells = cells
         for place in changed:
             self.data_grid.set_row_value(self.rows[place], cells[place].tolist())
 
@@ -94,25 +87,22 @@ class Grid(widgets.VBox):  # type: ignore[misc] # no types
         from ipydatagrid import DataGrid
 
         editable = self._on_edit is not None
-        coloured = {}  # the API's columns alone have findings: no name from a spreadsheet comes into an expression
-        if FINDING in shown.columns:
-            coloured = {name: self._renderer(name) for name in API_COLUMNS if name in shown.columns}
-        widths = {**COLUMN_WIDTHS, **{name: 130 for name in shown.columns if name not in COLUMN_WIDTHS}}
+        # The API's columns alone have findings: no name from a spreadsheet comes into an expression.
+        coloured = set(API_COLUMNS).intersection(shown.columns) if FINDING in shown.columns else ()
         grid = DataGrid(
             shown,
             index_name=str(shown.index.name or "row"),
             editable=editable,
             selection_mode="cell" if editable else "row",
-            renderers=coloured,
+            renderers={name: self._renderer(name) for name in coloured},
             default_renderer=self._renderer(""),
-            column_widths=widths,
+            column_widths={**dict.fromkeys(shown.columns, 130), **COLUMN_WIDTHS},
             base_row_size=24,
             base_column_header_size=26,
             layout=widgets.Layout(height=_HEIGHT, width="100%"),
         )
         grid.add_class("itnio-grid")
-        if self._on_edit is not None:
-            grid.on_cell_change(self._on_cell_change)
+        grid.on_cell_change(self._on_cell_change)
         grid.observe(self._on_selection, "selections")
         return grid
 
@@ -131,13 +121,13 @@ class Grid(widgets.VBox):  # type: ignore[misc] # no types
     def _on_cell_change(self, cell: dict[str, Any]) -> None:
         """Report what a person has typed. A cell that is gone meanwhile is no cell."""
         row, column, text = cell["row"], cell["column_index"], cell_text(cell["value"])
-        if self._on_edit is not None and row < len(self.rows) and column < len(self._columns):
+        if self._on_edit and row < len(self.rows) and column < len(self._columns):
             self._cells[row, column] = text
             self._on_edit(self.rows[row], self._columns[column], text)
 
     def _on_selection(self, _: object) -> None:
         rows = self.selected()
-        if self._on_select is not None and rows:
+        if rows:
             place = self.data_grid.selections[-1]["c1"]
             self._on_select(rows[0], self._columns[place] if 0 <= place < len(self._columns) else "")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from html import escape
 from importlib.util import find_spec
 from typing import Any
@@ -48,12 +47,12 @@ def table_html(frame: pd.DataFrame, limit: int = 60) -> str:
 
 def row(*parts: widgets.Widget) -> widgets.HBox:
     """Return widgets beside each other, below each other where the page is narrow."""
-    return _add_style(widgets.HBox(parts), "itnio-row")
+    return widgets.HBox(parts).add_class("itnio-row")
 
 
 def panel(*parts: widgets.Widget, style: str = "") -> widgets.VBox:
     """Return widgets below each other, as one group for screen readers."""
-    return _add_style(_add_style(widgets.VBox(parts), "itnio-panel"), style)
+    return _add_style(widgets.VBox(parts).add_class("itnio-panel"), style)
 
 
 def _add_style(widget: Any, style: str) -> Any:
@@ -62,16 +61,5 @@ def _add_style(widget: Any, style: str) -> Any:
 
 def field(words: str, tip: str = "", width: str = "340px", kind: type = widgets.Text, **options: Any) -> Any:
     """Return a field with its label before it."""
-    layout = widgets.Layout(width=width, max_width="100%")
-    label = {"description": words, "tooltip": tip or words, "style": {"description_width": "initial"}}
-    return _add_style(kind(**label, layout=layout, **options), "itnio-field")
-
-
-def steps(names: Sequence[str], on_click: Callable[[int], None]) -> list[widgets.Button]:
-    """Return a button for each step; `on_click` is given its number, from 0."""
-    buttons = []
-    for number, name in enumerate(names):
-        button = _add_style(widgets.Button(description=name, tooltip=f"Go to {name}"), "itnio-step")
-        button.on_click(lambda _, number=number: on_click(number))
-        buttons.append(button)
-    return buttons
+    options |= {"layout": {"width": width, "max_width": "100%"}, "style": {"description_width": "initial"}}
+    return kind(description=words, tooltip=tip or words, **options).add_class("itnio-field")

@@ -28,13 +28,14 @@ _RATE_SPAN = 20.0  # seconds over which the rate is taken
 _MAX_PROBLEMS = 50  # lines that are shown, the newest
 _IN_VOILA = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 _WORDS = {State.CREATED: "created", State.EXISTS: "existed", State.PARTIAL: "partial", State.REFUSED: "refused"}
+_WORDS[State.UNKNOWN] = "unknown"
 
 
 class RunMonitor:
     """Follow one run until it is over, whoever works on it, and then what the ledger learns of it.
 
-    `on_over` is given the record and its outcome when the run is over, and again when anybody has changed that
-    outcome since. However many groups a run has, a poll is a few messages to the page.
+    `on_over` is given the record and its outcome when the run is over, and again when anybody has changed the outcome.
+    However many groups a run has, a poll is a few messages to the page.
     """
 
     def __init__(self, form: Form, account: AccountPanel, on_over: Callable[[RunRecord, Outcome], None]) -> None:
@@ -45,18 +46,17 @@ class RunMonitor:
         self.record: RunRecord | None = None
         self._run: Run | None = None  # the record, where it is a run of this process
         self.elsewhere = False  # whether the run was going on in another process at the last poll
-        self.outcome: Outcome = ("", pd.DataFrame())  # of a run that is over
+        self.outcome: Outcome = ("", pd.DataFrame())  # of a run that is over, as it is shown: another one is news
         self.bar = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="100%"))
         self.bar.add_class("itnio-bar")
         self.line = text_area("itnio-live")
         tip = "What is under way is finished, the rest is not sent"
         self.stop = widgets.Button(description="Stop", tooltip=tip, button_style="warning", disabled=True)
         self.stop.on_click(lambda _: self._stop())
-        self._problems = _ProblemList()
-        self.problems = self._problems.area
+        self.problems = ProblemList()
         # A page of Voilà takes its kernel with it, and so the run: cleanly, to be resumed.
         left = "Leaving this page stops the run as Stop does; opened again, it offers to go on." if _IN_VOILA else ""
-        self.body = panel(row(self.stop, text_area("faint", left)), self.bar, self.line, self.problems)
+        self.body = panel(row(self.stop, text_area("faint", left)), self.bar, self.line, self.problems.area)
         self.restore()
 
     def newest(self) -> RunRecord | None:
@@ -76,9 +76,8 @@ class RunMonitor:
 
     def is_working(self) -> bool:
         """Return whether the run is at work here, or is over and its outcome is still to be shown."""
-        if self._form.unreadable and not self.at_work:
-            return False  # the ledger that has the outcome cannot be read
-        return not self._reported and not self.elsewhere
+        can_end = self.at_work or not self._form.unreadable  # the ledger has the outcome
+        return can_end and not self._reported and not self.elsewhere
 
     def follow(self, record: RunRecord) -> None:
         """Show another run from now on."""
@@ -95,14 +94,9 @@ class RunMonitor:
     def restore(self) -> None:
         """Show the run of before again, if there was one: what was prepared has not begun."""
         self._restart()
-        if self.record is None:
-            show(self.line, "No run yet.", "faint")
-        else:
+        show(self.line, "No run yet.", "faint")
+        if self.record is not None:
             self._show_run(self.record)
-
-    def acknowledge(self, outcome: Outcome) -> None:
-        """Take an outcome that the form has written into the ledger, and shows already, for no news."""
-        self._change_token, self.outcome = self.account.workspace.ledger.run_store.change_token(), outcome
 
     def report(self) -> None:
         """Call `on_over` for the run, which is over; then refresh the form."""
@@ -130,9 +124,13 @@ class RunMonitor:
         if change_token != self._change_token:
             self._change_token = change_token
             record = _live(self.record, workspace)
-            if record is not None and (record is not self.record or _has_changed(record, self.outcome)):
+            if record is not None and (record is not self.record or self._is_news(record)):
                 self.follow(record)
         return POLL_PAUSE
+
+    def _is_news(self, record: RunRecord) -> bool:
+        (summary, table), (shown, shown_table) = record.snapshot(), self.outcome
+        return not record.done or summary != shown or not table.equals(shown_table)
 
     def _stop(self) -> None:
         if self._run is not None and not self._run.done:
@@ -143,8 +141,8 @@ class RunMonitor:
     def _restart(self) -> None:
         self._ended = self._stopping = False
         self._began = time.monotonic()
-        self._rate = _RateEstimate()
-        self._problems.clear()
+        self._reached: deque[tuple[float, int]] = deque()  # groups done by when, over the last seconds
+        self.problems.clear()
         self.stop.disabled = True
         self.bar.value, self.bar.bar_style = 0, "info"
 
@@ -154,15 +152,14 @@ class RunMonitor:
         self.elsewhere = self._run is None and not record.done
         if self.going:
             self._show_counts(record.counts, going=True)
-            self._problems.add_new(record)
-        else:
-            self._change_token = self.account.workspace.ledger.run_store.change_token()  # what comes later is news
-            self.outcome = record.snapshot()
-            self._show_counts(Counter(self.outcome[1]["state"]), going=False)
-            self._problems.add_new(record)
-            self._ended = True
-            return None
-        return float(min(_SLOW, max(_FAST, (time.monotonic() - self._began) / _PARTS)))
+            self.problems.add_new(record)
+            return poll_pause(time.monotonic() - self._began)
+        self._change_token = self.account.workspace.ledger.run_store.change_token()  # what comes later is news
+        self.outcome = record.snapshot()
+        self._show_counts(Counter(self.outcome[1]["state"]), going=False)
+        self.problems.add_new(record)
+        self._ended = True
+        return None
 
     def _show_counts(self, counts: Counter[str], *, going: bool) -> None:
         total, done = counts.total(), groups_done(counts)
@@ -173,33 +170,13 @@ class RunMonitor:
         if going:
             activity = self._run.activity if self._run is not None else "At work in another process"
             activity = "Stopping, what is under way is finished" if self._stopping else activity
-            words = [f"{activity}: {plural(done, 'group')} of {total:,}", *self._rate.update(done, total)]
-        left = total - done
-        parts = [f"{word} {counts[state]:,}" for state, word in _WORDS.items() if state in counts or word != "partial"]
-        parts += [f"unknown {counts[State.UNKNOWN]:,}", f"{'to go' if going else 'not sent'} {left:,}"]
+            words = [f"{activity}: {plural(done, 'group')} of {total:,}", *self._rate(done, total)]
+        parts = [f"{word} {counts[state]:,}" for state, word in _WORDS.items() if counts[state] or word != "partial"]
+        parts.append(f"{'to go' if going else 'not sent'} {total - done:,}")
         show(self.line, " · ".join(words) + "\n" + " · ".join(parts))
 
-
-def _live(record: RunRecord | None, workspace: Workspace) -> RunRecord | None:
-    """Return the run of this process in place of its record, where it is at work here."""
-    return record and (working_run(workspace.client, workspace.ledger, record.name) or record)
-
-
-def _has_changed(record: RunRecord, shown: Outcome) -> bool:
-    if not record.done:
-        return True
-    summary, table = record.snapshot()
-    return summary != shown[0] or not table.equals(shown[1])
-
-
-class _RateEstimate:
-    """Groups in a second over the last seconds, and the time that is left."""
-
-    def __init__(self) -> None:
-        self._reached: deque[tuple[float, int]] = deque()
-
-    def update(self, done: int, total: int) -> list[str]:
-        """Take how far a run is; return rate and remaining time in words, as far as they are known."""
+    def _rate(self, done: int, total: int) -> list[str]:
+        """Return groups in a second and the time that is left, in words, as far as they are known."""
         now = time.monotonic()
         self._reached.append((now, done))
         while self._reached[0][0] < now - _RATE_SPAN:
@@ -212,7 +189,17 @@ class _RateEstimate:
         return [words, f"about {duration(max(1.0, (total - done) / rate))} left"] if done < total else [words]
 
 
-class _ProblemList:
+def poll_pause(seconds: float) -> float:
+    """Return the seconds until the next poll of a run that has taken so many."""
+    return min(_SLOW, max(_FAST, seconds / _PARTS))
+
+
+def _live(record: RunRecord | None, workspace: Workspace) -> RunRecord | None:
+    """Return the run of this process in place of its record, where it is at work here."""
+    return record and (working_run(workspace.client, workspace.ledger, record.name) or record)
+
+
+class ProblemList:
     """A text area with the newest problems of a run, each a line: group, state, reason, advice."""
 
     def __init__(self) -> None:

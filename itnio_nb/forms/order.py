@@ -12,7 +12,7 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, LIMITS, State, phone_groups
 from itnio_nb.api.text import plural
-from itnio_nb.errors import ItnioError
+from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.forms.account import AccountPanel
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.layout import as_html, field, panel, row, show, table_html, text_area
@@ -41,9 +41,8 @@ class OrderForm(Form):
 
         OrderForm(client, ledger)
 
-    Each field says at once, in words, what is wrong with it. Below are the groups that the order becomes, and the
-    requests, their signatures masked. **Create** plans, sends and verifies; pressed twice it sends nothing twice.
-    Then the outcome is shown in words, with the phones that exist now. `wait()` returns when all that is done.
+    Each field says at once what is wrong with it; below are the order's groups and requests, their signatures masked.
+    **Create** plans, sends and verifies, and nothing twice. The outcome is shown with the phones that exist now.
     """
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
@@ -61,7 +60,7 @@ class OrderForm(Form):
         content = panel()
         self.account = AccountPanel(self, content, self._open)
         self.monitor = RunMonitor(self, self.account, self._show_result)
-        order = panel(*(row(self.fields[name], self.notes[name]) for name in _FIELDS), style="itnio-form")
+        order = panel(*map(row, self.fields.values(), self.notes.values()), style="itnio-form")
         confirm = row(self.create, self.sentence)
         content.children = (order, self.preview, confirm, self.status_line, self.monitor.body, self.result)
         self.children = (self.browser, self.account.banner, self.account.body, content)
@@ -127,11 +126,8 @@ class OrderForm(Form):
     def _create(self) -> None:
         workspace, order = self.account.workspace, self._clicked
         plan = workspace.plan(order)
-        errors = plan.findings[plan.findings["severity"] == "error"]
-        if len(errors):
-            column, problem, advice = errors[["column", "problem", "advice"]].iloc[0]
-            self.set_status(f"{column} {problem}. {advice} Nothing was sent.", "error")
-            return
+        for error in plan.findings[plan.findings["severity"] == "error"].itertuples():
+            raise InputError(f"{error.column} {error.problem}. {error.advice} Nothing was sent.")
         self.result.value = ""
         self.monitor.follow(workspace.submit(plan, confirm=plan.phones))
         self._sent = order.iloc[0].to_dict()
@@ -143,8 +139,8 @@ class OrderForm(Form):
         whole = table["state"].isin({State.CREATED, State.EXISTS}).all()
         self.set_status(summary, "good" if whole else "warning")
         groups = table_html(table[["groupName", "quantity", "state", "status", "reason", "advice"]])
-        phones = f"<h3>Phones that exist now</h3>{self._phones(table)}"
-        self.result.value = f"<h3>What came back</h3>{groups}{phones}"
+        phones = self._phones(table)
+        self.result.value = f"<h3>What came back</h3>{groups}<h3>Phones that exist now</h3>{phones}"
 
     def _phones(self, groups: pd.DataFrame) -> str:
         """Return the phones of some groups, as the account lists them, as HTML; passwords stay masked."""
@@ -158,10 +154,8 @@ class OrderForm(Form):
 
     def describe(self) -> list[str]:
         """Return the account, and the order that can be created, if there is one."""
-        line = f"OrderForm: {self.account.label}."
-        if not self.account.is_open or self._groups.empty or self._was_sent:
-            return [line]
-        return [f"{line} Ready to create {_size(self._groups)}."]
+        ready = self.account.is_open and not self._groups.empty and not self._was_sent
+        return [f"OrderForm: {self.account.label}." + (f" Ready to create {_size(self._groups)}." if ready else "")]
 
 
 def _size(groups: pd.DataFrame) -> str:
@@ -171,14 +165,13 @@ def _size(groups: pd.DataFrame) -> str:
 def _preview(groups: pd.DataFrame, account: Account) -> str:
     """Return the groups of an order and their requests as HTML, without what signs them."""
     shown = groups.head(_MAX_PREVIEW)
-    phones = [
-        f"{name}-1" if size == 1 else f"{name}-1 … {name}-{size}"
-        for name, size in zip(shown["phoneName"], shown["quantity"], strict=True)
-    ]
+    requests = list(phone_groups(shown))
+    names = [(one.phone_name, one.quantity) for one in requests]
+    phones = [f"{name}-1" if size == 1 else f"{name}-1 … {name}-{size}" for name, size in names]
     lines = [f"POST {account.base_url}/sipAdd", f"Api-Key: …{account.api_key[-4:]}"]
     lines += ["Timestamp: when it is sent", "Sign: ********", ""]
-    lines += [json.dumps(group.to_wire(), ensure_ascii=False) for group in phone_groups(shown)]
+    lines += [json.dumps(group.to_wire(), ensure_ascii=False) for group in requests]
     if len(groups) > _MAX_PREVIEW:
         lines.append(f"… and {plural(len(groups) - _MAX_PREVIEW, 'more request')}")
-    requests = as_html("\n".join(lines))
-    return f"{table_html(shown[['groupName', 'quantity']].assign(phones=phones))}<pre>{requests}</pre>"
+    table = table_html(shown[["groupName", "quantity"]].assign(phones=phones))
+    return f"{table}<pre>{as_html(chr(10).join(lines))}</pre>"

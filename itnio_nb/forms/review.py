@@ -49,8 +49,7 @@ class ReviewForm(Form):
         self.client = client
         self.ledger = ledger or open_ledger_for(None if client is None else client.account)
         self.poll = self._show_news
-        self._change_token: tuple[object, ...] = ()  # of the ledger as it is shown
-        self._polled_token: tuple[object, ...] = ()  # of the ledger at the last poll
+        self._change_token = self._polled_token = self.ledger.run_store.change_token()  # as it is shown, as last polled
         self._shown = pd.DataFrame()
         self._charts_are_old = False
         has_client = client is not None
@@ -87,7 +86,9 @@ class ReviewForm(Form):
     def _load(self) -> None:
         """Read the runs anew, and show what is picked."""
         self._change_token = self._polled_token = self.ledger.run_store.change_token()
-        self.filters.fill(self._runs(), self._table()["appId"].unique().tolist())
+        runs = self.ledger.runs
+        runs = runs[runs["run"].isin(self.ledger.runs_of(self._account()))]
+        self.filters.fill(runs, self._table()["appId"].unique().tolist())
         self._show()
 
     def _account(self) -> Account | None:
@@ -98,10 +99,6 @@ class ReviewForm(Form):
         account = self._account()
         return self.ledger.table if account is None else self.ledger.table_for(account)
 
-    def _runs(self) -> pd.DataFrame:
-        runs, account = self.ledger.runs, self._account()
-        return runs if account is None else runs[runs["account"] == f"{account.base_url} {account.api_key}"]
-
     def _show(self) -> None:
         name = self.filters.run.value
         if name:
@@ -109,9 +106,7 @@ class ReviewForm(Form):
             columns, when = [*_COLUMNS, "advice", "at", "created_in", "row"], "at"
         else:
             table = self._table()
-            summary = (
-                f"{plural(len(self.filters.run.options) - 1, 'run')}, {plural(len(table), 'group')} in the ledger."
-            )
+            summary = f"{self.filters.runs}, {plural(len(table), 'group')} in the ledger."
             columns, when = [*_COLUMNS, "made", "run"], "made"
         show(self.summary, summary)
         self._shown = self.filters.apply(table[columns], when)
@@ -156,10 +151,9 @@ class ReviewForm(Form):
 
     def describe(self) -> list[str]:
         """Return how many runs there are, and how many groups are shown in each state."""
-        runs = len(self.filters.run.options) - 1
         sizes = self._shown["state"].value_counts().sort_index()
         states = ", ".join(f"{number:,} {state}" for state, number in sizes.items()) or "none"
-        return [f"ReviewForm: {plural(runs, 'run')}. {plural(len(self._shown), 'group')} shown: {states}."]
+        return [f"ReviewForm: {self.filters.runs}. {plural(len(self._shown), 'group')} shown: {states}."]
 
 
 class Filters:
@@ -170,6 +164,7 @@ class Filters:
 
     def __init__(self, has_account: bool, on_change: Callable[[], None], on_account: Callable[[], None]) -> None:
         self._filling = False
+        self.runs = ""  # how many there are, in words
         accounts = [("this one", True), ("all in the ledger", False)] if has_account else [("all", False)]
         self.account = field("Account", "Whose runs", "220px", widgets.Dropdown, options=accounts)
         self.run = field("Run", "The runs of this ledger, newest first", "100%", widgets.Select, rows=6)
@@ -184,7 +179,8 @@ class Filters:
 
     def fill(self, runs: pd.DataFrame, applications: list[str]) -> None:
         """Offer these runs, the newest first, and applications; what is picked stays picked."""
-        options = [(f"All: {plural(len(runs), 'run')}", "")]
+        self.runs = plural(len(runs), "run")
+        options = [(f"All: {self.runs}", "")]
         columns = ["run", "groups", "phones", "finished"]
         for name, groups, phones, finished in runs[columns].iloc[::-1].to_numpy().tolist():
             size = f"{plural(groups, 'group')}, {plural(phones, 'phone')}"
@@ -201,20 +197,12 @@ class Filters:
 
     def apply(self, table: pd.DataFrame, when: str) -> pd.DataFrame:
         """Return the rows of a table that are picked; `when` is the column whose day counts."""
-        kept = pd.Series(True, index=table.index)
-        if self.state.value != _ANY:
-            kept &= table["state"] == self.state.value
-        if self.application.value != _ANY:
-            kept &= table["appId"] == self.application.value
-        first, last = _day(self.since.value), _day(self.until.value)
-        if first or last:
-            days = table[when].str[:10]
-            kept &= (days >= (first or "0")) & (days <= (last or "9")) & (days != "")
-        return table[kept]
-
-
-def _day(picked: date | None) -> str:
-    return picked.isoformat() if picked else ""
+        for column, picked in (("state", self.state.value), ("appId", self.application.value)):
+            table = table if picked == _ANY else table[table[column] == picked]
+        if self.since.value or self.until.value:
+            first, last = self.since.value or date.min, self.until.value or date.max
+            table = table[table[when].str[:10].between(first.isoformat(), last.isoformat())]
+        return table
 
 
 def _numbered(table: pd.DataFrame) -> pd.DataFrame:

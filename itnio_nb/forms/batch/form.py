@@ -16,7 +16,7 @@ from itnio_nb.forms.base import Form
 from itnio_nb.forms.batch.orders import NO_ORDERS, OrdersStep
 from itnio_nb.forms.batch.plan import ConfirmStep, PlanStep
 from itnio_nb.forms.batch.result import ResultStep
-from itnio_nb.forms.layout import panel, require_grid, row, steps
+from itnio_nb.forms.layout import panel, require_grid, row
 from itnio_nb.forms.monitor import Outcome, RunMonitor
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.plan import Plan
@@ -24,6 +24,7 @@ from itnio_nb.runs.run import RunRecord
 from itnio_nb.runs.submit import resume
 
 _STEPS = ("1 Orders", "2 Plan", "3 Confirm", "4 Submit", "5 Result")
+_MENDABLE = {*State.SENDABLE, State.PARTIAL}
 _ORDERS, _PLAN, _CONFIRM, _SUBMIT, _RESULT = range(5)
 
 
@@ -50,14 +51,16 @@ class BatchForm(Form):
         self.result = ResultStep(self, self.monitor, self._try_again, self._begin)
         tip = "Ask account and ledger what is there already"
         self.plan_it = self.button("Plan", self._make_plan, tip, main=True, is_ready=lambda: self.orders.valid > 0)
-        to_confirm = partial(self._go, _CONFIRM)
-        self.on_to_confirm = self.button("Go on to confirm", to_confirm, main=True, is_ready=self.plan.has_plan)
-        self.orders.body.children = (*self.orders.body.children, row(self.plan_it))
-        self.plan.body.children = (*self.plan.body.children, row(self.on_to_confirm))
-        self.steps = steps(_STEPS, lambda number: self.tasks.put(lambda: self._go(number)))
+        go_on, has_plan = partial(self._go, _CONFIRM), self.plan.has_plan
+        self.on_to_confirm = self.button("Go on to confirm", go_on, main=True, is_ready=has_plan)
+        for step, button in ((self.orders, self.plan_it), (self.plan, self.on_to_confirm)):
+            step.body.children = (*step.body.children, row(button))
+        self.steps = [widgets.Button(description=name, tooltip=f"Go to {name}") for name in _STEPS]
+        for number, button in enumerate(self.steps):
+            go = partial(self._go, number)
+            button.add_class("itnio-step").on_click(lambda _, go=go: self.tasks.put(go))
         bodies = (self.orders, self.plan, self.confirm, self.monitor, self.result)
-        self.panels = widgets.Stack([step.body for step in bodies])
-        self.panels.add_class("itnio-steps")
+        self.panels = widgets.Stack([step.body for step in bodies]).add_class("itnio-steps")
         grids = {"itnio-orders": "Orders, a grid whose cells can be edited", "itnio-plan": "Groups of the plan, a grid"}
         self.browser.names = {**self.browser.names, **grids}
         content.children = (row(*self.steps), self.status_line, self.panels)
@@ -134,12 +137,9 @@ class BatchForm(Form):
     def _show_result(self, record: RunRecord, outcome: Outcome) -> None:
         self.result.show(record, outcome)
         self.plan.take(None)  # what it planned is done
-        left = self.result.left
-        if record.finished or not left:
-            self.set_status("")
-        else:
-            words = f"This run is not finished: {plural(left, 'group')} left. “Try the rest again” goes on with it."
-            self.set_status(words, "warning")
+        left = 0 if record.finished else self.result.left
+        words = f"This run is not finished: {plural(left, 'group')} left. “Try the rest again” goes on with it."
+        self.set_status(words if left else "", "warning")
         if self.panels.selected_index == _SUBMIT:
             self._go(_RESULT)
 
@@ -152,8 +152,7 @@ class BatchForm(Form):
             return
         orders, _ = record.orders
         table = record.table
-        rows = table["row"][table["state"].isin({State.PARTIAL, *State.SENDABLE})]
-        self.orders.take(orders[orders.index.isin(rows)])
+        self.orders.take(orders.loc[orders.index.isin(table["row"][table["state"].isin(_MENDABLE)])])
         self._go(_ORDERS)
         self.set_status("These orders were refused or not sent: mend them, then plan and confirm them again.")
 
@@ -164,13 +163,13 @@ class BatchForm(Form):
 
     def describe(self) -> list[str]:
         """Return the account, the step, and what it shows."""
-        head = f"BatchForm: {self.account.label}."
+        head, step = f"BatchForm: {self.account.label}.", self.panels.selected_index
         if not self.account.is_open:
             return [head]
-        step = self.panels.selected_index
-        head = f"{head} Step {_STEPS[step]}."
         if step == _ORDERS:
-            return [head, f"{plural(len(self.orders.orders), 'order')}, {self.orders.valid:,} without errors."]
-        if step in (_PLAN, _CONFIRM):
-            return [head, self.plan.plan.summary if self.plan.plan is not None else "No plan yet."]
-        return [head, self.monitor.record.summary if self.monitor.record is not None else "No run yet."]
+            shown = f"{plural(len(self.orders.orders), 'order')}, {self.orders.valid:,} without errors."
+        elif step in (_PLAN, _CONFIRM):
+            shown = self.plan.plan.summary if self.plan.plan is not None else "No plan yet."
+        else:
+            shown = self.monitor.record.summary if self.monitor.record is not None else "No run yet."
+        return [f"{head} Step {_STEPS[step]}.", shown]

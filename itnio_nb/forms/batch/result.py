@@ -126,9 +126,8 @@ class ResultStep:
         resolved = report[report["before"] != report["after"]]
         parts = ", ".join(f"{number} {state}" for state, number in resolved["after"].value_counts().items())
         unknown = int((report["after"] == State.UNKNOWN).sum())
-        outcome = self._shown.snapshot()
+        self._monitor.outcome = outcome = self._shown.snapshot()
         self.show(self._shown, outcome)
-        self._monitor.acknowledge(outcome)
         words = f"Looked: {plural(len(resolved), 'group')} settled{f' ({parts})' if parts else ''}"
         words = f"{words}, {unknown:,} still unknown. `planned` can be sent again."
         self._form.set_status(words, "warning" if unknown else "good")

@@ -10,7 +10,7 @@ import pytest
 
 from itnio_nb import InputError
 from itnio_nb.api.text import printable
-from itnio_nb.forms.layout import as_html, field, require_grid, show, steps, table_html, text_area
+from itnio_nb.forms.layout import as_html, field, require_grid, show, table_html, text_area
 from tests.support.forms import HOSTILE, assert_harmless, text_of
 
 
@@ -58,16 +58,6 @@ def test_a_field_has_its_label() -> None:
     made = field("API key")
     assert (made.description, made.tooltip) == ("API key", "API key")
     assert field("Phones", "How many", kind=widgets.IntText).tooltip == "How many"
-
-
-def test_each_step_knows_its_number() -> None:
-    """A click on it goes there."""
-    clicked: list[int] = []
-    made = steps(["1 Orders", "2 Plan", "3 Confirm"], clicked.append)
-    for at in (2, 0, 1):
-        made[at].click()
-    assert clicked == [2, 0, 1]
-    assert [button.tooltip for button in made] == ["Go to 1 Orders", "Go to 2 Plan", "Go to 3 Confirm"]
 
 
 def test_without_the_grid_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

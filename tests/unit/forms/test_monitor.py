@@ -75,7 +75,7 @@ def test_a_run_that_is_over_is_shown(watch: Watch, start: Start) -> None:
     assert text_of(watch.monitor.line).endswith("\ncreated 5 · existed 0 · refused 0 · unknown 0 · not sent 0")
     assert watch.monitor.stop.disabled
     assert watch.outcomes == [run.summary]
-    assert text_of(watch.monitor.problems) == NO_PROBLEM
+    assert text_of(watch.monitor.problems.area) == NO_PROBLEM
     watch.monitor.stop.disabled = False  # as a page that does not know yet
     watch.monitor.stop.click()
     assert run.counts == {"created": 5}
@@ -139,31 +139,31 @@ def test_each_problem_is_a_line(watch: Watch, sandbox: Sandbox, client: Client, 
     names = [(text + "....")[:32] for text in HOSTILE if text.isprintable()]
     orders = orders_frame(*((name, f"desk-{at}", "3", "861000000", "wrong") for at, name in enumerate(names)))
     watch.follow(submit_plan(make_plan(orders), client, ledger).wait())
-    lines = text_of(watch.monitor.problems)
+    lines = text_of(watch.monitor.problems.area)
     assert f"{printable(names[0])}: refused, " in lines
     assert "Field refused: a field breaks a rule of the API" in lines
-    assert_harmless(watch.monitor.problems.value)
-    before = watch.monitor.problems.value
+    assert_harmless(watch.monitor.problems.area.value)
+    before = watch.monitor.problems.area.value
     wait_for_poll(watch)
-    assert watch.monitor.problems.value == before
+    assert watch.monitor.problems.area.value == before
     watch.follow(submit_plan(make_plan(many_orders(1)), client, ledger).wait())
-    assert text_of(watch.monitor.problems) == NO_PROBLEM
+    assert text_of(watch.monitor.problems.area) == NO_PROBLEM
 
 
 def test_of_many_problems_the_newest_are_shown(watch: Watch, start: Start, sandbox: Sandbox) -> None:
     """And all are counted."""
     sandbox.app_ids = []
     watch.follow(start(60).wait())
-    assert text_of(watch.monitor.problems).startswith("60 problems as they happened, the last 50 below:")
-    assert watch.monitor.problems.value.count("<p>") == 51
+    assert text_of(watch.monitor.problems.area).startswith("60 problems as they happened, the last 50 below:")
+    assert watch.monitor.problems.area.value.count("<p>") == 51
 
 
 def test_hostile_words_of_a_server_are_text(watch: Watch, start: Start, sandbox: Sandbox) -> None:
     """A page of HTML in place of an answer."""
     sandbox.faults = "html"
     watch.follow(start(1).wait())
-    assert_harmless(watch.monitor.problems.value)
-    assert text_of(watch.monitor.problems).startswith("1 problem as they happened:group-0: unknown, ")
+    assert_harmless(watch.monitor.problems.area.value)
+    assert text_of(watch.monitor.problems.area).startswith("1 problem as they happened:group-0: unknown, ")
 
 
 def test_what_the_ledger_learns_later_is_reported(watch: Watch, start: Start, sandbox: Sandbox, client: Client) -> None:
@@ -179,7 +179,7 @@ def test_what_the_ledger_learns_later_is_reported(watch: Watch, start: Start, sa
     assert "1 created" in watch.outcomes[1]
     sandbox.delete_group("4luaKsL2", "group-0")
     watch.account.workspace.reconcile()
-    watch.monitor.acknowledge(run.snapshot())
+    watch.monitor.outcome = run.snapshot()
     wait_for_poll(watch)
     assert len(watch.outcomes) == 2
 
@@ -190,7 +190,7 @@ def test_a_run_that_cannot_begin_leaves_the_one_before(watch: Watch, start: Star
 
     def prepare_in_vain() -> None:
         watch.monitor.prepare(7)
-        said.append((text_of(watch.monitor.line), text_of(watch.monitor.problems)))
+        said.append((text_of(watch.monitor.line), text_of(watch.monitor.problems.area)))
         watch.monitor.restore()
 
     for line, problems in (("No run yet.", NO_PROBLEM), ("1 refused", "1 problem")):
@@ -198,7 +198,7 @@ def test_a_run_that_cannot_begin_leaves_the_one_before(watch: Watch, start: Star
         wait_for_poll(watch)
         assert said.pop() == ("Writing 7 groups into the ledger …", NO_PROBLEM)
         assert line in text_of(watch.monitor.line)
-        assert problems in text_of(watch.monitor.problems)
+        assert problems in text_of(watch.monitor.problems.area)
         if not watch.outcomes:
             sandbox.app_ids = []
             watch.follow(start(1).wait())

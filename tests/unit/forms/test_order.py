@@ -324,7 +324,7 @@ def test_a_lost_answer_is_resolved(form: OrderForm, sandbox: Sandbox) -> None:
     assert "1 created (3 phones)" in status(form)
     assert (len(sandbox.phones), requests_to_create(sandbox)) == (3, 1)
     assert "desk-3" in form.result.value
-    assert "1 problem" in text_of(form.monitor.problems)
+    assert "1 problem" in text_of(form.monitor.problems.area)
 
 
 def test_made_anew_it_shows_the_newest_run(form: OrderForm, client: Client, ledger: Ledger) -> None:
