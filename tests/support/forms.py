@@ -14,6 +14,7 @@ import pytest
 from itnio_nb import BatchForm, Sandbox
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import Grid
+from tests.support.factories import many_orders, until
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -125,11 +126,6 @@ def click_hastily(form: Form, button: widgets.Button, times: int = 3) -> None:
     wait_for_poll(form)
 
 
-def requests_to_create(sandbox: Sandbox) -> int:
-    """How many requests to create phones the sandbox has served."""
-    return sum(number for (endpoint, _), number in sandbox.served.items() if endpoint == "sipAdd")
-
-
 def data_of(grid: Grid) -> pd.DataFrame:
     """The table that the page has of a grid."""
     shown: pd.DataFrame = grid.data_grid.data
@@ -231,3 +227,19 @@ class Batch:
         """The tabs of the result that have something, and how much."""
         titles = [title.rsplit(" ", 1) for title in self.form.result.tabs.titles]
         return {name: int(size) for name, size in titles if size != "0"}
+
+
+def begin_run(batch: Batch, orders: pd.DataFrame) -> None:
+    """Submit orders, and wait until their run is at work and can be stopped."""
+    batch.plan(orders)
+    batch.confirm()
+    batch.form.confirm.submit.click()
+    until(lambda: batch.form.monitor.at_work and not batch.form.monitor.stop.disabled and not batch.form.busy)
+
+
+def lose_an_answer(batch: Batch, sandbox: Sandbox, fault: str = "drop-after") -> None:
+    """Submit two groups; one answer is lost, and the account cannot be listed."""
+    batch.plan(many_orders(2))
+    sandbox.faults = ",".join([fault, *["query:-18-before"] * 60])
+    batch.submit()
+    assert batch.sizes == {"Created": 1, "Unknown": 1}

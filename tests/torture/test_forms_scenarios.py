@@ -13,13 +13,14 @@ import pytest
 
 from itnio_nb import Account, BatchForm, Client, Ledger, OrderForm, Sandbox, make_plan, submit_plan
 from itnio_nb.forms.account import session_sandbox
-from tests.support.factories import APP, group, many_orders, orders_frame, until
+from tests.support.factories import APP, group, many_orders, orders_frame, sent, until
 from tests.support.forms import (
     Batch,
+    begin_run,
     click,
     click_hastily,
     downloads_of,
-    requests_to_create,
+    lose_an_answer,
     status,
     text_of,
     wait_for_poll,
@@ -48,7 +49,7 @@ def submitting_process(sandbox: Sandbox, ledger: Ledger, groups: int) -> Iterato
     assert process.stdout is not None
     try:
         assert process.stdout.readline().strip()
-        until(lambda: requests_to_create(sandbox) >= 4, 30)
+        until(lambda: sent(sandbox) >= 4, 30)
         yield process
     finally:
         process.kill()
@@ -83,22 +84,6 @@ def create(order: OrderForm) -> None:
     wait_for_poll(order)
 
 
-def begin_run(batch: Batch, orders: pd.DataFrame) -> None:
-    """Submit orders, and wait until their run is at work and can be stopped."""
-    batch.plan(orders)
-    batch.confirm()
-    batch.form.confirm.submit.click()
-    until(lambda: batch.form.monitor.at_work and not batch.form.monitor.stop.disabled and not batch.form.busy)
-
-
-def lose_an_answer(batch: Batch, sandbox: Sandbox) -> None:
-    """Submit two groups; one answer is lost, and the account cannot be listed."""
-    batch.plan(many_orders(2))
-    sandbox.faults = ",".join(["drop-after", *["query:-18-before"] * 60])
-    batch.submit()
-    assert batch.sizes == {"Created": 1, "Unknown": 1}
-
-
 # One order.
 
 
@@ -107,7 +92,7 @@ def test_a_stopped_order_can_be_finished(order: OrderForm, sandbox: Sandbox) -> 
     sandbox.latency = 0.02
     fill(order, quantity="2000")
     order.create.click()
-    until(lambda: requests_to_create(sandbox) >= 4 and not order.monitor.stop.disabled)
+    until(lambda: sent(sandbox) >= 4 and not order.monitor.stop.disabled)
     order.monitor.stop.click()
     wait_for_poll(order)
     assert "Stopped." in status(order)
@@ -145,7 +130,7 @@ def test_an_order_that_stays_unknown_can_be_resolved(order: OrderForm, sandbox: 
     assert not order.create.disabled
     create(order)
     assert "1 created" in repr(order)
-    assert (requests_to_create(sandbox), len(sandbox.phones)) == (1, 3)
+    assert (sent(sandbox), len(sandbox.phones)) == (1, 3)
 
 
 # A batch.
@@ -180,7 +165,7 @@ def test_a_stale_plan_is_refused_in_words(batch: Batch, client: Client, ledger: 
     assert status(batch.form).startswith("Error: The saved plan is stale: 1 of its 3 groups needs something else now.")
     assert "group-1: create → exists" in status(batch.form)
     assert batch.step == "3 Confirm"
-    assert (requests_to_create(sandbox), len(ledger.runs)) == (1, 0)
+    assert (sent(sandbox), len(ledger.runs)) == (1, 0)
     click(batch.form, batch.form.plan.again)
     batch.submit()
     assert batch.sizes == {"Created": 2, "Existed": 1}
@@ -198,7 +183,7 @@ def test_an_unknown_group_is_resolved(batch: Batch, sandbox: Sandbox, client: Cl
         click(batch.form, batch.form.result.reconcile)
         assert batch.sizes == {"Created": 2}
         assert batch.form.result.reconcile.disabled
-        assert requests_to_create(sandbox) == 2
+        assert sent(sandbox) == 2
         # The poll after it finds what the form has written itself, which is no news.
         assert status(batch.form).startswith("Looked: 1 group settled (1 created), 0 still unknown.")
         wait_for_poll(other)
@@ -211,12 +196,12 @@ def test_what_was_refused_is_mended_and_planned_again(batch: Batch, client: Clie
     client.create_phones(group("others", "phone-1"))
     batch.create(many_orders(3))
     assert batch.sizes == {"Created": 2, "Refused": 1}
-    asked = requests_to_create(sandbox)
+    asked = sent(sandbox)
     click(batch.form, batch.form.result.retry)
     assert batch.step == "1 Orders"
     assert batch.form.orders.orders["groupName"].tolist() == ["group-1"]
     assert status(batch.form).startswith("These orders were refused or not sent")
-    assert requests_to_create(sandbox) == asked
+    assert sent(sandbox) == asked
     assert batch.form.confirm.submit.disabled
     batch.type(3, "phoneName", "another")
     click(batch.form, batch.form.plan_it)

@@ -52,8 +52,8 @@ def asks(form: OrderForm | BatchForm) -> bool:
 
 
 @pytest.mark.parametrize("kind", FORMS)
-def test_without_an_account_it_asks_for_one(kind: type[OrderForm]) -> None:
-    """Nothing else is shown, nothing is opened, no file is made."""
+def test_without_an_account_it_asks_for_one(kind: type[OrderForm], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is shown, nothing is opened, no file is made; nor with half of one, and what is missing is said."""
     with closing(kind()) as form:
         assert asks(form)
         assert repr(form) == f"{kind.__name__}: no account yet."
@@ -62,6 +62,13 @@ def test_without_an_account_it_asks_for_one(kind: type[OrderForm]) -> None:
         click_hastily(form, form.create if isinstance(form, OrderForm) else form.result.reconcile)
         assert status(form).startswith("Error: ")
         assert asks(form)
+    monkeypatch.setenv("ITNIO_API_KEY", "bDqJFiq9")
+    with closing(kind()) as form:
+        assert status(form).startswith("Error: ")
+        assert repr(form).splitlines()[0] == f"{kind.__name__}: no account yet."
+        assert "ITNIO_API_SECRET" in repr(form)
+        assert asks(form)
+        assert not form.account.use_account.disabled
     assert list(Path().iterdir()) == []
 
 
@@ -97,7 +104,10 @@ def test_the_secret_leaves_its_field_at_once(form: OrderForm, sandbox: Sandbox) 
 
 
 def test_a_typed_secret_is_never_sent_back(form: OrderForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a page sends it: no message to any page holds it, and the page's field is emptied."""
+    """As a page sends it, masked and whole: no message to any page holds it, and the page's field is emptied."""
+    assert isinstance(form.account.secret, widgets.Password)
+    assert form.account.secret.get_state()["_view_name"] == "PasswordView"
+    assert form.account.secret.continuous_update is False
     messages: list[str] = []
     monkeypatch.setattr(type(form.comm), "publish_msg", lambda self, *args, **rest: messages.append(f"{args} {rest}"))
     update = {"method": "update", "state": {"value": "a-true-secret"}, "buffer_paths": []}
@@ -107,15 +117,14 @@ def test_a_typed_secret_is_never_sent_back(form: OrderForm, monkeypatch: pytest.
     assert [message for message in messages if "'value': ''" in message]
 
 
-def test_it_is_a_password_to_the_browser(form: OrderForm) -> None:
-    """Masked while it is typed, and sent once, when it is whole."""
-    assert isinstance(form.account.secret, widgets.Password)
-    assert form.account.secret.get_state()["_view_name"] == "PasswordView"
-    assert form.account.secret.continuous_update is False
-
-
 def test_what_cannot_be_an_account_is_shown(form: OrderForm, sandbox: Sandbox) -> None:
-    """In words that name what is wrong, hostile text as text; the form goes on asking, until it is right."""
+    """In words that name what is wrong, hostile text as text; the form goes on asking, until it is right.
+
+    A secret need not be typed again once it was there.
+    """
+    form.account.key.value = sandbox.account.api_key
+    click(form, form.account.use_account)
+    assert "The API secret is empty" in status(form)
     for key, secret, address, words in (
         ("", "secret", "http://127.0.0.1:9/voice", "API key"),
         ("key", " secret", "http://127.0.0.1:9/voice", "The API secret has blanks around it"),
@@ -130,35 +139,12 @@ def test_what_cannot_be_an_account_is_shown(form: OrderForm, sandbox: Sandbox) -
         assert asks(form)
         assert_form_harmless(form)
     type_account(form, sandbox)
-    click(form, form.account.use_account)
-    assert not asks(form)
-    form.account.workspace.close()
-
-
-def test_a_missing_secret_is_shown(form: OrderForm, sandbox: Sandbox) -> None:
-    """It need not be typed again once it was there."""
-    form.account.key.value = sandbox.account.api_key
-    click(form, form.account.use_account)
-    assert "The API secret is empty" in status(form)
-    type_account(form, sandbox)
     form.account.address.value = "nonsense"
     click(form, form.account.use_account)
     form.account.address.value = sandbox.base_url
     click(form, form.account.use_account)
     assert not asks(form)
     form.account.workspace.close()
-
-
-@pytest.mark.parametrize("kind", FORMS)
-def test_half_of_an_account_is_shown(kind: type[OrderForm], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which variable is missing, in words and at once; one may type an account then."""
-    monkeypatch.setenv("ITNIO_API_KEY", "bDqJFiq9")
-    with closing(kind()) as form:
-        assert status(form).startswith("Error: ")
-        assert repr(form).splitlines()[0] == f"{kind.__name__}: no account yet."
-        assert "ITNIO_API_SECRET" in repr(form)
-        assert asks(form)
-        assert not form.account.use_account.disabled
 
 
 def test_a_configured_account_is_used_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,28 +180,20 @@ def test_what_is_given_goes_before_what_is_configured(
         assert own.path.name == "ledger.sqlite"
 
 
-@pytest.mark.parametrize("kind", FORMS)
-def test_a_sandbox_is_a_click(kind: type[OrderForm]) -> None:
-    """One for the session, named as such by banner and text: a cell that is run again finds its phones."""
-    with closing(kind()) as first, closing(kind()) as second:
+def test_a_sandbox_is_a_click(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for the session, named as such by banner and text: a cell that is run again finds its phones.
+
+    It keeps the ledger that was given. The environment can ask for it, whatever account is configured.
+    """
+    with closing(OrderForm(None, ledger)) as first, closing(BatchForm()) as second:
         for form in (first, second):
             click(form, form.account.use_sandbox)
             assert not asks(form)
             assert "SANDBOX" in form.account.banner.value
             assert form.account.workspace.client.account.is_loopback
+        assert first.account.workspace.ledger is ledger
         first.account.workspace.client.create_phones(group("sales", "desk"))
         assert len(second.account.workspace.client.list_phones(APP)) == 3
-
-
-def test_a_sandbox_keeps_the_ledger_that_was_given(ledger: Ledger) -> None:
-    """Nothing is written where nobody looks."""
-    with closing(OrderForm(None, ledger)) as form:
-        click(form, form.account.use_sandbox)
-        assert form.account.workspace.ledger is ledger
-
-
-def test_a_sandbox_can_be_asked_for_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever account is configured."""
     monkeypatch.setenv("ITNIO_SANDBOX", "1")
     monkeypatch.setenv("ITNIO_API_KEY", "key")
     with closing(OrderForm()) as form:

@@ -46,8 +46,15 @@ def table_of(rows: int, **columns: str) -> pd.DataFrame:
 
 
 def test_a_table_is_shown_with_its_rows() -> None:
-    """The numbers that the spreadsheet shows are the row headers."""
+    """The numbers that the spreadsheet shows are the row headers; an empty one has its headers, so nothing jumps.
+
+    Where nothing can be edited, whole rows are selected.
+    """
+    grid = NotedGrid(TABLE.head(0), editable=False)
+    assert (data_of(grid).columns.tolist(), grid.rows) == (TABLE.columns.tolist(), [])
+    assert (grid.data_grid.editable, grid.data_grid.selection_mode) == (False, "row")
     grid = NotedGrid(TABLE)
+    assert (grid.data_grid.editable, grid.data_grid.selection_mode) == (True, "cell")
     assert data_of(grid).index.tolist() == [2, 3, 7]
     assert data_of(grid).to_numpy().tolist() == TABLE.to_numpy().tolist()
     assert grid.rows == [2, 3, 7]
@@ -55,7 +62,10 @@ def test_a_table_is_shown_with_its_rows() -> None:
 
 
 def test_what_is_typed_arrives_at_its_row_and_column() -> None:
-    """Of the table, wherever it stands in the grid; as text, whatever the page makes of it."""
+    """Of the table, wherever it stands in the grid; as text, whatever the page makes of it.
+
+    A message may come late, after rows were deleted or for a column that is not there.
+    """
     grid = NotedGrid(TABLE)
     for place, column, value, text in (
         (0, 0, "007", "007"),
@@ -67,26 +77,18 @@ def test_what_is_typed_arrives_at_its_row_and_column() -> None:
         type_into(grid, place, column, value)
         assert grid.edits.pop() == (TABLE.index[place], TABLE.columns[column], text)
         assert data_of(grid).iloc[place, column] == value
-
-
-def test_a_place_that_is_no_more_is_left() -> None:
-    """A message may come late, after rows were deleted or for a column that is not there."""
-    grid = NotedGrid(TABLE)
-    grid._on_cell_change({"row": 99, "column": "quantity", "column_index": 2, "value": "x"})
-    grid._on_cell_change({"row": 0, "column": None, "column_index": 99, "value": "x"})
-    assert grid.edits == []
-
-
-def test_what_is_only_shown_cannot_be_edited() -> None:
-    """And whole rows are selected."""
-    grid = NotedGrid(TABLE, editable=False)
-    assert (grid.data_grid.editable, grid.data_grid.selection_mode) == (False, "row")
-    grid = NotedGrid(TABLE)
-    assert (grid.data_grid.editable, grid.data_grid.selection_mode) == (True, "cell")
+    grid.show(TABLE.iloc[:2, :2])
+    type_into(grid, 0, 1, "new")
+    for row, column in ((99, 2), (0, 99)):
+        grid._on_cell_change({"row": row, "column": None, "column_index": column, "value": "x"})
+    assert grid.edits == [(2, "phoneName", "new")]
 
 
 def test_an_update_changes_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In its place, in the same grid, with one message for each such row: nothing scrolls."""
+    """In its place, in the same grid, with one message for each such row: nothing scrolls.
+
+    A row more or less is a new grid, and the old one is closed.
+    """
     grid = NotedGrid(TABLE)
     before, messages = grid.data_grid, []
     monkeypatch.setattr(type(grid.comm), "publish_msg", lambda self, *args, **rest: messages.append(rest))
@@ -99,12 +101,6 @@ def test_an_update_changes_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> 
     grid.update(table)
     assert len(messages) == 1
     assert grid.edits == []  # what was set from here is no news
-
-
-def test_an_update_of_other_rows_shows_them() -> None:
-    """A row more or less is a new grid, and the old one is closed."""
-    grid = NotedGrid(TABLE)
-    before = grid.data_grid
     grid.update(TABLE.drop(index=3))
     assert grid.data_grid is not before
     assert before.comm is None
@@ -125,39 +121,25 @@ def test_an_update_of_very_many_rows_is_one_message() -> None:
     assert set(data_of(grid)["phoneName"]) == {"other"}
 
 
-def test_an_update_before_anything_was_shown_shows_it() -> None:
-    """As `show` does."""
+def test_the_selected_rows_are_those_that_one_sees() -> None:
+    """Of all areas, each once, in their order, whichever way they were drawn.
+
+    After sorting or filtering, a place on the screen is another row. A selection that is taken away says nothing.
+    """
     grid = Grid("itnio-test")
     assert grid.selected() == []
-    grid.update(TABLE)
-    assert grid.rows == [2, 3, 7]
-
-
-def test_the_selected_rows_are_those_of_the_table() -> None:
-    """Of all areas, each once, in their order, whichever way they were drawn."""
-    grid = NotedGrid(TABLE)
-    assert grid.selected() == []
+    grid.update(TABLE)  # before anything was shown: as `show` does
+    assert (grid.rows, grid.selected()) == ([2, 3, 7], [])
     grid.data_grid.selections = [{"r1": 2, "r2": 1, "c1": 1, "c2": 0}, {"r1": 2, "r2": 2, "c1": 0, "c2": 0}]
     assert grid.selected() == [3, 7]
-
-
-def test_the_selected_rows_are_those_that_one_sees() -> None:
-    """After sorting or filtering, a place on the screen is another row."""
     grid = NotedGrid(TABLE)
     sort_rows(grid, [2, 0])
     select_cells(grid, [0])
     assert grid.selected() == [7]
     select_cells(grid, [1], column=2)
     assert grid.selected() == [2]
-    assert grid.moves == [(7, "groupName"), (2, "quantity")]
-
-
-def test_a_selection_that_is_taken_away_says_nothing() -> None:
-    """Only where something is selected there is something to report."""
-    grid = NotedGrid(TABLE)
-    select_cells(grid, [1], column=1)
     select_cells(grid, [])
-    assert grid.moves == [(3, "phoneName")]
+    assert grid.moves == [(7, "groupName"), (2, "quantity")]
 
 
 def test_of_a_huge_table_it_says_how_much_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,13 +152,6 @@ def test_of_a_huge_table_it_says_how_much_is_shown(monkeypatch: pytest.MonkeyPat
     assert grid.size == ""
     grid.show(TABLE, 9)
     assert grid.size == "3 of 9 rows are shown here."
-
-
-def test_an_empty_table_has_its_headers() -> None:
-    """The layout does not jump."""
-    grid = NotedGrid(TABLE.head(0))
-    assert data_of(grid).columns.tolist() == TABLE.columns.tolist()
-    assert grid.rows == []
 
 
 @pytest.mark.parametrize("name", ["row", "key", "index", "ipydguuid", FINDING, "", "columns", "schema", *HOSTILE])
@@ -198,12 +173,20 @@ def test_two_columns_of_one_name_are_told_apart() -> None:
 
 
 def test_no_name_of_others_comes_into_an_expression() -> None:
-    """Cells are drawn by the grid as text; the colours' expressions have the API's names alone."""
+    """Cells are drawn by the grid as text; the colours' expressions have the API's names alone.
+
+    A cell's colour asks for a finding of this very column.
+    """
     orders = read_orders(many_orders(2).assign(**{text: text for text in HOSTILE}))
     findings = check_orders(orders)
     table = orders.assign(**{FINDING: findings_by_row(findings, orders.index)}).rename_axis("row")
     grid = NotedGrid(table)
-    assert set(grid.data_grid.renderers) <= {*API_COLUMNS, "default"}
+    assert {*API_COLUMNS, "default"} >= set(grid.data_grid.renderers) >= set(API_COLUMNS)
+    for name in API_COLUMNS:
+        expression = grid.data_grid.renderers[name].background_color.value
+        for severity in ("error", "warning", "repaired"):
+            assert f"'{severity}: {name} '" in expression
+        assert not [other for other in API_COLUMNS if other != name and f": {other} " in expression]
     for renderer in grid.data_grid.renderers.values():
         state = str(renderer.background_color.value) + str(renderer.text_color.value)
         assert not [text for text in HOSTILE if text in state]
@@ -219,15 +202,3 @@ def test_a_row_has_all_its_findings_in_one_text() -> None:
     assert " · error: quantity is not a whole number" in texts[2]
     assert texts[3] == ""
     assert findings_by_row(check_orders(orders[1:]), orders.index[1:]).tolist() == [""]
-
-
-def test_wrong_cells_are_coloured_by_their_own_column() -> None:
-    """A cell's colour asks for a finding of this very column."""
-    orders = read_orders(many_orders(1))
-    grid = NotedGrid(orders.assign(**{FINDING: ""}).rename_axis("row"))
-    assert set(grid.data_grid.renderers) >= set(API_COLUMNS)
-    for name in API_COLUMNS:
-        expression = grid.data_grid.renderers[name].background_color.value
-        for severity in ("error", "warning", "repaired"):
-            assert f"'{severity}: {name} '" in expression
-        assert not [other for other in API_COLUMNS if other != name and f": {other} " in expression]

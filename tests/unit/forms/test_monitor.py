@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -13,9 +12,9 @@ from itnio_nb import Client, Ledger, Run, Sandbox, make_plan, submit_plan
 from itnio_nb.api.text import printable
 from itnio_nb.forms.account import AccountPanel
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.monitor import RunMonitor
-from tests.support.factories import Gate, many_orders, orders_frame, until
-from tests.support.forms import HOSTILE, assert_harmless, requests_to_create, text_of, wait_for_poll
+from itnio_nb.forms.monitor import RunMonitor, poll_pause
+from tests.support.factories import many_orders, orders_frame, sent, until
+from tests.support.forms import PRINTABLE_HOSTILE, assert_harmless, text_of, wait_for_poll
 
 NO_PROBLEM = "Problems appear here as they happen."
 
@@ -55,18 +54,17 @@ def start(client: Client, ledger: Ledger) -> Start:
     return submit
 
 
-def test_without_a_run_there_is_nothing_to_stop(watch: Watch) -> None:
-    """And nothing to wait for."""
+def test_a_run_that_is_over_is_shown(watch: Watch, start: Start) -> None:
+    """Its bar is full, its counts are there, there is nothing to stop; its outcome is reported once.
+
+    Without a run there is nothing to stop, and nothing to wait for.
+    """
     monitor = watch.monitor
     assert monitor.newest() is None
     assert text_of(monitor.line) == "No run yet."
     assert monitor.stop.disabled
     assert (monitor.at_work, monitor.elsewhere, monitor.is_working()) == (False, False, False)
     monitor.stop.click()
-
-
-def test_a_run_that_is_over_is_shown(watch: Watch, start: Start) -> None:
-    """Its bar is full, its counts are there, there is nothing to stop; its outcome is reported once."""
     run = start(5).wait()
     watch.follow(run)
     wait_for_poll(watch)
@@ -102,45 +100,39 @@ def test_a_run_at_work_is_followed(watch: Watch, start: Start, sandbox: Sandbox)
     assert watch.outcomes == [run.summary]
 
 
-def test_a_long_run_is_polled_less_often(
-    watch: Watch, start: Start, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A small part of the time that it has taken, from a fifth of a second to a second."""
-    monkeypatch.setattr("itnio_nb.forms.monitor._FAST", 0.2)
-    sandbox.faults = gate = Gate()
-    watch.follow(start(2))
-    for passed, pause in ((0, 0.2), (12.5, 0.5), (1000, 1.0)):
-        watch.monitor._began = time.monotonic() - passed
-        assert watch.poll() == pytest.approx(pause, abs=0.02)
-    gate.opened.set()
-    wait_for_poll(watch)
-
-
 def test_stop_leaves_the_rest_not_sent(watch: Watch, start: Start, sandbox: Sandbox) -> None:
     """It is disabled at once, so that a second click does nothing, and what is under way is finished."""
     sandbox.latency = 0.02
-    run = start(300)
+    run = start(100)
     watch.follow(run)
-    until(lambda: requests_to_create(sandbox) >= 5)
+    until(lambda: sent(sandbox) >= 5)
     for _ in range(2):
         watch.monitor.stop.click()
         assert watch.monitor.stop.disabled
     wait_for_poll(watch)
     left = run.counts["planned"]
-    assert 0 < left < 300
+    assert 0 < left < 100
     assert text_of(watch.monitor.line).endswith(f"not sent {left}")
     assert watch.monitor.bar.bar_style == "warning"
-    assert requests_to_create(sandbox) == 300 - left
+    assert sent(sandbox) == 100 - left
 
 
-def test_each_problem_is_a_line(watch: Watch, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """With its group, its state, the reason and the advice; text of others as text; none of another run."""
+def test_each_problem_is_a_line(
+    watch: Watch, sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its group, its state, the reason and the advice; none of another run; of many the newest, and how many.
+
+    Text of others is text, be it a group's name, or a page of HTML in place of an answer.
+    """
+    monkeypatch.setattr("itnio_nb.forms.monitor._MAX_PROBLEMS", 5)
     sandbox.app_ids = ["4luaKsL2"]
-    names = [(text + "....")[:32] for text in HOSTILE if text.isprintable()]
+    names = [(text + "....")[:32] for text in PRINTABLE_HOSTILE]
     orders = orders_frame(*((name, f"desk-{at}", "3", "861000000", "wrong") for at, name in enumerate(names)))
     watch.follow(submit_plan(make_plan(orders), client, ledger).wait())
     lines = text_of(watch.monitor.problems.area)
-    assert f"{printable(names[0])}: refused, " in lines
+    assert lines.startswith(f"{len(names)} problems as they happened, the last 5 below:")
+    assert watch.monitor.problems.area.value.count("<p>") == 6
+    assert f"{printable(names[-1])}: refused, " in lines
     assert "Field refused: a field breaks a rule of the API" in lines
     assert_harmless(watch.monitor.problems.area.value)
     before = watch.monitor.problems.area.value
@@ -148,22 +140,10 @@ def test_each_problem_is_a_line(watch: Watch, sandbox: Sandbox, client: Client, 
     assert watch.monitor.problems.area.value == before
     watch.follow(submit_plan(make_plan(many_orders(1)), client, ledger).wait())
     assert text_of(watch.monitor.problems.area) == NO_PROBLEM
-
-
-def test_of_many_problems_the_newest_are_shown(watch: Watch, start: Start, sandbox: Sandbox) -> None:
-    """And all are counted."""
-    sandbox.app_ids = []
-    watch.follow(start(60).wait())
-    assert text_of(watch.monitor.problems.area).startswith("60 problems as they happened, the last 50 below:")
-    assert watch.monitor.problems.area.value.count("<p>") == 51
-
-
-def test_hostile_words_of_a_server_are_text(watch: Watch, start: Start, sandbox: Sandbox) -> None:
-    """A page of HTML in place of an answer."""
     sandbox.faults = "html"
-    watch.follow(start(1).wait())
+    watch.follow(submit_plan(make_plan(many_orders(2)), client, ledger, workers=1).wait())
     assert_harmless(watch.monitor.problems.area.value)
-    assert text_of(watch.monitor.problems.area).startswith("1 problem as they happened:group-0: unknown, ")
+    assert text_of(watch.monitor.problems.area).startswith("1 problem as they happened:group-1: unknown, ")
 
 
 def test_what_the_ledger_learns_later_is_reported(watch: Watch, start: Start, sandbox: Sandbox, client: Client) -> None:
@@ -203,3 +183,10 @@ def test_a_run_that_cannot_begin_leaves_the_one_before(watch: Watch, start: Star
             sandbox.app_ids = []
             watch.follow(start(1).wait())
     assert len(watch.outcomes) == 1
+
+
+@pytest.mark.parametrize(("passed", "pause"), [(0, 0.2), (12.5, 0.5), (1000, 1.0)])
+def test_a_long_run_is_polled_less_often(passed: float, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small part of the time that it has taken, from a fifth of a second to a second."""
+    monkeypatch.setattr("itnio_nb.forms.monitor._FAST", 0.2)
+    assert poll_pause(passed) == pause
