@@ -11,10 +11,10 @@ import ipywidgets as widgets
 import pandas as pd
 import pytest
 
-from itnio_nb import BatchForm, Sandbox
+from itnio_nb import BatchForm, OrderForm, Sandbox
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import Grid
-from tests.support.factories import many_orders, until
+from tests.support.factories import APP, many_orders, until
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -29,6 +29,7 @@ HOSTILE = (
     "a\x00b\x1b[31mc",
 )
 PRINTABLE_HOSTILE = tuple(text for text in HOSTILE if text.isprintable())
+GOOD_ORDER = {"groupName": "sales", "phoneName": "desk", "quantity": "3", "displayNum": "861000000", "appId": APP}
 _OUR_TAGS = {"div", "span", "p", "b", "br", "h3", "pre", "img", "details", "summary"}
 _OUR_TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
 _PICTURE = "data:image/png;base64,"
@@ -132,13 +133,18 @@ def data_of(grid: Grid) -> pd.DataFrame:
     return shown
 
 
+def send_from_page(widget: widgets.Widget, **data: object) -> None:
+    """Give a widget a message as a page does."""
+    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
+
+
 def type_into(grid: Grid, place: int, column: int, value: object) -> None:
     """Tell what a page tells when a cell was typed into: its place in the data, columns counted without the index.
 
     Looked up in a real browser with ipydatagrid 1.4: the first column beside the row header is 0.
     """
     message = {"event_type": "cell-changed", "region": "body", "row": place, "column_index": column, "value": value}
-    grid.data_grid._handle_custom_msg(message, [])
+    send_from_page(grid.data_grid, method="custom", content=message)
 
 
 def select_cells(grid: Grid, places: Sequence[int], column: int = 0) -> None:
@@ -148,7 +154,13 @@ def select_cells(grid: Grid, places: Sequence[int], column: int = 0) -> None:
 
 def sort_rows(grid: Grid, places: list[int]) -> None:
     """Tell what a page tells when rows are sorted or filtered: their places in the data, in the order of the screen."""
-    grid.data_grid._visible_rows = places
+    send_from_page(grid.data_grid, method="update", state={"_visible_rows": places}, buffer_paths=[])
+
+
+def fill_order(form: OrderForm, **values: str) -> None:
+    """Type a good order, some of its fields otherwise."""
+    for name, value in {**GOOD_ORDER, **values}.items():
+        form.fields[name].value = value
 
 
 class Batch:

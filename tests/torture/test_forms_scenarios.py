@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +20,7 @@ from tests.support.forms import (
     click,
     click_hastily,
     downloads_of,
+    fill_order,
     lose_an_answer,
     status,
     text_of,
@@ -63,20 +64,9 @@ def order(client: Client, ledger: Ledger) -> Iterator[OrderForm]:
 
 
 @pytest.fixture
-def form(client: Client, ledger: Ledger) -> Iterator[BatchForm]:
+def batch(client: Client, ledger: Ledger) -> Iterator[Batch]:
     with closing(BatchForm(client, ledger)) as made:
-        yield made
-
-
-@pytest.fixture
-def batch(form: BatchForm) -> Batch:
-    return Batch(form)
-
-
-def fill(order: OrderForm, quantity: str = "3") -> None:
-    good = {"groupName": "sales", "phoneName": "desk", "quantity": quantity, "displayNum": "861000000", "appId": APP}
-    for name, value in good.items():
-        order.fields[name].value = value
+        yield Batch(made)
 
 
 def create(order: OrderForm) -> None:
@@ -90,7 +80,7 @@ def create(order: OrderForm) -> None:
 def test_a_stopped_order_can_be_finished(order: OrderForm, sandbox: Sandbox) -> None:
     """What was sent is listed, the rest is not sent; by the same button each group is created, once."""
     sandbox.latency = 0.02
-    fill(order, quantity="2000")
+    fill_order(order, quantity="2000")
     order.create.click()
     until(lambda: sent(sandbox) >= 4 and not order.monitor.stop.disabled)
     order.monitor.stop.click()
@@ -105,24 +95,9 @@ def test_a_stopped_order_can_be_finished(order: OrderForm, sandbox: Sandbox) -> 
     assert sandbox.served["sipAdd", "-20"] == 0
 
 
-def test_an_order_form_made_anew_follows_a_run_at_work(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Without a click; each such form can stop it, and all show its end."""
-    sandbox.latency = 0.02
-    submit_plan(make_plan(many_orders(200)), client, ledger, workers=2)
-    with closing(OrderForm(client, ledger)) as one, closing(OrderForm(client, ledger)) as other:
-        assert one.monitor.at_work
-        assert one.create.disabled
-        assert one.monitor.body.layout.display is None
-        other.monitor.stop.click()
-        for form in (one, other):
-            form.wait(60)
-            assert status(form).startswith("Warning: Stopped.")
-            assert "group-0" in form.result.value
-
-
 def test_an_order_that_stays_unknown_can_be_resolved(order: OrderForm, sandbox: Sandbox) -> None:
     """The form does not end in a disabled button: creating again lists the account, and sends nothing twice."""
-    fill(order)
+    fill_order(order)
     sandbox.faults = ",".join(["drop-after", "query:none", *["query:-18-before"] * 40])
     create(order)
     assert "1 unknown" in repr(order)
@@ -134,24 +109,6 @@ def test_an_order_that_stays_unknown_can_be_resolved(order: OrderForm, sandbox: 
 
 
 # A batch.
-
-
-def test_a_batch_form_made_anew_follows_a_run_at_work(
-    batch: Batch, sandbox: Sandbox, client: Client, ledger: Ledger
-) -> None:
-    """Without a click; both forms can stop it, and both show the end."""
-    sandbox.latency = 0.02
-    begin_run(batch, many_orders(200))
-    with closing(BatchForm(client, ledger)) as made:
-        again = Batch(made)
-        assert again.step == "4 Submit"
-        assert made.monitor.at_work
-        made.monitor.stop.click()
-        wait_for_poll(made)
-        wait_for_poll(batch.form)
-        assert again.sizes == batch.sizes
-        assert again.sizes["Not sent"] > 0
-        assert repr(made) == repr(batch.form)
 
 
 def test_a_stale_plan_is_refused_in_words(batch: Batch, client: Client, ledger: Ledger, sandbox: Sandbox) -> None:
@@ -231,36 +188,55 @@ def test_the_hand_over_is_for_its_owner_alone(batch: Batch, monkeypatch: pytest.
         assert password not in repr(batch.form)
 
 
-# Another process, and what dies.
+# Forms that are made anew, another process, and what dies.
 
 
-def test_an_order_form_follows_a_run_of_another_process(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """It cannot be stopped here, and `wait` does not wait for it; its end is shown."""
+def test_forms_made_anew_follow_a_run_at_work(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Without a click; each can stop it, and all show its end."""
+    sandbox.latency = 0.02
+    submit_plan(make_plan(many_orders(200)), client, ledger, workers=2)
+    with ExitStack() as stack:
+        order, other = (stack.enter_context(closing(OrderForm(client, ledger))) for _ in range(2))
+        one, another = (stack.enter_context(closing(BatchForm(client, ledger))) for _ in range(2))
+        assert order.monitor.at_work
+        assert order.create.disabled
+        assert order.monitor.body.layout.display is None
+        assert (Batch(one).step, one.monitor.at_work) == ("4 Submit", True)
+        other.monitor.stop.click()
+        for form in (order, other, one, another):
+            wait_for_poll(form)
+        for form in (order, other):
+            assert status(form).startswith("Warning: Stopped.")
+            assert "group-0" in form.result.value
+        assert Batch(one).sizes == Batch(another).sizes
+        assert Batch(one).sizes["Not sent"] > 0
+        assert repr(one) == repr(another)
+
+
+def test_forms_follow_a_run_of_another_process(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """It is not stopped, submitted or resolved from here, and `wait` does not wait for it.
+
+    Its end is shown, and it can be gone on with.
+    """
     sandbox.latency = 0.05
-    with submitting_process(sandbox, ledger, 200) as process, closing(OrderForm(client, ledger)) as form:
-        monitor = form.monitor
+    with (
+        submitting_process(sandbox, ledger, 300) as process,
+        closing(OrderForm(client, ledger)) as order,
+        closing(BatchForm(client, ledger)) as form,
+    ):
+        monitor = order.monitor
         assert (monitor.at_work, monitor.elsewhere, monitor.stop.disabled) == (False, True, True)
         assert text_of(monitor.line).startswith("At work in another process: ")
-        done = monitor.bar.value
-        assert form.wait(60) is form
-        until(lambda: monitor.bar.value > done)
-        process.communicate("stop\n", timeout=30)
-        until(lambda: "Stopped." in status(form))
-        assert not monitor.elsewhere
-
-
-def test_a_batch_form_follows_a_run_of_another_process(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """It is not stopped, submitted or resolved from here; its end is shown, and it can be gone on with."""
-    sandbox.latency = 0.05
-    with submitting_process(sandbox, ledger, 300) as process, closing(BatchForm(client, ledger)) as form:
-        assert Batch(form).step == "4 Submit"
-        assert form.monitor.stop.disabled
+        assert (Batch(form).step, form.monitor.stop.disabled) == ("4 Submit", True)
         result = {"Settle unknown", "Try the rest again", "Download results", "Hand over", "New batch"}
         assert not result & Batch(form).enabled
-        assert form.wait(60) is form
+        done = monitor.bar.value
+        assert (order.wait(60), form.wait(60)) == (order, form)
+        until(lambda: monitor.bar.value > done)
         process.communicate("stop\n", timeout=30)
-        until(lambda: Batch(form).step == "5 Result")
+        until(lambda: "Stopped." in status(order) and Batch(form).step == "5 Result")
         form.wait(60)
+        assert not monitor.elsewhere
         assert Batch(form).sizes["Not sent"] > 0
         assert not form.result.retry.disabled
 

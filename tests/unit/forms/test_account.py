@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from shutil import rmtree
 
 import ipywidgets as widgets
 import pytest
@@ -12,7 +13,16 @@ import pytest
 from itnio_nb import BatchForm, Client, Ledger, OrderForm, Sandbox
 from itnio_nb.forms.account import session_sandbox
 from tests.support.factories import APP, group
-from tests.support.forms import HOSTILE, all_widgets, assert_form_harmless, click, click_hastily, status, text_of
+from tests.support.forms import (
+    HOSTILE,
+    all_widgets,
+    assert_form_harmless,
+    click,
+    click_hastily,
+    send_from_page,
+    status,
+    text_of,
+)
 
 FORMS = [OrderForm, BatchForm]
 
@@ -110,8 +120,7 @@ def test_a_typed_secret_is_never_sent_back(form: OrderForm, monkeypatch: pytest.
     assert form.account.secret.continuous_update is False
     messages: list[str] = []
     monkeypatch.setattr(type(form.comm), "publish_msg", lambda self, *args, **rest: messages.append(f"{args} {rest}"))
-    update = {"method": "update", "state": {"value": "a-true-secret"}, "buffer_paths": []}
-    form.account.secret._handle_msg({"content": {"data": update}, "buffers": []})
+    send_from_page(form.account.secret, method="update", state={"value": "a-true-secret"}, buffer_paths=[])
     assert form.account.secret.value == ""
     assert not [message for message in messages if "a-true-secret" in message]
     assert [message for message in messages if "'value': ''" in message]
@@ -160,24 +169,21 @@ def test_a_configured_account_is_used_without_asking(monkeypatch: pytest.MonkeyP
         assert workspace.ledger.path.name == "default-ledger.sqlite"
 
 
-def test_a_ledger_that_cannot_be_used_is_shown(client: Client) -> None:
-    """Instead of a traceback."""
-    Path("results").write_text("a file where the folder would be")
-    with closing(OrderForm(client)) as form:
-        assert status(form).startswith("Error: The ledger ")
-        assert asks(form)
-
-
 def test_what_is_given_goes_before_what_is_configured(
     client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Client and ledger; without a ledger the account's own is opened."""
+    """Client and ledger; without a ledger the account's own is opened, and one that cannot be used is shown."""
     monkeypatch.setenv("ITNIO_API_KEY", "half of another")
     with closing(OrderForm(client, ledger)) as form:
         assert (form.account.workspace.client, form.account.workspace.ledger) == (client, ledger)
         assert status(form) == ""
     with closing(OrderForm(client)) as form, form.account.workspace.ledger as own:
         assert own.path.name == "ledger.sqlite"
+    rmtree("results")
+    Path("results").write_text("a file where the folder would be")
+    with closing(OrderForm(client)) as form:
+        assert status(form).startswith("Error: The ledger ")
+        assert asks(form)
 
 
 def test_a_sandbox_is_a_click(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,12 @@ def form(make_form: Callable[[], SmallForm]) -> SmallForm:
 
 
 def test_a_double_click_acts_once(form: SmallForm) -> None:
-    """Neither the same button nor another does anything while one is at work."""
+    """Neither the same button nor another does anything while one is at work, nor does one that is disabled.
+
+    Waiting ends in time: a `TimeoutError` says that an action or a run goes on.
+    """
+    assert (form.first.description, form.first.tooltip, form.first.button_style) == ("First", "What it does", "primary")
+    assert (form.second.tooltip, form.second.button_style) == ("Second", "")
     form.first.click()
     assert form.first.disabled
     assert form.second.disabled
@@ -74,29 +79,23 @@ def test_a_double_click_acts_once(form: SmallForm) -> None:
     for button in (form.first, form.second):
         button.disabled = False  # as a page that does not know yet
         button.click()
+    with pytest.raises(TimeoutError, match=r"still at work after 0\.02 s"):
+        form.wait(0.02)
     form.go_on.set()
-    form.wait(60)
+    form.wait()
     assert form.done == ["first"]
     assert not form.first.disabled
     assert status(form) == ""
     form.second.click()
     form.wait(60)
-    assert form.done == ["first", "second"]
-
-
-def test_a_disabled_button_does_nothing(form: SmallForm) -> None:
-    """Even if a page lets it be clicked."""
     form.second.disabled = True
     form.second.click()
-    form.wait(60)
-    assert form.done == []
-
-
-def test_a_button_says_what_it_does(form: SmallForm) -> None:
-    """Its words, its tip, and whether it is the main one."""
-    first = (form.first.description, form.first.tooltip, form.first.button_style)
-    assert first == ("First", "What it does", "primary")
-    assert (form.second.tooltip, form.second.button_style) == ("Second", "")
+    form.working = True
+    with pytest.raises(TimeoutError, match="run is not over"):
+        form.wait(0.02)
+    threading.Timer(0.05, lambda: setattr(form, "working", False)).start()
+    assert form.wait(60) is form
+    assert form.done == ["first", "second"]
 
 
 def test_an_error_with_advice_is_shown_as_words(form: SmallForm) -> None:
@@ -145,20 +144,6 @@ def test_an_action_may_set_the_status(form: SmallForm) -> None:
     assert (form.status_line.value, repr(form)) == ("", "Small: 0 done.")
 
 
-def test_waiting_ends_in_time(form: SmallForm) -> None:
-    """A `TimeoutError` says that an action or a run goes on."""
-    form.first.click()
-    with pytest.raises(TimeoutError, match=r"still at work after 0\.02 s"):
-        form.wait(0.02)
-    form.go_on.set()
-    form.wait()
-    form.working = True
-    with pytest.raises(TimeoutError, match="run is not over"):
-        form.wait(0.02)
-    threading.Timer(0.05, lambda: setattr(form, "working", False)).start()
-    assert form.wait(60) is form
-
-
 def test_the_text_form_is_there_wherever_widgets_are_not(form: SmallForm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside the widgets, and alone with ITNIO_WIDGETS=off."""
     shown = form._repr_mimebundle_()
@@ -200,47 +185,28 @@ def test_forms_that_were_replaced_fall_asleep(make_form: Callable[[], SmallForm]
 # Files for the browser.
 
 
-@pytest.fixture
-def bridge(
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[tuple[BrowserBridge, list[tuple[dict[str, Any], bytes, float]]]]:
-    """A bridge, and what it sends to the page, with the time."""
-    made, sent = BrowserBridge(), []
+def test_a_file_goes_to_the_page_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each below what Jupyter lets through at once, never more than a megabyte in a second; none is in a saved state.
 
-    def send(content: dict[str, Any], buffers: list[bytes]) -> None:
-        sent.append((content, buffers[0], time.monotonic()))
-
-    monkeypatch.setattr(made, "send", send)
-    yield made, sent
-    made.close()
-
-
-@pytest.mark.parametrize(("size", "parts"), [(0, 1), (500_000, 1), (500_001, 2)])
-def test_a_file_goes_to_the_page_in_parts(
-    size: int, parts: int, bridge: tuple[BrowserBridge, list[tuple[dict[str, Any], bytes, float]]]
-) -> None:
-    """Each below what Jupyter lets through at once; an empty file is one empty part. None is in a saved state."""
-    browser, sent = bridge
-    data = bytes(at % 251 for at in range(size))
-    browser.download("file.bin", data)
-    assert [content for content, *_ in sent] == [
-        {"name": "file.bin", "part": at, "parts": parts} for at in range(parts)
-    ]
-    assert b"".join(part for _, part, _ in sent) == data
-    assert max(len(part) for _, part, _ in sent) <= 500_000
+    An empty file is one empty part.
+    """
+    browser, pauses = BrowserBridge(), []
+    parts: list[tuple[dict[str, Any], bytes]] = []
+    monkeypatch.setattr(browser, "send", lambda content, buffers: parts.append((content, buffers[0])))
+    monkeypatch.setattr("itnio_nb.forms.base.time.sleep", lambda seconds: pauses.append((len(parts), seconds)))
+    for size, number in ((0, 1), (500_000, 1), (500_001, 2), (1_000_001, 3)):
+        parts.clear()
+        assert pauses == []
+        data = bytes(size)
+        browser.download("file.bin", data)
+        assert [content for content, _ in parts] == [
+            {"name": "file.bin", "part": at, "parts": number} for at in range(number)
+        ]
+        assert b"".join(part for _, part in parts) == data
+        assert max(len(part) for _, part in parts) <= 500_000
+    assert pauses == [(2, 1.2)]
     assert "file.bin" not in str(browser.get_state())
-
-
-def test_a_large_file_takes_its_time(
-    bridge: tuple[BrowserBridge, list[tuple[dict[str, Any], bytes, float]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Never more than a megabyte in a second."""
-    browser, sent = bridge
-    pauses: list[tuple[int, float]] = []
-    monkeypatch.setattr("itnio_nb.forms.base._PART", 4)
-    monkeypatch.setattr("itnio_nb.forms.base.time.sleep", lambda seconds: pauses.append((len(sent), seconds)))
-    browser.download("file.bin", b"0123456789")
-    assert (len(sent), pauses) == (3, [(2, 1.2)])
+    browser.close()
 
 
 # The task queue.
@@ -286,15 +252,16 @@ def raise_it(error: BaseException) -> None:
 
 
 def test_tasks_are_done_in_order_in_one_thread(make_queue: MakeQueue) -> None:
-    """Of all that are put, none is lost, and never two run at once. Without any, no thread is begun."""
+    """Of all that are put, by other tasks too, none is lost. Without any, no thread is begun."""
     before = threading.active_count()
     queue, done = make_queue(), []
     assert queue.tasks.join(0)
     assert (threading.active_count(), queue.polls) == (before, [])
     for number in range(50):
         queue.tasks.put(partial(lambda number: done.append((number, threading.get_ident())), number))
+    queue.tasks.put(lambda: queue.tasks.put(lambda: done.append((50, threading.get_ident()))))
     assert queue.tasks.join(5)
-    assert [number for number, _ in done] == list(range(50))
+    assert [number for number, _ in done] == list(range(51))
     (thread,) = {thread for _, thread in done}
     assert thread != threading.get_ident()
 
@@ -321,62 +288,52 @@ def test_of_those_that_wait_under_one_name_one_is_done(make_queue: MakeQueue) ->
 
 
 def test_an_error_is_reported_and_the_next_task_done(make_queue: MakeQueue) -> None:
-    """Whatever it is; the thread goes on."""
-    queue, done = make_queue(), []
-    errors = (ValueError("wrong"), KeyboardInterrupt(), SystemExit(3))
-    for error in errors:
+    """Whatever it is; the thread goes on. That of a poll too, which is not repeated by itself."""
+    no_disk, done = OSError("no disk"), []
+    queue = make_queue(lambda: raise_it(no_disk))
+    expected: list[BaseException] = []
+    for error in (ValueError("wrong"), KeyboardInterrupt(), SystemExit(3)):
         queue.tasks.put(partial(raise_it, error))
+        assert queue.tasks.join(5)
+        expected += [error, no_disk]
     queue.tasks.put(lambda: done.append("next"))
     assert queue.tasks.join(5)
-    assert queue.errors == list(errors)
+    assert queue.errors == [*expected, no_disk]
     assert done == ["next"]
 
 
 @pytest.mark.parametrize("pause", [None, 60.0])
 def test_it_polls_after_each_task(pause: float | None, make_queue: MakeQueue) -> None:
-    """And not again before the next, where the poll asks for none; a task does not wait for the next poll."""
-    queue = make_queue(lambda: pause)
+    """And not again before the next, where the poll asks for none; a task does not wait for the next poll.
+
+    A thread that pauses ends at once when the queue is closed: a form leaves none behind for its next poll.
+    """
+    queue, threads = make_queue(lambda: pause), set()
     for number in range(1, 4):
-        queue.tasks.put(lambda: None)
+        queue.tasks.put(lambda: threads.add(threading.current_thread()))
         assert queue.tasks.join(5)
         assert len(queue.polls) == number
-
-
-def test_it_polls_again_as_often_as_it_is_asked(make_queue: MakeQueue) -> None:
-    """Until the poll asks for no more."""
-    left = [0.01] * 5
-    queue = make_queue(lambda: left.pop() if left else None)
-    queue.tasks.put(lambda: None)
-    until(lambda: len(queue.polls) == 6)
-    assert queue.tasks.join(5)
-    assert min(queue.gaps) >= 0.009
-    threading.Event().wait(0.05)
-    assert len(queue.polls) == 6
+    queue.tasks.close()
+    (thread,) = threads
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_a_slow_poll_leaves_most_of_the_time_for_others(make_queue: MakeQueue) -> None:
-    """The pause is four times what polling has taken, whatever it asks for."""
+    """It is repeated as often as it asks for, but pauses four times what polling has taken."""
+    pauses = [0.03, 0.001, 0.001]
 
-    def slow() -> float:
+    def slow() -> float | None:
         threading.Event().wait(0.02)
-        return 0.001
+        return pauses.pop() if pauses else None
 
     queue = make_queue(slow)
     queue.tasks.put(lambda: None)
-    until(lambda: len(queue.polls) == 3)
+    until(lambda: len(queue.polls) == 4)
+    assert queue.tasks.join(5)
     assert min(queue.gaps) >= 0.095
-
-
-def test_a_poll_that_fails_is_reported_once(make_queue: MakeQueue) -> None:
-    """It is not repeated by itself, and the next task is done."""
-    error, done = OSError("no disk"), []
-    queue = make_queue(lambda: raise_it(error))
-    queue.tasks.put(lambda: None)
-    assert queue.tasks.join(5)
-    assert queue.errors == [error]
-    queue.tasks.put(lambda: done.append(1))
-    assert queue.tasks.join(5)
-    assert (queue.errors, done) == ([error, error], [1])
+    threading.Event().wait(0.1)
+    assert len(queue.polls) == 4
 
 
 def test_joining_waits_for_a_poll_under_way(make_queue: MakeQueue) -> None:
@@ -401,19 +358,6 @@ def test_joining_waits_for_a_poll_under_way(make_queue: MakeQueue) -> None:
     assert queue.tasks.join(5)
 
 
-def test_a_task_may_put_another(make_queue: MakeQueue) -> None:
-    """It waits its turn; joining waits for it too."""
-    tasks, done = make_queue().tasks, []
-
-    def outer() -> None:
-        tasks.put(lambda: done.append("inner"))
-        done.append("outer")
-
-    tasks.put(outer)
-    assert tasks.join(5)
-    assert done == ["outer", "inner"]
-
-
 def test_closing_drops_what_is_waiting(make_queue: MakeQueue) -> None:
     """What is under way is finished, nothing more is begun or taken, and the thread is gone."""
     tasks, hold, started, done = make_queue().tasks, threading.Event(), threading.Event(), []
@@ -435,14 +379,3 @@ def test_closing_drops_what_is_waiting(make_queue: MakeQueue) -> None:
     assert not threads[0].is_alive()
     assert done == ["under way"]
     assert tasks.join(0)
-
-
-def test_closing_wakes_a_thread_that_pauses(make_queue: MakeQueue) -> None:
-    """A form that is closed leaves no thread behind for its next poll."""
-    threads: list[threading.Thread] = []
-    queue = make_queue(lambda: 60.0)
-    queue.tasks.put(lambda: threads.append(threading.current_thread()))
-    assert queue.tasks.join(5)
-    queue.tasks.close()
-    threads[0].join(5)
-    assert not threads[0].is_alive()

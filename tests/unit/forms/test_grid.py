@@ -156,20 +156,14 @@ def test_of_a_huge_table_it_says_how_much_is_shown(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", ["row", "key", "index", "ipydguuid", FINDING, "", "columns", "schema", *HOSTILE])
 def test_a_column_may_be_called_anything(name: str) -> None:
-    """Also as the grid's own are; it is shown, and what is typed into it arrives under its own name."""
-    grid = NotedGrid(TABLE.assign(**{name: "cell"}))
+    """Also as the grid's own are, or twice; it is shown, and what is typed into it arrives under its own name."""
+    grid = NotedGrid(TABLE.assign(a="cell", b="other").set_axis([*TABLE.columns, name, name], axis=1))
+    assert data_of(grid).columns.is_unique
     assert data_of(grid).index.tolist() == [2, 3, 7]
     assert data_of(grid).to_numpy()[:, 3].tolist() == ["cell"] * 3
     type_into(grid, 0, 3, "new")
     assert grid.edits == [(2, name, "new")]
     assert_form_harmless(grid)
-
-
-def test_two_columns_of_one_name_are_told_apart() -> None:
-    """The grid would refuse them."""
-    table = TABLE.assign(a="1", b="2").set_axis([*TABLE.columns, "Site", "Site"], axis=1)
-    grid = NotedGrid(table)
-    assert data_of(grid).columns.tolist()[3:] == ["Site", "Site (5)"]
 
 
 def test_no_name_of_others_comes_into_an_expression() -> None:

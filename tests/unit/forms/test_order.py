@@ -9,18 +9,19 @@ import pytest
 
 from itnio_nb import Client, Ledger, Sandbox, make_plan, submit_plan
 from itnio_nb.forms.order import OrderForm
-from tests.support.factories import APP, Gate, group, orders_frame, sent
+from tests.support.factories import Gate, group, orders_frame, sent
 from tests.support.forms import (
+    GOOD_ORDER,
     HOSTILE,
     all_widgets,
     assert_form_harmless,
     click_hastily,
+    fill_order,
     status,
     text_of,
     wait_for_poll,
 )
 
-GOOD = {"groupName": "sales", "phoneName": "desk", "quantity": "3", "displayNum": "861000000", "appId": APP}
 HINTS = {
     "groupName": "4–32 characters, one of its kind in the application",
     "phoneName": "4–32 characters; the phones become name-1, name-2 and so on",
@@ -51,14 +52,8 @@ def one_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Orde
 @pytest.fixture
 def typed(one_for_all: tuple[OrderForm, Sandbox]) -> OrderForm:
     """A form with a good order, for what sends nothing."""
-    fill(one_for_all[0])
+    fill_order(one_for_all[0])
     return one_for_all[0]
-
-
-def fill(form: OrderForm, **values: str) -> None:
-    """Type a good order, some of its fields otherwise."""
-    for name, value in {**GOOD, **values}.items():
-        form.fields[name].value = value
 
 
 def create(form: OrderForm) -> None:
@@ -119,7 +114,7 @@ def test_a_wrong_field_says_so_as_one_types(typed: OrderForm) -> None:
             assert typed.create.disabled
             assert [other for other, note in notes_of(typed).items() if note != HINTS[other]] == [name]
             assert text_of(typed.sentence) == "Mend what is marked first."
-        typed.fields[name].value = GOOD[name]
+        typed.fields[name].value = GOOD_ORDER[name]
         assert not typed.create.disabled
         assert notes_of(typed) == HINTS
     typed.fields["quantity"].value = ""
@@ -187,7 +182,7 @@ def test_the_outcome_is_shown_once_with_the_phones(
     A double click sends nothing twice, nor does a later one: that order was sent. A changed field makes it another one.
     """
     client.create_phones(group("others", "line"))
-    fill(form)
+    fill_order(form)
     values: list[str] = []
     form.result.observe(lambda change: values.append(change["new"]), "value")
     for shown in (1, 2):  # each outcome once
@@ -208,7 +203,7 @@ def test_the_outcome_is_shown_once_with_the_phones(
     assert "line-1" not in result
     assert (form.monitor.bar.value, form.monitor.stop.disabled) == (1, True)
     assert form.monitor.body.layout.display == "none"  # the outcome stands in its place
-    fill(form, groupName="support", phoneName="room", quantity="7")
+    fill_order(form, groupName="support", phoneName="room", quantity="7")
     assert "Ready to create 7 phones in 1 group." in repr(form)
     create(form)
     assert sandbox.phones["groupName"].unique().tolist() == ["others", "sales", "support"]
@@ -224,9 +219,9 @@ def test_the_outcome_is_shown_once_with_the_phones(
 def test_the_order_that_was_shown_is_the_one_that_is_sent(form: OrderForm, sandbox: Sandbox) -> None:
     """Whatever is typed after the click; of many phones each group is created, and the first phones are listed."""
     sandbox.faults = gate = Gate()
-    fill(form, quantity="230")
+    fill_order(form, quantity="230")
     form.create.click()
-    fill(form, groupName="support", phoneName="line")
+    fill_order(form, groupName="support", phoneName="line")
     gate.opened.set()
     wait_for_poll(form)
     assert (len(sandbox.phones), sent(sandbox)) == (230, 5)
@@ -237,9 +232,9 @@ def test_the_order_that_was_shown_is_the_one_that_is_sent(form: OrderForm, sandb
 def test_a_refused_order_is_shown_in_words(form: OrderForm, sandbox: Sandbox, client: Client) -> None:
     """What it means, that nothing was created, what to do; as the account answers when it is asked to create.
 
-    Once that is mended, the same order can be created.
+    Once that is mended, the same order can be created. Hostile names that exist are text in all that comes back.
     """
-    fill(form)
+    fill_order(form)
     create_phones, secret = client.create_phones, sandbox.account.api_secret.reveal()
     for number, words, advice in (
         ("-1", "Authentication error", "Check ITNIO_API_KEY and ITNIO_API_SECRET"),
@@ -269,11 +264,15 @@ def test_a_refused_order_is_shown_in_words(form: OrderForm, sandbox: Sandbox, cl
     client.create_phones = create_phones  # type: ignore[method-assign]
     create(form)
     assert len(sandbox.phones) == 3
+    fill_order(form, groupName=HOSTILE[0], phoneName=HOSTILE[1][:28], appId=HOSTILE[2])
+    create(form)
+    assert len(sandbox.phones) == 6
+    assert_form_harmless(form)
 
 
 def test_what_the_account_refuses_before_is_shown_too(form: OrderForm, sandbox: Sandbox, ledger: Ledger) -> None:
     """While it plans: an error in words, no run, and the order can be sent once that is mended."""
-    fill(form)
+    fill_order(form)
     key, secret = sandbox.account.api_key, sandbox.account.api_secret.reveal()
     for trouble, words in (
         ("wrong secret", "Authentication failed"),
@@ -300,7 +299,7 @@ def test_what_the_account_refuses_before_is_shown_too(form: OrderForm, sandbox: 
 def test_a_taken_phone_name_is_refused_and_can_be_mended(form: OrderForm, client: Client, sandbox: Sandbox) -> None:
     """In words, with the group that has it; as the advice says, by another name. A group that exists is listed."""
     client.create_phones(group("others", "desk"))
-    fill(form)
+    fill_order(form)
     create(form)
     shown = status(form) + text_of(form.result)
     assert "class='warning'" in form.status_line.value
@@ -313,7 +312,7 @@ def test_a_taken_phone_name_is_refused_and_can_be_mended(form: OrderForm, client
     assert "1 created" in status(form)
     assert len(sandbox.phones) == 6
     before = sent(sandbox)
-    fill(form, groupName="others")
+    fill_order(form, groupName="others")
     create(form)
     assert sent(sandbox) == before
     assert "1 existed" in status(form)
@@ -327,7 +326,7 @@ def test_a_lost_answer_is_resolved(form: OrderForm, sandbox: Sandbox, client: Cl
     What others write of other runs changes nothing. Without its ledger nothing is sent.
     """
     sandbox.faults = "drop-after"
-    fill(form)
+    fill_order(form)
     create(form)
     assert "1 created (3 phones)" in status(form)
     assert (len(sandbox.phones), sent(sandbox)) == (3, 1)
@@ -346,11 +345,3 @@ def test_a_lost_answer_is_resolved(form: OrderForm, sandbox: Sandbox, client: Cl
     assert status(form).startswith("Error: The ledger ")
     assert "the file was deleted or replaced" in status(form)
     assert sent(sandbox) == 2
-
-
-def test_hostile_names_that_exist_are_text(form: OrderForm, sandbox: Sandbox) -> None:
-    """In all that comes back."""
-    fill(form, groupName=HOSTILE[0], phoneName=HOSTILE[1][:28], appId=HOSTILE[2])
-    create(form)
-    assert len(sandbox.phones) == 3
-    assert_form_harmless(form)

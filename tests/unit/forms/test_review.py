@@ -104,16 +104,6 @@ def test_it_shows_the_whole_ledger(looked_at: ReviewForm) -> None:
     assert data_of(looked_at.groups).index.tolist() == list(range(1, 8))
 
 
-def test_one_run_is_picked(looked_at: ReviewForm) -> None:
-    """Its own summary, its own groups in their order, with advice; and back to all."""
-    pick(looked_at, run=looked_at.ledger.runs["run"].iloc[-1])
-    assert text_of(looked_at.summary).startswith("Done. Groups: 2 created (10 phones), 0 existed, 1 refused")
-    assert names(looked_at) == ["more-0", "more-1", "more-2"]
-    assert "Field refused" in data_of(looked_at.groups)["advice"].tolist()[2]
-    pick(looked_at, run="")
-    assert len(names(looked_at)) == 7
-
-
 def test_groups_are_filtered_by_state_and_application(looked_at: ReviewForm) -> None:
     """Every state and what the ledger has can be chosen; both hold; the export is disabled where nothing is left."""
     assert list(looked_at.filters.state.options) == ["all", *map(str, State)]
@@ -130,22 +120,6 @@ def test_groups_are_filtered_by_state_and_application(looked_at: ReviewForm) -> 
     assert names(looked_at) == []
     pick(looked_at, application="wrong")
     assert names(looked_at) == ["more-2"]
-
-
-def test_groups_are_filtered_by_days(looked_at: ReviewForm) -> None:
-    """Both days included, in UTC; a group that was never created has none."""
-    today = datetime.now(UTC).date()
-    for since, until_day, number in (
-        (today, today, 6),
-        (today + timedelta(days=1), None, 0),
-        (None, today - timedelta(days=1), 0),
-        (date(2020, 1, 1), date(2100, 1, 1), 6),
-        (None, None, 7),
-    ):
-        pick(looked_at, since=since, until=until_day)
-        assert len(names(looked_at)) == number, (since, until_day)
-    pick(looked_at, run=looked_at.ledger.runs["run"].iloc[-1], since=today)
-    assert len(names(looked_at)) == 3  # of a run, the time of each outcome
 
 
 def test_charts_are_drawn_when_their_tab_is_open(looked_at: ReviewForm) -> None:
@@ -167,16 +141,36 @@ def test_charts_are_drawn_when_their_tab_is_open(looked_at: ReviewForm) -> None:
     looked_at.tabs.selected_index = 0
 
 
-def test_what_is_shown_is_exported(looked_at: ReviewForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As CSV, named after the run; filters hold."""
+def test_one_run_is_picked_and_exported(looked_at: ReviewForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own summary, its own groups in their order, with advice; the CSV is named after it, filters hold.
+
+    Days include both, in UTC; a group that was never created has none.
+    """
     files, name = downloads_of(looked_at, monkeypatch), looked_at.ledger.runs["run"].iloc[-1]
     click(looked_at, looked_at.export)
-    pick(looked_at, run=name, state="created")
+    pick(looked_at, run=name)
+    assert text_of(looked_at.summary).startswith("Done. Groups: 2 created (10 phones), 0 existed, 1 refused")
+    assert names(looked_at) == ["more-0", "more-1", "more-2"]
+    assert "Field refused" in data_of(looked_at.groups)["advice"].tolist()[2]
+    today = datetime.now(UTC).date()
+    pick(looked_at, since=today)
+    assert len(names(looked_at)) == 3  # of a run, the time of each outcome
+    pick(looked_at, state="created")
     click(looked_at, looked_at.export)
     assert list(files) == ["all-runs-groups.csv", f"{name}-groups.csv"]
     whole, part = (pd.read_csv(io.BytesIO(data), dtype=str) for data in files.values())
     assert (len(whole), part["groupName"].tolist()) == (7, ["more-0", "more-1"])
     assert status(looked_at) == f"2 groups exported as {name}-groups.csv."
+    pick(looked_at, run="", state="all")
+    for since, until_day, number in (
+        (today, today, 6),
+        (today + timedelta(days=1), None, 0),
+        (None, today - timedelta(days=1), 0),
+        (date(2020, 1, 1), date(2100, 1, 1), 6),
+        (None, None, 7),
+    ):
+        pick(looked_at, since=since, until=until_day)
+        assert len(names(looked_at)) == number, (since, until_day)
 
 
 def test_what_others_write_is_shown(form: ReviewForm, client: Client, ledger: Ledger) -> None:
@@ -211,10 +205,11 @@ def test_a_ledger_that_is_empty_or_gone_is_shown(client: Client, tmp_path: Path)
         assert "the file was deleted or replaced" in status(form)
 
 
-def test_two_accounts_in_one_ledger_are_told_apart(
-    form: ReviewForm, ledger: Ledger, past: tuple[Sandbox, bytes]
-) -> None:
-    """Where a client is given, its own first; all are a choice away."""
+def test_two_accounts_in_one_ledger_are_told_apart(ledger: Ledger, past: tuple[Sandbox, bytes]) -> None:
+    """Where a client is given, its own first; all are a choice away.
+
+    Without an account there is nothing to compare with: the button is disabled and says what to give.
+    """
     with Client(past[0].add_account()) as other:
         submit_plan(make_plan(many_orders(2)), other, ledger).wait()
         with closing(ReviewForm(other, ledger)) as theirs:
@@ -223,6 +218,12 @@ def test_two_accounts_in_one_ledger_are_told_apart(
             assert repr(theirs).startswith("ReviewForm: 3 runs. 9 groups shown")
     with closing(ReviewForm(ledger=ledger)) as all_of_it:
         assert repr(all_of_it).startswith("ReviewForm: 3 runs. 9 groups shown")
+        assert (all_of_it.compare.disabled, all_of_it.banner.value) == (True, "")
+        assert all_of_it.compare.tooltip == "Give a client, to compare: ReviewForm(client, ledger)"
+        click_hastily(all_of_it, all_of_it.compare)
+        assert status(all_of_it) == "Error: There is no account to compare with: ReviewForm(client, ledger)."
+        pick(all_of_it, state="refused")
+        assert names(all_of_it) == ["more-2"]
 
 
 # The comparison with the account.
@@ -281,19 +282,6 @@ def test_hostile_names_are_text(sandbox: Sandbox, tmp_path: Path, monkeypatch: p
 
 
 # What is not given is opened.
-
-
-def test_without_an_account_there_is_nothing_to_compare_with(ledger: Ledger) -> None:
-    """The button is disabled and says what to give; all else works."""
-    with closing(ReviewForm(ledger=ledger)) as form:
-        assert form.compare.disabled
-        assert form.compare.tooltip == "Give a client, to compare: ReviewForm(client, ledger)"
-        assert form.banner.value == ""
-        assert len(names(form)) == 7
-        click_hastily(form, form.compare)
-        assert status(form) == "Error: There is no account to compare with: ReviewForm(client, ledger)."
-        pick(form, state="refused")
-        assert names(form) == ["more-2"]
 
 
 def test_without_anything_the_sandboxs_ledger_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
