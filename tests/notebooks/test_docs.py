@@ -36,7 +36,7 @@ def test_the_readmes_line_runs(tmp_path: Path) -> None:
     shown = run_script(first_block("README.md") + "print(run.summary)\n", tmp_path)
     assert shown.startswith("Done. Groups: 43 created (868 phones)")
     assert len(list((tmp_path / "results").glob("*.csv"))) == 6
-    assert len(list(tmp_path.glob("*-phones.xlsx"))) == 3
+    assert len(list((tmp_path / "results").glob("*-phones.xlsx"))) == 3
 
 
 def test_the_forms_open(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def numbers_in(path: Path) -> set[int]:
     """Every number in the texts of a notebook, in digits or as a word; code in them is left out."""
     text = "\n".join("".join(cell["source"]) for cell in cells_of(path, "markdown"))
     text = re.sub(r"```.*?```|`[^`]*`|\(attachment:[^)]*\)", "", text, flags=re.DOTALL)
-    text = re.sub(r"GB18030|\*\*\d [A-Z]|^## \d", "", NO_NUMBERS.sub("", text))
+    text = re.sub(r"GB18030|\*\*\d [A-Z]|^## \d|\[Step \d", "", NO_NUMBERS.sub("", text))
     words = "|".join(VALUES)
     found = re.findall(rf"\b(\d+)\b|\b({words})\b", text, flags=re.IGNORECASE)
     return {int(digits) if digits else VALUES[word.lower()] for digits, word in found}
