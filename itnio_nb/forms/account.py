@@ -16,7 +16,7 @@ from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.layout import field, panel, row, text_area
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.workspace import Workspace, banner, banner_html, open_ledger_for, open_workspace
+from itnio_nb.workspace import Workspace, open_ledger_for, open_workspace
 
 
 @cache
@@ -99,12 +99,7 @@ class AccountPanel:
         account = client.account
         self._workspace = Workspace(client, self._ledger or open_ledger_for(account))
         self.label = "SANDBOX" if account.is_sandbox else f"LIVE ACCOUNT …{account.api_key[-4:]}"
-        self.banner.value = account_banner(account)
+        self.banner.value = self._workspace._repr_html_()
         self.body.layout.display, self._content.layout.display = "none", None
         self._on_open()
         self._form.tasks.put(lambda: None)  # the first poll
-
-
-def account_banner(account: Account) -> str:
-    """Return the banner of an account as HTML."""
-    return banner_html(banner(account), sandbox=account.is_sandbox)

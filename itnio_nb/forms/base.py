@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,16 +56,16 @@ class BrowserBridge(anywidget.AnyWidget):
 class Form(widgets.VBox):  # type: ignore[misc] # no types
     """A form with one thread for all that takes time, so that the kernel stays free; `wait()` returns when it is done.
 
-    A form may set `poll`, which shows what others have done, and `is_working`, which tells whether something that
-    `wait()` waits for is going on in this process.
+    A form may set `poll`, to show what others have done, and `is_working`, for what else `wait()` waits for.
     """
 
     _awake: ClassVar[deque[int]] = deque(maxlen=_AWAKE)
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, grids: Mapping[str, str] | None = None) -> None:
+        """`grids` are the names of the form's grids for screen readers, by style class."""
         super().__init__()
         self.add_class("itnio")
-        self.browser = BrowserBridge(names={"itnio": name})
+        self.browser = BrowserBridge(names={"itnio": name, **(grids or {})})
         self.status_line = text_area("itnio-status")
         self.poll: Poll = lambda: None
         self.is_working: Condition = lambda: False
@@ -136,12 +136,12 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
 
     def show_error(self, error: BaseException) -> None:
         """Show an error as words. One that is not the package's own is raised by the next `wait()` too."""
-        if isinstance(error, ItnioError):
-            self.set_status(str(error), "error")
-            return
-        self._error = error
-        words = f"This should not have happened: {type(error).__name__}: {error}."
-        self.set_status(f"{words} What was sent is in the ledger. Please report it.", "error")
+        words = str(error)
+        if not isinstance(error, ItnioError):
+            self._error = error
+            words = f"This should not have happened: {type(error).__name__}: {words}."
+            words += " What was sent is in the ledger. Please report it."
+        self.set_status(words, "error")
 
     def set_status(self, text: str, kind: str = "") -> None:
         """Show a text in the status line; `kind` is `error`, `warning`, `good`, `busy` or nothing."""
@@ -150,9 +150,6 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
 
     def wait(self, timeout: float | None = None) -> Form:
         """Wait until what was asked for is done and shown, a run included; return the form.
-
-            form.create.click()
-            form.wait()
 
         Raises `TimeoutError` after `timeout` seconds; what is under way goes on.
         """
@@ -193,10 +190,7 @@ def _close_children(widget: widgets.Widget) -> None:
 
 
 class TaskQueue:
-    """Run tasks in the order in which they are put, in one thread of its own.
-
-    `poll` is called after each task, and as often as it asks for. Errors of both go to `on_error`; the thread goes on.
-    """
+    """Run tasks in their order in a thread, and `poll` after each and as often as it asks for; errors: `on_error`."""
 
     def __init__(self, poll: Poll, on_error: Callable[[BaseException], None]) -> None:
         self._poll, self._on_error = poll, on_error

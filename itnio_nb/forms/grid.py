@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS
+from itnio_nb.errors import InputError
 from itnio_nb.forms.layout import show, text_area
 from itnio_nb.orders.export import SEVERITY_COLOURS
 from itnio_nb.orders.text_columns import cell_text
@@ -30,7 +32,10 @@ COLUMN_WIDTHS |= {"column": 110, "value": 160, "problem": 380, "severity": 84, "
 
 
 class Grid(widgets.VBox):  # type: ignore[misc] # no types
-    """A table in a grid that scrolls, sorts and filters; `on_edit` makes its cells editable."""
+    """A table in a grid that scrolls, sorts and filters; `on_edit` makes its cells editable.
+
+    Raises `InputError` where ipydatagrid, which draws it, is not installed.
+    """
 
     def __init__(self, style: str, *, on_edit: OnEdit | None = None, on_select: OnSelect | None = None) -> None:
         super().__init__()
@@ -42,6 +47,8 @@ class Grid(widgets.VBox):  # type: ignore[misc] # no types
         self._columns: list[str] = []
         self._cells = np.empty((0, 0), dtype=object)  # as the page has them
         self.rows: list[Any] = []  # the table's index, in the order of the widget's data
+        if find_spec("ipydatagrid") is None:
+            raise InputError('This form needs what JupyterLab brings: pip install "itnio-nb[lab]", then try again.')
 
     def show(self, table: pd.DataFrame, total: int | None = None) -> None:
         """Show a table, its index as row headers; `total` is how many rows there are, if these are not all."""
@@ -86,14 +93,13 @@ class Grid(widgets.VBox):  # type: ignore[misc] # no types
         """Make a new widget: Jupyter's limits never drop what a widget is made of, unlike what is sent to it later."""
         from ipydatagrid import DataGrid
 
-        editable = self._on_edit is not None
         # The API's columns alone have findings: no name from a spreadsheet comes into an expression.
         coloured = set(API_COLUMNS).intersection(shown.columns) if FINDING in shown.columns else ()
         grid = DataGrid(
             shown,
             index_name=str(shown.index.name or "row"),
-            editable=editable,
-            selection_mode="cell" if editable else "row",
+            editable=self._on_edit is not None,
+            selection_mode="cell" if self._on_edit else "row",
             renderers={name: self._renderer(name) for name in coloured},
             default_renderer=self._renderer(""),
             column_widths={**dict.fromkeys(shown.columns, 130), **COLUMN_WIDTHS},

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from importlib.util import find_spec
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.api.text import printable
-from itnio_nb.errors import InputError
-
-
-def require_grid() -> None:
-    """Raise `InputError` where ipydatagrid, which draws large tables, is not installed."""
-    if find_spec("ipydatagrid") is None:
-        raise InputError('This form needs what JupyterLab brings: pip install "itnio-nb[lab]", then try again.')
 
 
 def as_html(text: object) -> str:

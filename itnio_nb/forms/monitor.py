@@ -124,13 +124,9 @@ class RunMonitor:
         if change_token != self._change_token:
             self._change_token = change_token
             record = _live(self.record, workspace)
-            if record is not None and (record is not self.record or self._is_news(record)):
+            if record is not None and (record is not self.record or _has_changed(record, self.outcome)):
                 self.follow(record)
         return POLL_PAUSE
-
-    def _is_news(self, record: RunRecord) -> bool:
-        (summary, table), (shown, shown_table) = record.snapshot(), self.outcome
-        return not record.done or summary != shown or not table.equals(shown_table)
 
     def _stop(self) -> None:
         if self._run is not None and not self._run.done:
@@ -192,6 +188,11 @@ class RunMonitor:
 def poll_pause(seconds: float) -> float:
     """Return the seconds until the next poll of a run that has taken so many."""
     return min(_SLOW, max(_FAST, seconds / _PARTS))
+
+
+def _has_changed(record: RunRecord, outcome: Outcome) -> bool:
+    summary, table = record.snapshot()
+    return not record.done or summary != outcome[0] or not table.equals(outcome[1])
 
 
 def _live(record: RunRecord | None, workspace: Workspace) -> RunRecord | None:

@@ -126,8 +126,10 @@ class OrderForm(Form):
     def _create(self) -> None:
         workspace, order = self.account.workspace, self._clicked
         plan = workspace.plan(order)
-        for error in plan.findings[plan.findings["severity"] == "error"].itertuples():
-            raise InputError(f"{error.column} {error.problem}. {error.advice} Nothing was sent.")
+        errors = plan.findings[plan.findings["severity"] == "error"]
+        if not errors.empty:
+            column, problem, advice = errors[["column", "problem", "advice"]].iloc[0]
+            raise InputError(f"{column} {problem}. {advice} Nothing was sent.")
         self.result.value = ""
         self.monitor.follow(workspace.submit(plan, confirm=plan.phones))
         self._sent = order.iloc[0].to_dict()
@@ -174,4 +176,4 @@ def _preview(groups: pd.DataFrame, account: Account) -> str:
     if len(groups) > _MAX_PREVIEW:
         lines.append(f"… and {plural(len(groups) - _MAX_PREVIEW, 'more request')}")
     table = table_html(shown[["groupName", "quantity"]].assign(phones=phones))
-    return f"{table}<pre>{as_html(chr(10).join(lines))}</pre>"
+    return table + "<pre>" + as_html("\n".join(lines)) + "</pre>"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from datetime import date
+from functools import partial
 
 import ipywidgets as widgets
 import pandas as pd
@@ -14,16 +14,15 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
-from itnio_nb.forms.account import account_banner
-from itnio_nb.forms.base import Form
+from itnio_nb.forms.base import Action, Form
 from itnio_nb.forms.grid import Grid
-from itnio_nb.forms.layout import as_html, field, panel, require_grid, row, show, text_area
+from itnio_nb.forms.layout import as_html, field, panel, row, show, text_area
 from itnio_nb.forms.monitor import POLL_PAUSE
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export import as_csv
 from itnio_nb.runs.reconcile import reconcile
 from itnio_nb.runs.run import RunRecord
-from itnio_nb.workspace import open_ledger_for, wants_sandbox
+from itnio_nb.workspace import Workspace, open_ledger_for, wants_sandbox
 
 _ANY = "all"
 _CHARTS, _COMPARISON = 1, 2  # tabs
@@ -36,14 +35,12 @@ class ReviewForm(Form):
         ReviewForm(client, ledger)
 
     What is not given is opened: the configured account and its ledger or, where none is configured, the sandbox's
-    ledger. Of the client's account, or of all in the ledger, pick one run or all; filter by state, application and time
-    (UTC, both days included); the charts and the export follow. **Compare with the account** is
-    `reconcile(client, ledger)`: it sends nothing, and resolves what is unknown.
+    ledger. Pick one run or all, filter by state, application and day (UTC); the charts and the export follow.
+    **Compare with the account** is `reconcile(client, ledger)`: it sends nothing, and resolves what is unknown.
     """
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
-        require_grid()
-        super().__init__("Review")
+        super().__init__("Review", {"itnio-groups": "Groups, a grid", "itnio-differences": "Differences, a grid"})
         if client is None and not wants_sandbox():
             client = Client(Account.from_env())
         self.client = client
@@ -53,16 +50,12 @@ class ReviewForm(Form):
         self._shown = pd.DataFrame()
         self._charts_are_old = False
         has_client = client is not None
-        self.filters = Filters(
-            has_client,
-            on_change=lambda: self.tasks.put(self._show, once="show"),
-            on_account=lambda: self.tasks.put(self._load, once="load"),
-        )
+        show_soon = partial(self.tasks.put, self._show, once="show")
+        self.filters = Filters(has_client, show_soon, partial(self.tasks.put, self._load, once="load"))
         tip = "List the account, and settle what is unknown; nothing is sent"
-        tip = "Give a client, to compare: ReviewForm(client, ledger)" if client is None else tip
-        self.compare = self.button(
-            "Compare with the account", self._compare, tip, main=True, is_ready=lambda: has_client
-        )
+        tip = tip if has_client else "Give a client, to compare: ReviewForm(client, ledger)"
+        words = "Compare with the account"
+        self.compare = self.button(words, self._compare, tip, main=True, is_ready=lambda: has_client)
         tip = "The table below as CSV"
         self.export = self.button("Export", self._export, tip, is_ready=lambda: not self._shown.empty)
         self.reload = self.button("Refresh", self._load)
@@ -74,9 +67,7 @@ class ReviewForm(Form):
         tabs["Comparison"] = panel(self.compared, self.differences)
         self.tabs = widgets.Tab(list(tabs.values()), titles=list(tabs))
         self.tabs.observe(lambda _: self.tasks.put(self._draw_charts, once="charts"), "selected_index")
-        names = {"itnio-groups": "Groups, a grid", "itnio-differences": "Differences, a grid"}
-        self.browser.names = {**self.browser.names, **names}
-        self.banner = widgets.HTML(account_banner(client.account) if client is not None else "")
+        self.banner = widgets.HTML("" if client is None else Workspace(client, self.ledger)._repr_html_())
         actions = row(self.reload, self.compare, self.export)
         head = (self.browser, self.banner, self.filters.run, self.filters.row)
         self.children = (*head, actions, self.status_line, self.summary, self.tabs)
@@ -92,7 +83,6 @@ class ReviewForm(Form):
         self._show()
 
     def _account(self) -> Account | None:
-        """Return the account whose groups and runs are shown, None for those of all."""
         return self.client.account if self.client is not None and self.filters.account.value else None
 
     def _table(self) -> pd.DataFrame:
@@ -157,12 +147,9 @@ class ReviewForm(Form):
 
 
 class Filters:
-    """What is picked of a ledger: account, run, state, application, days.
+    """What is picked of a ledger: a run, state, application, days (`on_change`), or the account (`on_account`)."""
 
-    `on_change` is called when a person picks something, `on_account` when it is the account.
-    """
-
-    def __init__(self, has_account: bool, on_change: Callable[[], None], on_account: Callable[[], None]) -> None:
+    def __init__(self, has_account: bool, on_change: Action, on_account: Action) -> None:
         self._filling = False
         self.runs = ""  # how many there are, in words
         accounts = [("this one", True), ("all in the ledger", False)] if has_account else [("all", False)]
@@ -173,9 +160,10 @@ class Filters:
         self.since = field("From", "First day, UTC", "190px", widgets.DatePicker)
         self.until = field("to", "Last day, UTC", "170px", widgets.DatePicker)
         self.account.observe(lambda _: on_account(), "value")
-        for box in (self.run, self.state, self.application, self.since, self.until):
+        boxes = (self.state, self.application, self.since, self.until)
+        for box in (self.run, *boxes):
             box.observe(lambda _: None if self._filling else on_change(), "value")
-        self.row = row(self.account, self.state, self.application, self.since, self.until)
+        self.row = row(self.account, *boxes)
 
     def fill(self, runs: pd.DataFrame, applications: list[str]) -> None:
         """Offer these runs, the newest first, and applications; what is picked stays picked."""

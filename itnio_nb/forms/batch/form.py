@@ -16,7 +16,7 @@ from itnio_nb.forms.base import Form
 from itnio_nb.forms.batch.orders import NO_ORDERS, OrdersStep
 from itnio_nb.forms.batch.plan import ConfirmStep, PlanStep
 from itnio_nb.forms.batch.result import ResultStep
-from itnio_nb.forms.layout import panel, require_grid, row
+from itnio_nb.forms.layout import panel, row
 from itnio_nb.forms.monitor import Outcome, RunMonitor
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.plan import Plan
@@ -24,6 +24,7 @@ from itnio_nb.runs.run import RunRecord
 from itnio_nb.runs.submit import resume
 
 _STEPS = ("1 Orders", "2 Plan", "3 Confirm", "4 Submit", "5 Result")
+_GRIDS = {"itnio-orders": "Orders, a grid whose cells can be edited", "itnio-plan": "Groups of the plan, a grid"}
 _MENDABLE = {*State.SENDABLE, State.PARTIAL}
 _ORDERS, _PLAN, _CONFIRM, _SUBMIT, _RESULT = range(5)
 
@@ -33,15 +34,13 @@ class BatchForm(Form):
 
         BatchForm(client, ledger)
 
-    Orders are read and mended, planned, confirmed by typing the number of phones, submitted and reviewed; each button
-    does one line of the package. What it shows of a run is in the ledger: made anew, after a reload or a restart of the
-    kernel, it shows the newest run as it stands, follows one that is at work, and offers to go on with one that died.
-    `wait()` returns when what was asked for is done.
+    Orders are read and mended, planned, confirmed by typing the number of phones, submitted and reviewed. What it shows
+    of a run is in the ledger: made anew, after a reload or a restart of the kernel, it shows the newest run as it
+    stands, follows one that is at work, and offers to go on with one that died.
     """
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
-        require_grid()
-        super().__init__("Batch")
+        super().__init__("Batch", _GRIDS)
         content = panel()
         self.account = AccountPanel(self, content, self._open)
         self.monitor = RunMonitor(self, self.account, self._show_result)
@@ -61,15 +60,12 @@ class BatchForm(Form):
             button.add_class("itnio-step").on_click(lambda _, go=go: self.tasks.put(go))
         bodies = (self.orders, self.plan, self.confirm, self.monitor, self.result)
         self.panels = widgets.Stack([step.body for step in bodies]).add_class("itnio-steps")
-        grids = {"itnio-orders": "Orders, a grid whose cells can be edited", "itnio-plan": "Groups of the plan, a grid"}
-        self.browser.names = {**self.browser.names, **grids}
         content.children = (row(*self.steps), self.status_line, self.panels)
         self.children = (self.browser, self.account.banner, self.account.body, content)
         self._go(_ORDERS)
         self.account.open(client, ledger)
 
     def _open(self) -> None:
-        """Show the newest run of the account, if there is one: at work it is followed, over it is shown."""
         newest = self.monitor.newest()
         if newest is not None:
             self.orders.take(*newest.orders)

@@ -39,7 +39,7 @@ class OrdersStep:
         self._form, self._on_change, self._on_plan = form, on_change, on_plan
         self._version = 0  # of the orders: an edit of earlier ones is no edit of these
         self.orders, self.findings = NO_ORDERS, pd.DataFrame(columns=list(FINDING_COLUMNS))
-        self._wrong = 0  # orders that have an error
+        self.valid = 0  # orders that have no error
         self.upload = widgets.FileUpload(accept=_KINDS, multiple=False, description="Upload a file", icon="")
         self.upload.tooltip = "An XLSX, XLS or CSV file of up to 7 MB, or a saved plan; for a larger one give its path"
         self.upload.observe(self._on_upload, "value")
@@ -52,11 +52,7 @@ class OrdersStep:
         self.source, self.counts, self.details = text_area(), text_area(), text_area("itnio-status")
         self.only = widgets.Checkbox(description="Only rows with findings", indent=False)
         self.only.observe(lambda _: form.tasks.put(self._show, once="orders"), "value")
-        self.grid = Grid(
-            "itnio-orders",
-            on_edit=lambda *edit: form.tasks.put(partial(self._edit, self._version, *edit)),
-            on_select=self._describe_cell,
-        )
+        self.grid = Grid("itnio-orders", on_edit=self._on_edit, on_select=self._describe_cell)
         self.add = form.button("Add a row", self._add)
         self.delete = form.button("Delete selected rows", self._delete, is_ready=self._has_orders)
         tip = "The orders as XLSX, what is wrong coloured"
@@ -67,11 +63,6 @@ class OrdersStep:
         tools = row(self.add, self.delete, self.download, self.only)
         self.body = panel(ways, self.counts, self.grid, self.details, tools, self.list)
         self._show()
-
-    @property
-    def valid(self) -> int:
-        """How many orders have no error."""
-        return len(self.orders) - self._wrong
 
     def _has_orders(self) -> bool:
         return not self.orders.empty
@@ -85,7 +76,7 @@ class OrdersStep:
     def _set(self, orders: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
         self.orders = orders
         self.findings = check_orders(orders) if findings is None else findings
-        self._wrong = len(invalid_rows(self.findings))
+        self.valid = len(orders) - len(invalid_rows(self.findings))
         self._on_change()
 
     def _on_upload(self, change: dict[str, Any]) -> None:
@@ -113,6 +104,9 @@ class OrdersStep:
             raise InputError("Paste a row of headers and at least one order below it.")
         self._read(self.paste.value, "")
 
+    def _on_edit(self, *edit: Any) -> None:
+        self._form.tasks.put(partial(self._edit, self._version, *edit))
+
     def _edit(self, version: int, row_number: int, column: str, text: str) -> None:
         if version != self._version:
             return
@@ -128,9 +122,9 @@ class OrdersStep:
         """Show what is wrong with a cell or, where nothing is, with its row."""
         here = self.findings[self.findings["row"] == row_number]
         cell = here[here["column"] == column] if column in set(here["column"]) else here
+        found = cell[list(FINDING_COLUMNS)].to_numpy().tolist()
         lines = [
-            f"Row {row_number}, {name}: {severity}: {value!r} {problem}. {advice}"
-            for _, name, value, problem, advice, severity in cell[list(FINDING_COLUMNS)].to_numpy().tolist()
+            f"Row {at}, {name}: {kind}: {value!r} {what}. {advice}" for at, name, value, what, advice, kind in found
         ]
         show(self.details, "\n".join(lines) or f"Row {row_number}: nothing is wrong.")
 
@@ -154,8 +148,7 @@ class OrdersStep:
         show(self.details, f"{plural(len(rows), 'row')} deleted.")
 
     def _download(self) -> None:
-        write = partial(write_findings, self.orders, self.findings)
-        self._form.browser.download_written("to-mend.xlsx", write)
+        self._form.browser.download_written("to-mend.xlsx", partial(write_findings, self.orders, self.findings))
 
     def _show(self) -> None:
         table = _with_findings(self.orders, self.findings)
@@ -171,9 +164,10 @@ class OrdersStep:
             self.list.value = ""
             return
         sizes = self.findings["severity"].value_counts()
-        parts = [plural(len(self.orders), "order"), f"{plural(self._wrong, 'row')} with errors"]
+        wrong = len(self.orders) - self.valid
+        parts = [plural(len(self.orders), "order"), f"{plural(wrong, 'row')} with errors"]
         parts += [plural(int(sizes.get("warning", 0)), "warning"), f"{int(sizes.get('repaired', 0)):,} repaired"]
-        show(self.counts, " · ".join(parts), "error" if self._wrong else "good")
+        show(self.counts, " · ".join(parts), "error" if wrong else "good")
         summary = f"<summary>{plural(len(self.findings), 'finding')} as a list</summary>"
         listed = f"<details>{summary}{table_html(self.findings, _MAX_FINDINGS)}</details>"
         self.list.value = listed if len(self.findings) else ""

@@ -26,7 +26,7 @@ class PlanStep:
     def __init__(self, form: Form, on_change: Callable[[], None], plan_again: Callable[[], None]) -> None:
         self._form, self._on_change = form, on_change
         self.whole: Plan | None = None
-        self.plan: Plan | None = None  # the one that is to be submitted: the whole, or the trial
+        self.plan: Plan | None = None  # that is to be submitted: the whole, or the trial
         self.summary = text_area("itnio-note", "No plan yet.")
         self.grid = Grid("itnio-plan")
         self.trial = widgets.Checkbox(description="Only a trial", indent=False)
@@ -56,9 +56,7 @@ class PlanStep:
 
     def _show(self) -> None:
         plan = self.whole
-        if plan is not None and self.trial.value:
-            plan = plan.first(int(self.first.value))
-        self.plan = plan
+        self.plan = plan = plan.first(int(self.first.value)) if plan is not None and self.trial.value else plan
         self.grid.show((_NO_GROUPS if plan is None else plan.table).set_index("row")[_COLUMNS])
         if plan is None:
             show(self.summary, "No plan yet.", "faint")
@@ -83,7 +81,7 @@ class ConfirmStep:
     """One sentence, and a button that is disabled until its number of phones has been typed."""
 
     def __init__(self, form: Form, monitor: RunMonitor, submit: Callable[[], None]) -> None:
-        self._form = form
+        self._form, self._monitor = form, monitor
         self.plan: Plan | None = None
         self.sentence, self.hint = text_area("itnio-sentence", "Nothing is planned yet."), text_area("itnio-note")
         self.typed = field("Number of phones", "Type the number of phones to confirm", "260px")
@@ -91,13 +89,8 @@ class ConfirmStep:
         most = {"value": DEFAULT_WORKERS, "min": 1, "max": MAX_WORKERS}
         self.workers = field("Requests at once", "", "240px", widgets.BoundedIntText, **most)
         self.rate = field("at most a second", "Empty: no limit", "240px", placeholder="no limit")
-        self.submit = form.button(
-            "Submit",
-            submit,
-            "Create the phones: the API cannot delete them",
-            main=True,
-            is_ready=lambda: self.confirmed and not monitor.going,
-        )
+        tip = "Create the phones: the API cannot delete them"
+        self.submit = form.button("Submit", submit, tip, main=True, is_ready=self._is_ready)
         confirm = row(self.typed, self.submit)
         self.body = panel(self.sentence, confirm, self.hint, row(self.workers, self.rate))
 
@@ -105,6 +98,9 @@ class ConfirmStep:
     def confirmed(self) -> bool:
         """Whether the plan's number of phones has been typed."""
         return self.plan is not None and self.number == self.plan.phones
+
+    def _is_ready(self) -> bool:
+        return self.confirmed and not self._monitor.going
 
     @property
     def number(self) -> int | None:

@@ -40,7 +40,7 @@ class ResultStep:
     ) -> None:
         self._form, self._monitor = form, monitor
         self.record: RunRecord | None = None
-        self._finished = True
+        self._finished, self._any_created = True, False  # created by this run or an earlier one
         self._groups, self._errors = pd.DataFrame(), pd.DataFrame()  # what the tabs show
         self._sizes = dict.fromkeys((*_TABS, _INVALID), 0)  # of the tabs
         self._old_tabs: set[str] = set()  # tabs whose grid does not show the present groups yet
@@ -59,7 +59,7 @@ class ResultStep:
         self.retry = button("Try the rest again", lambda: try_again(self._shown), tip, lambda: self.left > 0)
         tip = "Six files: each order is in exactly one"
         self.download = button("Download results", self._download, tip, lambda: self.record is not None)
-        tip = "Write accounts and passwords for the handsets"  # those that this run or an earlier one created
+        tip = "Write accounts and passwords for the handsets"
         self.hand_over = button("Hand over", self._hand_over, tip, lambda: self._any_created)
         tip = "The files that Hand over has written"
         self.fetch = button("Download the hand-over", self._fetch, tip, lambda: bool(self.files))
@@ -73,10 +73,6 @@ class ResultStep:
             raise InputError("There is no run to work on: submit a plan first.")
         return self.record
 
-    @property
-    def _any_created(self) -> bool:
-        return not self._groups.empty and bool((self._groups["created_in"] != "").any())
-
     def show(self, record: RunRecord, outcome: Outcome) -> None:
         """Show a run and its outcome, as the ledger has it now."""
         if self.record is None or record.name != self.record.name:
@@ -86,6 +82,7 @@ class ResultStep:
         self.record, self._finished = record, record.finished
         orders, findings = record.orders
         self._groups = table.set_index("row")
+        self._any_created = bool((table["created_in"] != "").any())
         self._errors = findings[findings["severity"] == "error"].set_index("row")
         rest = len(orders.index.difference(self._groups.index).difference(self._errors.index))
         if rest:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from itnio_nb import InputError
 from itnio_nb.api.models import API_COLUMNS
 from itnio_nb.forms.grid import FINDING, Grid, findings_by_row
 from itnio_nb.orders.check import check_orders
@@ -196,3 +197,10 @@ def test_a_row_has_all_its_findings_in_one_text() -> None:
     assert " · error: quantity is not a whole number" in texts[2]
     assert texts[3] == ""
     assert findings_by_row(check_orders(orders[1:]), orders.index[1:]).tolist() == [""]
+
+
+def test_without_the_grid_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is shown."""
+    monkeypatch.setattr("itnio_nb.forms.grid.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'pip install "itnio-nb\[lab\]"'):
+        Grid("itnio-test")

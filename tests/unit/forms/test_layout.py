@@ -8,9 +8,8 @@ import ipywidgets as widgets
 import pandas as pd
 import pytest
 
-from itnio_nb import InputError
 from itnio_nb.api.text import printable
-from itnio_nb.forms.layout import as_html, field, require_grid, show, table_html, text_area
+from itnio_nb.forms.layout import as_html, field, show, table_html, text_area
 from tests.support.forms import HOSTILE, assert_harmless, text_of
 
 
@@ -58,11 +57,3 @@ def test_a_field_has_its_label() -> None:
     made = field("API key")
     assert (made.description, made.tooltip) == ("API key", "API key")
     assert field("Phones", "How many", kind=widgets.IntText).tooltip == "How many"
-
-
-def test_without_the_grid_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is shown."""
-    require_grid()
-    monkeypatch.setattr("itnio_nb.forms.layout.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r'pip install "itnio-nb\[lab\]"'):
-        require_grid()

@@ -142,8 +142,8 @@ def test_a_run_is_stopped_and_finished(batch: Batch, sandbox: Sandbox, ledger: L
     wait_for_poll(form)
     assert batch.step == "1 Orders"
     made = len(sandbox.phones) // 3
-    assert 0 < made < 20
-    assert batch.sizes == {"Created": made, "Not sent": 20 - made}
+    assert batch.sizes.get("Created", 0) == made
+    assert batch.sizes["Not sent"] == 20 - made > 0
     assert status(form).startswith(f"Warning: This run is not finished: {20 - made} groups left")
     click(form, form.result.retry)
     assert batch.sizes == {"Created": 20}
