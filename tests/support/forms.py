@@ -35,24 +35,27 @@ _OUR_TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
 _PICTURE = "data:image/png;base64,"
 
 
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
+class _Html(HTMLParser):
+    def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
 
     def handle_comment(self, data: str) -> None:
-        self.found.append(("comment", {}))
+        self.tags.append(("comment", {}))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
 
 def assert_harmless(html: str) -> None:
     """Only our own tags, with our own attributes, and nothing that cannot be seen."""
-    parser = _Tags()
-    parser.feed(html)
-    parser.close()
-    for tag, attributes in parser.found:
+    for tag, attributes in _Html(html).tags:
         assert tag in _OUR_TAGS, html
         assert set(attributes) <= {"class", "scope", "style", "alt", "src"}, html
         assert (attributes.get("src") or _PICTURE).startswith(_PICTURE), html
@@ -79,12 +82,7 @@ def assert_form_harmless(form: widgets.Widget) -> None:
 
 def text_of(area: widgets.HTML) -> str:
     """The text that a person reads in a text area."""
-    parts: list[str] = []
-    parser = HTMLParser()
-    parser.handle_data = parts.append  # type: ignore[method-assign, assignment]
-    parser.feed(area.value.replace("<br>", "\n"))
-    parser.close()
-    return "".join(parts)
+    return _Html(area.value.replace("<br>", "\n")).text
 
 
 def status(form: Form) -> str:

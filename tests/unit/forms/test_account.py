@@ -82,24 +82,11 @@ def test_without_an_account_it_asks_for_one(kind: type[OrderForm], monkeypatch: 
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", FORMS)
-def test_a_typed_account_is_used(kind: type[OrderForm], sandbox: Sandbox) -> None:
-    """With its banner, its own ledger, and the form behind it."""
-    with closing(kind()) as form:
-        type_account(form, sandbox)
-        click(form, form.account.use_account)
-        assert not asks(form)
-        assert "SANDBOX" in form.account.banner.value
-        assert sandbox.base_url in form.account.banner.value
-        assert repr(form).startswith(f"{kind.__name__}: SANDBOX")
-        with form.account.workspace as workspace:
-            assert workspace.client.account == sandbox.account
-            assert workspace.ledger.path.resolve() == Path("results", "ledger.sqlite").resolve()
-            assert workspace.client.list_phones(APP).empty
-
-
 def test_the_secret_leaves_its_field_at_once(form: OrderForm, sandbox: Sandbox) -> None:
-    """Before any button is pressed, and it is in no widget's state then or afterwards; a mistake is typed again."""
+    """Before any button is pressed, and it is in no widget's state then or afterwards; a mistake is typed again.
+
+    The account that was typed is used, with its banner and its own ledger.
+    """
     secret = sandbox.account.api_secret.reveal()
     type_account(form, sandbox, "a-wrong-secret")
     form.account.secret.value = secret
@@ -108,9 +95,17 @@ def test_the_secret_leaves_its_field_at_once(form: OrderForm, sandbox: Sandbox) 
     assert secret not in states(form) + repr(form) + str(vars(form.account)) + str(form.account.secret._trait_values)
     click(form, form.account.use_account)
     assert secret not in states(form) + repr(form) + str(form._repr_mimebundle_())
-    assert form.account._secret is None
+    assert not asks(form)
+    assert "SANDBOX" in form.account.banner.value
+    assert sandbox.base_url in form.account.banner.value
+    assert repr(form) == "OrderForm: SANDBOX."
+    click(form, form.account.use_account)
+    assert "The API secret is empty" in status(form)  # it was dropped
     with form.account.workspace as workspace:
+        assert workspace.client.account == sandbox.account
         assert workspace.client.account.api_secret == sandbox.account.api_secret
+        assert workspace.ledger.path.resolve() == Path("results", "ledger.sqlite").resolve()
+        assert workspace.client.list_phones(APP).empty
 
 
 def test_a_typed_secret_is_never_sent_back(form: OrderForm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,10 @@ def test_an_empty_form_says_what_each_field_takes(form: OrderForm, sandbox: Sand
 
 
 def test_a_wrong_field_says_so_as_one_types(typed: OrderForm) -> None:
-    """In words beside it, not only in red; nothing can be created until it is right again."""
+    """In words beside it, not only in red; nothing can be created until it is right again.
+
+    What can be repaired is repaired and said: the request shows what will be sent.
+    """
     for name, values in {
         "groupName": {
             "abc": "error: has 3 characters; 4 to 32 characters are allowed",
@@ -117,12 +120,6 @@ def test_a_wrong_field_says_so_as_one_types(typed: OrderForm) -> None:
         typed.fields[name].value = GOOD_ORDER[name]
         assert not typed.create.disabled
         assert notes_of(typed) == HINTS
-    typed.fields["quantity"].value = ""
-    assert (typed.create.disabled, notes_of(typed)) == (True, HINTS)
-
-
-def test_what_can_be_repaired_is_repaired_and_said(typed: OrderForm) -> None:
-    """The request shows what will be sent, and it can be created."""
     for name, value, wire, words in (
         ("displayNum", "+86 100-0000", "861000000", "repaired: had a + before it; had separators in it"),
         ("groupName", " sales", "sales", "repaired: had blanks around it"),
@@ -133,6 +130,9 @@ def test_what_can_be_repaired_is_repaired_and_said(typed: OrderForm) -> None:
         assert "class='warning'" in typed.notes[name].value
         assert f'"{name}": "{wire}"' in text_of(typed.preview)
         assert not typed.create.disabled
+        typed.fields[name].value = GOOD_ORDER[name]
+    typed.fields["quantity"].value = ""
+    assert (typed.create.disabled, notes_of(typed)) == (True, HINTS)
 
 
 def test_the_very_request_is_shown(typed: OrderForm, one_for_all: tuple[OrderForm, Sandbox]) -> None:

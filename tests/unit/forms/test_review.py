@@ -88,7 +88,10 @@ def names(form: ReviewForm) -> list[str]:
 
 
 def test_it_shows_the_whole_ledger(looked_at: ReviewForm) -> None:
-    """The account's banner, all runs, the newest first, and every group with its state."""
+    """The account's banner, all runs, the newest first, and every group with its state.
+
+    Every state and what the ledger has can be chosen; both hold; the export is disabled where nothing is left.
+    """
     first, second = looked_at.ledger.runs["run"]
     assert looked_at.client is not None
     assert text_of(looked_at.banner).startswith(f"SANDBOX at {looked_at.client.account.base_url}")
@@ -102,10 +105,6 @@ def test_it_shows_the_whole_ledger(looked_at: ReviewForm) -> None:
     assert sorted(names(looked_at)) == sorted([f"group-{at}" for at in range(4)] + [f"more-{at}" for at in range(3)])
     assert repr(looked_at) == "ReviewForm: 2 runs. 7 groups shown: 6 created, 1 refused."
     assert data_of(looked_at.groups).index.tolist() == list(range(1, 8))
-
-
-def test_groups_are_filtered_by_state_and_application(looked_at: ReviewForm) -> None:
-    """Every state and what the ledger has can be chosen; both hold; the export is disabled where nothing is left."""
     assert list(looked_at.filters.state.options) == ["all", *map(str, State)]
     for state, number in (("created", 6), ("refused", 1), ("unknown", 0), ("all", 7)):
         pick(looked_at, state=state)
