@@ -151,6 +151,9 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
     def wait(self, timeout: float | None = None) -> Form:
         """Wait until what was asked for is done and shown, a run included; return the form.
 
+            form.create.click()
+            form.wait()
+
         Raises `TimeoutError` after `timeout` seconds; what is under way goes on.
         """
         deadline = time.monotonic() + (_FOR_EVER if timeout is None else timeout)

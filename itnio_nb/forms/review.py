@@ -22,7 +22,7 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export import as_csv
 from itnio_nb.runs.reconcile import reconcile
 from itnio_nb.runs.run import RunRecord
-from itnio_nb.workspace import Workspace, open_ledger_for, wants_sandbox
+from itnio_nb.workspace import banner, banner_html, open_ledger_for, wants_sandbox
 
 _ANY = "all"
 _CHARTS, _COMPARISON = 1, 2  # tabs
@@ -67,7 +67,9 @@ class ReviewForm(Form):
         tabs["Comparison"] = panel(self.compared, self.differences)
         self.tabs = widgets.Tab(list(tabs.values()), titles=list(tabs))
         self.tabs.observe(lambda _: self.tasks.put(self._draw_charts, once="charts"), "selected_index")
-        self.banner = widgets.HTML("" if client is None else Workspace(client, self.ledger)._repr_html_())
+        self.banner = widgets.HTML()
+        if client is not None:
+            self.banner.value = banner_html(banner(client.account), sandbox=client.account.is_sandbox)
         actions = row(self.reload, self.compare, self.export)
         head = (self.browser, self.banner, self.filters.run, self.filters.row)
         self.children = (*head, actions, self.status_line, self.summary, self.tabs)

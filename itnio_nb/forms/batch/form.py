@@ -45,13 +45,13 @@ class BatchForm(Form):
         self.account = AccountPanel(self, content, self._open)
         self.monitor = RunMonitor(self, self.account, self._show_result)
         self.orders = OrdersStep(self, self._forget_plan, self._take_plan)
-        self.plan = PlanStep(self, self._ask_to_confirm, self._make_plan)
+        self.plan = PlanStep(self, lambda: self.confirm.take(self.plan.plan, self.account.label), self._make_plan)
         self.confirm = ConfirmStep(self, self.monitor, self._submit)
         self.result = ResultStep(self, self.monitor, self._try_again, self._begin)
         tip = "Ask account and ledger what is there already"
         self.plan_it = self.button("Plan", self._make_plan, tip, main=True, is_ready=lambda: self.orders.valid > 0)
-        go_on, has_plan = partial(self._go, _CONFIRM), self.plan.has_plan
-        self.on_to_confirm = self.button("Go on to confirm", go_on, main=True, is_ready=has_plan)
+        go_on = partial(self._go, _CONFIRM)
+        self.on_to_confirm = self.button("Go on to confirm", go_on, main=True, is_ready=self.plan.has_plan)
         for step, button in ((self.orders, self.plan_it), (self.plan, self.on_to_confirm)):
             step.body.children = (*step.body.children, row(button))
         self.steps = [widgets.Button(description=name, tooltip=f"Go to {name}") for name in _STEPS]
@@ -109,9 +109,6 @@ class BatchForm(Form):
         self.orders.take(plan.orders, plan.findings)
         self.plan.take(plan)
         self._go(_PLAN)
-
-    def _ask_to_confirm(self) -> None:
-        self.confirm.take(self.plan.plan, self.account.label)
 
     def _submit(self) -> None:
         workspace, plan, number = self.account.workspace, self.confirm.plan, self.confirm.number

@@ -54,18 +54,15 @@ class OrdersStep:
         self.only.observe(lambda _: form.tasks.put(self._show, once="orders"), "value")
         self.grid = Grid("itnio-orders", on_edit=self._on_edit, on_select=self._describe_cell)
         self.add = form.button("Add a row", self._add)
-        self.delete = form.button("Delete selected rows", self._delete, is_ready=self._has_orders)
+        self.delete = form.button("Delete selected rows", self._delete, is_ready=lambda: not self.orders.empty)
         tip = "The orders as XLSX, what is wrong coloured"
-        self.download = form.button("Download to mend", self._download, tip, is_ready=self._has_orders)
+        self.download = form.button("Download to mend", self._download, tip, is_ready=lambda: not self.orders.empty)
         self.list = widgets.HTML()
         file, pasted = row(self.upload, self.path, self.read), row(self.paste, self.read_pasted)
         ways = panel(file, pasted, row(self.app_id, self.source))
         tools = row(self.add, self.delete, self.download, self.only)
         self.body = panel(ways, self.counts, self.grid, self.details, tools, self.list)
         self._show()
-
-    def _has_orders(self) -> bool:
-        return not self.orders.empty
 
     def take(self, orders: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
         """Replace the orders; findings that are not given are made."""

@@ -81,7 +81,7 @@ class ConfirmStep:
     """One sentence, and a button that is disabled until its number of phones has been typed."""
 
     def __init__(self, form: Form, monitor: RunMonitor, submit: Callable[[], None]) -> None:
-        self._form, self._monitor = form, monitor
+        self._form = form
         self.plan: Plan | None = None
         self.sentence, self.hint = text_area("itnio-sentence", "Nothing is planned yet."), text_area("itnio-note")
         self.typed = field("Number of phones", "Type the number of phones to confirm", "260px")
@@ -90,7 +90,9 @@ class ConfirmStep:
         self.workers = field("Requests at once", "", "240px", widgets.BoundedIntText, **most)
         self.rate = field("at most a second", "Empty: no limit", "240px", placeholder="no limit")
         tip = "Create the phones: the API cannot delete them"
-        self.submit = form.button("Submit", submit, tip, main=True, is_ready=self._is_ready)
+        self.submit = form.button(
+            "Submit", submit, tip, main=True, is_ready=lambda: self.confirmed and not monitor.going
+        )
         confirm = row(self.typed, self.submit)
         self.body = panel(self.sentence, confirm, self.hint, row(self.workers, self.rate))
 
@@ -98,9 +100,6 @@ class ConfirmStep:
     def confirmed(self) -> bool:
         """Whether the plan's number of phones has been typed."""
         return self.plan is not None and self.number == self.plan.phones
-
-    def _is_ready(self) -> bool:
-        return self.confirmed and not self._monitor.going
 
     @property
     def number(self) -> int | None:
