@@ -18,6 +18,8 @@ from itnio_nb.ledger.storage import free_bytes
 _ROOM = 1_000_000_000  # bytes that should be free: a ledger of a million groups has less
 _CLOCK_SLACK = 60  # seconds; half an hour is where the API refuses a timestamp
 _ADDRESS_REFUSED, _TIMESTAMP_EXPIRED = "-2", "-16"
+# Asked for where no application is known: the API looks at key, address and time before it refuses it (-22).
+_NO_APPLICATION = "preflight"
 
 
 class _Check(NamedTuple):
@@ -44,19 +46,20 @@ def preflight(client: Client, ledger: Ledger, *, app_ids: Iterable[str] | None =
         raise InputError(f"Applications are given as a list: app_ids=[{app_ids!r}].")
     known = ledger.table_for(client.account)
     asked = list(dict.fromkeys(known["appId"] if app_ids is None else app_ids))
-    answers = {app_id: _phones_or_error(client, app_id) for app_id in asked}
+    answers = {app_id: _phones_or_error(client, app_id) for app_id in asked or [_NO_APPLICATION]}
     checks = [
         _account(client, answers),
         _address(client, answers),
         _certificates(client, answers),
         _clock(client, answers),
         *_ledger(client, ledger, known),
-        *_applications(answers),
+        *(_applications(answers) if asked else [_NONE_KNOWN]),
         *_IRREVERSIBLE,
     ]
     return pd.DataFrame(checks, columns=list(_Check._fields))
 
 
+_NONE_KNOWN = _Check("applications", "warning", "none is known", "Name those of the batch, by their ids: app_ids=[…].")
 _IRREVERSIBLE = (
     _Check(
         "irreversible", "note", "a phone that is created stays: the API cannot delete it", "Begin with plan.first(1)."
@@ -95,9 +98,8 @@ def _was_answered(answers: _Answers) -> bool:
     return any(isinstance(answer, int) or answer.status for answer in answers.values())
 
 
-def _not_tried(check: str, found: str, answers: _Answers) -> _Check:
-    advice = "Mend the errors first." if answers else "Name an application, by its id in the console: app_ids=[…]."
-    return _Check(check, "warning", f"{found}; not tried", advice)
+def _not_tried(check: str, found: str) -> _Check:
+    return _Check(check, "warning", f"{found}; not tried", "Mend the errors first.")
 
 
 def _account(client: Client, answers: _Answers) -> _Check:
@@ -107,7 +109,7 @@ def _account(client: Client, answers: _Answers) -> _Check:
     for error in _errors(answers):
         if isinstance(error, AccountError) and error.status not in (_ADDRESS_REFUSED, _TIMESTAMP_EXPIRED):
             return _Check("account", "error", kind, str(error))
-    return _not_tried("account", kind, answers)
+    return _not_tried("account", kind)
 
 
 def _address(client: Client, answers: _Answers) -> _Check:
@@ -115,8 +117,6 @@ def _address(client: Client, answers: _Answers) -> _Check:
     for error in _errors(answers):
         if error.status == _ADDRESS_REFUSED:
             return _Check("address", "error", f"{where}; it does not allow this machine's address", str(error))
-    if not answers:
-        return _not_tried("address", where, answers)
     if not _was_answered(answers):
         return _Check("address", "error", f"{where}; no answer of the API", str(_errors(answers)[0]))
     return _Check("address", "ok", f"{where}; it answers, and allows this machine")
@@ -129,14 +129,14 @@ def _certificates(client: Client, answers: _Answers) -> _Check:
         advice = "A root certificate of your own is named by REQUESTS_CA_BUNDLE; a proxy may put its own in between."
         return _Check("certificates", "error", "the server's certificate is not valid for this address", advice)
     if not _was_answered(answers):
-        return _not_tried("certificates", "no encrypted answer came back", answers)
+        return _not_tried("certificates", "no encrypted answer came back")
     return _Check("certificates", "ok", "the server's is valid for its address")
 
 
 def _clock(client: Client, answers: _Answers) -> _Check:
     ahead = client.clock_skew
     if ahead is None:
-        return _not_tried("clock", "the server's time is not known", answers)
+        return _not_tried("clock", "the server's time is not known")
     found = f"{duration(abs(ahead))} {'behind' if ahead > 0 else 'ahead of'} the server's"
     if any(error.status == _TIMESTAMP_EXPIRED for error in _errors(answers)):
         return _Check("clock", "error", f"{found}; the server refuses its time", "Set this machine's clock.")
@@ -168,7 +168,7 @@ def _applications(answers: _Answers) -> Iterator[_Check]:
         if isinstance(answer, int):
             yield _Check(check, "ok", f"{plural(answer, 'phone')} in it", "Ask your provider how many it can hold.")
         elif isinstance(answer, AccountError) or not answer.status:
-            yield _not_tried(check, "its phones are not known", answers)
+            yield _not_tried(check, "its phones are not known")
         else:
             yield _Check(check, "error", f"could not be listed (status {answer.status})", str(answer))
 
