@@ -35,8 +35,7 @@ def start_python(code: str, *arguments: str, sandbox: Sandbox | None = None) -> 
 def tell(process: Popen[str], line: str) -> None:
     """Write a line to a program's standard input."""
     assert process.stdin is not None
-    process.stdin.write(f"{line}\n")
-    process.stdin.flush()
+    print(line, file=process.stdin, flush=True)
 
 
 def read_line(process: Popen[str]) -> str:
