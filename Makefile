@@ -15,8 +15,8 @@ lab: .venv/lab
 	$(BIN)/itnio-nb lab
 
 test: .venv/test
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests
-	$(BIN)/pytest --nbval --nbval-current-env notebooks
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env notebooks
 
 check: .venv/test
 	$(BIN)/ruff format --check .
@@ -34,7 +34,7 @@ quick: .venv/test
 # packages have deprecated among themselves since is not ours.
 test-oldest: .venv/oldest
 	.venv-oldest/bin/pytest -q -n $(WORKERS) -W ignore::DeprecationWarning tests/unit
-	.venv-oldest/bin/pytest --nbval --nbval-current-env notebooks
+	.venv-oldest/bin/pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env notebooks
 
 # Run the notebooks anew and store them, with pictures of the forms (needs Chromium) and without what differs from run
 # to run; look at `git diff` afterwards.
