@@ -91,11 +91,11 @@ def test_the_clock_is_corrected_and_told(sandbox: Sandbox, client: Client, ledge
     sandbox.clock_offset = 2470
     run = submit_plan(make_plan(many_orders(20)), client, ledger).wait()
     assert run.counts == {"created": 20}
-    assert re.search(r"this machine's clock is 41 min (9|10|11) s behind the server's\.$", run.summary)
+    assert re.search(r"this machine's clock is 41 min ([5-9]|1[0-5]) s behind the server's\.$", run.summary)
     assert sandbox.served["sipAdd", "-16"] <= 8  # those that were under way
     sandbox.clock_offset = -3600
     other = submit_plan(make_plan(many_orders(3, app_id="other")), client, ledger).wait()
-    assert "this machine's clock is 1 h ahead of the server's" in other.summary or "59 min" in other.summary
+    assert re.search(r"this machine's clock is (1 h( [1-5] s)?|59 min 5\d s) ahead of the server's", other.summary)
 
 
 def test_a_group_shown_late_is_created_all_the_same(
