@@ -128,7 +128,7 @@ def test_each_problem_is_a_line(
     sandbox.app_ids = ["4luaKsL2"]
     names = [(text + "....")[:32] for text in PRINTABLE_HOSTILE]
     orders = orders_frame(*((name, f"desk-{at}", "3", "861000000", "wrong") for at, name in enumerate(names)))
-    watch.follow(submit_plan(make_plan(orders), client, ledger).wait())
+    watch.follow(submit_plan(make_plan(orders), client, ledger, workers=1).wait())
     lines = text_of(watch.monitor.problems.area)
     assert lines.startswith(f"{len(names)} problems as they happened, the last 5 below:")
     assert watch.monitor.problems.area.value.count("<p>") == 6
