@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "01-first-phones.ipynb"
 PICTURE = ROOT / "docs" / "first-phones.png"
-SHOWN = ("ws = open_workspace()", "run = ws.submit(plan")  # cells: the banner and the result
+SHOWN = ("ws = open_workspace(", "run = ws.submit(plan")  # cells: the banner and the result
 ROWS = 9  # of the result's table
 STYLE = """
 body { font: 14px/1.5 'DejaVu Sans', sans-serif; margin: 0; padding: 18px 22px; width: 1080px; background: #fff }
