@@ -48,9 +48,9 @@ def test_odd_answers_leave_it_unknown(live: Client, http_status: int, body: str)
 
 def test_a_status_that_is_not_documented_is_unknown(live: Client) -> None:
     """With the server's words and the status itself."""
-    responses.post(f"{NOWHERE}/sipAdd", json={"status": "-15", "reason": "query too frequently", "data": None})
+    responses.post(f"{NOWHERE}/sipAdd", json={"status": "-99", "reason": "query too frequently", "data": None})
     receipt = live.create_phones(group())
-    assert (receipt.state, receipt.status, receipt.reason) == (State.UNKNOWN, "-15", "query too frequently")
+    assert (receipt.state, receipt.status, receipt.reason) == (State.UNKNOWN, "-99", "query too frequently")
     assert "not documented" in receipt.advice
 
 

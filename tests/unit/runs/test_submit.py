@@ -378,7 +378,7 @@ def test_a_dry_run_sends_nothing_and_says_so(sandbox: Sandbox, client: Client, l
     assert repr(run) == run.summary == f"Dry run: nothing was sent. {plan.summary}"
     assert "Dry run" in run._repr_html_()
     assert run.counts == {"planned": 2, "exists": 1}
-    assert list(run.table) == list(submit_plan(plan.first(1), client, ledger, apply=False).table)
+    assert list(run.table) == list(resume(client, ledger).table)  # of any run
     assert (repr(run.charts()), run.write_results("results")) == ("Nothing to draw.", {})
     with pytest.raises(InputError, match="6 phones, and 7 were confirmed"):
         submit_plan(plan, client, ledger, apply=False, confirm=7)
