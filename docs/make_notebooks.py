@@ -10,7 +10,6 @@ import base64
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ import nbformat
 import numpy as np
 from make_screenshots import pictures
 from PIL import Image
+
+from tests.support.browser import find_chromium  # make_screenshots has put the root on the path
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {
@@ -42,7 +43,7 @@ def main() -> None:
     command: list[str | Path] = [Path(sys.executable).with_name("jupyter-execute"), "--inplace", *paths]
     subprocess.run(command, check=True, env={**os.environ, **SETTINGS})
     of_forms = {}
-    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+    if find_chromium():
         of_forms = {name: smaller(picture) for name, picture in pictures("light").items()}
     else:
         print("No Chromium: the pictures of the forms stay as they are (on Debian and Ubuntu, apt install chromium).")

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from itnio_nb import PhoneGroup, Sandbox  # noqa: E402
+from itnio_nb.workspace import settings_of  # noqa: E402
 from tests.support.browser import a_page, an_app  # noqa: E402 - found now
 from tests.support.person import Person  # noqa: E402
 
@@ -38,9 +39,7 @@ def pictures(theme: str) -> dict[str, bytes]:
     """Go through all forms in one theme, and return a picture of each state, by name."""
     # One answer is lost, one phone name is taken: so that there is something to resolve and something refused.
     with Sandbox(latency=0.4, faults="none*25, drop-after") as sandbox, tempfile.TemporaryDirectory() as folder:
-        account = sandbox.account
-        settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
-        settings["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own
+        settings = settings_of(sandbox.account)
         make_lobby(sandbox)
         with an_app(COMMAND, Path(folder), settings, "--theme", theme) as address, a_page(1180, 1000) as (page, _):
             page.goto(address)

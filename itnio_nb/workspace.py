@@ -14,10 +14,9 @@ import pandas as pd
 import itnio_nb
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import PhoneGroup, phone_groups
+from itnio_nb.api.models import PhoneGroup
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export import WrittenFiles, table_as_html
-from itnio_nb.orders.models import split_orders
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.credentials import export_credentials, hand_over
 from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
@@ -148,25 +147,22 @@ def open_workspace(
     if not (wants_sandbox() if sandbox is None else sandbox):
         account = Account.from_env()
         return Workspace(Client(account), open_ledger_for(account))
+    orders = None if seed is None else read_orders(seed)  # before anything is started that would stay
     own = Sandbox().start()
     workspace = Workspace(Client(own.account), open_ledger_for(own.account), own_sandbox=own)
-    if seed is not None:
-        _create_seed(workspace, read_orders(seed))
+    if orders is not None:
+        ours = orders.get("madeBy", pd.Series("", orders.index)) == "ledger"
+        if ours.any():
+            workspace.submit(workspace.plan(orders[ours])).join()
+        create_elsewhere(workspace.client, orders[~ours])
     own.latency = LATENCY
     return workspace
 
 
-def _create_seed(workspace: Workspace, orders: pd.DataFrame) -> None:
-    ours = orders.get("madeBy", pd.Series("", orders.index)) == "ledger"
-    if ours.any():
-        workspace.submit(workspace.plan(orders[ours])).join()
-    create_elsewhere(workspace.client, orders[~ours])
-
-
-def create_elsewhere(client: Client, orders: pd.DataFrame) -> None:
-    """Create the phones of orders beside any ledger, as a colleague does: what a sandbox begins with."""
-    for group in phone_groups(split_orders(orders)):
-        client.create_phones(group)
+def create_elsewhere(client: Client, orders: pd.DataFrame | str | os.PathLike[str]) -> None:
+    """Create the valid orders beside any ledger, as a colleague does: what a sandbox begins with."""
+    for planned in make_plan(orders).groups:
+        client.create_phones(planned.group)
 
 
 def show_tables_whole() -> None:

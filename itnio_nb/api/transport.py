@@ -98,15 +98,15 @@ class Transport:
         """
         offset = self.clock_offset
         answer = self._send(endpoint, body, offset)
-        if answer.server_time is not None:  # the header has whole seconds
-            self.clock_skew = answer.server_time + 0.5 - time.time()
-        if answer.status == TIMESTAMP_EXPIRED and self._correct_clock(offset):
+        skew = None if answer.server_time is None else answer.server_time + 0.5 - time.time()  # whole seconds
+        self.clock_skew = self.clock_skew if skew is None else skew
+        if answer.status == TIMESTAMP_EXPIRED and self._correct_clock(offset, skew):
             answer = self._send(endpoint, body, self.clock_offset)
         return answer
 
-    def _correct_clock(self, used: float) -> bool:
+    def _correct_clock(self, used: float, skew: float | None) -> bool:
         """Adopt the server's time; return False if the request was signed with that time already."""
-        offset = used if self.clock_skew is None else self.clock_skew
+        offset = used if skew is None else skew
         if abs(offset - used) < _CLOCK_SLACK:
             return False
         self.clock_offset = offset

@@ -121,7 +121,6 @@ def account_for(
     account the environment is empty.
     """
     from itnio_nb.api.client import Client
-    from itnio_nb.orders.read import read_orders
     from itnio_nb.sandbox.sandbox import Sandbox
     from itnio_nb.workspace import LATENCY, create_elsewhere, settings_of, wants_sandbox
 
@@ -132,7 +131,7 @@ def account_for(
     with Sandbox() if kept is None else _kept_sandbox(kept) as running:
         if seed is not None:
             with Client(running.account) as client:
-                create_elsewhere(client, read_orders(seed))
+                create_elsewhere(client, seed)
         running.latency = LATENCY if kept is None else 0
         yield running.account, settings_of(running.account)
 

@@ -19,7 +19,7 @@ import pandas as pd
 import xlsxwriter
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 
-from itnio_nb.api.text import plural
+from itnio_nb.api.text import plural, printable
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source
 from itnio_nb.orders.read import read_orders
@@ -107,16 +107,19 @@ class WrittenFiles(dict[str, Path]):
         self.rows, self._noun = rows, noun
 
     def __repr__(self) -> str:
-        if not self:
-            return "No files were written."
-        folder = os.path.relpath(next(iter(self.values())).parent)
         parts = ", ".join(f"{kind} {number:,}" for kind, number in self.rows.items())
-        total = plural(sum(self.rows.values()), self._noun)
-        return f"{plural(len(self), 'file')} in {folder}/ with {total}: {parts}."
+        return printable(f"{self._headline}: {parts}." if self else f"{self._headline}.")
 
     def _repr_html_(self) -> str:
         table = pd.DataFrame(self.rows.items(), columns=["file", f"{self._noun}s"])
-        return f"<p>{escape(repr(self).split(':')[0])}.</p>\n{table_as_html(table)}" if self else f"<p>{self!r}</p>"
+        return f"<p>{escape(self._headline)}.</p>" + (f"\n{table_as_html(table)}" if self else "")
+
+    @property
+    def _headline(self) -> str:
+        if not self:
+            return "No files were written"
+        folder = os.path.relpath(next(iter(self.values())).parent)
+        return f"{plural(len(self), 'file')} in {folder}/ with {plural(sum(self.rows.values()), self._noun)}"
 
 
 def new_workbook(data: io.BytesIO) -> xlsxwriter.Workbook:

@@ -1,4 +1,4 @@
-"""What must be right before a batch, in one table: account, address, clock, ledger, applications, what is for good."""
+"""What must be right before a batch, in one table: account, address, clock, ledger, applications; what is irreversible."""
 
 from __future__ import annotations
 

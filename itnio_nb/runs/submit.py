@@ -89,7 +89,7 @@ def submit_plan(
     options = RunOptions(workers, rate)
     if not isinstance(apply, bool):
         raise InputError(f"Nothing was sent: apply is True, to send, or False, for a dry run, and not {apply!r}.")
-    _require_agreement(plan, client, plan.phones if confirm is None and not apply else confirm)
+    _require_agreement(plan, client, confirm, sends=apply)
     if not apply:
         return DryRun(plan, client, ledger)
     account = account_key(client.account)
@@ -159,9 +159,9 @@ def _require_tools(client: object, ledger: object) -> None:
         raise InputError(f"A run needs a client and a ledger: {words}.")
 
 
-def _require_agreement(plan: Plan, client: Client, confirm: int | None) -> None:
+def _require_agreement(plan: Plan, client: Client, confirm: int | None, *, sends: bool) -> None:
     """Raise where the plan creates another number of phones than confirmed, or is another account's."""
-    if confirm is None and plan.phones and not client.account.is_sandbox:
+    if sends and confirm is None and plan.phones and not client.account.is_sandbox:
         raise InputError(
             f"Nothing was sent: this is a live account, and the plan creates {plural(plan.phones, 'phone')} that "
             f"cannot be deleted. Look at the plan; if it is right, submit it with confirm={plan.phones}."

@@ -25,9 +25,14 @@ _KERNEL_IS_READY = """() => {
 }"""
 
 
+def find_chromium() -> str | None:
+    """Return the path of the system's Chromium, None without one."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def chromium() -> str:
     """Return the system's Chromium; without one skip the test, or fail it where everything is required."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = find_chromium()
     if found is None:
         words = "no Chromium: on Debian and Ubuntu, apt install chromium"
         if os.environ.get("ITNIO_TEST_EVERYTHING"):

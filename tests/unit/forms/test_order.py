@@ -250,9 +250,9 @@ def test_a_refused_order_is_shown_in_words(form: OrderForm, sandbox: Sandbox, cl
             sandbox.cap = 2 if number == "-23" else None
             if number == "-1":
                 sandbox.add_account(sandbox.account.api_key, "changed")
-            return create_phones(one)  # type: ignore[arg-type]
+            return create_phones(one)  # type: ignore[arg-type] # the group, as the client is given it
 
-        client.create_phones = refuse  # type: ignore[method-assign, assignment]
+        client.create_phones = refuse  # type: ignore[method-assign, assignment] # what a server would refuse
         create(form)
         shown = status(form) + text_of(form.result)
         assert sandbox.phones.empty
