@@ -142,15 +142,12 @@ def _kept_sandbox(folder: Path) -> Iterator[Sandbox]:
     from itnio_nb.sandbox.sandbox import Sandbox
 
     folder.mkdir(parents=True, exist_ok=True)
-    last_port = folder / "sandbox.port"
+    last_port, server = folder / "sandbox.port", Sandbox(file=folder / "sandbox.db")
     try:
-        port = int(last_port.read_text())
-    except (OSError, ValueError):
-        port = 0
-    try:
-        server = Sandbox(port, file=folder / "sandbox.db").start()
-    except OSError:
-        server = Sandbox(file=folder / "sandbox.db").start()
+        server.port = int(last_port.read_text())
+        server.start()
+    except (OSError, ValueError, OverflowError):  # the first time, nonsense in the file, or the port is taken
+        server.port = 0
     with server:
-        last_port.write_text(server.base_url.rsplit(":", 1)[1].split("/")[0])
+        last_port.write_text(str(server.port))
         yield server

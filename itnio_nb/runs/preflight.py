@@ -1,4 +1,4 @@
-"""What must be right before a batch, in one table: account, address, clock, ledger, applications; what is irreversible."""
+"""What must be right before a batch, and what is irreversible: account, address, clock, ledger, applications."""
 
 from __future__ import annotations
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from itnio_nb import Client
 from itnio_nb.cli.main import main
-from itnio_nb.cli.sandbox import _start, sandbox
+from itnio_nb.cli.sandbox import _kept_sandbox, _start, sandbox
 from tests.support.factories import group
 
 
@@ -64,3 +65,27 @@ def test_a_port_that_is_taken_is_said() -> None:
         failed = CliRunner().invoke(main, ["sandbox", "--port", str(port)])
     assert failed.exit_code == 1
     assert failed.output == f"Error: Port {port} cannot be used (Address already in use): choose another --port.\n"
+
+
+@pytest.mark.parametrize("port", ["taken", "nonsense", "99999", "-1", ""])
+def test_the_sandbox_of_a_folder_opens_whatever_became_of_its_port(port: str) -> None:
+    """At another port, with the phones and the key of the last time."""
+    folder = Path("results")
+    with _kept_sandbox(folder) as first, Client(first.account) as client:
+        client.create_phones(group())
+    with socket.create_server(("127.0.0.1", first.port)):
+        if port != "taken":
+            (folder / "sandbox.port").write_text(port)
+        with _kept_sandbox(folder) as again:
+            assert again.port not in (0, first.port)
+            assert again.account.api_key == first.account.api_key
+            assert len(again.phones) == 3
+    assert (folder / "sandbox.port").read_text() == str(again.port)
+
+
+def test_the_sandbox_of_a_folder_keeps_its_port() -> None:
+    """So that what was told of its address stays true."""
+    with _kept_sandbox(Path("results")) as first:
+        port = first.port
+    with _kept_sandbox(Path("results")) as again:
+        assert again.port == port
