@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,15 @@ def test_a_sandbox_can_begin_with_what_exists() -> None:
         assert len(ws.client.list_phones(APP)) == 121
         assert ws.ledger.table_for(ws.client.account).empty
         assert not ws.ledger.runs_of(ws.client.account)
+
+
+def test_a_seed_that_cannot_be_used_starts_nothing() -> None:
+    """Its invalid rows are left out, as in any plan; a file that is not there is said before a sandbox runs."""
+    with pytest.raises(InputError, match=r"no file missing\.csv"):
+        open_workspace(sandbox=True, seed="missing.csv")
+    assert not [thread for thread in threading.enumerate() if thread.name == "sandbox"]
+    with open_workspace(sandbox=True, seed=orders_frame(("sales", "desk", "many"), ("other", "line", "2"))) as ws:
+        assert len(ws.client.list_phones(APP)) == 2
 
 
 def test_an_account_begins_with_what_it_has(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -52,6 +54,19 @@ def test_a_status_that_is_not_documented_is_unknown(live: Client) -> None:
     receipt = live.create_phones(group())
     assert (receipt.state, receipt.status, receipt.reason) == (State.UNKNOWN, "-99", "query too frequently")
     assert "not documented" in receipt.advice
+
+
+def test_a_clock_is_corrected_by_the_answer_that_refused_it(live: Client) -> None:
+    """Not by the time of another answer, which another thread may just have got; the skew is that of the last one."""
+    hour_ahead = formatdate(time.time() + 3600, usegmt=True)
+    query, expired = f"{NOWHERE}/sipQuery", {"status": "-16", "reason": "Timestamp expires"}
+    empty = {"status": "0", "reason": "success", "data": {"records": [], "total": 0}}
+    responses.post(query, json=empty, headers={"Date": hour_ahead})
+    assert live.count_phones("4luaKsL2") == 0
+    assert live.clock_skew == pytest.approx(3600, abs=30)
+    responses.post(f"{NOWHERE}/sipAdd", json=expired)
+    assert live.create_phones(group()).status == "-16"
+    assert (live.clock_offset, len(responses.calls)) == (0, 2)
 
 
 @pytest.mark.parametrize("how", [{"workers": 0}, {"timeout": (0, 5)}, {"timeout": (5, -1)}])
