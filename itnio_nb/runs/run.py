@@ -251,14 +251,14 @@ def progress_bar(total: int, done: int) -> Iterator[Any]:
     `ITNIO_PROGRESS` in the environment decides otherwise: `text` for text in a notebook too, `off` for none,
     `messages` for display messages that the runner of the notebook shows.
     """
-    from tqdm.auto import tqdm as auto_tqdm
-    from tqdm.notebook import tqdm_notebook
-    from tqdm.std import tqdm as text_tqdm
-
     wanted = os.environ.get("ITNIO_PROGRESS", "")
     if wanted == "messages":
         yield _MessageBar(total)
         return
+    from tqdm.auto import tqdm as auto_tqdm
+    from tqdm.notebook import tqdm_notebook
+    from tqdm.std import tqdm as text_tqdm
+
     options: dict[str, Any] = {"total": total, "initial": done, "unit": " groups", "disable": wanted == "off"}
     if wanted or not issubclass(auto_tqdm, tqdm_notebook):
         with text_tqdm(**options) as bar:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 from IPython.core.formatters import DisplayFormatter
-from nbformat import from_dict, write
+from nbformat import from_dict
 
 from itnio_nb import (
     Account,
@@ -18,15 +18,19 @@ from itnio_nb import (
     Ledger,
     Outcome,
     Sandbox,
+    Workspace,
     exit_code,
     make_plan,
     reconcile,
     runbook_outcome,
+    runbook_plan,
     submit_plan,
 )
 from itnio_nb.runbooks.outcome import CODES, MIME, heading
+from itnio_nb.runbooks.runner import save_notebook
 from itnio_nb.runs.run import RunRecord
 from tests.support.factories import APP, many_orders, orders_frame
+from tests.support.kernel import notebook_of
 
 INVALID = ("abc",)
 GOOD = ("sales", "desk")
@@ -100,10 +104,22 @@ def test_a_dry_run(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
         assert runbook_outcome(make_plan(orders_frame(GOOD, *more), client, ledger)).code == 5
 
 
-def test_the_passwords_of_all_applications_are_to_be_searched(client: Client) -> None:
+def test_the_passwords_of_all_applications_are_to_be_searched() -> None:
     """Each once, those of invalid rows too: the record may show them."""
-    plan = make_plan(orders_frame(GOOD, ("more", "more"), ("abc", "x", "3", "861000000", "second")), client)
+    plan = make_plan(orders_frame(GOOD, ("more", "more"), ("abc", "x", "3", "861000000", "second")))
     assert runbook_outcome(plan).applications == (APP, "second")
+
+
+def test_a_plan_is_of_a_spreadsheet_or_a_saved_one(client: Client, ledger: Ledger, tmp_path: Path) -> None:
+    """One application for all rows; a saved plan takes the place of both, as it is; a limit makes a trial of either."""
+    ws = Workspace(client, ledger)
+    many_orders(3).drop(columns="appId").to_csv(tmp_path / "phones.csv", index=False)
+    plan = runbook_plan(ws, tmp_path / "phones.csv", app_id="second")
+    assert (set(plan.table["appId"]), len(plan.table)) == ({"second"}, 3)
+    plan.first(2).save(tmp_path / "plan.json")
+    saved = runbook_plan(ws, "missing.csv", app_id="third", plan=tmp_path / "plan.json")
+    assert saved.table["groupName"].tolist() == ["group-0", "group-1"]
+    assert len(runbook_plan(ws, "missing.csv", plan=tmp_path / "plan.json", limit=1).table) == 1
 
 
 def shown(value: object) -> dict[str, Any]:
@@ -118,13 +134,10 @@ def failed() -> dict[str, Any]:
 
 def notebook(path: Path, *outputs: dict[str, Any]) -> Path:
     """A notebook that was executed: a text, then one cell for each of these outputs."""
-    cells: list[dict[str, Any]] = [{"cell_type": "markdown", "metadata": {}, "source": "Text"}]
-    cells += [
-        {"cell_type": "code", "execution_count": 1, "metadata": {}, "source": "1", "outputs": [output]}
-        for output in outputs
-    ]
-    made = from_dict({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells})  # type: ignore[no-untyped-call] # nbformat
-    write(made, path)  # type: ignore[no-untyped-call] # nbformat
+    made = notebook_of("# Text", *["1"] * len(outputs))
+    for cell, output in zip(made.cells[1:], outputs, strict=True):
+        cell.outputs = [from_dict(output)]  # type: ignore[no-untyped-call] # nbformat
+    save_notebook(made, path)
     return path
 
 
@@ -186,17 +199,11 @@ def test_a_heading_shows_the_last_four_of_the_key(tmp_path: Path) -> None:
 
 
 def test_a_heading_has_the_sha_256_of_its_files(client: Client, tmp_path: Path) -> None:
-    """One that is empty too; one that is missing is said to be."""
+    """One that is empty too; one that is missing is said to be. Hostile parameters and names are text."""
     for name, content, size in (("phones.csv", b"groupName\n" * 150, "1,500"), ("empty.csv", b"", "0")):
         (tmp_path / name).write_bytes(content)
-        rows = heading(client, {}, [name, "missing.csv"]).rows
-        assert rows[f"file {name}"] == f"SHA-256 {sha256(content).hexdigest()}, {size} bytes"
-        assert rows["file missing.csv"] == "is not there"
-
-
-def test_a_heading_shows_hostile_parameters_as_text(client: Client) -> None:
-    """They come from a command line, or from a scheduler."""
-    html = heading(client, {"orders": "<script>x</script>"}, ["<img src=x>.csv"])._repr_html_()
-    assert "&lt;script&gt;" in html
-    assert "<script" not in html
-    assert "<img" not in html
+        made = heading(client, {"orders": "<script>x</script>"}, [name, "<img src=x>.csv"])
+        assert made.rows[f"file {name}"] == f"SHA-256 {sha256(content).hexdigest()}, {size} bytes"
+        assert made.rows["file <img src=x>.csv"] == "is not there"
+        assert "&lt;script&gt;" in made._repr_html_()
+        assert not [tag for tag in ("<script", "<img") if tag in made._repr_html_()]

@@ -40,19 +40,16 @@ def executed(
 
 
 def test_outputs_are_echoed_in_order_and_saved() -> None:
-    """Printed text and values as text; no pictures, and no outcome, which the command tells."""
+    """Printed text and values as text, headings where wanted; no pictures, and no outcome, which the command tells."""
     image = "from IPython.display import Image\ndisplay(Image(b'picture', format='png'))"
     outcome = "from itnio_nb import Outcome\nOutcome(2)"
-    problem, echoed, saved = executed(notebook_of("# A heading", "print('one')\n6 * 7", image, outcome))
+    cells = ("# A heading\nand text", "print('one')\n6 * 7", image, outcome)
+    problem, echoed, saved = executed(notebook_of(*cells))
     assert (problem, echoed) == ("", ["one", "42"])
+    assert executed(notebook_of(*cells), headings=True)[1] == ["\nA heading", "one", "42"]
     kept = [output.get("data", output) for cell in saved.cells for output in cell.get("outputs", ())]
     for data, kind in zip(kept, ("text", "text/plain", "image/png", MIME), strict=True):
         assert kind in data
-
-
-def test_headings_where_they_are_wanted() -> None:
-    """The first line of a text."""
-    assert executed(notebook_of("# A heading\nand text", "1"), headings=True)[1] == ["\nA heading", "1"]
 
 
 def test_a_failing_cell_is_one_line_and_saved_as_far_as_it_came() -> None:
@@ -79,13 +76,8 @@ def test_what_cannot_be_saved_did_not_finish(tmp_path: Path) -> None:
 
 def test_parameters_are_injected_as_papermill_does() -> None:
     """Behind the tagged cell, in place of an earlier injection; any value that JSON has; noted in the metadata."""
-    given: dict[str, object] = {
-        "words": "a 'b' \"c\"\n\\d",
-        "number": 1.5,
-        "flag": True,
-        "none": None,
-        "list": [{"x": "y"}],
-    }
+    given: dict[str, object] = {"words": "a 'b' \"c\"\n\\d", "number": 1.5, "flag": True, "none": None}
+    given["list"] = [{"x": "y"}]
     for notebook in (made := notebook_of("words, number, flag, none, list", parameters="words = 1"), made):
         problem, echoed, saved = executed(notebook, given)
         assert (problem, eval(echoed[0])) == ("", tuple(given.values()))
