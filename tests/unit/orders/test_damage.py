@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from itnio_nb import check_orders, read_orders
-from tests.support.factories import COLUMNS, one_order
+from tests.support.factories import COLUMNS, many_orders
 from tests.support.spreadsheets import row, warnings_of, workbook
 
 # Column, cell, severity, how the problem begins.
@@ -23,6 +23,7 @@ DAMAGED: tuple[tuple[str, str, str, str], ...] = (
     ("displayNum", "86108500O1", "error", "holds more than the digits 0 to 9"),
     ("displayNum", "861085.5", "error", "holds more than the digits 0 to 9"),
     ("displayNum", "-8610850001", "error", "holds more than the digits 0 to 9"),
+    ("displayNum", "+86 x138", "error", "holds more than the digits 0 to 9"),  # only what is certain is repaired
     ("quantity", "1,200", "error", "is not a whole number"),
     ("quantity", "1.000", "error", "is not a whole number"),
     ("quantity", "1.5", "error", "is not a whole number"),
@@ -45,14 +46,16 @@ DAMAGED: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("column", "cell", "severity", "problem"), DAMAGED, ids=range(len(DAMAGED)))
-def test_a_damaged_cell(column: str, cell: str, severity: str, problem: str) -> None:
-    """One finding, with advice; the cell stays as it came."""
-    orders = read_orders(one_order(**{column: cell}))
-    assert orders[column].tolist() == [cell]
+@pytest.mark.parametrize("column", COLUMNS)
+def test_damaged_cells(column: str) -> None:
+    """One finding for each, with advice; the cell stays as it came."""
+    cells, severities, problems = zip(*(case[1:] for case in DAMAGED if case[0] == column), strict=True)
+    orders = read_orders(many_orders(len(cells)).assign(**{column: cells}))
+    assert orders[column].tolist() == list(cells)
     findings = check_orders(orders)
-    assert findings[["column", "value", "severity"]].to_numpy().tolist() == [[column, cell, severity]]
-    assert findings["problem"].iloc[0].startswith(problem)
+    expected = list(zip(orders.index, [column] * len(cells), cells, severities, strict=True))
+    assert list(findings[["row", "column", "value", "severity"]].itertuples(index=False, name=None)) == expected
+    assert all(map(str.startswith, findings["problem"], problems))
     assert findings["advice"].ne("").all()
 
 

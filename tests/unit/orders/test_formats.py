@@ -16,7 +16,7 @@ def test_csv_cells_are_text_as_they_stand() -> None:
     """Leading zeros, NA, long numbers: as they were typed."""
     orders = read_orders(csv("NA00,null,030,0861000000,007"))
     assert orders.columns.tolist() == COLUMNS
-    assert list(orders.loc[2]) == ["NA00", "null", "030", "0861000000", "007"]
+    assert row(orders, 2) == ["NA00", "null", "030", "0861000000", "007"]
     assert source_of(orders).repairs == ()
 
 
@@ -56,15 +56,13 @@ def test_rows_of_different_widths() -> None:
         ("cp1252", "café “Nord” – 5", "cp1252, detected"),
     ],
 )
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_encodings_and_delimiters_are_detected(encoding: str, text: str, details: str, delimiter: str) -> None:
+def test_encodings_and_delimiters_are_detected(encoding: str, text: str, details: str) -> None:
     """And shown, so that they can be overruled."""
-    line = delimiter.join([text, "desk", "3", "8610850001", "x"])
-    data = f"{HEADER.replace(',', delimiter)}\r\n{line}\r\n".encode(encoding)
-    orders = read_orders(data)
-    assert row(orders, 2) == [text, "desk", "3", "8610850001", "x"]
-    name = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}[delimiter]
-    assert f"({details}, {name})" in str(source_of(orders))
+    for delimiter, name in ((",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "bar")):
+        line = delimiter.join([text, "desk", "3", "8610850001", "x"])
+        orders = read_orders(f"{HEADER.replace(',', delimiter)}\r\n{line}\r\n".encode(encoding))
+        assert row(orders, 2) == [text, "desk", "3", "8610850001", "x"]
+        assert f"({details}, {name})" in str(source_of(orders))
 
 
 def test_an_encoding_can_be_named() -> None:
@@ -149,18 +147,15 @@ def test_a_large_file_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is empty"),
         (b"\n \n,,\n", "is empty"),
         (b"PK\x03\x04 but no workbook", "save it again as XLSX"),
         (b"\xd0\xcf\x11\xe0 but no workbook", "save it again as XLSX"),
         (b"\x00\x01\x02binary", "neither a spreadsheet nor CSV"),
         (b"just one line of words\n", "no column for groupName, phoneName, quantity, displayNum, appId"),
-        (csv("aaaa,bbbb,1,1234567,x,y"), "row 2 has 6 cells, the header has 5"),
         (csv("aaaa,bbbb,1,1234567,x", 'aaaa,"bbbb,1'), "row 3 cannot be read"),
-        (csv("a,b,c,d,e,f", header=HEADER + ",Group Name"), "more than one column for groupName"),
         (workbook(), "is empty"),
     ],
-    ids=range(10),  # a workbook's bytes hold the time
+    ids=range(7),  # a workbook's bytes hold the time
 )
 def test_what_cannot_be_read_is_an_error_with_advice(data: bytes, message: str) -> None:
     """Where, what, and what to do next; never a traceback of a library."""

@@ -40,24 +40,17 @@ def test_split_adds_up_and_is_the_same_each_time(rows: list[tuple[str, str, str]
     assert groups["row"].is_monotonic_increasing
 
 
-@given(names, names, st.integers(1, 2000))
-def test_split_names_are_legal_and_distinct(group_name: str, phone_name: str, quantity: int) -> None:
-    """All names differ, begin with the order's, and none is cut."""
-    groups = split_orders(orders_frame((group_name, phone_name, str(quantity))))
-    for column, name in (("groupName", group_name), ("phoneName", phone_name)):
-        assert groups[column].is_unique
-        assert groups[column].iloc[0] == name
-        assert groups[column].str.startswith(name).all()
-        assert groups[column].str.len().between(LIMITS.name_min, LIMITS.name_max).all()
-
-
 @given(names, names, st.integers(1, 2000), st.integers(0, 500))
-def test_asking_for_more_renames_nothing(group_name: str, phone_name: str, quantity: int, more: int) -> None:
-    """The groups of a smaller order keep their names in a larger one."""
+def test_split_names_are_legal_and_distinct(group_name: str, phone_name: str, quantity: int, more: int) -> None:
+    """All names differ, begin with the order's, and none is cut; a larger order renames no group of a smaller one."""
     small, large = (
         split_orders(orders_frame((group_name, phone_name, str(size)))) for size in (quantity, quantity + more)
     )
-    for column in ("groupName", "phoneName"):
+    for column, name in (("groupName", group_name), ("phoneName", phone_name)):
+        assert large[column].is_unique
+        assert large[column].iloc[0] == name
+        assert large[column].str.startswith(name).all()
+        assert large[column].str.len().between(LIMITS.name_min, LIMITS.name_max).all()
         assert large[column].tolist()[: len(small)] == small[column].tolist()
 
 
