@@ -19,8 +19,7 @@ MASK = "********"
 class Secret:
     """A text that is never shown: `repr`, `str` and `format` give `********`, pickling raises `TypeError`.
 
-    >>> secret = Secret("7bz1lzh9")
-    >>> f"the secret is {secret}"
+    >>> f"the secret is {Secret('7bz1lzh9')}"
     'the secret is ********'
 
     Only `reveal()` returns its text.
@@ -127,8 +126,7 @@ def _settings(folder: Path | None) -> tuple[dict[str, str], Path | None]:
     from dotenv import dotenv_values
 
     start = (folder or Path.cwd()).resolve()
-    problem, dotenv_path = "", None
-    in_file: dict[str, str | None] = {}
+    problem, dotenv_path, in_file = "", None, dict[str, str | None]()
     try:
         dotenv_path = next((path for place in (start, *start.parents) if (path := place / ".env").is_file()), None)
         in_file = dotenv_values(dotenv_path, interpolate=False, encoding="utf-8-sig") if dotenv_path else {}

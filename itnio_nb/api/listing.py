@@ -54,14 +54,12 @@ class GroupInventory:
 
     def field_differences(self, group: PhoneGroup) -> str:
         """Describe how the fields of its phones differ from those asked for; their number is not compared."""
-        differences = []
         number, name = (self.display_nums, group.display_num), (self.phone_names, group.phone_name)
-        for noun, (present, asked) in (("display number", number), ("phone name", name)):
-            shown = present - {""}  # a field that a listing does not show is no difference
-            if shown and shown != {asked}:
-                words = ", ".join(one_line(text) for text in sorted(shown)[:3])
-                differences.append(f"{noun} {words}, {asked} asked for")
-        return "; ".join(differences)
+        return "; ".join(
+            f"{noun} {', '.join(map(one_line, sorted(shown)[:3]))}, {asked} asked for"
+            for noun, (present, asked) in (("display number", number), ("phone name", name))
+            if (shown := present - {""}) and shown != {asked}  # a field that a listing does not show is no difference
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from itnio_nb.api.models import Receipt, State, now
+from itnio_nb.api.models import State, now
 from itnio_nb.api.text import duration, one_line
 
 NAME_TAKEN = "-20"  # it does not say which of the two names is taken: only a listing tells
@@ -90,11 +90,6 @@ def status_info(status: str) -> StatusInfo:
     return STATUSES.get(status, UNDOCUMENTED)
 
 
-def failure_scope(receipt: Receipt) -> str:
-    """Return which other groups would fail as this one did: "run", "application" or ""."""
-    return status_info(receipt.status).failure_scope
-
-
 class RequestError(Exception):
     """A request that got no answer of the API. Its text is the reason."""
 
@@ -152,7 +147,7 @@ def parse_response(http_status: int, content: bytes, headers: Mapping[str, str])
     and 503 with `Retry-After`, raise `BusyError`: nothing was done (RFC 6585 and 9110). All else raises
     `UnknownOutcomeError`: it may be a portal's or a proxy's, and is neither a success nor a refusal.
     """
-    server_time, retry_after = _http_time(headers.get("Date")), headers.get("Retry-After", "")
+    server_time, retry_after = _http_time(headers.get("Date", "")), headers.get("Retry-After", "")
     if http_status == 429 or (http_status == 503 and retry_after):
         wait = _seconds(retry_after, server_time)
         raise BusyError(f"HTTP {http_status}: the server is busy and asks to wait {duration(wait)}", http_status, wait)
@@ -171,10 +166,10 @@ def parse_response(http_status: int, content: bytes, headers: Mapping[str, str])
     return ApiResponse(status, reason or status_info(status).reason, body.get("data"), server_time)
 
 
-def _http_time(text: str | None) -> float | None:
+def _http_time(text: str) -> float | None:
     """Return the Unix time of a header's date, None for one that is missing or cannot be read."""
     try:
-        return parsedate_to_datetime(text or "").timestamp()
+        return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 
@@ -183,7 +178,6 @@ def _seconds(retry_after: str, server_time: float | None) -> float:
     """Return the seconds that `Retry-After` asks to wait, given as a number or as a date of the server's clock."""
     if retry_after.isascii() and retry_after.isdigit():
         return min(float(retry_after), 1e6)
-    until = _http_time(retry_after)
-    if until is None:
+    if (until := _http_time(retry_after)) is None:
         return _BUSY_WAIT
     return max(0.0, until - (now().timestamp() if server_time is None else server_time))

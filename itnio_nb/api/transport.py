@@ -147,9 +147,8 @@ def _tls_context() -> ssl.SSLContext:
             return ssl.create_default_context(capath=bundle)
         return ssl.create_default_context(cafile=bundle)
     except OSError as error:  # ssl.SSLError is one
-        raise AccountError(
-            f"The root certificates {bundle} cannot be read ({error}): mend REQUESTS_CA_BUNDLE."
-        ) from None
+        problem = f"The root certificates {bundle} cannot be read ({error}): mend REQUESTS_CA_BUNDLE."
+        raise AccountError(problem) from None
 
 
 def _request_error(error: requests.RequestException) -> NotSentError | UnknownOutcomeError:

@@ -53,7 +53,7 @@ def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
         click.echo(banner(account))
         click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
         if environment:
-            page = account.base_url.removesuffix("/voice") + "/"
+            page = account.base_url.removesuffix("voice")
             click.echo(f"{page} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
         command = [
             *(sys.executable, "-m", "jupyterlab"),

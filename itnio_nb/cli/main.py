@@ -19,12 +19,6 @@ from itnio_nb.cli.servers import FIRST_NOTEBOOK, LEFT_OUT, find_notebooks, folde
 from itnio_nb.errors import InputError, ItnioError
 
 
-class _RunUsageError(click.UsageError):
-    """Wrong usage of `run`, whose exit code 2 says that there are changes to make."""
-
-    exit_code = 1
-
-
 class _Commands(click.Group):
     """Shows the package's errors as one line, never as a traceback."""
 
@@ -33,7 +27,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except click.UsageError as error:
             if ctx.invoked_subcommand == "run":
-                raise _RunUsageError(error.format_message(), error.ctx) from None
+                error.exit_code = 1  # 2 says that there are changes to make
             raise
         except ItnioError as error:
             raise click.ClickException(str(error)) from None
@@ -62,17 +56,11 @@ def demo(folder: Path) -> None:
     problem = runner.run(notebook, executed, settings={"ITNIO_SANDBOX": "1"}, folder=target)
     if problem:
         raise click.ClickException(f"{problem}\nThe notebook as far as it came: {executed}")
-    click.echo(f"\nExecuted notebook: {executed}")
-    click.echo(f"Ledger:            {target / 'results' / 'ledger.sqlite'}")
-    click.echo("\n".join(["Result files:", *_listed(target / "results", "*.csv")]))
-    click.echo(
-        "\n".join(["Hand-over files, with the passwords of the phones:", *_listed(target / "results", "*.xlsx")])
-    )
+    results = target / "results"
+    click.echo(f"\nExecuted notebook: {executed}\nLedger:            {results / 'ledger.sqlite'}")
+    for words, pattern in (("Result files", "*.csv"), ("Hand-over files, with the passwords of the phones", "*.xlsx")):
+        click.echo("\n".join([f"{words}:", *(f"  {path}" for path in sorted(results.glob(pattern)))]))
     click.echo("Next: itnio-nb lab opens the notebooks in JupyterLab, for a file of your own.")
-
-
-def _listed(folder: Path, pattern: str) -> list[str]:
-    return [f"  {path}" for path in sorted(folder.glob(pattern))]
 
 
 def _new_folder(parent: Path) -> Path:

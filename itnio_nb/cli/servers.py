@@ -84,19 +84,17 @@ def run_server(command: Sequence[str], environment: Mapping[str, str], files: Ma
 
     It takes uploads of 200 MB, and sends tables of any size. `files` are more files for its search paths.
     """
-    limits = {
-        "ZMQChannelsWebsocketConnection": {"iopub_data_rate_limit": 1e10},
-        **{name: {"tornado_settings": {"websocket_max_message_size": _LARGEST}} for name in ("ServerApp", "Voila")},
-    }
+    limits: dict[str, Any] = {"ZMQChannelsWebsocketConnection": {"iopub_data_rate_limit": 1e10}}
+    limits["ServerApp"] = limits["Voila"] = {"tornado_settings": {"websocket_max_message_size": _LARGEST}}
     with tempfile.TemporaryDirectory(prefix="itnio-nb-") as place:
         settings = dict.fromkeys(("jupyter_server_config.json", "voila.json"), json.dumps(limits))
         for name, text in {**settings, **(files or {})}.items():
             Path(place, name).parent.mkdir(parents=True, exist_ok=True)
             Path(place, name).write_text(text, encoding="utf-8")
         given = {**os.environ, **environment}
-        names = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
-        paths = {name: os.pathsep.join(filter(None, [place, given.get(name)])) for name in names}
-        server = subprocess.Popen(command, env={**given, **paths})  # noqa: S603 - this Python, the user's options
+        for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
+            given[name] = os.pathsep.join(filter(None, [place, given.get(name)]))
+        server = subprocess.Popen(command, env=given)  # noqa: S603 - this Python, the user's options
 
         def stop(number: int, _: object) -> None:
             # At a terminal Ctrl-C has reached the server too, which asks whether to stop.

@@ -54,7 +54,8 @@ def run_runbook(job: RunbookJob, settings: Mapping[str, str], echo: Callable[[st
             runner = NotebookRunner(echo)
             problem = runner.run(notebook, pending.path / job.notebook.name, job.parameters, settings)
             outputs = _complete(pending.path, pending.name)
-            outcome = _outcome_of(outputs, problem, interrupted=runner.interrupted)
+            failed = Outcome(6 if runner.interrupted else 1)
+            outcome = failed if problem else outcome_in(outputs) or Outcome(0)
             scanner = SecretScanner(client, began, _applications(outputs, client))
             place, withheld = publish(pending.path, job.records, pending.name, scanner)
         finally:
@@ -67,13 +68,6 @@ def run_runbook(job: RunbookJob, settings: Mapping[str, str], echo: Callable[[st
     echo(f"Exit code {outcome.code}: {outcome.words}.")
     echo(_next_command(outcome, job))
     return outcome.code
-
-
-def _outcome_of(outputs: Sequence[Mapping[str, Any]], problem: str, *, interrupted: bool) -> Outcome:
-    if problem:
-        return Outcome(6 if interrupted else 1)
-    concluded = any(MIME in output.get("data", {}) for output in outputs)
-    return outcome_in(outputs) if concluded else Outcome(0)
 
 
 def _complete(folder: Path, title: str) -> list[dict[str, Any]]:
@@ -90,16 +84,12 @@ def _complete(folder: Path, title: str) -> list[dict[str, Any]]:
 def _publish_left(records: Path, client: Client, echo: Callable[[str], None]) -> None:
     """Search and publish the records of runs that were killed."""
     for name, path in unpublished_records(records):
-        since = _oldest_file(path)
+        # No signature in a record is older than its oldest file by more than an hour.
+        oldest = min((file.stat().st_mtime for file in path.rglob("*")), default=path.stat().st_mtime)
         applications = _applications(_complete(path, name), client)
-        place, withheld = publish(path, records, name, SecretScanner(client, since, applications))
+        scanner = SecretScanner(client, datetime.fromtimestamp(oldest, UTC), applications)
+        place, withheld = publish(path, records, name, scanner)
         echo(f"A record that was left behind: {place}" if place else withheld)
-
-
-def _oldest_file(path: Path) -> datetime:
-    """Return when the oldest file of a record was written: no signature in it is older by more than an hour."""
-    oldest = min((file.stat().st_mtime for file in path.rglob("*")), default=path.stat().st_mtime)
-    return datetime.fromtimestamp(oldest, UTC)
 
 
 def _applications(outputs: Sequence[Mapping[str, Any]], client: Client) -> set[str]:
@@ -118,9 +108,8 @@ def _require_parameters(notebook: Any, job: RunbookJob) -> None:
     known = {name for cell in tagged for name in _assigned(cell.source)}
     unknown = [name for name in job.parameters if name not in known]
     if unknown:
-        raise InputError(
-            f"{job.notebook.name} has no parameter {', '.join(unknown)}: it has {', '.join(sorted(known))}."
-        )
+        own = ", ".join(sorted(known))
+        raise InputError(f"{job.notebook.name} has no parameter {', '.join(unknown)}: it has {own}.")
 
 
 def _assigned(source: str) -> set[str]:
@@ -143,9 +132,8 @@ def _heading_source(job: RunbookJob) -> str:
 
 
 def _next_command(outcome: Outcome, job: RunbookJob) -> str:
-    if outcome.code == 0:
-        return _command(["run", "06-audit"])
-    return _command([*job.command, *(["--apply"] if outcome.code == 2 else [])])
+    apply = ["--apply"] if outcome.code == 2 else []
+    return _command([*job.command, *apply] if outcome.code else ["run", "06-audit"])
 
 
 def _command(words: Sequence[str]) -> str:

@@ -6,8 +6,7 @@ import getpass
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from os import PathLike
@@ -60,8 +59,7 @@ class Outcome:
         return f"Exit code {self.code}: {self.words}."
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        content: dict[str, object] = {"code": self.code, "words": self.words, "summary": self.summary}
-        content["applications"] = list(self.applications)
+        content = {**asdict(self), "words": self.words, "applications": list(self.applications)}
         return {MIME: content, "text/plain": repr(self)}
 
 
@@ -139,26 +137,26 @@ def exit_code(notebook: str | PathLike[str]) -> int:
     """
     try:
         content = json.loads(Path(notebook).read_bytes())
-        return outcome_in([output for cell in content["cells"] for output in cell.get("outputs", ())]).code
+        outcome = outcome_in([output for cell in content["cells"] for output in cell.get("outputs", ())])
     except (AttributeError, OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{notebook} is no executed notebook ({error}): give the one that the run has written."
-        ) from None
+        problem = f"{notebook} is no executed notebook ({error}): give the one that the run has written."
+        raise InputError(problem) from None
+    return outcome.code if outcome else 1
 
 
-def outcome_in(outputs: Sequence[Mapping[str, Any]]) -> Outcome:
-    """Return the last outcome among the outputs of cells; without one, or after an error, exit code 1."""
+def outcome_in(outputs: Sequence[Mapping[str, Any]]) -> Outcome | None:
+    """Return the last outcome among the outputs of cells, None without one; after an error it is exit code 1."""
     if any(output.get("output_type") == "error" for output in outputs):
         return Outcome(1)
     found = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
-    return Outcome(int(found[-1]["code"]), str(found[-1]["summary"])) if found else Outcome(1)
+    return Outcome(int(found[-1]["code"]), str(found[-1]["summary"])) if found else None
 
 
+@dataclass(frozen=True)
 class Heading:
     """Who ran what, when, on which file and with which versions: the first output of a record."""
 
-    def __init__(self, rows: Mapping[str, str]) -> None:
-        self.rows = dict(rows)
+    rows: Mapping[str, str]
 
     def __repr__(self) -> str:
         width = max(map(len, self.rows))
@@ -171,17 +169,15 @@ class Heading:
 def heading(client: Client, parameters: Mapping[str, object], files: Sequence[str] = ()) -> Heading:
     """Return the heading of a record: account (last four of its key), user, time, SHA-256 of files, versions."""
     account, time = client.account, now()
-    rows = {"account": f"…{account.api_key[-4:]} at {account.base_url}"}
-    rows |= {"user": f"{_user()} on {platform.node()}"}
-    rows |= {"began": f"{time:%Y-%m-%d %H:%M:%S} UTC, {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z} here"}
+    rows = {"account": f"…{account.api_key[-4:]} at {account.base_url}", "user": f"{_user()} on {platform.node()}"}
+    rows["began"] = f"{time:%Y-%m-%d %H:%M:%S} UTC, {time.astimezone():%Y-%m-%d %H:%M:%S %Z} here"
     for name in files:
         data = Path(name).read_bytes() if Path(name).is_file() else None
         digest = "is not there" if data is None else f"SHA-256 {sha256(data).hexdigest()}, {len(data):,} bytes"
         rows[f"file {name}"] = digest
     rows |= {f"parameter {name}": repr(value) for name, value in parameters.items()}
-    versions = [f"{name} {version(name)}" for name in _VERSIONS]
-    rows["versions"] = ", ".join([*versions, f"Python {platform.python_version()}"])
-    return Heading(rows)
+    versions = "".join(f"{name} {version(name)}, " for name in _VERSIONS)
+    return Heading(rows | {"versions": f"{versions}Python {platform.python_version()}"})
 
 
 def _user() -> str:

@@ -12,7 +12,7 @@ from typing import Self
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup, Receipt, State
-from itnio_nb.api.statuses import failure_scope
+from itnio_nb.api.statuses import status_info
 from itnio_nb.errors import InputError
 
 DEFAULT_WORKERS = 8  # requests under way at once
@@ -169,7 +169,7 @@ class Dispatcher:
             self._limiter.ease()
         if receipt.wait:
             self._limiter.hold(receipt.wait)
-        scope = failure_scope(receipt)
+        scope = status_info(receipt.status).failure_scope
         if scope == "application":
             self._full.add(group.app_id)
         if scope == "run" or receipt.wait > _MAX_WAIT:

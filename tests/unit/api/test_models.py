@@ -10,15 +10,11 @@ from tests.support.factories import group, many_orders
 
 
 def test_wire_is_the_documents_sample() -> None:
-    """Field names, order and types of the request body."""
+    """Field names, order and types of the request body; nothing is validated: a refusal can be met on purpose."""
     body = PhoneGroup("sipGroup", "sip", 30, "861000000", "4luaKsL2").to_wire()
     assert json.dumps(body) == (
         '{"groupName": "sipGroup", "phoneName": "sip", "quantity": 30, "displayNum": "861000000", "appId": "4luaKsL2"}'
     )
-
-
-def test_a_group_validates_nothing() -> None:
-    """A refusal of the server can be met on purpose."""
     assert PhoneGroup("", "", -1, "", "").to_wire()["quantity"] == -1
 
 

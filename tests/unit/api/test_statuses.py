@@ -9,15 +9,14 @@ from email.utils import formatdate
 import pytest
 
 from itnio_nb import State
-from itnio_nb.api.models import Receipt, now
 from itnio_nb.api.statuses import (
     STATUSES,
     UNDOCUMENTED,
     BusyError,
     NotSentError,
     UnknownOutcomeError,
-    failure_scope,
     parse_response,
+    status_info,
 )
 
 PAST = "Wed, 21 Oct 2015 07:28:00 GMT"
@@ -29,11 +28,10 @@ def test_every_status_of_the_document_has_its_own_words() -> None:
     assert list(STATUSES) == DOCUMENTED
     infos = [*STATUSES.values(), UNDOCUMENTED, UnknownOutcomeError.info, NotSentError.info]
     assert len({info.advice for info in infos}) == len(infos)
+    creation = {State.CREATED: "Created.", State.UNKNOWN: "not known whether the phones were created"}
+    creation |= {State.EXISTS: "created nothing"}
     for info in infos:
-        creation = {State.CREATED: "Created.", State.UNKNOWN: "not known whether the phones were created"}.get(
-            info.state, "created nothing" if info.state is State.EXISTS else "Nothing was created"
-        )
-        assert creation in info.advice
+        assert creation.get(info.state, "Nothing was created") in info.advice
         assert info.reason
 
 
@@ -45,24 +43,18 @@ def test_states_of_the_statuses() -> None:
 
 def test_failure_scopes() -> None:
     """-1, -2 and -16 stop the run, -23 its application, all others nothing; nor does a lost connection by itself."""
-    scopes = {status: failure_scope(Receipt(info.state, status, "", "", now())) for status, info in STATUSES.items()}
+    scopes = {status: status_info(status).failure_scope for status in (*STATUSES, "", "-99")}
     expected = {"-1": "run", "-2": "run", "-16": "run", "-23": "application"}
     assert {status: scope for status, scope in scopes.items() if scope} == expected
-    assert failure_scope(Receipt(State.PLANNED, "", "", "", now())) == ""
-    assert failure_scope(Receipt(State.UNKNOWN, "-99", "", "", now())) == ""
 
 
-@pytest.mark.parametrize("status", ["0", 0, "-20", -20, "-99", "200"])
-def test_status_may_be_text_or_number(status: object) -> None:
-    """Both are the same answer."""
-    answer = parse_response(200, json.dumps({"status": status, "reason": "words", "data": None}).encode(), {})
-    assert (answer.status, answer.reason, answer.data) == (str(status), "words", None)
-
-
-@pytest.mark.parametrize("reason", [None, "", "   ", 7])
-def test_a_reason_without_words_is_taken_from_the_document(reason: object) -> None:
-    """The operator always reads one."""
-    assert parse_response(200, json.dumps({"status": "-23", "reason": reason}).encode(), {}).reason == "Data caps"
+def test_status_may_be_text_or_number() -> None:
+    """Both are the same answer; an operator always reads a reason, the document's where the server gives none."""
+    for status in ("0", 0, "-20", -20, "-99", "200"):
+        answer = parse_response(200, json.dumps({"status": status, "reason": "words", "data": None}).encode(), {})
+        assert (answer.status, answer.reason, answer.data) == (str(status), "words", None)
+    for reason in (None, "", "   ", 7):
+        assert parse_response(200, json.dumps({"status": "-23", "reason": reason}).encode(), {}).reason == "Data caps"
 
 
 NO_STATUS = ["null", "true", "false", "0.0", '""', '"ok"', '"00"', '"-0"', '"+0"', '"٠"', '["0"]', '"0 "', "9" * 5000]
@@ -88,18 +80,10 @@ def test_http_200_alone_is_an_answer(http_status: int) -> None:
         parse_response(http_status, b'{"status": "0", "reason": "success", "data": null}', {})
 
 
-@pytest.mark.parametrize(
-    ("http_status", "retry_after", "seconds"),
-    [
-        (429, "", 1),
-        (429, "7", 7),
-        (429, "x", 1),
-        (429, "-5", 1),
-        (429, "9" * 30, 1e6),
-        (503, "120", 120),
-        (503, PAST, 0),
-    ],
-)
+WAITS = [(429, "", 1), (429, "7", 7), (429, "x", 1), (429, "-5", 1), (429, "9" * 30, 1e6)]
+
+
+@pytest.mark.parametrize(("http_status", "retry_after", "seconds"), [*WAITS, (503, "120", 120), (503, PAST, 0)])
 def test_a_busy_server_says_how_long_to_wait(http_status: int, retry_after: str, seconds: float) -> None:
     """In seconds or by a date; one second where it does not say. Whatever the body is, nothing was done."""
     with pytest.raises(BusyError, match=f"HTTP {http_status}: the server is busy and asks to wait ") as busy:
@@ -107,19 +91,15 @@ def test_a_busy_server_says_how_long_to_wait(http_status: int, retry_after: str,
     assert busy.value.wait == seconds
 
 
-def test_a_date_to_wait_for_is_in_seconds() -> None:
-    """From now on."""
-    with pytest.raises(BusyError) as busy:
-        parse_response(503, b"", {"Retry-After": formatdate(time.time() + 90, usegmt=True)})
-    assert 85 < busy.value.wait <= 90
-
-
 def test_a_date_to_wait_for_is_one_of_the_servers_clock() -> None:
-    """Whatever this machine's clock says."""
+    """Whatever this machine's clock says, which takes its place where the server gives no time."""
     dates = {"Retry-After": formatdate(1_000_000_007, usegmt=True), "Date": formatdate(1_000_000_000, usegmt=True)}
     with pytest.raises(BusyError) as busy:
         parse_response(429, b"", dates)
     assert busy.value.wait == 7
+    with pytest.raises(BusyError) as busy:
+        parse_response(503, b"", {"Retry-After": formatdate(time.time() + 90, usegmt=True)})
+    assert 85 < busy.value.wait <= 90
 
 
 def test_a_hostile_reason_is_one_short_plain_line() -> None:

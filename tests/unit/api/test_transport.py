@@ -122,21 +122,20 @@ def test_what_never_left_is_still_planned() -> None:
         assert "Nothing was created" in receipt.advice
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1", "http://127.8.9.10:1", "http://localhost:1", "http://[::1]:1", "https://example.com"]
-)
-def test_loopback_and_https_are_allowed(url: str) -> None:
-    """Nobody listens there."""
-    Client(Account("key", "secret", f"{url}/voice")).close()
-
-
-@pytest.mark.parametrize(
-    "host", ["example.com", "127.0.0.1.example.com", "localhost.example.com", "0.0.0.0", "10.0.0.1", "2130706433"]
-)
-def test_plain_http_is_for_loopback_alone(host: str) -> None:
+def test_plain_http_is_for_loopback_alone() -> None:
     """Whoever sees one signed request can send others."""
-    with pytest.raises(AccountError, match="not encrypted"):
-        Client(Account("key", "secret", f"http://{host}/voice"))
+    for url in (
+        "http://127.0.0.1:1",
+        "http://127.8.9.10:1",
+        "http://localhost:1",
+        "http://[::1]:1",
+        "https://a.example",
+    ):
+        Client(Account("key", "secret", f"{url}/voice")).close()
+    others = ("example.com", "127.0.0.1.example.com", "localhost.example.com", "0.0.0.0", "10.0.0.1", "2130706433")
+    for host in others:
+        with pytest.raises(AccountError, match="not encrypted"):
+            Client(Account("key", "secret", f"http://{host}/voice"))
 
 
 class _Secure(BaseHTTPRequestHandler):
