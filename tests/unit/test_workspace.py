@@ -12,9 +12,10 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from itnio_nb import Account, AccountError, InputError, Sandbox, State, open_workspace
 from itnio_nb.workspace import banner, banner_html, settings_of, show_tables_whole
-from tests.support.factories import APP, group, orders_frame
+from tests.support.factories import APP, group, orders_frame, provoke
 
 LIVE = {"ITNIO_API_KEY": "bDqJFiq9", "ITNIO_API_SECRET": "7bz1lzh9"}
+SEED = orders_frame(("reception", "front", "1"), ("floor-1", "floor-1", "120")).assign(madeBy=["a colleague", "ledger"])
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
@@ -24,78 +25,66 @@ def configure(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None
 
 def test_without_an_account_it_is_a_sandbox(tmp_path: Path) -> None:
     """Its own, with a ledger beside the notebook; the banner is the same on every machine."""
-    ws = open_workspace()
-    assert ws.is_sandbox
-    assert ws.client.create_phones(group()).state is State.CREATED
-    assert ws.ledger.path == tmp_path / "results" / "ledger.sqlite"
-    assert repr(ws) == ("SANDBOX: a stand-in for the API on this machine. What is created here exists nowhere else.")
-    assert "<b>SANDBOX:</b>" in ws._repr_html_()
-    ws.close()
+    with open_workspace() as ws:
+        assert ws.is_sandbox
+        assert ws.client.create_phones(group()).state is State.CREATED
+        assert ws.ledger.path == tmp_path / "results" / "ledger.sqlite"
+        assert repr(ws) == "SANDBOX: a stand-in for the API on this machine. What is created here exists nowhere else."
+        assert "<b>SANDBOX:</b>" in ws._repr_html_()
     assert ws.client.create_phones(group("more", "line")).state is State.PLANNED  # nobody is there any more
 
 
 def test_a_configured_account_is_live_and_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By the last four of its key; its ledger is the user's own; the secret shows nowhere."""
     configure(monkeypatch, LIVE)
-    ws = open_workspace()
-    assert not ws.is_sandbox
-    assert ws.client.account == Account(*LIVE.values())
-    assert ws.ledger.path == tmp_path / "default-ledger.sqlite"
-    assert repr(ws) == (
-        "LIVE ACCOUNT …Fiq9 at https://api.itniotech.com/voice. "
-        "What is submitted here creates real phones, and the API cannot delete them."
-    )
-    shown = repr(ws) + ws._repr_html_()
+    with open_workspace() as ws:
+        assert not ws.is_sandbox
+        assert ws.client.account == Account(*LIVE.values())
+        assert ws.ledger.path == tmp_path / "default-ledger.sqlite"
+        assert repr(ws) == (
+            "LIVE ACCOUNT …Fiq9 at https://api.itniotech.com/voice. "
+            "What is submitted here creates real phones, and the API cannot delete them."
+        )
+        shown = repr(ws) + ws._repr_html_()
     assert "<b>LIVE ACCOUNT</b>" in shown
     assert "7bz1lzh9" not in shown
-    ws.close()
 
 
-def test_an_account_in_a_dotenv_file_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the notebook's folder or above it."""
+def test_half_an_account_is_an_error_not_a_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever meant the live account must not rehearse unawares; nor does `sandbox=False` fall back to a sandbox."""
+    with pytest.raises(AccountError, match="not set"):
+        open_workspace(sandbox=False)
+    for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL"):
+        with monkeypatch.context() as patch:
+            configure(patch, {name: "https://api.itniotech.com/voice"})
+            with pytest.raises(AccountError, match="not set"):
+                open_workspace()
+
+
+def test_a_sandbox_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an account configured too, in a `.env` file here or above; 0 and nothing do not ask for it."""
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in LIVE.items()))
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    ws = open_workspace()
-    assert not ws.is_sandbox
-    ws.close()
-
-
-@pytest.mark.parametrize("name", ["ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL"])
-def test_half_an_account_is_an_error_not_a_sandbox(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever meant the live account must not rehearse unawares."""
-    configure(monkeypatch, {name: "https://api.itniotech.com/voice"})
-    with pytest.raises(AccountError, match="not set"):
-        open_workspace()
-
-
-def test_a_sandbox_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an account configured too; 0 and nothing do not ask for it."""
-    configure(monkeypatch, LIVE | {"ITNIO_SANDBOX": "1"})
-    ws = open_workspace()
-    assert ws.is_sandbox
-    assert ws.client.account.is_loopback
-    ws.close()
-    for value in ("0", ""):
+    for value, is_sandbox in (("1", True), ("0", False), ("", False)):
         monkeypatch.setenv("ITNIO_SANDBOX", value)
-        ws = open_workspace()
-        assert not ws.is_sandbox
-        ws.close()
+        with open_workspace() as ws:
+            assert (ws.is_sandbox, ws.client.account.is_loopback) == (is_sandbox, is_sandbox)
 
 
 def test_an_account_on_this_machine_is_a_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sandbox of `itnio-nb lab` or `itnio-nb sandbox`: named with its address, ledger beside the notebook."""
-    account = sandbox.account
-    configure(monkeypatch, {"ITNIO_API_KEY": account.api_key, "ITNIO_API_SECRET": account.api_secret.reveal()})
-    monkeypatch.setenv("ITNIO_BASE_URL", account.base_url)
-    ws = open_workspace()
-    assert ws.is_sandbox
-    assert repr(ws).startswith(f"SANDBOX at {sandbox.base_url}: a stand-in")
-    assert ws.ledger.path.parent.name == "results"
-    ws.client.create_phones(group())
-    ws.close()
-    assert len(sandbox.phones) == 3  # it is not this workspace's to stop
-    assert sandbox.phones["appId"].eq(APP).all()
+    """The sandbox of `itnio-nb lab` or `itnio-nb sandbox`: named with its address, ledger beside the notebook.
+
+    A seed never reaches one that runs elsewhere.
+    """
+    configure(monkeypatch, settings_of(sandbox.account))
+    with open_workspace(seed=SEED) as ws:
+        assert (ws.is_sandbox, ws.client.account) == (True, sandbox.account)
+        assert repr(ws).startswith(f"SANDBOX at {sandbox.base_url}: a stand-in")
+        assert ws.ledger.path.parent.name == "results"
+    assert not sandbox.served
+    assert sandbox.phones.empty  # it is there: not this workspace's to stop
+    assert provoke(sandbox, "0").create_phones(group()).state is State.CREATED
 
 
 def test_the_banner_is_text() -> None:
@@ -108,10 +97,9 @@ def test_the_banner_is_text() -> None:
 def test_an_encrypted_address_of_this_machine_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be a tunnel to the real API; the sandbox speaks plain http."""
     configure(monkeypatch, LIVE | {"ITNIO_BASE_URL": "https://localhost:8443/voice"})
-    ws = open_workspace()
-    assert not ws.is_sandbox
-    assert repr(ws).startswith("LIVE ACCOUNT …Fiq9 at https://localhost:8443/voice.")
-    ws.close()
+    with open_workspace() as ws:
+        assert not ws.is_sandbox
+        assert repr(ws).startswith("LIVE ACCOUNT …Fiq9 at https://localhost:8443/voice.")
 
 
 def test_each_step_is_a_method(tmp_path: Path) -> None:
@@ -131,28 +119,14 @@ def test_each_step_is_a_method(tmp_path: Path) -> None:
         assert len(path.read_text(encoding="utf-8").splitlines()) == 61
         with pytest.raises(InputError, match="60 phones, and 61 were confirmed"):
             ws.submit(plan, confirm=61)
-    assert ws.client.create_phones(group("more", "line")).state is State.PLANNED  # its sandbox ended with it
-
-
-def test_an_account_can_be_insisted_on() -> None:
-    """`sandbox=False` never falls back to a sandbox."""
-    with pytest.raises(AccountError, match="not set"):
-        open_workspace(sandbox=False)
-
-
-SEED = orders_frame(("reception", "front", "1"), ("floor-1", "floor-1", "120")).assign(madeBy=["a colleague", "ledger"])
 
 
 def test_a_sandbox_can_begin_with_what_exists() -> None:
     """A colleague's phones are in the account alone, the others in the ledger too; without the column all are his."""
+    floors = ["floor-1", "floor-1_2", "floor-1_3"]
     with open_workspace(sandbox=True, seed=SEED) as ws:
-        assert sorted(ws.client.list_phones(APP)["groupName"].unique()) == [
-            "floor-1",
-            "floor-1_2",
-            "floor-1_3",
-            "reception",
-        ]
-        assert ws.ledger.table_for(ws.client.account)["groupName"].tolist() == ["floor-1", "floor-1_2", "floor-1_3"]
+        assert sorted(ws.client.list_phones(APP)["groupName"].unique()) == [*floors, "reception"]
+        assert ws.ledger.table_for(ws.client.account)["groupName"].tolist() == floors
     with open_workspace(sandbox=True, seed=SEED.drop(columns="madeBy")) as ws:
         assert len(ws.client.list_phones(APP)) == 121
         assert ws.ledger.table_for(ws.client.account).empty

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from itnio_nb import Client, InputError, Ledger, PhoneGroup, Sandbox, exit_code, make_plan
+from itnio_nb import Client, InputError, Ledger, Sandbox, exit_code, make_plan
 from itnio_nb.runbooks.execute import RunbookJob, run_runbook
 from itnio_nb.runbooks.records import PendingRecord
 from itnio_nb.runbooks.runner import save_notebook
 from itnio_nb.workspace import settings_of
-from tests.support.factories import APP, ROOT, many_orders
+from tests.support.agreement import creations
+from tests.support.factories import APP, ROOT, group, many_orders
 from tests.support.kernel import InProcessClient, notebook_of
 
 RUNBOOK = ROOT / "notebooks" / "runbook.ipynb"
@@ -69,20 +68,16 @@ def own(*sources: str, parameters: str = "") -> Path:
     return Path("own.ipynb")
 
 
-def sent(sandbox: Sandbox) -> Counter[str]:
-    return Counter(entry.group for entry in sandbox.log if entry.endpoint == "sipAdd" and entry.status == "0")
-
-
 def test_dry_and_applied(run: Run, sandbox: Sandbox) -> None:
     """2 and 0: the last line is the command that goes on, the records have these codes."""
     dry = run(orders=orders(3))
-    assert (dry.code, dry.lines[-1], sent(sandbox).total()) == (2, "itnio-nb run runbook.ipynb --apply", 0)
+    assert (dry.code, dry.lines[-1], creations(sandbox).total()) == (2, "itnio-nb run runbook.ipynb --apply", 0)
     applied = run(orders="orders.csv", apply=True)
     assert (applied.code, applied.lines[-1]) == (0, "itnio-nb run 06-audit"), applied.text
     assert applied.lines[0] == "Should this be cut off, this goes on: itnio-nb run runbook.ipynb"
     assert any(line.startswith("Verify: 3 of 3 groups (created 3") for line in applied.lines)
     assert "Verified: 6 of 6 phones." in applied.text
-    assert sent(sandbox).total() == 3
+    assert creations(sandbox).total() == 3
     for done in (dry, applied):
         assert exit_code(done.record / "runbook.ipynb") == done.code
         assert "Record of a run" in (done.record / "runbook.html").read_text(encoding="utf-8")
@@ -103,7 +98,7 @@ def test_what_is_unknown_or_refused(run: Run, sandbox: Sandbox) -> None:
 def test_what_cannot_run_is_exit_1(parameters: dict[str, Any], run: Run, sandbox: Sandbox) -> None:
     """Nothing is sent; the record is kept as far as it came."""
     done = run(**{"orders": orders(3), "apply": True, **parameters})
-    assert (done.code, sent(sandbox).total()) == (1, 0)
+    assert (done.code, creations(sandbox).total()) == (1, 0)
     assert "A cell failed with InputError: " in done.text
     assert exit_code(done.record / "runbook.ipynb") == 1
 
@@ -131,15 +126,18 @@ def test_a_plan_is_a_promise(run: Run, sandbox: Sandbox, client: Client, ledger:
     """`limit` sends its first groups only, a trial; it has become stale then, and is refused with the differences."""
     make_plan(many_orders(3), client, ledger).save("plan.json")
     assert run(plan="plan.json", limit=2, apply=True).code == 0
-    assert set(sent(sandbox)) == {"group-0", "group-1"}
+    assert set(creations(sandbox)) == {"group-0", "group-1"}
     stale = run(plan="plan.json", apply=True)
-    assert (stale.code, sent(sandbox).total()) == (1, 2)
+    assert (stale.code, creations(sandbox).total()) == (1, 2)
     assert "The saved plan is stale" in stale.text
     assert "group-0: create → exists" in stale.text
 
 
-def test_a_planted_secret_withholds_the_record(run: Run) -> None:
-    """All went well, and the exit code is 1: it stays in the private folder, and the message says which cell."""
+def test_a_planted_secret_withholds_the_record(run: Run, client: Client) -> None:
+    """All went well, and the exit code is 1: it stays in the private folder, and the message says which cell.
+
+    A password too, of the phones that the runbook was about.
+    """
     leak = "from itnio_nb import Account\nprint('it is', Account.from_env().api_secret.reveal())"
     done = run(own("'clean'", leak))
     assert done.code == 1
@@ -147,33 +145,23 @@ def test_a_planted_secret_withholds_the_record(run: Run) -> None:
     assert "stands in cell 3 of own.ipynb" in done.text
     [private] = Path("records").iterdir()
     assert (private.name[:9], S_IMODE(private.stat().st_mode)) == (".private-", 0o700)
-
-
-def test_a_password_withholds_the_record(run: Run, client: Client) -> None:
-    """Those of the phones that the runbook was about."""
-    client.create_phones(PhoneGroup("group-0", "phone-0", 2, "861000000", APP))
-    orders(1)
-    source = f"""
-from itnio_nb import open_workspace, read_orders, runbook_outcome
-ws = open_workspace()
-print(ws.client.list_phones({APP!r}, reveal=True)["password"].to_list())
-runbook_outcome(ws.plan(read_orders("orders.csv")))"""
-    done = run(own(source))
+    client.create_phones(group())
+    password = (
+        f"from itnio_nb import *\nopen_workspace().client.list_phones({APP!r}, reveal=True)['password'].to_list()"
+    )
+    done = run(own(password, f"Outcome(0, '', ({APP!r},))"))
     assert "The record is withheld: the password of a phone stands in cell 2 of own.ipynb" in done.text, done.text
 
 
-@pytest.mark.parametrize("content", [None, '{"cells": ['])
-def test_records_that_were_left_are_published(content: str | None, run: Run) -> None:
+def test_records_that_were_left_are_published(run: Run) -> None:
     """By the next run, with a page; one that was cut off while it was written stays private."""
-    left = PendingRecord(Path("records"), "killed")
-    (left.path / "own.ipynb").write_bytes(own("1").read_bytes() if content is None else content.encode())
+    left, cut = PendingRecord(Path("records"), "killed"), PendingRecord(Path("records"), "cut")
+    (left.path / "own.ipynb").write_bytes(own("1").read_bytes())
+    (cut.path / "own.ipynb").write_text('{"cells": [')
     left.release()
+    cut.release()
     done = run(own("1"))
-    if content is None:
-        assert f"A record that was left behind: records/{left.name}" in done.lines
-        assert (Path("records") / left.name / "own.html").exists()
-    else:
-        assert (
-            f"The record cannot be searched (Expecting value: line 1 column 12 (char 11)): {left.path}." in done.lines
-        )
-    assert shlex.split(done.lines[-1]) == ["itnio-nb", "run", "06-audit"]
+    assert f"A record that was left behind: records/{left.name}" in done.lines
+    assert (Path("records") / left.name / "own.html").exists()
+    assert f"The record cannot be searched (Expecting value: line 1 column 12 (char 11)): {cut.path}." in done.lines
+    assert done.lines[-1] == "itnio-nb run 06-audit"

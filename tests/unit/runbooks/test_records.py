@@ -92,17 +92,13 @@ def test_names_are_taken_once(records: Path, client: Client, monkeypatch: pytest
     assert len(list(records.iterdir())) == 8
     for each in made:
         each.release()
+        write(each.path)
         assert publish(each.path, records, each.name, SecretScanner(client, moment))[0] is not None
     ninth = PendingRecord(records, "runbook")
     ninth.release()
     assert ninth.name == f"{stem}-9"
-
-
-def test_records_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
-    """Before anything is executed."""
-    (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"No record can be made in .*: choose another --records"):
-        PendingRecord(tmp_path / "file", "runbook")
+        PendingRecord(records / stem / "runbook.ipynb", "runbook")  # below a file
 
 
 def test_what_nobody_works_in_is_unpublished(records: Path) -> None:
@@ -159,36 +155,29 @@ def test_the_secret_is_found_where_its_line_was_cut(tmp_path: Path) -> None:
 
 
 def test_the_secret_is_found_outside_of_cells(tmp_path: Path) -> None:
-    """In the metadata of the parameters, in a nested folder, in bytes that are no text."""
-    write(tmp_path / "meta", papermill={"parameters": {"x": SECRET}})
-    assert search_record(tmp_path / "meta", scanner_of(SECRET)).endswith("stands in runbook.ipynb")
-    write(tmp_path / "deep")
-    (tmp_path / "deep" / "files").mkdir()
-    (tmp_path / "deep" / "files" / "log.bin").write_bytes(b"\xff\x00" + SECRET.encode() + b"\xfe")
-    assert search_record(tmp_path / "deep", scanner_of(SECRET)).endswith("stands in log.bin")
-
-
-def test_what_only_resembles_the_secret_is_not_it(tmp_path: Path) -> None:
-    """Its beginning, the key and other case are none."""
+    """In the metadata of the parameters, in a nested folder, in bytes that are no text; not what only resembles it."""
+    write(tmp_path, papermill={"parameters": {"x": SECRET}})
+    assert search_record(tmp_path, scanner_of(SECRET)).endswith("stands in runbook.ipynb")
     assert found_in(tmp_path, SECRET, cell([SECRET[:-1], "\n", SECRET.upper(), KEY])) == ""
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "log.bin").write_bytes(b"\xff\x00" + SECRET.encode() + b"\xfe")
+    assert search_record(tmp_path, scanner_of(SECRET)).endswith("stands in log.bin")
 
 
-def hour_old(secret: str = SECRET, seconds: int = -1800) -> str:
-    return sign(KEY, secret, int(time.time()) + seconds)
+def signature_at(seconds: int) -> str:
+    return sign(KEY, SECRET, int(time.time()) + seconds)
 
 
-@pytest.mark.parametrize("seconds", [-3500, -1800, 0, 3500])
-def test_a_signature_of_this_hour_is_found(seconds: int, tmp_path: Path) -> None:
-    """In either case, in any text around it."""
-    signature = hour_old(seconds=seconds)
-    for text in (f"Sign: {signature}", f'{{"Sign":"{signature.upper()}"}}'):
-        found = found_in(tmp_path, SECRET, cell("2", output(text_plain=text)))
-        assert found == "a signature stands in cell 2 of runbook.ipynb"
+def test_a_signature_of_this_hour_is_found(tmp_path: Path) -> None:
+    """In either case, in any text around it.
 
-
-def test_another_md5_is_no_signature(tmp_path: Path) -> None:
-    """Another account's, one that has expired long since, part of a longer number: records are full of such."""
-    others = [sign(KEY, "another1", int(time.time())), hour_old(seconds=-86400), f"{hour_old()}{'0' * 32}", "0" * 32]
+    Another account's, one that has expired long since, part of a longer number are none: records are full of such.
+    """
+    for signature in map(signature_at, (-3500, -1800, 0, 3500)):
+        for text in (f"Sign: {signature}", f'{{"Sign":"{signature.upper()}"}}'):
+            found = found_in(tmp_path, SECRET, cell("2", output(text_plain=text)))
+            assert found == "a signature stands in cell 2 of runbook.ipynb"
+    others = [sign(KEY, "another1", int(time.time())), signature_at(-86400), f"{signature_at(0)}{'0' * 32}", "0" * 32]
     assert found_in(tmp_path, SECRET, cell("2", output(text_plain="\n".join(others)))) == ""
 
 
@@ -215,8 +204,11 @@ def search(folder: Path, client: Client, *applications: str) -> str:
     return search_record(folder, SecretScanner(client, now(), set(applications)).find())
 
 
-def test_the_password_of_a_phone_is_found(password: str, client: Client, tmp_path: Path) -> None:
-    """As a word, whatever stands around it: tracebacks are coloured, pages have tags. A picture's base64 is no word."""
+def test_the_password_of_a_phone_is_found(sandbox: Sandbox, password: str, client: Client, tmp_path: Path) -> None:
+    """As a word, whatever stands around it: tracebacks are coloured, pages have tags. A picture's base64 is no word.
+
+    An application that the account has not has no passwords, and hides none of the others'.
+    """
     words = ("{}", "the word {}.", '"{}"', "<td>{}</td>", "x={}&y", "{}\nnext", "line\n{}", "\x1b[31m{}\x1b[0m")
     for text in words:
         write(tmp_path, cell("2", output(text_plain=text.format(password))))
@@ -225,16 +217,8 @@ def test_the_password_of_a_phone_is_found(password: str, client: Client, tmp_pat
         write(tmp_path, cell("2", output(text_plain=text.format(password))))
         assert search(tmp_path, client, APP) == "", text
     (tmp_path / "runbook.html").write_text(f"<td>{password}</td>", encoding="utf-8")
-    assert search(tmp_path, client, APP) == "the password of a phone stands in runbook.html"
-
-
-def test_applications_that_the_account_has_not_have_no_passwords(
-    sandbox: Sandbox, password: str, client: Client, tmp_path: Path
-) -> None:
-    """A misspelt one hides none of the others'."""
     sandbox.app_ids = [APP]
-    write(tmp_path, cell("2", output(text_plain=password)))
-    assert search(tmp_path, client, "", "wrong", APP).startswith("the password of a phone")
+    assert search(tmp_path, client, "", "wrong", APP) == "the password of a phone stands in runbook.html"
     assert search(tmp_path, client, "", "wrong") == ""
 
 
