@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
@@ -176,11 +176,8 @@ def show_tables_whole() -> None:
     pd.set_option("display.max_colwidth", None, "display.width", 250)
     formatters = shell.display_formatter.formatters
     formatters["text/html"].for_type(pd.DataFrame, table_as_html)
-    formatters["text/plain"].for_type(pd.DataFrame, _print_table)
-
-
-def _print_table(table: pd.DataFrame, printer: Any, _: bool) -> None:
-    printer.text("No rows." if table.empty else repr(table))
+    plain = formatters["text/plain"]
+    plain.for_type(pd.DataFrame, lambda table, printer, _: printer.text("No rows." if table.empty else repr(table)))
 
 
 def open_ledger_for(account: Account | None) -> Ledger:

@@ -99,9 +99,8 @@ def _repair_columns(orders: pd.DataFrame, columns: dict[str, TextColumn]) -> lis
     source = orders.attrs.get(SOURCE)
     if not isinstance(source, Source) or not source.repairs:
         return []
-    row, column, before, after, how, advice = (
-        _objects(len(cells), cells) for cells in zip(*source.repairs, strict=True)
-    )
+    cells = (_objects(len(source.repairs), cells) for cells in zip(*source.repairs, strict=True))
+    row, column, before, after, how, advice = cells
     at = orders.index.get_indexer(pd.Index(row.astype(np.int64)))
     place = np.array([_PLACES[name] for name in column], dtype=np.intp)
     kept = at >= 0

@@ -27,7 +27,6 @@ from itnio_nb.orders.text_columns import DTYPE, cell_text
 
 # The worst first. Readable with black text; a comment begins with the severity, for those who see no colours.
 SEVERITY_COLOURS = {"error": "#F8B4B4", "warning": "#FFE699", "repaired": "#C6E0B4"}
-_SEVERITIES = tuple(SEVERITY_COLOURS)
 _OURS = "itnio-nb: orders to be mended"  # in the file's properties
 _MAX_ROWS = 60  # of a table in a cell
 _MAX_COMMENT = 1500  # characters; a spreadsheet shows no more at a glance
@@ -191,20 +190,13 @@ def _mark_findings(
     colours = {name: book.add_format({"num_format": "@", "bg_color": code}) for name, code in SEVERITY_COLOURS.items()}
     for _, of_cell in findings.groupby(["row", "column"], sort=False):
         place = int(of_cell["row"].iloc[0]) - 1, columns.index(of_cell["column"].iloc[0])
-        worst = min(of_cell["severity"], key=_SEVERITIES.index)
+        worst = min(of_cell["severity"], key=list(SEVERITY_COLOURS).index)
         before = of_cell["value"][of_cell["severity"] == "repaired"]
         cell = before.iloc[0] if len(before) else of_cell["value"].iloc[0]
+        lines = of_cell["severity"] + ": " + of_cell["problem"] + ". " + of_cell["advice"]
+        comment = _writable("\n".join(lines))[:_MAX_COMMENT]
         sheet.write_string(*place, _writable(cell), colours[worst])
-        sheet.write_comment(*place, _comment(of_cell), {"x_scale": 2.5, "y_scale": 1.5, "author": "itnio-nb"})
-
-
-def _comment(findings: pd.DataFrame) -> str:
-    """Return the text of one cell's comment: how bad each finding is, what it is, what to do."""
-    lines = [
-        f"{severity}: {problem}. {advice}"
-        for severity, problem, advice in findings[["severity", "problem", "advice"]].to_numpy().tolist()
-    ]
-    return _writable("\n".join(lines))[:_MAX_COMMENT]
+        sheet.write_comment(*place, comment, {"x_scale": 2.5, "y_scale": 1.5, "author": "itnio-nb"})
 
 
 def _writable(text: str) -> str:
@@ -258,8 +250,6 @@ def orders_from_json(text: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     for name in ("headers", "columns"):
         source[name] = tuple(source[name])
     # Earlier versions kept each repair with its names.
-    source["repairs"] = tuple(
-        Repair(**repair) if isinstance(repair, dict) else Repair(*repair) for repair in source["repairs"]
-    )
+    source["repairs"] = tuple(Repair(**one) if isinstance(one, dict) else Repair(*one) for one in source["repairs"])
     orders.attrs[SOURCE] = Source(**source)
     return orders, pd.DataFrame(**kept["findings"], dtype=object).astype({"row": "int64"})

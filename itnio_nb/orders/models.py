@@ -46,11 +46,10 @@ class Source:
     repairs: tuple[Repair, ...] = ()
     details: str = ""  # encoding and delimiter, or the sheet
 
-    def __copy__(self) -> Source:
+    def __copy__(self, _: object = None) -> Source:
         return self
 
-    def __deepcopy__(self, memo: object) -> Source:
-        return self
+    __deepcopy__ = __copy__
 
     def __str__(self) -> str:
         detail = f" ({self.details})" if self.details else ""

@@ -76,10 +76,8 @@ def _split_headers(
 ) -> tuple[list[str], int, RawTable]:
     """Return the headers, the number of their row (0 where they were given), and the rows below them."""
     if columns is not None:
-        if len(columns) != len(table.columns):
-            raise InputError(
-                f"{name} has {len(table.columns)} columns, and {len(columns)} were named in columns=[...]."
-            )
+        if len(columns) != (there := len(table.columns)):
+            raise InputError(f"{name} has {there} columns, and {len(columns)} were named in columns=[...].")
         return list(columns), 0, table
     if header is None:
         at = find_header_row(table.head(SEARCHED))
@@ -105,13 +103,10 @@ def _require_width(name: str, body: RawTable, widths: np.ndarray, width: int) ->
 
 
 def _from_frame(frame: pd.DataFrame, given: dict[str, str]) -> pd.DataFrame:
-    source = frame.attrs.get(SOURCE)
-    own_rows = (
-        pd.api.types.is_integer_dtype(frame.index)
-        and frame.index.is_unique
-        and not frame.index.equals(pd.RangeIndex(len(frame)))
-    )
-    rows = frame.index.to_numpy() if own_rows else np.arange(2, len(frame) + 2)
+    source, index = frame.attrs.get(SOURCE), frame.index
+    whole_numbers = pd.api.types.is_integer_dtype(index) and index.is_unique
+    own_rows = whole_numbers and not index.equals(pd.RangeIndex(len(frame)))
+    rows = index.to_numpy() if own_rows else np.arange(2, len(frame) + 2)
     if not isinstance(source, Source) or not frame.columns.is_unique:
         headers = [str(header) for header in frame.columns]
         return _orders(_raw_table(frame, rows), headers, Source("table", "DataFrame", len(frame), 0), given)
@@ -152,12 +147,8 @@ def _orders(table: RawTable, headers: list[str], source: Source, given: dict[str
     columns |= {name: pd.Series(value, index=index, dtype=DTYPE) for name, value in given.items()}
     ordered = [*API_COLUMNS, *(name for name in columns if name not in API_COLUMNS)]
     orders = pd.DataFrame({name: columns[name] for name in ordered}, index=index, copy=False)
-    orders.attrs[SOURCE] = replace(
-        source,
-        headers=(*(headers[at] for at in names), *given),
-        columns=tuple(columns),
-        repairs=(*source.repairs, *repairs),
-    )
+    kept = (*(headers[at] for at in names), *given)
+    orders.attrs[SOURCE] = replace(source, headers=kept, columns=tuple(columns), repairs=(*source.repairs, *repairs))
     return orders
 
 

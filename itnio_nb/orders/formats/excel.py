@@ -23,8 +23,6 @@ def parse_excel(name: str, data: bytes, sheet: str | int | None) -> RawTable:
         names = book.sheet_names
         wanted = _sheet_name(name, names, sheet)
         rows = book.get_sheet_by_name(wanted).to_python(skip_empty_area=False)
-    except InputError:
-        raise
     except BaseException as error:  # a panic of the library's Rust is no Exception
         if not (isinstance(error, CalamineError | OSError | ValueError) or type(error).__name__ == "PanicException"):
             raise

@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_what_is_sent_is_what_the_document_says(live: Client) -> None:
     assert json.loads(request.body) == group("北京", "desk", 30).to_wire()
 
 
-def test_values_of_numpy_are_sent_as_numbers(sandbox: Sandbox, client: Client) -> None:
+def test_values_of_numpy_are_sent_as_numbers(client: Client) -> None:
     """A group made from a row of a frame is a group."""
     row = pd.DataFrame({"quantity": [3]}).iloc[0]
     assert client.create_phones(group("sales", "desk", row["quantity"])).state is State.CREATED
@@ -155,14 +156,20 @@ class _Secure(BaseHTTPRequestHandler):
         pass
 
 
+def certified(host: str, bundle: Path) -> ssl.SSLContext:
+    """The context of a server with a certificate for this host, of an authority that is written to a file."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    authority.cert_pem.write_to_path(str(bundle))
+    return context
+
+
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """An HTTPS server on loopback with a certificate of an authority of its own: address and authority."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
     bundle = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(str(bundle))
+    context = certified("localhost", bundle)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Secure)
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that refuses us is expected
@@ -174,7 +181,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def test_tls_is_verified(secure: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An authority that is not trusted, or another name, ends before anything is sent."""
+    """An authority that is not trusted, or another name, ends before anything is sent; one that is missing is named."""
     url, bundle = secure
     for address in (url, url.replace("localhost", "127.0.0.1")):
         with Client(Account("key", "secret", address)) as client:
@@ -185,6 +192,9 @@ def test_tls_is_verified(secure: tuple[str, Path], monkeypatch: pytest.MonkeyPat
     assert _Secure.connections.total() == 0
     with Client(Account("key", "secret", url)) as client:
         assert client.create_phones(group()).state is State.CREATED
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "missing.pem")
+    with pytest.raises(AccountError, match=r"missing\.pem cannot be read .* mend REQUESTS_CA_BUNDLE"):
+        Client(Account("key", "secret"))
 
 
 def test_one_tls_context_and_one_connection_for_each_worker(
@@ -196,27 +206,11 @@ def test_one_tls_context_and_one_connection_for_each_worker(
     create = Mock(wraps=ssl.create_default_context)
     monkeypatch.setattr(ssl, "create_default_context", create)
     _Secure.connections.clear()
-    with Client(Account("key", "secret", url), workers=4) as client:
-
-        def five() -> None:
-            for _ in range(5):
-                client.create_phones(group())
-
-        threads = [threading.Thread(target=five) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with Client(Account("key", "secret", url), workers=4) as client, ThreadPoolExecutor(4) as pool:
+        list(pool.map(client.create_phones, [group()] * 20))
     assert create.call_count == 1
     assert _Secure.connections.total() == 20
     assert len(_Secure.connections) <= 4
-
-
-def test_unreadable_root_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The setting to mend is named."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
-    with pytest.raises(AccountError, match="REQUESTS_CA_BUNDLE"):
-        Client(Account("key", "secret"))
 
 
 def test_proxies_are_read_once_and_never_used_for_loopback(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,10 +272,7 @@ def test_what_is_lost_behind_a_proxy_is_unknown(
     answer: bytes, state: State, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server got the request through the tunnel and dropped the connection: it may have made the phones."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("voice.example").configure_cert(context)
-    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    context = certified("voice.example", tmp_path / "authority.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
     got: list[bytes] = []
 

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,12 @@ LIVE = {"ITNIO_API_KEY": "bDqJFiq9", "ITNIO_API_SECRET": "7bz1lzh9"}
 NOTEBOOK = Path("itnio-notebooks/0.1.0/01-first-phones.ipynb")
 
 
+@dataclass
 class Servers:
     """What would have been started, in place of a server."""
 
-    def __init__(self) -> None:
-        self.command: Sequence[str] = ()
-        self.environment: Mapping[str, str] = {}
+    command: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], files: object = None) -> int:
         self.command, self.environment = command, environment
@@ -87,8 +88,12 @@ def test_app_prints_an_address_with_a_token(servers: Servers, monkeypatch: pytes
     assert "/?token=mine " in invoke("app").output
 
 
-def test_a_port_in_use_is_said(servers: Servers) -> None:
-    """Before an address is printed that is somebody else's."""
+def test_a_port_or_a_folder_that_cannot_be_used_is_said(servers: Servers) -> None:
+    """In one line, before an address is printed that is somebody else's."""
+    Path("file").write_text("")
+    done = invoke("app", "--folder", "file/app")
+    assert (done.exit_code, servers.command) == (1, ())
+    assert "file/app cannot be written" in done.output
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -96,11 +101,3 @@ def test_a_port_in_use_is_said(servers: Servers) -> None:
     assert (done.exit_code, servers.command) == (1, ())
     assert "choose another --port" in done.output
     assert "token" not in done.output
-
-
-def test_a_folder_that_cannot_be_written_is_said(servers: Servers) -> None:
-    """In one line."""
-    Path("file").write_text("")
-    done = invoke("app", "--folder", "file/app")
-    assert done.exit_code == 1
-    assert "file/app cannot be written" in done.output

@@ -33,7 +33,7 @@ def test_a_working_copy_has_no_outputs(tmp_path: Path) -> None:
 
 
 def test_what_is_the_users_is_never_overwritten(tmp_path: Path) -> None:
-    """Neither by the same version nor, since each version has a folder of its own, by an upgrade."""
+    """Neither by the same version nor, since each has a folder of its own, by an upgrade; an impossible one is said."""
     mine = tmp_path / "0.1.0"
     working_copy(NOTEBOOKS, mine)
     (mine / NOTEBOOK).write_text("changed")
@@ -42,10 +42,6 @@ def test_what_is_the_users_is_never_overwritten(tmp_path: Path) -> None:
     assert working_copy(NOTEBOOKS, tmp_path / "0.2.0")
     assert (mine / NOTEBOOK).read_text() == "changed"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.1.0", "0.2.0"]
-
-
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    """In words."""
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot be copied to .*choose another --folder"):
         working_copy(NOTEBOOKS, tmp_path / "file" / "0.1.0")

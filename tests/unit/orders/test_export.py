@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -80,28 +80,16 @@ def test_odd_cells_are_written(tmp_path: Path) -> None:
         assert len(read_orders(tmp_path / "fix.xlsx")) == len(rows)
 
 
-def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    """New, and again; nothing else stays in the folder."""
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New, and again; nothing else stays in the folder. A full disk or Ctrl-C in the middle leaves the old one."""
     for contents in (b"first", b"second"):
         write_atomically(tmp_path / "file", contents)
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [contents]
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_failure_leaves_the_old_file_and_no_trace(
-    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A full disk or Ctrl-C in the middle."""
-    write_atomically(tmp_path / "file", b"old")
-
-    def failing(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(os, "replace", failing)
-    monkeypatch.setattr(Path, "replace", failing)
-    with pytest.raises(type(error)):
-        write_atomically(tmp_path / "file", b"new")
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+    for error in (OSError(28, "No space left on device"), KeyboardInterrupt()):
+        monkeypatch.setattr(Path, "replace", Mock(side_effect=error))
+        with pytest.raises(type(error)):
+            write_atomically(tmp_path / "file", b"third")
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"second"]
 
 
 def test_the_next_free_name(tmp_path: Path) -> None:
@@ -142,16 +130,12 @@ def test_a_named_index_is_its_first_columns() -> None:
     assert "<table" in table_as_html(deep)
 
 
-@pytest.mark.parametrize(("rows", "shown"), [(60, 60), (61, 21), (100_000, 21)])
-def test_a_long_table_shows_its_ends(rows: int, shown: int) -> None:
-    """And how many rows it has."""
-    html = table_as_html(pd.DataFrame({"n": range(rows)}))
-    assert html.count("<tr>") == shown
-    assert (f"{rows} rows" in html) == (rows > 60)
-
-
-def test_no_rows_are_said() -> None:
-    """In place of a row of headers."""
+def test_a_long_table_shows_its_ends() -> None:
+    """And how many rows it has; no rows are said, in place of a row of headers."""
+    for rows, shown in ((60, 60), (61, 21), (100_000, 21)):
+        html = table_as_html(pd.DataFrame({"n": range(rows)}))
+        assert html.count("<tr>") == shown
+        assert (f"{rows} rows" in html) == (rows > 60)
     assert table_as_html(pd.DataFrame(columns=["advice"])) == "<p>No rows.</p>"
     assert "<p>No rows.</p>" in table_as_html(read_orders(MESS).head(0))
 

@@ -127,18 +127,13 @@ def test_a_path_an_open_file_and_an_upload(tmp_path: Path) -> None:
         read_orders(text)  # type: ignore[arg-type] # what a user may do
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """The folder that was searched is named; a folder is no file."""
+def test_a_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that was searched is named; a folder is no file; what is too large is refused before it is read."""
     with pytest.raises(InputError, match=r"no file phonez\.xlsx.*" + tmp_path.name):
         read_orders("phonez.xlsx")
-    with pytest.raises(InputError, match="cannot be read"):
-        read_orders(tmp_path)
-    with pytest.raises(InputError, match="cannot be read"):
-        read_orders("nul\0byte")
-
-
-def test_a_large_file_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before it is read."""
+    for path in (tmp_path, "nul\0byte"):
+        with pytest.raises(InputError, match="cannot be read"):
+            read_orders(path)
     monkeypatch.setattr("itnio_nb.orders.formats.source._MAX_BYTES", 10)
     with pytest.raises(InputError, match="split it into several files"):
         read_orders(b"x" * 11)

@@ -18,8 +18,11 @@ def test_frames_keep_their_own_row_numbers() -> None:
     assert read_orders(orders.set_axis(["i", "j", "k"])).index.to_list() == [2, 3, 4]
 
 
-def test_reading_orders_again_changes_nothing() -> None:
-    """Cells, headers and repairs stay; a cell that was corrected by hand is read as it is now."""
+def test_orders_that_were_changed_keep_where_they_came_from() -> None:
+    """Read again they are the same; a cell corrected by hand is read as it is now.
+
+    A column added, one dropped: repairs, name and the other original headers stay.
+    """
     header = "Group Name,phoneName,quantity,displayNum,appId,Site"
     orders = read_orders(csv(" aaaa,bbbb,1,+1234567,x,note", header=header))
     again = read_orders(orders)
@@ -28,12 +31,6 @@ def test_reading_orders_again_changes_nothing() -> None:
     assert source_of(again).repairs == source_of(orders).repairs
     orders.loc[2, "quantity"] = "7"
     assert read_orders(orders).loc[2, "quantity"] == "7"
-
-
-def test_orders_that_were_changed_keep_where_they_came_from() -> None:
-    """A column added, one dropped: repairs, name and the other original headers stay."""
-    header = "Group Name,phoneName,quantity,displayNum,appId,Site"
-    orders = read_orders(csv(" aaaa,bbbb,1,+1234567,x,note", header=header))
     changed = read_orders(orders.drop(columns="Site").assign(owner="me"))
     assert changed.columns.tolist() == [*COLUMNS, "owner"]
     assert source_of(changed).headers == ("Group Name", *COLUMNS[1:], "owner")

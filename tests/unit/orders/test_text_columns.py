@@ -30,5 +30,4 @@ def test_frames_of_any_type_of_cell(cells: Any, texts: list[str]) -> None:
     """Whole numbers keep all digits and gain no `.0`; holes are empty."""
     frame = orders_frame(*[()] * len(texts)).assign(Site=cells, displayNum=cells)
     orders = read_orders(frame)
-    assert orders["Site"].tolist() == texts
-    assert orders["displayNum"].tolist() == texts
+    assert orders["Site"].tolist() == orders["displayNum"].tolist() == texts
