@@ -19,7 +19,7 @@ from itnio_nb.api.models import now
 from itnio_nb.errors import InputError
 from itnio_nb.runbooks.outcome import MIME, Outcome, outcome_in
 from itnio_nb.runbooks.page import write_page
-from itnio_nb.runbooks.records import PendingRecord, SecretScanner, publish, unpublished_records
+from itnio_nb.runbooks.records import PendingRecord, SecretScanner, public_path, publish, unpublished_records
 from itnio_nb.runbooks.runner import PARAMETERS_TAG, NotebookRunner, read_notebook, tagged_cells
 from itnio_nb.workspace import open_ledger_for
 
@@ -53,11 +53,11 @@ def run_runbook(job: RunbookJob, settings: Mapping[str, str], echo: Callable[[st
             notebook.cells.insert(0, new_code_cell(_heading_source(job)))  # type: ignore[no-untyped-call] # nbformat
             runner = NotebookRunner(echo)
             problem = runner.run(notebook, pending.path / job.notebook.name, job.parameters, settings)
-            outputs = _complete(pending.path, pending.name)
+            outputs = _complete(pending.path)
             failed = Outcome(6 if runner.interrupted else 1)
             outcome = failed if problem else outcome_in(outputs) or Outcome(0)
             scanner = SecretScanner(client, began, _applications(outputs, client))
-            place, withheld = publish(pending.path, job.records, pending.name, scanner)
+            place, withheld = publish(pending.path, scanner)
         finally:
             pending.release()
     if problem:
@@ -70,25 +70,25 @@ def run_runbook(job: RunbookJob, settings: Mapping[str, str], echo: Callable[[st
     return outcome.code
 
 
-def _complete(folder: Path, title: str) -> list[dict[str, Any]]:
+def _complete(folder: Path) -> list[dict[str, Any]]:
     """Write the page of a record from its notebook, and return the outputs of its cells, as far as it came."""
     outputs: list[dict[str, Any]] = []
     for path in folder.glob("*.ipynb"):
         with suppress(InputError, OSError, ValueError):  # cut off while it was written: it is the record as it is
             notebook = read_notebook(path)
             outputs += [output for cell in notebook.cells for output in cell.get("outputs", ())]
-            write_page(notebook, title, path.with_suffix(".html"))
+            write_page(notebook, public_path(folder).name, path.with_suffix(".html"))
     return outputs
 
 
 def _publish_left(records: Path, client: Client, echo: Callable[[str], None]) -> None:
     """Search and publish the records of runs that were killed."""
-    for name, path in unpublished_records(records):
+    for path in unpublished_records(records):
         # No signature in a record is older than its oldest file by more than an hour.
         oldest = min((file.stat().st_mtime for file in path.rglob("*")), default=path.stat().st_mtime)
-        applications = _applications(_complete(path, name), client)
+        applications = _applications(_complete(path), client)
         scanner = SecretScanner(client, datetime.fromtimestamp(oldest, UTC), applications)
-        place, withheld = publish(path, records, name, scanner)
+        place, withheld = publish(path, scanner)
         echo(f"A record that was left behind: {place}" if place else withheld)
 
 

@@ -29,42 +29,45 @@ _SIGNATURE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
 
 
 class PendingRecord:
-    """A folder in which a record is made: mode 0700, and locked as long as a process works in it.
+    """A folder, `path`, in which a record is made: mode 0700, and locked as long as a process works in it.
 
-    `path` is the folder, `name` the one of the record once it is published. Raises `InputError` where none can be made.
+    Raises `InputError` where none can be made.
     """
 
     def __init__(self, records: Path, stem: str) -> None:
-        self.records = records
         try:
             records.mkdir(parents=True, exist_ok=True)
-            self.name, self.path, self._lock = _new_folder(records, f"{now():%Y%m%dT%H%M%SZ}-{stem}")
+            self.path, self._lock = _new_folder(records, f"{now():%Y%m%dT%H%M%SZ}-{stem}")
         except OSError as error:
-            raise InputError(
-                f"No record can be made in {records} ({os_error_reason(error)}): choose another --records."
-            ) from None
+            problem = f"No record can be made in {records} ({os_error_reason(error)}): choose another --records."
+            raise InputError(problem) from None
 
     def release(self) -> None:
         """Unlock the folder, wherever it is by now."""
-        _unlock(self._lock, self.path, self.records / self.name)
+        _unlock(self._lock, self.path)
 
 
-def _unlock(lock: FileLock, *folders: Path) -> None:
-    """Release a lock, and remove its file from each folder that it may be in by now."""
+def public_path(private: Path) -> Path:
+    """Return where a record will be once it is published."""
+    return private.with_name(private.name.removeprefix(_PRIVATE))
+
+
+def _unlock(lock: FileLock, private: Path) -> None:
+    """Release a lock, and remove its file, published by now or not."""
     lock.release()
-    for folder in folders:
+    for folder in (private, public_path(private)):
         with suppress(OSError):
             (folder / _LOCK).unlink(missing_ok=True)
 
 
-def _new_folder(records: Path, stem: str) -> tuple[str, Path, FileLock]:
-    """Make a folder under a name that is not taken; return name, folder, and its lock, which is held."""
+def _new_folder(records: Path, stem: str) -> tuple[Path, FileLock]:
+    """Make a folder under a name that is not taken; return it and its lock, which is held."""
     number = 1
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
         path = records / f"{_PRIVATE}{name}"
         number += 1
-        if path.exists() or (records / name).exists():
+        if path.exists() or public_path(path).exists():
             continue
         making = records / f"{_MAKING}{name}"
         with suppress(FileExistsError):
@@ -77,14 +80,11 @@ def _new_folder(records: Path, stem: str) -> tuple[str, Path, FileLock]:
                 _unlock(lock, making)
                 making.rmdir()
                 continue
-            return name, path, lock
+            return path, lock
 
 
-def unpublished_records(records: Path) -> Iterator[tuple[str, Path]]:
-    """Yield name and folder of each record that no process works in, locked meanwhile.
-
-    Its run was killed, or it was withheld.
-    """
+def unpublished_records(records: Path) -> Iterator[Path]:
+    """Yield the folder of each record that no process works in, locked meanwhile: one withheld, or of a killed run."""
     for path in sorted(records.glob(f"{_PRIVATE}*")):
         lock = FileLock(path / _LOCK, mode=0o600)
         try:
@@ -93,9 +93,9 @@ def unpublished_records(records: Path) -> Iterator[tuple[str, Path]]:
             continue
         try:
             if (path / _LOCK).exists():  # not moved since it was listed
-                yield path.name.removeprefix(_PRIVATE), path
+                yield path
         finally:
-            _unlock(lock, path, records / path.name.removeprefix(_PRIVATE))
+            _unlock(lock, path)
 
 
 @dataclass
@@ -175,7 +175,7 @@ def _texts(part: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
-def publish(private: Path, records: Path, name: str, scanner: SecretScanner) -> tuple[Path | None, str]:
+def publish(private: Path, scanner: SecretScanner) -> tuple[Path | None, str]:
     """Move a record to where people look, if nothing secret is in it; return its folder, or None and why not."""
     try:
         problem = search_record(private, scanner.find())
@@ -187,8 +187,11 @@ def publish(private: Path, records: Path, name: str, scanner: SecretScanner) -> 
     if problem:
         return None, f"The record is withheld: {problem}. It stays in {private}, for you alone to read."
     try:
-        private.rename(records / name)
-        (records / name).chmod(0o755)
+        public = private.rename(public_path(private))
+        public.chmod(0o755)
     except OSError as error:
-        return None, f"The record stays in {private}: it cannot be moved to {records} ({os_error_reason(error)})."
-    return records / name, ""
+        return (
+            None,
+            f"The record stays in {private}: it cannot be moved to {private.parent} ({os_error_reason(error)}).",
+        )
+    return public, ""

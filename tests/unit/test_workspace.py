@@ -51,7 +51,7 @@ def test_a_configured_account_is_live_and_named(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_half_an_account_is_an_error_not_a_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever meant the live account must not land on a sandbox unawares; nor does `sandbox=False` fall back to a sandbox."""
+    """Whoever meant the live account must not land on a sandbox unawares; nor does `sandbox=False` fall back."""
     with pytest.raises(AccountError, match="not set"):
         open_workspace(sandbox=False)
     for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL"):

@@ -13,7 +13,7 @@ import pytest
 
 from itnio_nb import Client, InputError, Ledger, Sandbox, exit_code, make_plan
 from itnio_nb.runbooks.execute import RunbookJob, run_runbook
-from itnio_nb.runbooks.records import PendingRecord
+from itnio_nb.runbooks.records import PendingRecord, public_path
 from itnio_nb.runbooks.runner import save_notebook
 from itnio_nb.workspace import settings_of
 from tests.support.agreement import creations
@@ -161,7 +161,7 @@ def test_records_that_were_left_are_published(run: Run) -> None:
     left.release()
     cut.release()
     done = run(own("1"))
-    assert f"A record that was left behind: records/{left.name}" in done.lines
-    assert (Path("records") / left.name / "own.html").exists()
+    assert f"A record that was left behind: {public_path(left.path)}" in done.lines
+    assert (public_path(left.path) / "own.html").exists()
     assert f"The record cannot be searched (Expecting value: line 1 column 12 (char 11)): {cut.path}." in done.lines
     assert done.lines[-1] == "itnio-nb run 06-audit"

@@ -19,7 +19,14 @@ import pytest
 
 from itnio_nb import Account, Client, InputError, Sandbox, sign
 from itnio_nb.api.models import now
-from itnio_nb.runbooks.records import PendingRecord, SecretScanner, publish, search_record, unpublished_records
+from itnio_nb.runbooks.records import (
+    PendingRecord,
+    SecretScanner,
+    public_path,
+    publish,
+    search_record,
+    unpublished_records,
+)
 from tests.support.factories import APP, group
 
 KEY, SECRET = "canaryky", "c4n4ry-S3cret"
@@ -70,15 +77,16 @@ def test_a_folder_is_private_until_it_is_published(mask: int, records: Path, cli
     try:
         private = PendingRecord(records, "runbook")
         assert mode(private.path) == 0o700
-        assert private.path == records / f".private-{private.name}"
         write(private.path, cell())
         private.release()
-        place, problem = publish(private.path, records, private.name, SecretScanner(client, now()))
+        place, problem = publish(private.path, SecretScanner(client, now()))
     finally:
         os.umask(before)
-    assert (place, problem) == (records / private.name, "")
-    assert mode(records / private.name) == 0o755
-    assert sorted(path.name for path in records.rglob("*")) == [private.name, "runbook.ipynb"]
+    assert problem == ""
+    assert place is not None
+    assert (f".private-{place.name}", place.parent) == (private.path.name, records)
+    assert mode(place) == 0o755
+    assert sorted(records.rglob("*")) == [place, place / "runbook.ipynb"]
 
 
 def test_names_are_taken_once(records: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,15 +96,15 @@ def test_names_are_taken_once(records: Path, client: Client, monkeypatch: pytest
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: PendingRecord(records, "runbook"), range(8)))
     stem = f"{moment:%Y%m%dT%H%M%SZ}-runbook"
-    assert {each.name for each in made} == {stem, *(f"{stem}-{number}" for number in range(2, 9))}
+    assert {public_path(each.path).name for each in made} == {stem, *(f"{stem}-{number}" for number in range(2, 9))}
     assert len(list(records.iterdir())) == 8
     for each in made:
         each.release()
         write(each.path)
-        assert publish(each.path, records, each.name, SecretScanner(client, moment))[0] is not None
+        assert publish(each.path, SecretScanner(client, moment))[0] == public_path(each.path)
     ninth = PendingRecord(records, "runbook")
     ninth.release()
-    assert ninth.name == f"{stem}-9"
+    assert ninth.path.name == f".private-{stem}-9"
     with pytest.raises(InputError, match=r"No record can be made in .*: choose another --records"):
         PendingRecord(records / stem / "runbook.ipynb", "runbook")  # below a file
 
@@ -108,8 +116,8 @@ def test_what_nobody_works_in_is_unpublished(records: Path) -> None:
     left.release()
     (records / "published").mkdir()
     (records / ".private-file").touch()
-    found = [(pair, list(unpublished_records(records))) for pair in unpublished_records(records)]
-    assert found == [((left.name, left.path), [])]
+    found = [(path, list(unpublished_records(records))) for path in unpublished_records(records)]
+    assert found == [(left.path, [])]
     assert list(left.path.iterdir()) == []
     ours.release()
 
@@ -232,9 +240,9 @@ def pending(records: Path, *cells: dict[str, Any]) -> PendingRecord:
 
 def published(made: PendingRecord, client: Client) -> str:
     """Why it was not published, "" if it was; it is private then."""
-    place, problem = publish(made.path, made.records, made.name, SecretScanner(client, now(), {APP}))
-    assert place == (None if problem else made.records / made.name)
-    assert mode(made.path if problem else made.records / made.name) == (0o700 if problem else 0o755)
+    place, problem = publish(made.path, SecretScanner(client, now(), {APP}))
+    assert place == (None if problem else public_path(made.path))
+    assert mode(place or made.path) == (0o700 if problem else 0o755)
     return problem
 
 
@@ -249,11 +257,11 @@ def test_a_record_with_a_secret_is_withheld(password: str, client: Client, recor
         (made.path / "runbook.html").write_text("<p>3 phones</p>")
         withheld = f"The record is withheld: {words} stands in cell 2 of runbook.ipynb. It stays in {made.path}"
         assert published(made, client) == f"{withheld}, for you alone to read."
-        assert list(unpublished_records(records)) == [(made.name, made.path)]
+        assert list(unpublished_records(records)) == [made.path]
         write(made.path, cell("2"))
         assert published(made, client) == ""
         assert not made.path.exists()
-        assert sorted(path.name for path in (records / made.name).iterdir()) == ["runbook.html", "runbook.ipynb"]
+        assert sorted(path.name for path in public_path(made.path).iterdir()) == ["runbook.html", "runbook.ipynb"]
 
 
 def test_an_account_that_cannot_be_asked_leaves_it_private(sandbox: Sandbox, client: Client, records: Path) -> None:
@@ -276,6 +284,6 @@ def test_what_cannot_be_searched_or_moved_stays_private(client: Client, records:
         assert problem.startswith("The record cannot be searched (")
         assert problem.endswith(f": {made.path}.")
     made = pending(records)
-    (records / made.name / "theirs").mkdir(parents=True)
+    (public_path(made.path) / "theirs").mkdir(parents=True)
     problem = published(made, client)
     assert problem.startswith(f"The record stays in {made.path}: it cannot be moved to {records} (")
