@@ -27,7 +27,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except click.UsageError as error:
             if ctx.invoked_subcommand == "run":
-                error.exit_code = 1  # 2 says that there are changes to make
+                error.exit_code = 1  # type: ignore[misc] # 2 says that there are changes to make
             raise
         except ItnioError as error:
             raise click.ClickException(str(error)) from None
