@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from itnio_nb.runs.credentials import export_credentials, hand_over
     from itnio_nb.runs.plan import Plan, make_plan
     from itnio_nb.runs.preflight import preflight
-    from itnio_nb.runs.reconcile import reconcile
+    from itnio_nb.runs.reconcile.report import reconcile
     from itnio_nb.runs.run import Run
     from itnio_nb.runs.submit import resume, submit_plan
     from itnio_nb.sandbox.sandbox import Sandbox
@@ -96,7 +96,7 @@ _HOMES = {
     "runs.run": ("Run",),
     "runbooks.outcome": ("Outcome", "runbook_outcome", "runbook_plan", "exit_code"),
     "sandbox.sandbox": ("Sandbox",),
-    "runs.reconcile": ("reconcile",),
+    "runs.reconcile.report": ("reconcile",),
     "api.account": ("Account", "Secret"),
     "api.signing": ("sign", "signed_headers"),
     "runs.submit": ("resume", "submit_plan"),

@@ -22,7 +22,7 @@ from itnio_nb.runs.credentials import export_credentials, hand_over
 from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
 from itnio_nb.runs.plan import Plan, make_plan
 from itnio_nb.runs.preflight import preflight
-from itnio_nb.runs.reconcile import reconcile
+from itnio_nb.runs.reconcile.report import reconcile
 from itnio_nb.runs.run import Run, RunRecord
 from itnio_nb.runs.submit import resume, submit_plan
 from itnio_nb.sandbox.sandbox import Sandbox

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Self
 
 from itnio_nb.api.account import Account
-from itnio_nb.api.listing import LISTING_COLUMNS, Inventory, ListingReader, collect_phones, field_text, inventory_of
+from itnio_nb.api.listing.inventory import Inventory, InventoryBuilder, field_text
+from itnio_nb.api.listing.reader import LISTING_COLUMNS, ListingReader, PhoneList
 from itnio_nb.api.models import PhoneGroup, Receipt, now
 from itnio_nb.api.statuses import RequestError, status_info
 from itnio_nb.api.transport import Transport
-from itnio_nb.errors import InputError
+from itnio_nb.errors import InputError, ItnioError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +27,9 @@ class Client:
             receipt = client.create_phones(PhoneGroup("sales", "desk", 30, "861000000", "4luaKsL2"))
             phones = client.list_phones("4luaKsL2")
 
-    `timeout` is in seconds: to connect, and between two bytes of an answer. TLS is always verified and no redirect is
-    followed. Plain `http` to other machines raises `AccountError`, because whoever sees one signed request can send
-    others. Proxies and `REQUESTS_CA_BUNDLE` are read from the environment once.
+    `timeout` is in seconds: to connect, and from the request to the last byte of its answer. TLS is always verified and
+    no redirect is followed. Plain `http` to other machines raises `AccountError`, because whoever sees one signed
+    request can send others. Proxies and `REQUESTS_CA_BUNDLE` are read from the environment once.
     """
 
     def __init__(self, account: Account, *, workers: int = 8, timeout: tuple[float, float] = (5, 30)) -> None:
@@ -84,21 +88,51 @@ class Client:
         """Return every phone of an application (all pages of `sipQuery`), one row each.
 
         Columns, all text: `groupName phoneName account password displayNum appId`; passwords are `********` unless
-        `reveal`. A page that fails is asked for again with growing pauses, a listing that changes meanwhile is read
-        again; one that never adds up is not returned. Raises `AccountError` for what would fail every request,
-        `InputError` for an application id that is refused, `ServiceError` where the server does not answer or
-        `stopping` is set between two pages.
+        `reveal`. Pages are read in parallel; one that fails is asked for again with growing pauses. Phones that are
+        added meanwhile may be there or not; a listing that shrinks is read again, one that does not add up is not
+        returned. Raises `AccountError` for what would fail every request, `InputError` for an application id that is
+        refused, `ServiceError` where the server does not answer or `stopping` is set between two pages.
         """
         import pandas as pd  # here, so that signing and sending need no tables
 
-        phones = ListingReader(self._transport, app_id, stopping, reveal).read(collect_phones)
+        with self._page_pool() as pool:
+            listed, _ = ListingReader(self._transport, pool, app_id, stopping, reveal).read(PhoneList())
+        phones = listed.phones()
         columns = {name: [field_text(phone.get(name)) for phone in phones] for name in LISTING_COLUMNS[:-1]}
         return pd.DataFrame(columns, dtype=object).assign(appId=app_id)
 
     def fetch_inventory(self, app_id: str, stopping: Event | None = None) -> Inventory:
         """Return the phones of an application by group. Raises what `list_phones` raises."""
-        return ListingReader(self._transport, app_id, stopping).read(inventory_of)
+        with self._page_pool() as pool:
+            return self._read_inventory(app_id, pool, stopping)
+
+    def fetch_inventories(
+        self, app_ids: Collection[str], stopping: Event | None = None
+    ) -> dict[str, Inventory | ItnioError]:
+        """Return for each application its phones by group, or why it could not be listed; all are read in parallel."""
+
+        def inventory_or_error(app_id: str) -> Inventory | ItnioError:
+            try:
+                return self._read_inventory(app_id, pool, stopping)
+            except ItnioError as error:
+                return error
+
+        app_ids = list(dict.fromkeys(app_ids))
+        at_once = max(1, min(len(app_ids), self._transport.workers))
+        with self._page_pool() as pool, ThreadPoolExecutor(at_once, "listing") as applications:
+            return dict(zip(app_ids, applications.map(inventory_or_error, app_ids), strict=True))
 
     def count_phones(self, app_id: str, stopping: Event | None = None) -> int:
         """Return how many phones an application has, from one small request. Raises what `list_phones` raises."""
-        return ListingReader(self._transport, app_id, stopping).count()
+        with self._page_pool() as pool:
+            return ListingReader(self._transport, pool, app_id, stopping).count()
+
+    def _read_inventory(self, app_id: str, pool: Executor, stopping: Event | None) -> Inventory:
+        builder, complete = ListingReader(self._transport, pool, app_id, stopping).read(InventoryBuilder())
+        return builder.inventory(complete=complete)
+
+    @contextmanager
+    def _page_pool(self) -> Iterator[Executor]:
+        """Provide threads for the pages of listings: as many as requests can be under way."""
+        with ThreadPoolExecutor(self._transport.workers, "page") as pool:
+            yield pool

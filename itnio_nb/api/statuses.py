@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from itnio_nb.api.models import State, now
 from itnio_nb.api.text import duration, one_line
 
+CREATED_STATUS = "0"
 NAME_TAKEN = "-20"  # it does not say which of the two names is taken: only a listing tells
 TIMESTAMP_EXPIRED = "-16"
 FIELD_REFUSED = "-22"
+TOO_FREQUENT = "-15"
 _BUSY_WAIT = 1.0  # seconds, where a busy server names no time
 
 
@@ -26,11 +28,13 @@ class StatusInfo:
     advice: str  # what it means, whether anything was created, what to do next
     reason: str = "no reason given"  # the document's own words
     failure_scope: str = ""  # which other groups would fail alike: "run", "application" or "" for none
+    documented: bool = True
+    todo: str = ""  # of a status that the document does not list: what helps once nothing was created
 
 
 # Every status of the API document.
 STATUSES = {
-    "0": StatusInfo(State.CREATED, "Created. Next: hand it over.", "success"),
+    CREATED_STATUS: StatusInfo(State.CREATED, "Created. Next: hand it over.", "success"),
     "-1": StatusInfo(
         State.REFUSED,
         "Authentication failed: the API key, the secret or the signature is wrong. Nothing was created. "
@@ -78,16 +82,42 @@ STATUSES = {
         failure_scope="application",
     ),
 }
-UNDOCUMENTED = StatusInfo(
-    State.UNKNOWN,
-    "Status not documented: the API document does not list it. It is not known whether the phones were created. "
-    "A run looks by itself; otherwise look with client.list_phones(appId) before anything is sent again.",
-)
+
+
+def _beyond_document(words: str, todo: str, failure_scope: str = "") -> StatusInfo:
+    """Return a status that the API document does not list: whether it has created anything, only a listing tells."""
+    advice = (
+        f"{words}: a status that the API document does not list. It is not known whether the phones were created. "
+        "A run looks by itself; otherwise look with client.list_phones(appId) before anything is sent again."
+    )
+    return StatusInfo(State.UNKNOWN, advice, words, failure_scope, documented=False, todo=todo)
+
+
+_SUBMIT_AGAIN = "then submit again."
+# Statuses of the vendor's sibling services, from their public pages: a voice request may meet any of them.
+# Sources: -10 and -21 the list of voice statuses, -24 sipReset, -36 the call-centre service, all others messages.
+SIBLING_STATUSES = {
+    "-10": _beyond_document("Balance insufficient", f"Top the account up, {_SUBMIT_AGAIN}", "run"),
+    "-13": _beyond_document("User locked", f"Have the account unlocked, {_SUBMIT_AGAIN}", "run"),
+    TOO_FREQUENT: _beyond_document("Frequent query", "Submit the plan again, with fewer requests a second: rate=5."),
+    "-21": _beyond_document("Data validation exception", "Mend the order, then submit it again."),
+    "-24": _beyond_document("Data not existing", "Check the application id, then submit the order again."),
+    "-29": _beyond_document("Workspace disabled", f"Have the workspace enabled, {_SUBMIT_AGAIN}", "run"),
+    "-30": _beyond_document("Key disabled", f"Have the API key enabled, or use another, {_SUBMIT_AGAIN}", "run"),
+    "-31": _beyond_document("Address not in the whitelist", f"Have this address allowed, {_SUBMIT_AGAIN}", "run"),
+    "-32": _beyond_document(
+        "No permission for the application", f"Have the API key allowed to use it, {_SUBMIT_AGAIN}", "application"
+    ),
+    "-36": _beyond_document(
+        "More than can be created", f"Have the limit raised, or use another application, {_SUBMIT_AGAIN}", "application"
+    ),
+}
+UNDOCUMENTED = _beyond_document("Status not documented", "Ask your provider what the status means.")
 
 
 def status_info(status: str) -> StatusInfo:
-    """Return what a status means, `UNDOCUMENTED` for one that the document does not list."""
-    return STATUSES.get(status, UNDOCUMENTED)
+    """Return what a status means, `UNDOCUMENTED` for one that no list of the vendor has."""
+    return STATUSES.get(status) or SIBLING_STATUSES.get(status, UNDOCUMENTED)
 
 
 class RequestError(Exception):
@@ -109,6 +139,15 @@ class NotSentError(RequestError):
         "Not sent: no connection to the server. Nothing was created. "
         "Check the network and ITNIO_BASE_URL, then submit again: the group is still planned.",
     )
+
+
+class CertificateError(NotSentError):
+    """The server's certificate was refused, so nothing left; `todo` is what helps."""
+
+    def __init__(self, reason: str, todo: str) -> None:
+        super().__init__(reason)
+        self.todo = todo
+        self.info = replace(self.info, advice=f"Not sent: {reason}. Nothing was created. {todo} Then submit again.")
 
 
 class UnknownOutcomeError(RequestError):

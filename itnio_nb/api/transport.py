@@ -7,6 +7,7 @@ import os
 import ssl
 import time
 from pathlib import Path
+from queue import LifoQueue
 from typing import Any
 
 import requests
@@ -16,38 +17,60 @@ from urllib3 import exceptions
 from urllib3.util.retry import Retry
 
 from itnio_nb.api.account import Account
+from itnio_nb.api.connection import POOLS
 from itnio_nb.api.signing import signed_headers
-from itnio_nb.api.statuses import TIMESTAMP_EXPIRED, ApiResponse, NotSentError, UnknownOutcomeError, parse_response
+from itnio_nb.api.statuses import (
+    TIMESTAMP_EXPIRED,
+    ApiResponse,
+    CertificateError,
+    NotSentError,
+    RequestError,
+    UnknownOutcomeError,
+    parse_response,
+)
 from itnio_nb.api.text import duration
 from itnio_nb.errors import AccountError
 
 _MAX_ANSWER = 8 * 2**20  # bytes; a page of 100 phones has about 20 KB
-_MAX_TIME = 4  # an answer may take so many times what is allowed between two of its bytes
 _CLOCK_SLACK = 60.0  # seconds; clocks that are closer are not why a timestamp was refused
 _PAUSE = 0.2  # seconds; retries of connecting wait 0, 2 and 4 times that, and up to a half of it more
+# What is wrong with a certificate and what helps, by OpenSSL's number of it (X509_V_ERR_…).
+_UNKNOWN_AUTHORITY = (
+    "the server's certificate is signed by an authority that this machine does not know",
+    "If a proxy or your company signs it, name its root certificate in REQUESTS_CA_BUNDLE.",
+)
+_CERTIFICATE_WORDS = {
+    9: ("the server's certificate is not valid yet", "Check this machine's clock: it may be behind."),
+    10: ("the server's certificate has expired", "Check this machine's clock; if it is right, tell your provider."),
+    62: ("the server's certificate is for another address", "Check ITNIO_BASE_URL."),
+    64: ("the server's certificate is for another address", "Check ITNIO_BASE_URL: certificates are for names."),
+}
 _LOST = "the connection was lost before the whole answer was here"
 
 
 class _Adapter(HTTPAdapter):
-    """The adapter of requests, with one TLS context for all its connections and retries while connecting.
+    """The adapter of requests with one connection, a shared TLS context, and retries while connecting.
 
     Making a context parses the root certificates (19 ms of CPU); requests would do it for each connection.
     """
 
-    def __init__(self, workers: int, context: ssl.SSLContext | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
         # Only connecting is retried, since nothing has left then: urllib3 does not repeat a POST after a read error,
         # and the zeros rule out the rest.
         retries = Retry(
             None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=_PAUSE, backoff_jitter=_PAUSE / 2
         )
-        super().__init__(pool_connections=1, pool_maxsize=workers, max_retries=retries, pool_block=True)
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=retries, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
     def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
         """Require a valid certificate; the root certificates are those of the context."""
@@ -70,18 +93,26 @@ class Transport:
         self._context = _tls_context() if encrypted else None
         self.clock_skew: float | None = None  # seconds by which the server's clock was ahead at its last answer
         self.clock_offset = 0.0  # seconds by which the server's clock is ahead, 0 unless it has refused a timestamp
-        self.workers = 0
+        self._closes_at_once = False  # the server closes each connection after its answer, and does not say so
+        self._adapters: list[_Adapter] = []
+        self._idle: LifoQueue[_Adapter] = LifoQueue()  # the last used first: its connection is the least likely gone
         self.widen(workers)
+
+    @property
+    def workers(self) -> int:
+        """How many requests can be under way at once."""
+        return len(self._adapters)
 
     def widen(self, workers: int) -> None:
         """Allow at least `workers` requests under way at once."""
-        if workers > self.workers:
-            self._adapter = _Adapter(workers, self._context)
-            self.workers = workers
+        while self.workers < workers:
+            self._adapters.append(_Adapter(self._context))
+            self._idle.put(self._adapters[-1])
 
     def close(self) -> None:
         """Close the connections; new ones are opened when needed."""
-        self._adapter.close()
+        for adapter in self._adapters:
+            adapter.close()
 
     @property
     def clock_warning(self) -> str:
@@ -117,21 +148,32 @@ class Transport:
         headers = signed_headers(self.account, int(time.time() + offset))
         data = json.dumps(body, default=_plain).encode("ascii")
         request = requests.Request("POST", f"{self.account.base_url}/{endpoint}", data=data, headers=headers).prepare()
+        adapter, answer = self._idle.get(), None
         try:
-            response = self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
+            response = adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
+            # Where a server drops connections right after its answers, one that is used again makes an unknown group.
+            self._closes_at_once |= getattr(response.raw.connection, "was_dropped_at_once", False)
             try:
-                content = _content(response, _MAX_TIME * self._timeout[1])
+                content = _content(response)
             finally:
                 response.close()
+            answer = parse_response(response.status_code, content, response.headers)
+        except RequestError as error:
+            failure = error
         except requests.RequestException as error:
             failure = _request_error(error)
         except exceptions.ReadTimeoutError:
             failure = UnknownOutcomeError("no answer in time")
         except exceptions.HTTPError:
             failure = UnknownOutcomeError(_LOST)
-        else:
-            return parse_response(response.status_code, content, response.headers)
-        raise failure  # outside of `except`: its context would be the original, which carries the signed headers
+        finally:
+            # What comes over a connection behind anything but a whole answer would be taken for another request's.
+            if answer is None or self._closes_at_once:
+                adapter.close()
+            self._idle.put(adapter)
+        if answer is None:
+            raise failure  # outside of `except`: its context would be the original, which carries the signed headers
+        return answer
 
 
 def _plain(value: object) -> object:
@@ -167,23 +209,28 @@ def _request_error(error: requests.RequestException) -> NotSentError | UnknownOu
         return NotSentError("unknown host")
     if isinstance(reason, exceptions.NewConnectionError):  # refused, or no route
         return NotSentError("connection refused")
+    if (problem := _certificate_problem(error)) is not None:
+        return CertificateError(*_CERTIFICATE_WORDS.get(getattr(problem, "verify_code", 0), _UNKNOWN_AUTHORITY))
     if isinstance(error, requests.exceptions.SSLError):
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return NotSentError("the server's certificate is not valid for this address")
         return UnknownOutcomeError("the encrypted connection failed")
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return UnknownOutcomeError("no answer in time")
     return UnknownOutcomeError(_LOST)
 
 
-def _content(response: requests.Response, most_time: float) -> bytes:
-    """Return the body; raise `UnknownOutcomeError` for one larger or slower than any answer of the API."""
+def _certificate_problem(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Return the refusal of a certificate that is somewhere inside an error of requests, None where there is none."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        inner = (getattr(error, "reason", None), getattr(error, "original_error", None), *error.args)
+        error = next((one for one in inner if isinstance(one, BaseException)), None)
+    return error
+
+
+def _content(response: requests.Response) -> bytes:
+    """Return the body; raise `UnknownOutcomeError` for one larger than any answer of the API."""
     body = bytearray()
-    deadline = time.monotonic() + most_time
     while chunk := response.raw.read1(65536, decode_content=True):
         body += chunk
         if len(body) > _MAX_ANSWER:
             raise UnknownOutcomeError("an answer of more than 8 MiB")
-        if time.monotonic() > deadline:
-            raise UnknownOutcomeError("no whole answer in time")
     return bytes(body)

@@ -45,7 +45,7 @@ def _groups_of_run() -> sa.Select[Any]:
         run_groups.c.why,
         *_known_elsewhere(),
         _newest_number.label("newest"),
-        _newest.c.status.label("newest_status"),
+        *(_newest.c[name].label(f"newest_{name}") for name in ("status", "reason")),
         *(sent.c[name].label(f"sent_{name}") for name in ("phone_name", "quantity", "display_num")),
         sa.func.coalesce(claims.c.owner, "").label("owner"),
         _tried(run_groups.c.group_id),

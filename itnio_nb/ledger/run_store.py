@@ -74,10 +74,11 @@ class RunStore:
         """Return the groups of a run in order.
 
         Columns: the API's, `state status reason advice at row action why before run owner tried`, and of its newest
-        receipt, whichever run wrote it, `newest` (its number, 0 where there is none), `newest_status`, and what was
-        asked for there, `sent_phone_name sent_quantity sent_display_num`. A group without a receipt in this run has an
-        empty `state`; `sending` is one that this run's `owner` has claimed. `before` is the ledger's state of it, `run`
-        the run that it comes from (both empty for one planned to be made again). `tried`: see `KNOWN_GROUPS`.
+        receipt, whichever run wrote it, `newest` (its number, 0 where there is none), `newest_status newest_reason`,
+        and what was asked for there, `sent_phone_name sent_quantity sent_display_num`. A group without a receipt in
+        this run has an empty `state`; `sending` is one that this run's `owner` has claimed. `before` is the ledger's
+        state of it, `run` the run that it comes from (both empty for one planned to be made again). `tried`: see
+        `KNOWN_GROUPS`.
         """
         return self.database.read_table(GROUPS_OF_RUN, run_id=run_id)
 

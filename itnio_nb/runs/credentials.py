@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing import LISTING_COLUMNS
+from itnio_nb.api.listing.reader import LISTING_COLUMNS
 from itnio_nb.api.models import PhoneGroup, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason

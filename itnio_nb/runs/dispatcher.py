@@ -12,7 +12,7 @@ from typing import Self
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup, Receipt, State
-from itnio_nb.api.statuses import status_info
+from itnio_nb.api.statuses import TOO_FREQUENT, status_info
 from itnio_nb.errors import InputError
 
 DEFAULT_WORKERS = 8  # requests under way at once
@@ -22,6 +22,8 @@ _MAX_WAIT = 300.0  # seconds; a server that asks for more is asked again by the 
 _FIRST_LIMIT = 10  # failures in a row
 _MAX_GAP = 1.0  # seconds between two requests that a busy server can bring a run to by itself
 _FIRST_GAP = 0.02  # seconds between two requests after it was busy for the first time
+_MAX_SLOW_GAP = 10.0  # seconds between two requests that a server which finds them too frequent brings a run to
+_MEASURED = 20  # requests over which the pace of a run is measured
 _EASING = 0.9  # of the gap is left after each answer
 
 
@@ -52,7 +54,8 @@ class Dispatcher:
 
     Once `halt` is set nothing more is sent: what was submitted comes back unsent. The dispatcher sets `halt` itself
     where an answer stops all other groups (`fatal_receipt`), or after too many failures in a row (`tripped`). To an
-    application in `full`, which can hold no more phones, it sends nothing; it adds those that it finds full.
+    application in `closed`, which has given an answer that all its groups would get, it sends nothing; it adds those
+    that it finds closed, with that answer.
     """
 
     def __init__(
@@ -62,10 +65,10 @@ class Dispatcher:
         size: int,
         limiter: RateLimiter,
         breaker: CircuitBreaker,
-        full: set[str],
+        closed: dict[str, Receipt],
     ) -> None:
         self._client, self._groups, self._limiter, self._breaker = client, groups, limiter, breaker
-        self._full, self.size = full, size
+        self._closed_apps, self.size = closed, size
         self.halt = threading.Event()
         self.tripped, self.last_failure = False, ""
         self.fatal_receipt: Receipt | None = None
@@ -154,25 +157,29 @@ class Dispatcher:
 
     def _send(self, group: PhoneGroup) -> Receipt | None:
         """Send a group; None where it was not sent, because of what became known in the meantime."""
-        if self.halt.is_set() or group.app_id in self._full or not self._limiter.wait(self.halt):
+        if self.halt.is_set() or group.app_id in self._closed_apps or not self._limiter.wait(self.halt):
             return None
+        begun = time.monotonic()
         receipt = self._client.create_phones(group)
-        self._react(group, receipt)
+        self._react(group, receipt, begun)
         return receipt
 
-    def _react(self, group: PhoneGroup, receipt: Receipt) -> None:
-        """Act on what an answer means for the groups that are still to be sent."""
-        failed = receipt.state in (State.UNKNOWN, State.PLANNED)
+    def _react(self, group: PhoneGroup, receipt: Receipt, begun: float) -> None:
+        """Act on what an answer means for the groups that are still to be sent; `begun`: when it was asked for."""
+        info = status_info(receipt.status)
+        # A status that the document does not list is an answer all the same: the server works.
+        failed = receipt.state in (State.UNKNOWN, State.PLANNED) and (not receipt.status or info.documented)
         if failed:
             self.last_failure = receipt.reason
+        elif receipt.status == TOO_FREQUENT:
+            self._limiter.slow_down(begun)
         else:
             self._limiter.ease()
         if receipt.wait:
             self._limiter.hold(receipt.wait)
-        scope = status_info(receipt.status).failure_scope
-        if scope == "application":
-            self._full.add(group.app_id)
-        if scope == "run" or receipt.wait > _MAX_WAIT:
+        if receipt.status and info.failure_scope == "application":
+            self._closed_apps.setdefault(group.app_id, receipt)
+        if (receipt.status and info.failure_scope == "run") or receipt.wait > _MAX_WAIT:
             self.fatal_receipt = self.fatal_receipt or receipt
             self.halt.set()
         if self._breaker.count(failed=failed):
@@ -185,6 +192,8 @@ class RateLimiter:
 
     def __init__(self, rate: float | None) -> None:
         self._min_gap = self._gap = 1 / rate if rate else 0.0
+        self._turns: deque[float] = deque(maxlen=_MEASURED)  # when the last requests passed
+        self._slowed = 0.0  # when the pace was halved last
         self._next = 0.0
         self._held_until = 0.0
         self._lock = threading.Lock()
@@ -202,7 +211,23 @@ class RateLimiter:
         with self._lock:
             turn = max(self._next, self._held_until, time.monotonic())
             self._next = turn + self._gap
+            self._turns.append(turn)
             return turn
+
+    def slow_down(self, begun: float) -> None:
+        """Halve the pace for good: the server finds a request too frequent that was sent at `begun`."""
+        with self._lock:
+            if begun < self._slowed:  # it was under way already when the pace was halved
+                return
+            span = (self._turns[-1] - self._turns[0]) / max(1, len(self._turns) - 1) if self._turns else 0.0
+            self._slowed = time.monotonic()
+            self._min_gap = self._gap = max(self._min_gap, min(_MAX_SLOW_GAP, 2 * max(self._gap, span, _FIRST_GAP / 2)))
+            self._next = max(self._next, self._slowed + self._gap)
+
+    @property
+    def slowed_to(self) -> float:
+        """Requests in a second since the pace was halved; 0 if it was not."""
+        return 1 / self._min_gap if self._slowed else 0.0
 
     def hold(self, seconds: float) -> None:
         """Let nothing pass for so long, and less in a second afterwards: the server is busy."""

@@ -9,16 +9,16 @@ from contextlib import suppress
 from dataclasses import replace
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing import Inventory
+from itnio_nb.api.listing.inventory import Inventory
 from itnio_nb.api.models import Receipt, State, phone_groups
-from itnio_nb.api.statuses import NAME_TAKEN
+from itnio_nb.api.statuses import NAME_TAKEN, status_info
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
 from itnio_nb.ledger.claims import Outcomes, SyncResult, Wanted
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import exclusive_lock
 from itnio_nb.runs.dispatcher import CircuitBreaker, Dispatcher, RateLimiter, RunOptions
-from itnio_nb.runs.reconcile import RunResolver
+from itnio_nb.runs.reconcile.resolver import RunResolver
 from itnio_nb.runs.results import GroupStates, RunProgress, why_nothing
 
 _TICK = 0.2  # seconds before it is asked again what other processes do
@@ -46,11 +46,13 @@ class RunEngine:
         self._queue = deque(states.to_send)
         self._workers = max(1, min(options.workers, len(self._groups)))
         self._limiter, self._breaker = RateLimiter(options.rate), CircuitBreaker()
-        self._full: set[str] = set()  # applications that can hold no more
+        self._closed_apps: dict[str, Receipt] = {}  # applications that take no more, and the answer that says so
+        self._undocumented: Counter[tuple[str, str]] = Counter()  # statuses that the document has not, with their words
+        self._fatal: Receipt | None = None
         self._stopping = threading.Event()
         self._halting = threading.Lock()
         self._dispatcher: Dispatcher | None = None
-        self._resolver = RunResolver(client, self._store, self._groups, self._stopping)
+        self._resolver = RunResolver(client, ledger, self._groups, self._stopping)
         self._unrecorded: list[tuple[int, Receipt]] = []
         self._nothing_to_send = not self._queue
         self._claimed_any = self._closed = False
@@ -94,7 +96,9 @@ class RunEngine:
     def _send(self, owner: str) -> bool:
         """Have a dispatcher send what is in the queue, and record it; False if the run is to stop."""
         self.activity = "Submit"
-        dispatcher = Dispatcher(self._client, self._groups, self._workers, self._limiter, self._breaker, self._full)
+        dispatcher = Dispatcher(
+            self._client, self._groups, self._workers, self._limiter, self._breaker, self._closed_apps
+        )
         with self._halting:
             self._dispatcher = dispatcher
             if self._stopping.is_set():
@@ -110,8 +114,14 @@ class RunEngine:
             raise
         dispatcher.close()
         if (fatal := dispatcher.fatal_receipt) is not None:
-            self._stopping.set()
-            self._notes.append(f"It stopped itself ({fatal.reason}): {_GO_ON if fatal.wait else fatal.advice}")
+            info = status_info(fatal.status)
+            number = f"status {fatal.status}, " if fatal.status and not info.documented else ""
+            advice = info.todo or (_GO_ON if fatal.wait else fatal.advice)
+            self._notes.append(f"It stopped itself ({number}{fatal.reason}): {advice}")
+            if info.todo and fatal.status:
+                self._fatal = fatal  # whether its groups are there, listings can still tell
+            else:
+                self._stopping.set()
         return not self._stopping.is_set()
 
     def _supply(self, dispatcher: Dispatcher, owner: str) -> None:
@@ -157,7 +167,7 @@ class RunEngine:
         while self._queue and len(wanted) < capacity:
             at = self._queue.popleft()
             sendable = self._progress.states[at] is State.PLANNED or at in self._progress.mended
-            if sendable and self._groups[at].app_id not in self._full:
+            if sendable and self._groups[at].app_id not in self._closed_apps:
                 wanted.append((at, self._progress.newest[at]))
         return wanted
 
@@ -180,6 +190,8 @@ class RunEngine:
     ) -> SyncResult:
         """Write to the ledger what happened here, read what happened elsewhere, and count it."""
         receipts = [(at, _unknown_if_taken(receipt)) for at, receipt in outcomes]
+        beyond = [one for _, one in outcomes if one.status and not status_info(one.status).documented]
+        self._undocumented.update((one.status, one.reason) for one in beyond)
         found = self._store.sync(
             self._id, owner, outcomes=receipts, returned=returned, wanted=wanted, since=self._progress.seen
         )
@@ -204,7 +216,7 @@ class RunEngine:
                 return False
             try:
                 states, inventories = self._resolve(tripped=tripped)
-                if not self._queue:
+                if not self._queue or self._fatal is not None:
                     verified, notes = self._resolver.verify(states, inventories)
                     self._notes += notes
                     self._close(verified)
@@ -224,18 +236,22 @@ class RunEngine:
         )
         return False
 
-    def _resolve(self, *, tripped: bool) -> tuple[GroupStates, dict[str, Inventory]]:
-        """List each application that has an unknown group, queue what is absent; return the states and listings."""
+    def _resolve(self, *, tripped: bool) -> tuple[GroupStates, dict[str, Inventory | ItnioError]]:
+        """List each application that has an unknown group, queue what is absent; return the states and listings.
+
+        Raises where none of them can be listed.
+        """
         self._sync()
         states = self._refresh()
         # After failures in a row with nothing unknown, whether the account answers is the question.
         probe = self._groups[self._queue[0]].app_id if tripped and self._queue else ""
-        absent, inventories, problem = self._resolver.resolve(states, probe)
+        absent, inventories = self._resolver.resolve(states, probe)
         self._queue.extend(absent)
         if inventories:
             states = self._refresh()
-        if problem is not None:
-            raise problem
+            errors = [one for one in inventories.values() if isinstance(one, ItnioError)]
+            if len(errors) == len(inventories):
+                raise errors[0]
         return states, inventories
 
     def _why_not_verified(self, error: ItnioError) -> str:
@@ -254,7 +270,12 @@ class RunEngine:
             notes.append(why_nothing(states.states))
         if found := +self._resolver.found:
             notes.append(f"Settled by looking: {', '.join(f'{number:,} {what}' for what, number in found.items())}.")
-        notes += [f"Application {app_id} is full: nothing more was sent to it." for app_id in sorted(self._full)]
+        for app_id, answer in sorted(self._closed_apps.items()):
+            notes.append(f"Nothing more was sent to application {app_id} (status {answer.status}, {answer.reason}).")
+        for (status, words), number in sorted(self._undocumented.items()):
+            notes.append(f"The server answered {status} ({words}) for {plural(number, 'group')}.")
+        if pace := self._limiter.slowed_to:
+            notes.append(f"It slowed down to {pace:.2g} requests a second, because the server asked for fewer.")
         if difference := self._client.clock_warning:
             notes.append(f"Requests were signed with the server's time: {difference}.")
         self._store.close_run(self._id, finished=states.finished, note=" ".join(notes), verified=verified)

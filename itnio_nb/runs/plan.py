@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import pandas as pd
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing import GroupInventory, Inventory
-from itnio_nb.api.models import API_COLUMNS, Action, PhoneGroup, State, phone_groups
+from itnio_nb.api.listing.inventory import Inventory
+from itnio_nb.api.models import API_COLUMNS, Action, PhoneGroup, phone_groups
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger, LedgerEntry
@@ -24,22 +24,12 @@ from itnio_nb.orders.check import check_orders, invalid_rows
 from itnio_nb.orders.export import orders_from_json, orders_to_json, write_atomically
 from itnio_nb.orders.models import FINDING_COLUMNS, split_orders
 from itnio_nb.orders.read import read_orders
+from itnio_nb.runs.reconcile.actions import PlannedGroup, decide, list_applications
 from itnio_nb.runs.results import GONE, show_html, show_text
 
-_EMPTY = Inventory({}, {})
+_EMPTY = Inventory({})
 _FORMAT, _VERSION = "itnio-nb plan", 1
 _HEAD = json.dumps({"format": _FORMAT})[:-1].encode()  # how a plan file begins
-
-
-class PlannedGroup(NamedTuple):
-    """One group of a plan and the action that it needs."""
-
-    group: PhoneGroup
-    row: int  # of the orders
-    action: Action
-    why: str
-    recreated: int | None = None  # the receipt of its first creation, where it is to be created again
-    gone: bool = False  # in doubt because it was created once and the account lacks it
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,12 +164,12 @@ def make_plan(
     inventories: dict[str, Inventory] = {}
     entries: dict[tuple[str, str], LedgerEntry] = {}
     if client is not None:
-        inventories, refused = _fetch_inventories(client, orders[~orders.index.isin(invalid_rows(findings))])
-        findings = _with(findings, refused)
+        inventories, not_listed = list_applications(client, ledger, orders[~orders.index.isin(invalid_rows(findings))])
+        findings = _with(findings, not_listed)
         entries = ledger.entries(client.account) if ledger is not None else {}
     split = split_orders(orders[~orders.index.isin(invalid_rows(findings))])
     groups = tuple(
-        _decide(group, row, inventories.get(group.app_id, _EMPTY), entries.get(_key(group)), recreate=recreate)
+        decide(group, row, inventories.get(group.app_id, _EMPTY), entries.get(_key(group)), recreate=recreate)
         for group, row in zip(phone_groups(split), split["row"].tolist(), strict=True)
     )
     findings = _with(findings, [_gone_finding(one, entries[_key(one.group)]) for one in groups if one.gone])
@@ -201,46 +191,6 @@ def fingerprint(groups: Iterable[PhoneGroup], account: tuple[str, str] | None) -
 
 def _key(group: PhoneGroup) -> tuple[str, str]:
     return group.app_id, group.group_name
-
-
-def _fetch_inventories(client: Client, orders: pd.DataFrame) -> tuple[dict[str, Inventory], list[tuple[object, ...]]]:
-    """List each application once. One that the account refuses becomes an error of its rows."""
-    inventories: dict[str, Inventory] = {}
-    refused: list[tuple[object, ...]] = []
-    for app_id in orders["appId"].unique():
-        try:
-            inventories[app_id] = client.fetch_inventory(app_id)
-        except InputError:
-            advice = "Check the application id; the account may be another one."
-            rows = orders.index[orders["appId"] == app_id]
-            refused += [(row, "appId", app_id, "is refused by the account", advice, "error") for row in rows]
-    return inventories, refused
-
-
-def _decide(
-    group: PhoneGroup, row: int, inventory: Inventory, entry: LedgerEntry | None, *, recreate: bool
-) -> PlannedGroup:
-    """Return the action that a group needs: the account's word first, then the ledger's."""
-    held = inventory.groups.get(group.group_name)
-    if held:
-        return PlannedGroup(group, row, Action.EXISTS, _why_exists(group, held, entry))
-    if entry is None or entry.state in State.SENDABLE:
-        owner = inventory.phone_names.get(group.phone_name)
-        why = f"likely to be refused: the phone name belongs to group {owner} of the account" if owner else ""
-        return PlannedGroup(group, row, Action.CREATE, why)
-    when = f"in run {entry.run}"
-    if entry.state in State.UNRESOLVED:
-        return PlannedGroup(group, row, Action.IN_DOUBT, f"sent {when}, and what became of it is not known")
-    if recreate:
-        why = f"{entry.state} {when}, gone since; made again"
-        return PlannedGroup(group, row, Action.CREATE, why, recreated=entry.receipt)
-    why = f"{entry.state} {when}, but {GONE} (recreate=True makes it again)"
-    return PlannedGroup(group, row, Action.IN_DOUBT, why, gone=True)
-
-
-def _why_exists(group: PhoneGroup, held: GroupInventory, entry: LedgerEntry | None) -> str:
-    made = f", created in run {entry.run}" if entry and entry.state is State.CREATED else ""
-    return f"the account has it: {held.differences(group) or plural(held.phones, 'phone')}{made}"
 
 
 def _gone_finding(one: PlannedGroup, entry: LedgerEntry) -> tuple[object, ...]:

@@ -125,9 +125,8 @@ def _address(client: Client, answers: _Answers) -> _Check:
 def _certificates(client: Client, answers: _Answers) -> _Check:
     if not client.account.base_url.startswith("https:"):
         return _Check("certificates", "ok", "none needed: plain http does not leave this machine")
-    if any("certificate" in str(error) for error in _errors(answers)):
-        advice = "A root certificate of your own is named by REQUESTS_CA_BUNDLE; a proxy may put its own in between."
-        return _Check("certificates", "error", "the server's certificate is not valid for this address", advice)
+    if refused := [str(error) for error in _errors(answers) if "certificate" in str(error)]:
+        return _Check("certificates", "error", "the server's certificate is refused", refused[0])
     if not _was_answered(answers):
         return _not_tried("certificates", "no encrypted answer came back")
     return _Check("certificates", "ok", "the server's is valid for its address")

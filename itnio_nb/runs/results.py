@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, LIMITS, Action, State
-from itnio_nb.api.statuses import STATUSES
+from itnio_nb.api.statuses import SIBLING_STATUSES, STATUSES
 from itnio_nb.api.text import plural, printable
 from itnio_nb.errors import InputError
 from itnio_nb.ledger.claims import SyncResult
@@ -28,7 +28,7 @@ _RECONCILE_FIRST = "reconcile(client, ledger) looks and settles it; then plan ag
 _THERE, _UNRESOLVED = "Nothing was sent: the group is there.", f"Nothing was sent. {_RECONCILE_FIRST}"
 _FACTS = ("state", "reason", "advice", "owner", "action", "before", "why", "run")  # columns of `RunStore.run_table`
 # Refusals whose cause lies outside of the group: once the operator has mended it, the group is sent again.
-_MENDABLE = [status for status, info in STATUSES.items() if info.failure_scope]
+_MENDABLE = [status for status, info in (STATUSES | SIBLING_STATUSES).items() if info.failure_scope]
 # The worst first: an order takes the worst state of its groups.
 _WORST = (State.UNKNOWN, State.PARTIAL, State.REFUSED, State.PLANNED, State.CREATED, State.EXISTS)
 _FILES = {

@@ -8,11 +8,11 @@ import re
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from itnio_nb.sandbox.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, Served, apply_fault, performs_work
+from itnio_nb.sandbox.faults import CLOCK_JUMP, LATE_LISTINGS, Faults, Served, apply_fault, performs_work, status_of
 from itnio_nb.sandbox.server import Reply, Request
 from itnio_nb.sandbox.store import Store
 
@@ -25,6 +25,17 @@ REASONS = {
     "-20": "Data existing",
     "-22": "Parameter exception",
     "-23": "Data caps",
+    # Not in the document: the words of the vendor's lists for other services. A fault can ask for any number.
+    "-10": "Balance insufficient",
+    "-13": "User locked",
+    "-15": "Frequent query",
+    "-21": "Data validation exception",
+    "-24": "Data not existing",
+    "-29": "Workspace disabled",
+    "-30": "Key disabled",
+    "-31": "Address not in the whitelist",
+    "-32": "No permission for the application",
+    "-36": "More than can be created",
 }
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 _TIMESTAMP_WINDOW = 1800  # seconds to either side of the server's clock
@@ -47,6 +58,11 @@ class Endpoints:
     broken: bool = False
     app_ids: Collection[str] | None = None
     lenient_names: bool = False
+    ignores_case: bool = False
+    newest_first: bool = False
+    page_limit: int = 100
+    writes_name: Callable[[str, int], str] = "{}-{}".format
+    writes_number: Callable[[str], str] = str
     faults: Faults | str | None = None
     stall: float = 60.0
 
@@ -103,7 +119,7 @@ class Endpoints:
         if fault == "clock":
             self._clock_jumped = not self._clock_jumped
         status, data = self._work(endpoint, request, body, half=fault == "half") if performs_work(fault) else ("", None)
-        shown = "-18" if fault.startswith("-18") or (fault == "half" and status == "0") else status
+        shown = status_of(fault) or ("-18" if fault == "half" and status == "0" else status)
         reply = Reply(200, {"status": shown, "reason": REASONS.get(shown, ""), "data": data if shown == "0" else None})
         replaced = apply_fault(fault, reply, self.stall)
         with self._lock:
@@ -150,11 +166,17 @@ class Endpoints:
         quantity = max(1, quantity // 2) if half else quantity
         with self._lock:
             held = self._store.application(key, app_id)
-            if group in held.groups or phone in held.phone_names:
+            if any(self._is_taken(name, taken) for name, taken in ((group, held.groups), (phone, held.phone_names))):
                 raise StatusError("-20")
             if self.cap is not None and len(held.phones) + quantity > self.cap:
                 raise StatusError("-23")
-            self._store.add_group(key, app_id, group, phone, quantity, number)
+            names = [self.writes_name(phone, at) for at in range(1, quantity + 1)]
+            self._store.add_group(key, app_id, group, phone, names, self.writes_number(number))
+
+    def _is_taken(self, name: str, names: Collection[str]) -> bool:
+        if self.ignores_case:
+            return name.casefold().rstrip() in {one.casefold().rstrip() for one in names}
+        return name in names
 
     def _query(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the page that one sipQuery asks for."""
@@ -168,7 +190,8 @@ class Endpoints:
                 self._hidden[key, app_id] = hidden - Counter(list(hidden))
             phones = self._store.application(key, app_id).phones
             phones = [phone for phone in phones if phone["groupName"] not in hidden] if hidden else phones
-            total, page = len(phones), phones[(current - 1) * size : current * size]
+            size, total = min(size, self.page_limit), len(phones)
+            page = (phones[::-1] if self.newest_first else phones)[(current - 1) * size : current * size]
         return {"total": total, "size": size, "current": current, "pages": -(-total // size), "records": page}
 
     def _known_app(self, app_id: object) -> str:

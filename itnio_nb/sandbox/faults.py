@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
@@ -40,6 +41,7 @@ ADD_ONLY = {"half", "late", *(kind for kind in KINDS if kind.endswith("-after"))
 _STILL_WORKS = {"", *ADD_ONLY, "503-silent", "html", "truncated", "number", "slow", "clock"}
 CLOCK_JUMP = 2700.0  # seconds; a timestamp may be 1,800 off
 LATE_LISTINGS = 3
+_STATUS = re.compile(r"(-[1-9]\d{0,3})-(before|after)")
 _QUERY = "query:"
 _DRIP = 0.01  # seconds between two bytes of a slow answer
 
@@ -119,9 +121,15 @@ class Faults:
         return ""
 
 
+def status_of(fault: str) -> str:
+    """Return the status with which a fault answers, as `-10` of `-10-before`; "" for a fault of another kind."""
+    match = _STATUS.fullmatch(fault)
+    return match[1] if match else ""
+
+
 def performs_work(fault: str) -> bool:
     """Tell whether a request that meets this fault does its work all the same."""
-    return fault in _STILL_WORKS
+    return fault in _STILL_WORKS or _adds(fault)
 
 
 def apply_fault(fault: str, reply: Reply, stall: float) -> Reply:
@@ -147,6 +155,11 @@ def apply_fault(fault: str, reply: Reply, stall: float) -> Reply:
     return reply
 
 
+def _adds(kind: str) -> bool:
+    """Tell whether a fault creates phones: no listing meets it."""
+    return kind in ADD_ONLY or kind.endswith("-after")
+
+
 def _chances(name: str, number: str) -> dict[str, float]:
     """Return the chance of each kind that `name=number` gives one."""
     try:
@@ -164,7 +177,8 @@ def _chances(name: str, number: str) -> dict[str, float]:
 def _endpoint_and_kind(name: str) -> tuple[str, str]:
     """Return which requests a named fault is for, and its kind, "" for none."""
     kind = name.removeprefix(_QUERY)
-    if kind not in (*KINDS, NONE) or (kind != name and kind in ADD_ONLY):
+    if not (kind in (*KINDS, NONE) or status_of(kind)) or (kind != name and _adds(kind)):
         listing = " (with query: before it not those of creating)" if kind != name else ""
-        raise ValueError(f"There is no fault {name!r}. There are: {', '.join(KINDS)}, none{listing}.")
+        others = "and any other status, as in -10-before or -10-after"
+        raise ValueError(f"There is no fault {name!r}. There are: {', '.join(KINDS)}, none{listing}, {others}.")
     return "sipAdd" if kind == name else "sipQuery", "" if kind == NONE else kind

@@ -37,6 +37,11 @@ class Sandbox(Endpoints):
     `broken`             True: every sipAdd and sipQuery answers -18 and does nothing
     `app_ids`            application ids that exist, None for any (others: -22)
     `lenient_names`      True: names of 1–32 characters, as the vendor's own samples send them
+    `ignores_case`       True: names that differ in case or in blanks at their end are the same name (-20)
+    `newest_first`       True: sipQuery begins with the phones that were created last
+    `page_limit`         phones that sipQuery gives in one page at most
+    `writes_name`        how a phone is named: a function of the phone name that was asked for and its number
+    `writes_number`      how a display number is kept and shown: a function of the one that was asked for
     `faults`             what goes wrong: `Faults(...)`, or a text such as "drop-after,none,half" or "all=0.33"
     `stall`              seconds for which a stalled request is kept waiting
 

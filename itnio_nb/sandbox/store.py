@@ -56,12 +56,12 @@ class Store:
         if self.secrets.get(api_key) != secret:
             self._enter(key=api_key, secret=secret)
 
-    def add_group(self, api_key: str, app_id: str, group: str, phone: str, quantity: int, number: str) -> None:
-        """Add a group and its phones, named and numbered as the document's sample shows."""
+    def add_group(self, api_key: str, app_id: str, group: str, phone: str, names: list[str], number: str) -> None:
+        """Add a group and its phones of these names, with accounts numbered as in the document's sample."""
         phones = [
-            {"groupName": group, "phoneName": f"{phone}-{at}", "account": f"test_{self._created + at:03d}"}
+            {"groupName": group, "phoneName": name, "account": f"test_{at:03d}"}
             | {"password": random_text(), "displayNum": number}
-            for at in range(1, quantity + 1)
+            for at, name in enumerate(names, self._created + 1)
         ]
         self._enter(key=api_key, app_id=app_id, group=group, phone=phone, records=phones)
 

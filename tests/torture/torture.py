@@ -29,7 +29,7 @@ import pandas as pd
 
 from itnio_nb import Account, Client, Ledger, Run, Sandbox, make_plan, read_orders, resume, submit_plan
 from itnio_nb.api.models import State
-from itnio_nb.runs import reconcile
+from itnio_nb.runs.reconcile import resolver
 from itnio_nb.sandbox.faults import KINDS, Faults
 from tests.support.agreement import FILES
 from tests.support.factories import orders_frame, sent
@@ -80,7 +80,7 @@ def orders_of(chance: random.Random, groups: int) -> pd.DataFrame:
 def submit(settings: Mapping[str, str], folder: Path, workers: int) -> None:
     """What an operator does again and again: go on with what there is, or begin."""
     os.environ.update(settings, ITNIO_PROGRESS="off")
-    reconcile.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
+    resolver.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
     with Client(Account.from_env(), timeout=(1, 0.3)) as client, Ledger(folder / "ledger.sqlite") as ledger:
         run = resume(client, ledger, workers=workers)
         if not len(run.table):

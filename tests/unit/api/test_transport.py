@@ -183,11 +183,15 @@ def secure(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 def test_tls_is_verified(secure: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """An authority that is not trusted, or another name, ends before anything is sent; one that is missing is named."""
     url, bundle = secure
-    for address in (url, url.replace("localhost", "127.0.0.1")):
+    signed = "is signed by an authority that this machine does not know", "REQUESTS_CA_BUNDLE"
+    named = "is for another address", "ITNIO_BASE_URL"
+    for address, (reason, todo) in {url: signed, url.replace("localhost", "127.0.0.1"): named}.items():
         with Client(Account("key", "secret", address)) as client:
             receipt = client.create_phones(group())
-        reason = "the server's certificate is not valid for this address"
-        assert (receipt.state, receipt.reason) == (State.PLANNED, reason)
+            with pytest.raises(ServiceError, match=f"certificate {reason}.*{todo}"):
+                client.list_phones(APP)
+        assert (receipt.state, receipt.reason) == (State.PLANNED, f"the server's certificate {reason}")
+        assert todo in receipt.advice
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     assert _Secure.connections.total() == 0
     with Client(Account("key", "secret", url)) as client:

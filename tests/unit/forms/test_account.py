@@ -172,8 +172,10 @@ def test_what_is_given_goes_before_what_is_configured(
     with closing(OrderForm(client, ledger)) as form:
         assert (form.account.workspace.client, form.account.workspace.ledger) == (client, ledger)
         assert status(form) == ""
-    with closing(OrderForm(client)) as form, form.account.workspace.ledger as own:
+    with closing(OrderForm(client)) as form:
+        own = form.account.workspace.ledger
         assert own.path.name == "ledger.sqlite"
+    own.close()
     rmtree("results")
     Path("results").write_text("a file where the folder would be")
     with closing(OrderForm(client)) as form:

@@ -115,7 +115,7 @@ def test_a_group_shown_late_is_created_all_the_same(
 
     monkeypatch.setattr(client, "create_phones", lose_the_first)
     run = submit_plan(make_plan(many_orders(1)), client, ledger).wait(30)
-    states = [("unknown", ""), ("planned", ""), ("unknown", "-20"), ("created", "")]
+    states = [("unknown", ""), ("planned", ""), ("unknown", "-20"), ("created", "-20")]
     assert [*zip(ledger.history["state"], ledger.history["status"], strict=True)] == states
     assert run.counts == {"created": 1}
     assert creations(sandbox) == {"group-0": 1}
@@ -173,7 +173,7 @@ def test_an_unknown_is_resolved_by_what_was_asked_for_when_it_was_sent(
     second = submit_plan(plans[1], client, ledger).wait()
     assert (first.counts, second.counts) == ({"partial": 1}, {"exists": 1})
     assert ledger.table[["quantity", "state", "reason"]].to_numpy().tolist() == [
-        [30, "partial", "15 of 30 phones are there"]
+        [30, "partial", "15 of 30 phones are there; the server answered -18: Port program unusual"]
     ]
 
 

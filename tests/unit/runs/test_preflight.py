@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pandas as pd
@@ -117,7 +118,7 @@ def test_a_clock_that_the_server_refuses(ledger: Ledger) -> None:
 @responses.activate
 def test_a_certificate_that_is_not_valid(ledger: Ledger) -> None:
     """It is told from an address that does not answer."""
-    error = requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED")
+    error = requests.exceptions.SSLError(ssl.SSLCertVerificationError("certificate verify failed"))
     responses.post("https://api.itniotech.com/voice/sipQuery", body=error)
     with Client(Account("key", "secret")) as client:
         table = preflight(client, ledger, app_ids=["4luaKsL2"])

@@ -2,116 +2,86 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from itertools import count
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from itnio_nb import Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
-from itnio_nb.api.listing import Inventory, inventory_of, phone_order_name, phones_seen
-from itnio_nb.api.models import PhoneGroup, Receipt
-from itnio_nb.runs.reconcile import UnknownGroup, resolve_group, resolve_unknown
+from itnio_nb import Client, InputError, Ledger, Sandbox, ServiceError, State, make_plan, reconcile, resume, submit_plan
+from itnio_nb.api.listing.inventory import Inventory
+from itnio_nb.api.models import PhoneGroup
+from itnio_nb.runs.reconcile.resolver import resolve_unknown
+from itnio_nb.runs.reconcile.rules import UnknownGroup
 from tests.support.factories import APP, group, many_orders, sent
 from tests.support.ledgers import claim, open_run, record
 
 
-def test_an_inventory_has_an_application_by_group(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes, display numbers and the phone names as they were ordered, by one rule that another brand can replace."""
-    client.create_phones(group("sales", "desk", 3))
-    client.create_phones(group("support", "line", 50))
-    listing = client.fetch_inventory(APP)
-    assert {name: held.phones for name, held in listing.groups.items()} == {"sales": 3, "support": 50}
-    assert listing.groups["sales"].display_nums == {"861000000"}
-    assert listing.phone_names == {"desk": "sales", "line": "support"}
-    assert client.fetch_inventory("empty").groups == {}
-    names = ("sip-1", "south-2-30", "plain", "a-b", "-1", "x-")
-    assert [phone_order_name(name) for name in names] == ["sip", "south-2", "plain", "a-b", "", "x-"]
-    monkeypatch.setattr("itnio_nb.api.listing.phone_order_name", lambda name: name.split("-")[0].upper())
-    assert client.fetch_inventory(APP).groups["sales"].phone_names == {"DESK"}
-
-
-def test_what_differs_is_named(client: Client) -> None:
-    """Fewer phones, another display number, or nothing; phones that were not asked for are not counted as seen."""
-    client.create_phones(group("sales", "desk", 3))
-    listing = client.fetch_inventory(APP)
-    other = PhoneGroup("sales", "desk", 3, "8620000", APP)
-    differs = [listing.groups["sales"].differences(one) for one in (group(), group(quantity=5), other)]
-    assert differs == ["", "3 phones, 5 asked for", "display number 861000000, 8620000 asked for"]
-    assert [phones_seen(group(quantity=size), listing) for size in (2, 3, 5)] == [2, 3, 3]
-    assert phones_seen(group("none"), listing) == 0
-
-
-def resolved(listing: Inventory, asked: PhoneGroup, *, taken: bool = False, tried: bool = True) -> Receipt:
-    return resolve_group(UnknownGroup(asked, taken, tried), listing)
-
-
-def test_a_taken_name_is_resolved_by_a_listing(client: Client) -> None:
-    """The group is there → exists; its phone name is elsewhere → refused; neither → unknown."""
-    client.create_phones(group("sales", "desk", 3))
-    listing = client.fetch_inventory(APP)
-    there = resolved(listing, group("sales", "desk", 3), taken=True, tried=False)
-    differing = resolved(listing, group("sales", "new1", 5), taken=True, tried=False)
-    assert (there.state, there.status, there.reason) == (State.EXISTS, "-20", "the group was there before, as asked")
-    assert differing.state is State.EXISTS
-    assert "3 phones, 5 asked for; phone name desk, new1 asked for" in differing.reason
-    elsewhere = resolved(listing, group("other", "desk", 3), taken=True)
-    assert (elsewhere.state, elsewhere.reason) == (State.REFUSED, "the phone name is taken by group sales")
-    assert resolved(listing, group("other", "new1", 3), taken=True).state is State.UNKNOWN
-    ours = resolved(listing, group("sales", "desk", 3), taken=True)
-    assert ours.state is State.CREATED  # an earlier try of this ledger was lost after creating it
-
-
-def test_a_lost_answer_is_resolved_by_a_listing(client: Client) -> None:
-    """All there as asked → created; some → partial, and what to order; otherwise → exists; none → planned."""
-    client.create_phones(group("sales", "desk", 17))
-    listing = client.fetch_inventory(APP)
-    assert resolved(listing, group("sales", "desk", 17)).state is State.CREATED
-    partial = resolved(listing, group("sales", "desk", 30))
-    assert (partial.state, partial.reason) == (State.PARTIAL, "17 of 30 phones are there")
-    assert partial.advice.endswith("it cannot be completed under this name. Order 13 under a new one.")
-    for other in (group("sales", "desk", 5), group("sales", "new1", 17), PhoneGroup("sales", "desk", 30, "1", APP)):
-        assert resolved(listing, other).state is State.EXISTS
-    absent = resolved(listing, group("other", "desk", 3))
-    assert absent.state is State.PLANNED
-    assert re.match(r"absent as of \d\d:\d\d UTC: two listings of application 4luaKsL2 do not have it", absent.reason)
+def unknown(asked: PhoneGroup, *, tried: bool = True, status: str = "", said: str = "") -> UnknownGroup:
+    return UnknownGroup(asked, tried, status, said)
 
 
 def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: Client) -> None:
     """A group that two do not show is absent; one that appears meanwhile is there; a clear answer needs one listing."""
     sandbox.faults = "late,late"
     client.create_phones(group("late", "late", 3))
-    unknown = {"late": UnknownGroup(group("late", "late", 3), taken=False, tried=True)}
-    found, _ = resolve_unknown(client, APP, unknown)
+    late = {"late": unknown(group("late", "late", 3))}
+
+    def inventory() -> Inventory:
+        return client.fetch_inventory(APP)
+
+    found, _ = resolve_unknown(inventory, late)
     assert found["late"].state is State.PLANNED  # as far as anybody can see
     client.create_phones(group("second", "seco", 3))  # shown from the fourth listing on
-    taken = {"second": UnknownGroup(group("second", "seco", 3), taken=True, tried=True)}
-    found, listing = resolve_unknown(client, APP, taken)
+    found, listing = resolve_unknown(inventory, {"second": unknown(group("second", "seco", 3), status="-20")})
     assert found["second"].state is State.CREATED
     assert listing.total == 6
     listings = sandbox.served["sipQuery", "0"]
-    resolve_unknown(client, APP, unknown)
+    resolve_unknown(inventory, late)
     assert sandbox.served["sipQuery", "0"] == listings + 1
 
 
-def test_a_listing_that_never_stands_still_resolves_nothing(
-    sandbox: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody adds phones between any two listings: whether the group comes too, nobody can know."""
+def test_others_may_add_phones_between_two_listings(client: Client) -> None:
+    """What is absent from both is absent, and half a group stays half."""
     numbers = count()
+    client.create_phones(group("half", "half", 2))
 
-    fetch = client.fetch_inventory
-
-    def shifting(*args: Any) -> Inventory:
+    def shifting() -> Inventory:
         at = next(numbers)
         client.create_phones(group(f"other-{at}", f"other-{at}", 1))
-        return fetch(APP)
+        return client.fetch_inventory(APP)
 
-    monkeypatch.setattr(client, "fetch_inventory", shifting)
-    found, _ = resolve_unknown(client, APP, {1: UnknownGroup(group("sales", "desk", 3), taken=False, tried=True)})
-    assert found == {}
-    assert next(numbers) == 5
+    found, _ = resolve_unknown(shifting, {1: unknown(group("gone", "desk")), 2: unknown(group("half", "half", 3))})
+    assert [found[at].state for at in (1, 2)] == [State.PLANNED, State.PARTIAL]
+    assert next(numbers) == 2
+
+
+def test_an_incomplete_listing_proves_no_absence(client: Client) -> None:
+    """What it shows is there; what it does not show may be."""
+    client.create_phones(group("sales", "desk", 3))
+
+    def incomplete() -> Inventory:
+        return replace(client.fetch_inventory(APP), complete=False)
+
+    found, _ = resolve_unknown(incomplete, {1: unknown(group("sales", "desk", 3)), 2: unknown(group("gone", "line"))})
+    assert {key: receipt.state for key, receipt in found.items()} == {1: State.CREATED}
+
+
+def test_one_application_that_cannot_be_listed_keeps_no_other_from_being_reconciled(
+    sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """Its rows say why; where none can be listed, that is an error."""
+    orders = pd.concat([many_orders(1, app_id="gone"), many_orders(2)], ignore_index=True)
+    submit_plan(make_plan(orders, client, ledger), client, ledger).wait()
+    sandbox.delete_group(APP, "group-0")
+    sandbox.app_ids = [APP]
+    report = reconcile(client, ledger).set_index(["appId", "groupName"])["advice"]
+    assert "could not be listed (status -22" in report["gone", "group-0"]
+    assert "no longer there" in report[APP, "group-0"]
+    assert report[APP, "group-1"] == ""
+    sandbox.broken = True
+    with pytest.raises(ServiceError, match="status -18"):
+        reconcile(client, ledger)
 
 
 def test_reconcile_resolves_what_is_unknown(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
@@ -197,17 +167,6 @@ def test_a_group_that_was_shown_late_is_ours(sandbox: Sandbox, client: Client, l
     sandbox.hide_group(APP, "group-0", listings=2)
     assert reconcile(client, ledger)["after"].tolist() == ["planned"]
     assert reconcile(client, ledger)[["before", "after"]].to_numpy().tolist() == [["planned", "created"]]
-
-
-def test_a_listing_of_another_brand_is_read_all_the_same() -> None:
-    """A field that it lacks is no difference. Escape sequences, half a surrogate pair, endless text: one plain line."""
-    phone: dict[str, object] = {"groupName": "sales", "phoneName": "desk-1", "displayNum": "861000000"}
-    for lack in ({"displayNum": None}, {"displayNum": ""}, {"phoneName": None}, {"phoneName": ""}):
-        assert resolved(inventory_of(iter([[phone | lack]])), group("sales", "desk", 1)).state is State.CREATED
-    hostile = phone | {"displayNum": "\x1b[2J\ud800" + "9" * 999}
-    reason = resolved(inventory_of(iter([[hostile]])), group("sales", "desk", 1)).reason
-    assert reason.isprintable()
-    assert len(reason) < 500
 
 
 def test_reconcile_needs_a_client_and_a_ledger(client: Client, ledger: Ledger) -> None:

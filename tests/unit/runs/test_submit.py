@@ -153,7 +153,7 @@ def test_a_full_application_stops_only_itself(sandbox: Sandbox, client: Client, 
     assert 1 <= states["full", "refused"] <= 4
     assert states["full", "planned"] == 8 - states["full", "refused"]
     assert run.summary.startswith("Stopped.")
-    assert run.summary.endswith("Application full is full: nothing more was sent to it.")
+    assert run.summary.endswith("Nothing more was sent to application full (status -23, Data caps).")
 
 
 def test_a_refusal_concerns_its_group_alone(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:

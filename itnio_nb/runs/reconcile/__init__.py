@@ -1,0 +1,1 @@
+"""Ledger and account compared: what a group needs (`actions`), what became of it (`rules`, `resolver`, `report`)."""

@@ -1,0 +1,206 @@
+"""Resolve the unknown groups of a run from listings, and verify what it created."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event
+from typing import Any, TypeVar
+
+from itnio_nb.api.client import Client
+from itnio_nb.api.listing.inventory import Inventory, phones_seen
+from itnio_nb.api.models import Action, PhoneGroup, Receipt, State
+from itnio_nb.api.statuses import TOO_FREQUENT
+from itnio_nb.api.text import plural
+from itnio_nb.errors import ItnioError
+from itnio_nb.ledger.claims import Resolution
+from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.runs.reconcile.rules import UnknownGroup, resolve_group
+from itnio_nb.runs.results import GroupStates
+
+PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each further listing, as long as there is no clear answer
+_RESENDS = 3  # times that a group which listings have shown to be absent is sent again in one run
+_AT_ONCE = 8  # applications that are looked at together; their pages share the client's connections
+
+Key = TypeVar("Key", bound=Hashable)
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def resolve_unknown(
+    list_phones: Callable[[], Inventory], unknown: Mapping[Key, UnknownGroup], stopping: Event | None = None
+) -> tuple[dict[Key, Receipt], Inventory]:
+    """List an application until it is clear what became of each unknown group; return that and the last listing.
+
+    A group that is there with all its phones is believed at once: the API never deletes. That it is not there, or not
+    all of it, is believed when two complete listings agree, the second after a pause; phones of others may be added
+    meanwhile. What never becomes clear is left out. No request for these groups may be under way. Raises what
+    `list_phones` raises.
+    """
+    resolved: dict[Key, Receipt] = {}
+    inventory = list_phones()
+    for pause in (*PAUSES, None):
+        receipts = {key: resolve_group(one, inventory) for key, one in unknown.items() if key not in resolved}
+        resolved |= {key: receipt for key, receipt in receipts.items() if _is_there(unknown[key].group, inventory)}
+        if pause is None or len(resolved) == len(unknown):
+            break
+        (stopping or Event()).wait(pause)
+        before, inventory = inventory, list_phones()
+        if before.complete and inventory.complete:
+            names = {key: unknown[key].group.group_name for key in receipts if key not in resolved}
+            same = [key for key, name in names.items() if inventory.find(name) == before.find(name)]
+            resolved |= {key: receipts[key] for key in same if receipts[key].state is not State.UNKNOWN}
+        if len(resolved) == len(unknown):
+            break
+    return resolved, inventory
+
+
+def _is_there(group: PhoneGroup, inventory: Inventory) -> bool:
+    """Tell whether a group is there with all phones that were asked for."""
+    return phones_seen(group, inventory) == group.quantity
+
+
+def verify_created(
+    list_phones: Callable[[Collection[str]], dict[str, Inventory | ItnioError]],
+    created: Collection[PhoneGroup],
+    inventories: dict[str, Inventory | ItnioError],
+    stopping: Event,
+) -> list[int]:
+    """Return how many phones of each created group are there, listing again where some are shown late.
+
+    `inventories` has the last listing of each application; what it lacks is read into it. The phones of an application
+    that could not be listed are not counted.
+    """
+    for pause in (*PAUSES, None):
+        lacking = {group.app_id: None for group in created if group.app_id not in inventories}
+        inventories |= list_phones(lacking) if lacking else {}
+        seen = [_phones_in(inventories[group.app_id], group) for group in created]
+        pairs = zip(created, seen, strict=True)
+        short = {group.app_id for group, there in pairs if there < group.quantity}
+        short = {app_id for app_id in short if isinstance(inventories[app_id], Inventory)}
+        if not short or pause is None:
+            break
+        stopping.wait(pause)
+        for app_id in short:
+            del inventories[app_id]
+    return seen
+
+
+def _phones_in(inventory: Inventory | ItnioError, group: PhoneGroup) -> int:
+    return phones_seen(group, inventory) if isinstance(inventory, Inventory) else 0
+
+
+def for_each(items: Iterable[T], act: Callable[[T], R]) -> list[R | ItnioError]:
+    """Return what `act` returns for each item, or the error that it raises; several at once."""
+
+    def result_or_error(item: T) -> R | ItnioError:
+        try:
+            return act(item)
+        except ItnioError as error:
+            return error
+
+    with ThreadPoolExecutor(_AT_ONCE, "application") as pool:
+        return list(pool.map(result_or_error, items))
+
+
+class RunResolver:
+    """Resolve the unknown groups of one run by listing their applications, and verify what it created.
+
+    `found` counts, in words, what the listings showed of groups whose request had no clear answer.
+    """
+
+    def __init__(self, client: Client, ledger: Ledger, groups: Sequence[PhoneGroup], stopping: Event) -> None:
+        self._client, self._ledger, self._groups, self._stopping = client, ledger, groups, stopping
+        self._resent: Counter[int] = Counter()
+        self.found: Counter[str] = Counter()
+
+    def resolve(self, states: GroupStates, probe: str = "") -> tuple[list[int], dict[str, Inventory | ItnioError]]:
+        """Resolve what is unknown; return positions to send again, and by application its last listing, or why none.
+
+        An application that cannot be listed keeps no other from being resolved. Where nothing is unknown, one small
+        request for the application `probe` shows whether the account answers: its errors are raised.
+        """
+        unknown = [at for at, state in enumerate(states.known) if state == State.UNKNOWN]
+        if probe and not unknown:
+            self._client.count_phones(probe, self._stopping)
+        if not unknown:
+            return [], {}
+        kept = states.kept.iloc[unknown]
+        parts: dict[str, dict[int, dict[str, Any]]] = {
+            str(app_id): part.to_dict("index")  # type: ignore[misc] # its index is positions
+            for app_id, part in kept.groupby("appId", sort=False)
+        }
+        asked = {app_id: {at: self._as_sent(at, row) for at, row in rows.items()} for app_id, rows in parts.items()}
+        created = self._ledger.created_groups(self._client.account)
+
+        def look(app_id: str) -> tuple[dict[int, Receipt], Inventory]:
+            return resolve_unknown(lambda: self._list(app_id, created), asked[app_id], self._stopping)
+
+        again: list[int] = []
+        listed: dict[str, Inventory | ItnioError] = {}
+        for app_id, found in zip(parts, for_each(parts, look), strict=True):
+            listed[app_id] = found if isinstance(found, ItnioError) else found[1]
+            if not isinstance(found, ItnioError):
+                again += self._write(parts[app_id], asked[app_id], found[0])
+        return again, listed
+
+    def _list(self, app_id: str, created: Mapping[str, Sequence[PhoneGroup]]) -> Inventory:
+        return self._client.fetch_inventory(app_id, self._stopping).learn_writing(created.get(app_id, ()))
+
+    def _list_all(self, app_ids: Collection[str]) -> dict[str, Inventory | ItnioError]:
+        created = self._ledger.created_groups(self._client.account)
+        found = self._client.fetch_inventories(app_ids, self._stopping)
+        return {
+            app_id: one.learn_writing(created.get(app_id, ())) if isinstance(one, Inventory) else one
+            for app_id, one in found.items()
+        }
+
+    def _write(
+        self, rows: dict[int, dict[str, Any]], unknown: dict[int, UnknownGroup], resolved: dict[int, Receipt]
+    ) -> list[int]:
+        """Write what holds of one application's groups; return the positions that are to be sent again."""
+        again: list[int] = []
+        resolutions = {Resolution(rows[at]["newest"], receipt): at for at, receipt in resolved.items()}
+        for resolution in self._ledger.run_store.write_resolutions(list(resolutions)):
+            at, state = resolutions[resolution], resolution.receipt.state
+            if state is not State.PLANNED:
+                self.found[str(state)] += not unknown[at].taken
+            elif rows[at]["action"] != Action.CREATE:  # more than was confirmed is never made
+                self.found["absent: plan again to create them"] += 1
+            elif self._resent[at] == _RESENDS or unknown[at].status == TOO_FREQUENT:
+                self.found["absent"] += 1
+            else:
+                self._resent[at] += 1
+                self.found["absent and sent again"] += 1
+                again.append(at)
+        return again
+
+    def _as_sent(self, at: int, row: dict[str, Any]) -> UnknownGroup:
+        """Return a group as it was asked for when it was sent, by this run or another: so it is compared."""
+        sent = {name: row[f"sent_{name}"] for name in ("phone_name", "quantity", "display_num")}
+        group = replace(self._groups[at], **sent)
+        return UnknownGroup(group, bool(row["tried"]), row["newest_status"], row["newest_reason"])
+
+    def verify(
+        self, states: GroupStates, inventories: dict[str, Inventory | ItnioError]
+    ) -> tuple[int | None, list[str]]:
+        """Return how many phones of the created groups are there, None without any, and what to say of those that lack.
+
+        Where no application at all could be listed, the first error is raised.
+        """
+        groups = [group for group, state in zip(self._groups, states.states, strict=True) if state is State.CREATED]
+        if not groups:
+            return None, []
+        seen = verify_created(self._list_all, groups, inventories, self._stopping)
+        errors = {app_id: one for app_id, one in inventories.items() if isinstance(one, ItnioError)}
+        if errors and all(group.app_id in errors for group in groups):
+            raise next(iter(errors.values()))
+        pairs = [pair for pair in zip(groups, seen, strict=True) if pair[0].app_id not in errors]
+        short = [(group, there) for group, there in pairs if there < group.quantity]
+        names = [f"{group.group_name} ({there} of {group.quantity})" for group, there in short[:3]]
+        names += ["…"] if len(short) > 3 else []
+        lack = f"{plural(len(short), 'group')} {'lacks' if len(short) == 1 else 'lack'}"
+        notes = [f"{lack} phones that were created: {', '.join(names)}."] if short else []
+        return sum(seen), notes + [f"Not verified: {error}" for error in errors.values()]
