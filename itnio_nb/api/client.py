@@ -84,8 +84,10 @@ class Client:
         info = status_info(answer.status)
         return Receipt(info.state, answer.status, answer.reason, info.advice, now())
 
-    def list_phones(self, app_id: str, reveal: bool = False, *, stopping: Event | None = None) -> pd.DataFrame:
-        """Return every phone of an application (all pages of `sipQuery`), one row each.
+    def list_phones(
+        self, app_id: str, reveal: bool = False, *, groups: Collection[str] | None = None, stopping: Event | None = None
+    ) -> pd.DataFrame:
+        """Return every phone of an application (all pages of `sipQuery`), one row each, or those of some `groups`.
 
         Columns, all text: `groupName phoneName account password displayNum appId`; passwords are `********` unless
         `reveal`. Pages are read in parallel; one that fails is asked for again with growing pauses. Phones that are
@@ -96,7 +98,7 @@ class Client:
         import pandas as pd  # here, so that signing and sending need no tables
 
         with self._page_pool() as pool:
-            listed, _ = ListingReader(self._transport, pool, app_id, stopping, reveal).read(PhoneList())
+            listed, _ = ListingReader(self._transport, pool, app_id, stopping, reveal).read(PhoneList(groups))
         phones = listed.phones()
         columns = {name: [field_text(phone.get(name)) for phone in phones] for name in LISTING_COLUMNS[:-1]}
         return pd.DataFrame(columns, dtype=object).assign(appId=app_id)

@@ -9,7 +9,17 @@ import sqlalchemy as sa
 
 from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.ledger.queries import CLAIMABLE_GROUPS, UNCHANGED_GROUPS
-from itnio_nb.ledger.schema import add_receipts, claims, insert_rows, not_recorded, receipts, run_groups, runs, text_of
+from itnio_nb.ledger.schema import (
+    add_receipts,
+    claims,
+    insert_rows,
+    not_recorded,
+    receipts,
+    run_groups,
+    run_owners,
+    runs,
+    text_of,
+)
 
 Outcomes = Sequence[tuple[int, Receipt]]  # positions of groups that the caller had claimed, and what came of them
 Wanted = Sequence[tuple[int, int]]  # positions, and the newest receipt that the caller has seen of each, 0 for none
@@ -74,11 +84,12 @@ def _may_be_sent(group: sa.Row[Any], seen: int) -> bool:
 
 
 def expire_claims(connection: sa.Connection, dead: Sequence[str]) -> None:
-    """Write an `unknown` receipt for each claim of dead owners, and delete the claim."""
+    """Write an `unknown` receipt for each claim of dead owners, and delete the claim; they work on no run any more."""
     theirs = claims.c.owner.in_(dead)
     rows = connection.execute(sa.select(claims.c.group_id, claims.c.run_id, claims.c.position).where(theirs)).all()
     add_receipts(connection, [(*row, not_recorded()) for row in rows])
     connection.execute(claims.delete().where(theirs))
+    connection.execute(run_owners.delete().where(run_owners.c.owner.in_(dead)))
 
 
 def write_resolutions(connection: sa.Connection, resolutions: Sequence[Resolution]) -> list[Resolution]:

@@ -17,7 +17,17 @@ from itnio_nb.errors import os_error_reason
 from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, expire_claims, sync, write_resolutions
 from itnio_nb.ledger.locks import OwnerLock, is_alive
 from itnio_nb.ledger.queries import CHANGE_TOKEN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
-from itnio_nb.ledger.schema import accounts, claims, groups, insert_rows, is_account, run_groups, runs, text_of
+from itnio_nb.ledger.schema import (
+    accounts,
+    claims,
+    groups,
+    insert_rows,
+    is_account,
+    run_groups,
+    run_owners,
+    runs,
+    text_of,
+)
 from itnio_nb.ledger.storage import Database
 
 _CHUNK = 500  # resolutions written in one transaction
@@ -34,24 +44,27 @@ class RunStore:
         self.database = database
 
     def has_unfinished(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> bool:
-        """Tell whether `open_run` with these values would continue an unfinished run."""
+        """Tell whether `open_run` with these values would continue an unfinished run, or join one at work."""
         contents = _contents(fingerprint, planned, orders)
-        query = sa.select(runs.c.id).where(*_unfinished(account, fingerprint), runs.c.contents == contents)
         with self.database.transaction() as connection:
-            return connection.execute(query).first() is not None
+            return self._unfinished_run(connection, account, fingerprint, contents) is not None
 
-    def open_run(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> int:
-        """Return the number of the unfinished run that was asked for exactly this, or of a new one.
+    def open_run(
+        self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str, owner: str | None = None
+    ) -> int:
+        """Return the number of the unfinished run of these groups, or of a new one; `owner` works on it from now on.
 
-        `planned` has the API columns and `action row why again_after`, `orders` is the JSON text to keep. The new run
-        takes the place of an unfinished one of the same groups. A double click, or two processes, get one run.
+        `planned` has the API columns and `action row why again_after`, `orders` is the JSON text to keep. A run that
+        somebody works on is joined, whatever has been created since it was planned; one that nobody works on is
+        continued where exactly this was asked for, and otherwise a new run takes its place. A double click, or two
+        processes, get one run.
         """
         contents, started = _contents(fingerprint, planned, orders), now()
         same_groups = _unfinished(account, fingerprint)
         with self.database.transaction(write=True) as connection:
-            query = sa.select(runs.c.id).where(*same_groups, runs.c.contents == contents)
-            if (found := connection.execute(query).scalar()) is not None:
-                return int(found)
+            if (found := self._unfinished_run(connection, account, fingerprint, contents)) is not None:
+                _add_owner(connection, found, owner)
+                return found
             key = {"base_url": account.base_url, "api_key": account.api_key}
             connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**key))
             account_id = connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one()
@@ -62,7 +75,31 @@ class RunStore:
             values |= {"started": text_of(started), "note": "", "orders": orders}
             run_id = int(connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one())
             _add_groups(connection, run_id, account_id, planned)
+            _add_owner(connection, run_id, owner)
         return run_id
+
+    def _unfinished_run(
+        self, connection: sa.Connection, account: Account, fingerprint: str, contents: str
+    ) -> int | None:
+        """Return the unfinished run of these groups that somebody works on, or that asked for exactly this."""
+        query = sa.select(runs.c.id, runs.c.contents, run_owners.c.owner).select_from(runs.outerjoin(run_owners))
+        for run in connection.execute(query.where(*_unfinished(account, fingerprint)).order_by(runs.c.id.desc())):
+            if run.contents == contents or (run.owner and is_alive(self.database.path, run.owner)):
+                return int(run.id)
+        return None
+
+    def join_run(self, run_id: int, owner: str) -> int:
+        """Have `owner` work on a run, until it is released; return the run's number."""
+        with self.database.transaction(write=True) as connection:
+            _add_owner(connection, run_id, owner)
+        return run_id
+
+    def is_worked_on(self, run_id: int, besides: str = "") -> bool:
+        """Tell whether anybody works on a run, `besides` left out."""
+        theirs = (run_owners.c.run_id == run_id, run_owners.c.owner != besides)
+        with self.database.transaction() as connection:
+            owners = connection.execute(sa.select(run_owners.c.owner).where(*theirs)).scalars().all()
+        return any(is_alive(self.database.path, owner) for owner in owners)
 
     def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
         """Return what a run's own row holds under `names`, such as `name`, `note`, `verified` or `orders`."""
@@ -100,7 +137,9 @@ class RunStore:
 
     def expire_claims(self) -> None:
         """Expire claims of dead processes: each group becomes `unknown`, because its request may have been sent."""
-        dead = [owner for owner in self.claim_owners() if not is_alive(self.database.path, owner)]
+        with self.database.transaction() as connection:
+            owners = connection.execute(sa.union(sa.select(claims.c.owner), sa.select(run_owners.c.owner))).scalars()
+            dead = [owner for owner in owners.all() if not is_alive(self.database.path, owner)]
         if dead:
             with self.database.transaction(write=True) as connection:
                 expire_claims(connection, dead)
@@ -127,12 +166,11 @@ class RunStore:
         with self.database.transaction(write=bool(outcomes or returned or wanted)) as connection:
             return sync(connection, run_id, owner, outcomes, returned, wanted, since)
 
-    def claim_owners(self, run_id: int | None = None) -> set[str]:
-        """Return the owners that hold claims of a run, or any claims."""
-        query = sa.select(claims.c.owner).distinct()
+    def claim_owners(self, run_id: int) -> set[str]:
+        """Return the owners that hold claims of a run."""
         with self.database.transaction() as connection:
-            found = connection.execute(query if run_id is None else query.where(claims.c.run_id == run_id))
-            return set(found.scalars())
+            query = sa.select(claims.c.owner).distinct().where(claims.c.run_id == run_id)
+            return set(connection.execute(query).scalars())
 
     def write_resolutions(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
         """Write what listings have shown of groups; return the resolutions that still held, and so were written.
@@ -162,6 +200,12 @@ def _unfinished(account: Account, fingerprint: str) -> tuple[sa.ColumnElement[bo
     """Return the conditions that an account's unfinished runs of the same groups meet."""
     account_id = sa.select(accounts.c.id).where(*is_account(account)).scalar_subquery()
     return runs.c.account_id == account_id, runs.c.fingerprint == fingerprint, runs.c.finished.is_(None)
+
+
+def _add_owner(connection: sa.Connection, run_id: int, owner: str | None) -> None:
+    if owner is not None:
+        row = {"run_id": run_id, "owner": owner}
+        connection.execute(run_owners.insert().prefix_with("OR IGNORE").values(**row))
 
 
 def _free_name(connection: sa.Connection, started: datetime) -> str:

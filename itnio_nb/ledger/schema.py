@@ -13,7 +13,7 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.errors import LedgerError
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def _required(kind: type[sa.Text | sa.Integer], *names: str) -> list[sa.Column[Any]]:
@@ -90,6 +90,15 @@ claims = sa.Table(
 )
 
 
+# Who works on a run, from the moment at which it is opened until its end: whoever asks for its groups meanwhile joins.
+run_owners = sa.Table(
+    "run_owners",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("owner", sa.Text, primary_key=True),
+)
+
+
 def open_schema(connection: sa.Connection, path: Path) -> None:
     """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else."""
     tables = sa.inspect(connection).get_table_names()
@@ -118,7 +127,12 @@ def _from_1(connection: sa.Connection) -> None:
     add_receipts(connection, [(*group, not_recorded()) for group in connection.execute(groups_sent)])
 
 
-_MIGRATIONS = {1: _from_1}
+def _from_2(connection: sa.Connection) -> None:
+    """Add who works on a run. Before schema 3 it was known of claims alone."""
+    run_owners.create(connection)
+
+
+_MIGRATIONS = {1: _from_1, 2: _from_2}
 
 
 def is_account(account: Account) -> tuple[sa.ColumnElement[bool], ...]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.listing.reader import LISTING_COLUMNS
 from itnio_nb.api.models import PhoneGroup, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
@@ -52,17 +51,22 @@ def hand_over(client: Client, run: RunRecord, folder: str | os.PathLike[str]) ->
         hand_over(client, run, "results")
 
     They are named `<run>-<application>-phones.xlsx`, and hold what `export_credentials` writes of the groups that the
-    run or an earlier one has created. Raises what it raises, too; files of the applications before stay.
+    run or an earlier one has created. Raises what it raises, too, once the files of all other applications are there.
     """
     table, folder = run.table, Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    paths, phones = {}, {}
+    paths, phones, errors = {}, {}, list[ItnioError]()
     for app_id, stem in file_stems(table["appId"][table["created_in"] != ""].unique().tolist()).items():
         path = next_free_path(folder / f"{run.name}-{stem}-phones.xlsx")
-        paths[app_id], phones[app_id] = _export(client, app_id, _created(app_id, table), path)
+        try:
+            paths[app_id], phones[app_id] = _export(client, app_id, _created(app_id, table), path)
+        except ItnioError as error:  # it keeps no other application from being handed over
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return WrittenFiles(paths, phones, "phone")
 
 
@@ -84,8 +88,7 @@ def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str
     """Write the phones of the wanted groups and return how many they are, or why that cannot be done."""
     as_text = path.suffix.lower() == ".csv"
     with open(handle, "wb") as file:
-        listed = client.list_phones(app_id, reveal=True)
-        phones = listed[listed["groupName"].isin(wanted)][list(LISTING_COLUMNS)]
+        phones = client.list_phones(app_id, reveal=True, groups=wanted)
         problem = _lacking(app_id, wanted, phones) or (_formulas(phones) if as_text else None)
         if problem is not None:
             return problem

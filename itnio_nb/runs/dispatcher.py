@@ -20,9 +20,8 @@ MAX_WORKERS = 64  # each is a thread and a connection to the server
 _MIN_RATE = 1 / 86_400  # requests a second: one in a day
 _MAX_WAIT = 300.0  # seconds; a server that asks for more is asked again by the operator
 _FIRST_LIMIT = 10  # failures in a row
-_MAX_GAP = 1.0  # seconds between two requests that a busy server can bring a run to by itself
+_MAX_GAP = 1.0  # seconds between two requests to which a server that is busy can slow a run down
 _FIRST_GAP = 0.02  # seconds between two requests after it was busy for the first time
-_MAX_SLOW_GAP = 10.0  # seconds between two requests that a server which finds them too frequent brings a run to
 _MEASURED = 20  # requests over which the pace of a run is measured
 _EASING = 0.9  # of the gap is left after each answer
 
@@ -168,13 +167,14 @@ class Dispatcher:
         """Act on what an answer means for the groups that are still to be sent; `begun`: when it was asked for."""
         info = status_info(receipt.status)
         # A status that the document does not list is an answer all the same: the server works.
-        failed = receipt.state in (State.UNKNOWN, State.PLANNED) and (not receipt.status or info.documented)
+        works = receipt.status and not info.documented and receipt.status != TOO_FREQUENT
+        failed = receipt.state in (State.UNKNOWN, State.PLANNED) and not works
         if failed:
             self.last_failure = receipt.reason
-        elif receipt.status == TOO_FREQUENT:
-            self._limiter.slow_down(begun)
         else:
             self._limiter.ease()
+        if receipt.status == TOO_FREQUENT:
+            self._limiter.slow_down(begun)
         if receipt.wait:
             self._limiter.hold(receipt.wait)
         if receipt.status and info.failure_scope == "application":
@@ -221,13 +221,13 @@ class RateLimiter:
                 return
             span = (self._turns[-1] - self._turns[0]) / max(1, len(self._turns) - 1) if self._turns else 0.0
             self._slowed = time.monotonic()
-            self._min_gap = self._gap = max(self._min_gap, min(_MAX_SLOW_GAP, 2 * max(self._gap, span, _FIRST_GAP / 2)))
+            self._min_gap = self._gap = max(self._min_gap, min(_MAX_GAP, 2 * max(self._gap, span, _FIRST_GAP / 2)))
             self._next = max(self._next, self._slowed + self._gap)
 
     @property
     def slowed_to(self) -> float:
-        """Requests in a second since the pace was halved; 0 if it was not."""
-        return 1 / self._min_gap if self._slowed else 0.0
+        """Seconds between two requests since the pace was halved; 0 if it was not."""
+        return self._min_gap if self._slowed else 0.0
 
     def hold(self, seconds: float) -> None:
         """Let nothing pass for so long, and less in a second afterwards: the server is busy."""

@@ -16,7 +16,7 @@ from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
 from itnio_nb.ledger.claims import Outcomes, SyncResult, Wanted
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.locks import exclusive_lock
+from itnio_nb.ledger.locks import OwnerLock, exclusive_lock
 from itnio_nb.runs.dispatcher import CircuitBreaker, Dispatcher, RateLimiter, RunOptions
 from itnio_nb.runs.reconcile.resolver import RunResolver
 from itnio_nb.runs.results import GroupStates, RunProgress, why_nothing
@@ -37,7 +37,10 @@ class RunEngine:
           └─────────────────────────┘    too many resets, no listing → close: not finished
     """
 
-    def __init__(self, run_id: int, client: Client, ledger: Ledger, options: RunOptions) -> None:
+    def __init__(
+        self, run_id: int, client: Client, ledger: Ledger, options: RunOptions, owner: OwnerLock | None = None
+    ) -> None:
+        self._owner = owner
         self._id, self._client, self._ledger, self._store = run_id, client, ledger, ledger.run_store
         kept = self._store.run_table(run_id)
         states = GroupStates(kept)
@@ -60,9 +63,7 @@ class RunEngine:
         self._notes: list[str] = []
         self.activity = "Submit"
         self.error: BaseException | None = None
-        before = states.states.count(State.CREATED)
-        if before and not self._store.claim_owners(run_id):  # somebody who is at work is joined: nothing had stopped
-            self._notes.append(f"It went on where it had stopped: {plural(before, 'group')} had been created then.")
+        self._created_before = states.states.count(State.CREATED)
 
     @property
     def counts(self) -> Counter[str]:
@@ -78,9 +79,14 @@ class RunEngine:
 
     def run(self) -> None:
         """Send and resolve until there is nothing more to do, then close the run. Raises nothing: see `error`."""
-        owner = None
+        owner = self._owner
         try:
-            owner = self._store.owner()
+            owner = owner or self._store.owner()
+            self._store.join_run(self._id, owner.token)
+            joined = self._store.is_worked_on(self._id, besides=owner.token)
+            if self._created_before and not joined:  # else nothing had stopped
+                groups = plural(self._created_before, "group")
+                self._notes.append(f"It went on where it had stopped: {groups} had been created then.")
             while self._send(owner.token) and self._verify():
                 pass
         except BaseException as error:  # noqa: BLE001 - kept for Run.wait(), which raises it
@@ -274,8 +280,8 @@ class RunEngine:
             notes.append(f"Nothing more was sent to application {app_id} (status {answer.status}, {answer.reason}).")
         for (status, words), number in sorted(self._undocumented.items()):
             notes.append(f"The server answered {status} ({words}) for {plural(number, 'group')}.")
-        if pace := self._limiter.slowed_to:
-            notes.append(f"It slowed down to {pace:.2g} requests a second, because the server asked for fewer.")
+        if gap := self._limiter.slowed_to:
+            notes.append(f"It slowed down to a request every {gap:.2g} s, because the server asked for fewer.")
         if difference := self._client.clock_warning:
             notes.append(f"Requests were signed with the server's time: {difference}.")
         self._store.close_run(self._id, finished=states.finished, note=" ".join(notes), verified=verified)

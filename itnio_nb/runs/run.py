@@ -18,7 +18,7 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.locks import is_alive
+from itnio_nb.ledger.locks import OwnerLock, is_alive
 from itnio_nb.orders.export import WrittenFiles, orders_from_json
 from itnio_nb.runs.credentials import next_step
 from itnio_nb.runs.dispatcher import RunOptions
@@ -47,7 +47,7 @@ class RunRecord:
     @property
     def done(self) -> bool:
         """Whether nobody is at work on it."""
-        return not any(is_alive(self._ledger.path, owner) for owner in self._store.claim_owners(self._id))
+        return not self._store.is_worked_on(self._id)
 
     @property
     def finished(self) -> bool:
@@ -140,6 +140,7 @@ class Run(RunRecord):
         client: Client,
         ledger: Ledger,
         options: RunOptions | None = None,
+        owner: OwnerLock | None = None,
         on_over: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(run_id, ledger)
@@ -148,7 +149,7 @@ class Run(RunRecord):
             self._engine = None
             self._over.set()
             return
-        self._engine = engine = RunEngine(run_id, client, ledger, options or RunOptions())
+        self._engine = engine = RunEngine(run_id, client, ledger, options or RunOptions(), owner)
 
         def work() -> None:
             try:

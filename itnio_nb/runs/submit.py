@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -73,8 +73,8 @@ def submit_plan(
 
     `workers` requests (1 to 64) are under way at once, `rate` is the most requests in one second (None: no limit).
     A group that the ledger knows as made, being sent or in doubt is never sent. A plan whose run was stopped goes on
-    with that run; while a run of the same groups is at work here, that one is returned. `apply=False` sends
-    nothing and returns a finished run that says so.
+    with that run; while a run of the same groups is at work, here or in another process, that one is joined, whatever
+    has been created since. `apply=False` sends nothing and returns a finished run that says so.
 
     `confirm` is the number of phones that the plan was seen to create. A live account needs it, a sandbox does not;
     where given, a plan that creates another number is not sent (`InputError`).
@@ -102,7 +102,7 @@ def submit_plan(
         _require_current(plan, client, ledger)
     ledger.run_store.expire_claims()
     with _starting:
-        return _working.get(key) or _start(ledger.run_store.open_run(*to_keep), client, ledger, options)
+        return _begin(key, client, ledger, options, lambda owner: ledger.run_store.open_run(*to_keep, owner))
 
 
 def resume(
@@ -127,7 +127,10 @@ def resume(
             raise InputError(f"There is no unfinished run {run!r} of this account. Unfinished: {names}.")
         if not unfinished:
             return Run(None, client, ledger)
-        return _start(unfinished[run or next(iter(unfinished))], client, ledger, options)
+        run_id = unfinished[run or next(iter(unfinished))]
+        wanted = str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"])
+        key = (str(ledger.path), *account_key(client.account), wanted)
+        return _begin(key, client, ledger, options, lambda owner: ledger.run_store.join_run(run_id, owner))
 
 
 def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
@@ -137,15 +140,19 @@ def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
         return next((run for key, run in _working.items() if key[:-1] == theirs and run.name == name), None)
 
 
-def _start(run_id: int, client: Client, ledger: Ledger, options: RunOptions) -> Run:
-    """Return the run of that number that is at work here, or have one begin; `_starting` is held."""
-    wanted = str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"])
-    key = (str(ledger.path), *account_key(client.account), wanted)
-    working = _working.get(key)
-    if working is None:
+def _begin(key: _Key, client: Client, ledger: Ledger, options: RunOptions, open_run: Callable[[str], int]) -> Run:
+    """Return the run that is at work here under `key`, or have the one begin that `open_run` gives to its new owner."""
+    if (working := _working.get(key)) is not None:
+        return working
+    owner = ledger.run_store.owner()
+    try:
+        run_id = open_run(owner.token)
         client.widen(options.workers)
-        working = _working[key] = Run(run_id, client, ledger, options, on_over=lambda: _forget(key))
-    return working
+        _working[key] = Run(run_id, client, ledger, options, owner, on_over=lambda: _forget(key))
+    except BaseException:
+        owner.release()
+        raise
+    return _working[key]
 
 
 def _forget(key: _Key) -> None:

@@ -113,7 +113,8 @@ class Endpoints:
         """Do what a request asks for and reply, unless a fault prevents the one or the other; log both."""
         at = time.time()
         body = _json_object(request.body)
-        app_id = str(body.get("appId", ""))
+        asked = body.get("params", {}) if endpoint == "sipQuery" else body
+        app_id = str(asked.get("appId", "")) if isinstance(asked, dict) else ""
         subject = str(body.get("current", 1) if endpoint == "sipQuery" else body.get("groupName"))
         fault = faults.draw(endpoint, subject) if isinstance(faults := self.faults, Faults) else ""
         if fault == "clock":

@@ -33,7 +33,12 @@ def require_agreement(run: Run, ledger: Ledger, sandbox: Sandbox, folder: Path) 
     for name, state, quantity in zip(table.index, table["state"], table["quantity"], strict=True):
         there = int(phones.get(name, 0))
         assert known.get(name, "planned") == state
-        assert {"created": there == quantity, "partial": 0 < there < quantity, "planned": there == 0}[state], name
+        assert {
+            "created": there == quantity,
+            "partial": 0 < there < quantity,
+            "planned": there == 0,
+            "refused": there == 0,
+        }[state], name
     filed = {
         name: kind
         for kind, path in run.write_results(folder).items()

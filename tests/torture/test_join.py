@@ -31,9 +31,9 @@ print(json.dumps([run.name, run.summary, run.counts]))
 """
 
 
-def companions(sandbox: Sandbox, number: int, groups: int) -> list[subprocess.Popen[str]]:
+def companions(sandbox: Sandbox, number: int, groups: int, latency: float = 0.05) -> list[subprocess.Popen[str]]:
     """Start processes that have made the same plan, and wait for a line: to `submit` it or to `resume`."""
-    sandbox.latency = 0.05
+    sandbox.latency = latency
     processes = [start_python(SUBMIT, str(groups), sandbox=sandbox) for _ in range(number)]
     assert [read_line(process) for process in processes] == ["ready"] * number
     return processes
@@ -57,6 +57,21 @@ def test_three_processes_share_one_run(sandbox: Sandbox, ledger: Ledger) -> None
     assert requests(sandbox) == {f"group-{at}": 1 for at in range(300)}
     assert sum(one.endpoint == "sipQuery" for one in sandbox.log) == 3 + 3  # one for each plan; one of them verified
     assert ledger.runs["finished"].ne("").tolist() == [True]
+
+
+def test_a_plan_of_what_is_half_made_joins_the_run_that_makes_it(sandbox: Sandbox, ledger: Ledger) -> None:
+    """It was planned while the run was at work: nobody's run is replaced, and each of them reports the whole."""
+    [first] = companions(sandbox, 1, 300)
+    tell(first, "submit")
+    until(lambda: sent(sandbox) >= 40, 30)
+    for process in (late := companions(sandbox, 2, 300, latency=0.3)):
+        tell(process, "submit")
+    results = [result(process) for process in (first, *late)]
+    assert results[0] == results[1] == results[2]
+    assert results[0][1].startswith("Done. Groups: 300 created (300 phones), 0 existed, 0 refused, 0 unknown")
+    assert "Verified: 300 of 300 phones." in results[0][1]
+    assert requests(sandbox) == {f"group-{at}": 1 for at in range(300)}
+    assert len(ledger.runs) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

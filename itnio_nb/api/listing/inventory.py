@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os.path import commonprefix
 
 from itnio_nb.api.models import PhoneGroup
 from itnio_nb.api.text import one_line, plural
@@ -23,7 +24,8 @@ class GroupInventory:
     phones: int
     display_nums: frozenset[str]
     phone_names: frozenset[str]  # as ordered, of phones that are named like `sip-1`
-    bare_names: frozenset[str] = frozenset()  # of all others, without the digits at their end
+    beginning: str = ""  # that the names of all its phones share
+    example: str = ""  # the name of one of its phones, "" where none is shown
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class InventoryBuilder:
         self._sizes: Counter[str] = Counter()
         self._numbers: dict[str, set[str]] = {}
         self._names: dict[str, set[str]] = {}
-        self._bare: dict[str, set[str]] = {}
+        self._beginnings: dict[str, str] = {}
+        self._examples: dict[str, str] = {}
 
     def add(self, number: int, phones: Page) -> None:  # noqa: ARG002 - the order of pages does not matter here
         """Add phones that no earlier page had."""
@@ -131,8 +134,9 @@ class InventoryBuilder:
             ordered = phone_order_name(name)
             if ordered != name:
                 self._names.setdefault(group, set()).add(ordered)
-            elif name:
-                self._bare.setdefault(group, set()).add(name.rstrip("0123456789"))
+            if name:
+                self._examples.setdefault(group, name)
+                self._beginnings[group] = commonprefix([self._beginnings.get(group, name), name])  # noqa: RUF071 - names
 
     def clear(self) -> None:
         """Forget all: it holds no secrets, so there is nothing to do."""
@@ -146,7 +150,8 @@ class InventoryBuilder:
                     size,
                     frozenset(self._numbers[name]),
                     frozenset(self._names.get(name, none)),
-                    frozenset(self._bare.get(name, none)),
+                    self._beginnings.get(name, ""),
+                    self._examples.get(name, ""),
                 )
                 for name, size in self._sizes.items()
             },
@@ -212,10 +217,11 @@ def _field_differences(held: GroupInventory, group: PhoneGroup) -> dict[str, str
     numbers = held.display_nums - {""}
     if any(_digits(number) != _digits(group.display_num) for number in numbers):
         differences[_NUMBER] = f"{_NUMBER} {_examples(numbers)}, {group.display_num} asked for"
-    asked = fold(group.phone_name)
-    named = all(fold(name) == asked for name in held.phone_names)
-    if not (named and all(re.fullmatch(re.escape(fold(name)) + r"\d*", asked) for name in held.bare_names)):
-        names = held.phone_names | held.bare_names
+    # The phones are named after the phone name, with a number behind it: whatever stands between, however it is padded.
+    asked, shown = fold(group.phone_name), fold(held.example)
+    named = fold(held.beginning).startswith(asked) and re.fullmatch(r"[\W_]*\d*", shown[len(asked) :])
+    if shown and not named:
+        names = held.phone_names or {held.example}
         differences[_NAME] = f"{_NAME} {_examples(names)}, {one_line(group.phone_name)} asked for"
     return differences
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -49,13 +50,16 @@ C = TypeVar("C", bound=Collector)
 
 
 class PhoneList:
-    """The phones of all pages, in the order of the pages."""
+    """The phones of all pages, or of some groups, in the order of the pages."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Collection[str] | None = None) -> None:
+        self._groups = groups
         self._pages: list[tuple[int, Page]] = []
 
     def add(self, number: int, phones: Page) -> None:
         """Keep the phones of a page."""
+        if self._groups is not None:
+            phones = [phone for phone in phones if phone.get("groupName") in self._groups]
         self._pages.append((number, phones))
 
     def clear(self) -> None:
@@ -223,7 +227,8 @@ class _Reading:
             # What was added stands at one end of the listing, most likely; if not, all pages are read again.
             if grown and tail_passes < _TAIL_PASSES:
                 tail_passes += 1
-                pages = sorted({1, *self._pages_from(-(-before // self._size) or 1)})
+                ends = self._pages_from(-(-before // self._size) or 1)
+                pages = sorted({*self._pages_from(1)[: len(ends) + 1], *ends})
             else:
                 tail_passes = 0
                 pages = self._pages_from(1)

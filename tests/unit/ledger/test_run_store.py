@@ -46,6 +46,25 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
     assert ledger.runs["note"].iloc[0] == f"Run {ledger.runs['run'].iloc[1]} took its place."
 
 
+def test_a_run_that_somebody_works_on_is_joined(ledger: Ledger) -> None:
+    """Whatever has been created since: its groups are the same. Nobody's run is replaced, as ever."""
+    plan, store = make_plan(many_orders(3)), ledger.run_store
+    wanted = (ACCOUNT, plan.fingerprint, plan.table.assign(again_after=None, action="exists"), "{}")
+    owner, colleague = store.owner(), store.owner()
+    run_id = store.join_run(open_run(ledger), owner.token)
+    assert store.is_worked_on(run_id)
+    assert not store.is_worked_on(run_id, besides=owner.token)
+    assert store.has_unfinished(*wanted)
+    assert store.open_run(*wanted, colleague.token) == run_id
+    assert store.is_worked_on(run_id, besides=owner.token)
+    owner.release()
+    assert store.open_run(*wanted) == run_id  # the colleague is at it
+    colleague.release()
+    assert not store.is_worked_on(run_id)
+    assert store.open_run(*wanted) != run_id
+    assert ledger.runs["note"].iloc[0].endswith("took its place.")
+
+
 def test_a_runs_table_keeps_the_order_of_the_plan(ledger: Ledger) -> None:
     """With the newest receipt of this run, and the state from elsewhere."""
     first = open_run(ledger)

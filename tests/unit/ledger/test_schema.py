@@ -48,7 +48,8 @@ def test_a_ledger_of_the_first_version_is_migrated(earlier: Path) -> None:
             assert ledger.runs[["groups", "finished"]].to_numpy().tolist() == [[6, ""]]
     with closing(sqlite3.connect(earlier)) as other:
         assert other.execute("SELECT schema FROM itnio_ledger").fetchall() == [(SCHEMA,)]
-        assert other.execute("SELECT count(*) FROM claims").fetchall() == [(0,)]
+        for table in ("claims", "run_owners"):
+            assert other.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
 
 
 def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, client: Client) -> None:

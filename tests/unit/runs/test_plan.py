@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from itnio_nb import (
+    AccountError,
     Client,
     InputError,
     Ledger,
@@ -80,6 +81,7 @@ def test_what_the_ledger_does_not_know_is_in_doubt(client: Client, ledger: Ledge
     client.create_phones(group("group-0", "phone-0"))
     plan = make_plan(many_orders(3), client, ledger)
     assert plan.table["action"].tolist() == ["exists", "in doubt", "create"]
+    assert plan.table["why"].iloc[0].endswith("and not answered: reconcile settles it")
     assert "is not known" in plan.table["why"].iloc[1]
     assert plan.summary.endswith("1 in doubt.")
     assert plan.findings.empty
@@ -115,6 +117,34 @@ def test_an_application_that_the_account_refuses_is_a_finding(client: Client, sa
     plan = make_plan(orders_frame(("sales", "desk", "3", "861000000", "wrong"), ("other", "line")), client)
     assert plan.summary == "Plan: 1 group to create (3 phones), 0 already exist, 1 row invalid, 0 in doubt."
     assert plan.findings[["row", "column", "value"]].to_numpy().tolist() == [[2, "appId", "wrong"]]
+
+
+def test_an_application_that_cannot_be_listed_is_a_finding_on_its_rows(sandbox: Sandbox) -> None:
+    """Whatever its status or failure is; where no application can be listed, that is an error."""
+    orders = orders_frame(("sales", "desk", "3", "861000000", "gone"), ("other", "line"))
+    client = Client(sandbox.account, workers=1)  # one application after the other
+    client.create_phones(group("other", "line", 3))
+    for status, tries in {"-18": 6, "-99": 2, "-32": 1, "-10": 1}.items():
+        sandbox.faults = f"query:{status}-before*{tries}"
+        plan = make_plan(orders, client)
+        assert plan.summary == "Plan: 0 groups to create (0 phones), 1 already exists, 1 row invalid, 0 in doubt."
+        [finding] = plan.findings[["row", "column", "value", "severity"]].to_numpy().tolist()
+        assert finding == [2, "appId", "gone", "error"]
+        assert f"status {status}" in plan.findings["problem"].iloc[0] + plan.findings["advice"].iloc[0]
+    sandbox.faults = "query:-10-before"
+    with pytest.raises(AccountError, match="status -10"):
+        make_plan(orders.iloc[:1], client)
+
+
+def test_a_name_that_the_account_has_in_another_case_is_told(client: Client) -> None:
+    """It may be another one for the server, so it stays in the plan."""
+    client.create_phones(group("Sales", "Desk", 3))
+    plan = make_plan(orders_frame(("SALES", "new1"), ("other", "DESK")), client)
+    assert plan.table["action"].tolist() == ["create", "create"]
+    assert plan.table["why"].tolist() == [
+        "may be refused: the account has group Sales, whose name differs in case alone",
+        "may be refused: phone name Desk of group Sales differs in case alone",
+    ]
 
 
 def test_an_account_that_cannot_be_asked_is_an_error(client: Client, sandbox: Sandbox) -> None:
