@@ -66,7 +66,7 @@ def sent(sandbox: Sandbox) -> int:
 # What a sandbox is set to, so that the next sipAdd gets a status.
 _PROVOCATIONS: dict[str, tuple[str, object]] = {
     "-2": ("allowed_addresses", ["192.0.2.1"]),
-    "-16": ("faults", "clock,clock,query:clock,query:clock"),  # corrected once, and wrong again
+    "-16": ("faults", "-16-before,query:-16-before*3"),  # though the clocks agree
     "-18": ("broken", True),
     "-22": ("app_ids", ["another"]),
     "-23": ("cap", 2),

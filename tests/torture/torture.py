@@ -3,8 +3,9 @@
     python -m tests.torture.torture --kills 200 --faults 2000 --of-each 50
     python -m tests.torture.torture --seed 4711 --rounds 1          # that round again
 
-Each round has a sandbox in this process under seeded faults of every kind, and submitters in processes of their own,
-one to three at once, over one ledger. They are killed with SIGKILL when so many more requests have come in as chance
+Each round has a sandbox in this process, with a way of writing and of listing of its own, under seeded faults of every
+kind and answers beyond the document, while a colleague adds groups; and submitters in processes of their own, one to
+three at once, over one ledger. They are killed with SIGKILL when so many more requests have come in as chance
 says, and started again, until nothing is left to send or to resolve. Then ledger, history, result files, the server's
 log and its phones are compared, group by group.
 """
@@ -17,9 +18,11 @@ import os
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.context import ForkServerProcess
@@ -27,16 +30,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from itnio_nb import Account, Client, Ledger, Run, Sandbox, make_plan, read_orders, resume, submit_plan
+from itnio_nb import Account, Client, Ledger, PhoneGroup, Run, Sandbox, make_plan, read_orders, resume, submit_plan
 from itnio_nb.api.models import State
 from itnio_nb.runs.reconcile import resolver
 from itnio_nb.sandbox.faults import KINDS, Faults
-from tests.support.agreement import FILES
-from tests.support.factories import orders_frame, sent
+from tests.support.agreement import FILES, requests
+from tests.support.factories import orders_frame
 from tests.support.processes import settings_of
 
 GROUPS = 300
 CHANCE = 0.35  # of a fault, for each request
+# Answers beyond the document, and a taken name that no listing shows: what was created all the same, what was not.
+ANSWERS = "-10-before=0.002,-15-before=0.001,-20-before=0.005,-21-before=0.005,-21-after=0.01,-99-after=0.01"
+NUMBER = "0861000000"
+# How a server writes the name of a phone and a display number; each round is another server.
+NAMES = ("{}-{}", "{}_{}", "{}-{:03}", "{}{}", "{} {}")
+NUMBERS: tuple[Callable[[str], str], ...] = (str, lambda number: number.lstrip("0"), lambda number: f"+{number}")
 
 
 @dataclass
@@ -72,7 +81,7 @@ def orders_of(chance: random.Random, groups: int) -> pd.DataFrame:
     while made < groups:
         quantity = chance.choice([1, 1, 1, 1, 2, 2, 3, 4, 5, 5, 70])
         app_id = chance.choice(["4luaKsL2", "second-app"])
-        rows.append((f"group-{len(rows)}", f"phone-{len(rows)}", str(quantity), "861000000", app_id))
+        rows.append((f"group-{len(rows)}", f"phone-{len(rows)}", str(quantity), NUMBER, app_id))
         made += -(-quantity // 50)
     return orders_frame(*rows)
 
@@ -97,12 +106,12 @@ def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path) -> int:
         server.Process(target=submit, args=(settings_of(sandbox), folder, chance.choice([1, 4, 8])))
         for _ in range(chance.choice([1, 1, 2, 3]))
     ]
-    kills, begun = 0, len(sandbox.log)
+    kills, begun = 0, theirs_aside(sandbox)
     for process in processes:
         process.start()
     for process in processes:
-        begun += chance.randrange(1, 60)
-        while process.is_alive() and len(sandbox.log) < begun:
+        begun += chance.randrange(1, 120)
+        while process.is_alive() and theirs_aside(sandbox) < begun:
             process.join(0.002)
         process.join(chance.random() * 0.03)  # anywhere between two requests
         if process.is_alive():
@@ -120,7 +129,7 @@ def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
     figures = Figures()
     orders = orders_of(chance, groups)
     orders.to_csv(folder / "orders.csv", index=False)
-    with Sandbox(faults=Faults.parse(f"all={CHANCE}", seed), stall=5) as sandbox:
+    with another_server(chance, seed) as sandbox, colleague(sandbox):
         lives = 0
         while not is_done(folder / "ledger.sqlite"):
             lives += 1
@@ -131,13 +140,44 @@ def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
         with Client(sandbox.account) as client, Ledger(folder / "ledger.sqlite") as ledger:
             plan = make_plan(read_orders(folder / "orders.csv"), client, ledger)
             compare(figures, plan.table, ledger, sandbox)
-            before = sent(sandbox)
+            before = asked_for(sandbox)
             finished = Run(int(ledger.runs.index[-1]) + 1, client, ledger).wait()
             compare_files(figures, finished, folder)
-            if sent(sandbox) != before:
+            if asked_for(sandbox) != before:
                 figures.mismatches.append("something was sent after all was done")
         figures.faults = Counter(one.fault for one in sandbox.log if one.fault)
     return figures
+
+
+def another_server(chance: random.Random, seed: int) -> Sandbox:
+    """A sandbox with a way of writing, an order of listing and a size of pages of its own."""
+    sandbox = Sandbox(faults=Faults.parse(f"all={CHANCE},{ANSWERS}", seed), stall=5)
+    sandbox.writes_name, sandbox.writes_number = chance.choice(NAMES).format, chance.choice(NUMBERS)
+    sandbox.newest_first, sandbox.page_limit = chance.random() < 0.5, chance.choice([100, 100, 37])
+    sandbox.ignores_case = chance.random() < 0.5
+    return sandbox
+
+
+@contextmanager
+def colleague(sandbox: Sandbox) -> Iterator[None]:
+    """Somebody adds groups to both applications all the time."""
+    over = threading.Event()
+
+    def add() -> None:
+        with Client(sandbox.account, timeout=(1, 0.3)) as client:
+            at = 0
+            while not over.wait(0.3):
+                at += 1
+                for app_id in ("4luaKsL2", "second-app"):
+                    client.create_phones(PhoneGroup(f"colleague-{at}", f"their-{at}", 5, NUMBER, app_id))
+
+    adding = threading.Thread(target=add)
+    adding.start()
+    try:
+        yield
+    finally:
+        over.set()
+        adding.join()
 
 
 def is_done(path: Path) -> bool:
@@ -146,14 +186,27 @@ def is_done(path: Path) -> bool:
         return len(ledger.runs) > 0 and bool(ledger.runs["finished"].ne("").all())
 
 
+def theirs_aside(sandbox: Sandbox) -> int:
+    """How many requests there were, without the colleague's."""
+    theirs = sum(number for name, number in requests(sandbox).items() if name.startswith("colleague-"))
+    return len(sandbox.log) - theirs
+
+
+def asked_for(sandbox: Sandbox) -> int:
+    """How many of our requests to create phones there were."""
+    return sum(one.endpoint == "sipAdd" and not one.group.startswith("colleague-") for one in sandbox.log)
+
+
 def compare(figures: Figures, planned: pd.DataFrame, ledger: Ledger, sandbox: Sandbox) -> None:
     """Compare the ledger and its history with the server's log and phones, group by group."""
     known = ledger.table.set_index(["appId", "groupName"])
     history = ledger.history
-    phones = sandbox.phones.groupby(["appId", "groupName"])
+    phones = sandbox.phones[~sandbox.phones["groupName"].str.startswith("colleague-")].groupby(["appId", "groupName"])
+    shown = {sandbox.writes_number(NUMBER)}
     there = {key: (len(part), set(part["displayNum"])) for key, part in phones}
-    made = Counter((one.app_id, one.group) for one in sandbox.log if one.endpoint == "sipAdd" and one.status == "0")
-    last = {(one.app_id, one.group): one.at for one in sandbox.log if one.endpoint == "sipAdd"}
+    asked = [one for one in sandbox.log if one.endpoint == "sipAdd" and not one.group.startswith("colleague-")]
+    made = Counter((one.app_id, one.group) for one in asked if one.status == "0")
+    last = {(one.app_id, one.group): one.at for one in asked}
     created = history[history["state"] == "created"].groupby(["appId", "groupName"])["at"].agg(["first", "size"])
     figures.groups = len(planned)
     figures.in_doubt = int(history["reason"].str.startswith("what became of it was not recorded").sum())
@@ -163,7 +216,7 @@ def compare(figures: Figures, planned: pd.DataFrame, ledger: Ledger, sandbox: Sa
         state = known["state"].get(key, "nowhere")
         number, displayed = there.get(key, (0, set()))
         figures.lost += state not in State.DONE
-        right = {"created": number == quantity and displayed == {"861000000"}, "partial": 0 < number < quantity}
+        right = {"created": number == quantity and displayed == shown, "partial": 0 < number < quantity}
         if not right.get(state, number == 0):
             figures.mismatches.append(f"{key}: {state}, {number} of {quantity} phones")
         if key in created.index:

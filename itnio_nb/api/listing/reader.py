@@ -14,6 +14,7 @@ from itnio_nb.api.listing.inventory import Page, field_text
 from itnio_nb.api.statuses import (
     CREATED_STATUS,
     FIELD_REFUSED,
+    TIMESTAMP_EXPIRED,
     TOO_FREQUENT,
     ApiResponse,
     BusyError,
@@ -24,11 +25,11 @@ from itnio_nb.api.statuses import (
 )
 from itnio_nb.api.text import plural
 from itnio_nb.api.transport import Transport
-from itnio_nb.errors import AccountError, InputError, ServiceError
+from itnio_nb.errors import AccountError, InputError, ItnioError, ServiceError
 
 PAGE_SIZE = 100  # phones; the most that sipQuery gives in one page
 LISTING_COLUMNS = ("groupName", "phoneName", "account", "password", "displayNum", "appId")
-_PAGE_TRIES, _CONNECT_TRIES, _LISTING_TRIES = 6, 2, 4
+_PAGE_TRIES, _CLOCK_TRIES, _CONNECT_TRIES, _LISTING_TRIES = 6, 3, 2, 4
 _PASSES, _TAIL_PASSES = 10, 3  # over the pages of one listing until no phone is missing; over its ends, in a row
 _PAUSE = 0.1  # seconds before anything is asked for again; doubled each time
 _BUSY_PAUSE = 1.0  # seconds before a page that was asked for too frequently is asked for again
@@ -80,7 +81,7 @@ class _ShrunkError(Exception):
 class _Failure(NamedTuple):
     """A page that failed; a listing changes nothing, so it may be asked for again."""
 
-    error: ServiceError
+    error: ItnioError
     tries: int  # how many in all are worth it
     wait: float = 0.0  # seconds for which the server wants no more requests
 
@@ -189,7 +190,10 @@ class ListingReader:
         info = status_info(answer.status)
         what = f"{self.problem} (status {answer.status}, {answer.reason})."
         if info.failure_scope == "run":
-            raise AccountError(f"{what} {info.advice.replace('submit', 'try')}", status=answer.status)
+            refusal = AccountError(f"{what} {info.advice.replace('submit', 'try')}", status=answer.status)
+            if answer.status != TIMESTAMP_EXPIRED:
+                raise refusal
+            return _Failure(refusal, _CLOCK_TRIES)  # the clock was corrected and has jumped again, or it stays wrong
         if answer.status == FIELD_REFUSED or info.failure_scope == "application":
             raise InputError(f"{what} Check the application id.", status=answer.status)
         error = ServiceError(f"{what} Nothing was changed. Try again in a minute.", status=answer.status)

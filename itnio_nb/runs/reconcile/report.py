@@ -90,8 +90,8 @@ def _resolve_known(
         for at, tried, status, said in zip(of_unknown.index, *columns, strict=True)
     }
     resolved, inventory = resolve_unknown(list_phones, unknown)
-    planned = part.index[(part["state"] == State.PLANNED) & part["tried"].astype(bool)]
-    late = {at: UnknownGroup(groups[at], tried=True) for at in planned if inventory.find(groups[at].group_name)}
+    absent = part.index[part["state"].isin(State.SENDABLE) & part["tried"].astype(bool)]
+    late = {at: UnknownGroup(groups[at], tried=True) for at in absent if inventory.find(groups[at].group_name)}
     if late:
         found, inventory = resolve_unknown(list_phones, late)
         resolved |= found

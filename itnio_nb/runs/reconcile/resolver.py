@@ -35,9 +35,9 @@ def resolve_unknown(
     """List an application until it is clear what became of each unknown group; return that and the last listing.
 
     A group that is there with all its phones is believed at once: the API never deletes. That it is not there, or not
-    all of it, is believed when two complete listings agree, the second after a pause; phones of others may be added
-    meanwhile. What never becomes clear is left out. No request for these groups may be under way. Raises what
-    `list_phones` raises.
+    all of it, is believed when two complete listings agree, the second after a pause, and of a group that may be shown
+    late only after all pauses; phones of others may be added meanwhile. What never becomes clear is left out. No
+    request for these groups may be under way. Raises what `list_phones` raises.
     """
     resolved: dict[Key, Receipt] = {}
     inventory = list_phones()
@@ -49,9 +49,10 @@ def resolve_unknown(
         (stopping or Event()).wait(pause)
         before, inventory = inventory, list_phones()
         if before.complete and inventory.complete:
-            names = {key: unknown[key].group.group_name for key in receipts if key not in resolved}
-            same = [key for key, name in names.items() if inventory.find(name) == before.find(name)]
-            resolved |= {key: receipts[key] for key in same if receipts[key].state is not State.UNKNOWN}
+            last = pause == PAUSES[-1]
+            left = {key: one for key, one in unknown.items() if key not in resolved and (last or not one.may_be_late)}
+            names = {key: one.group.group_name for key, one in left.items()}
+            resolved |= {key: receipts[key] for key, name in names.items() if inventory.find(name) == before.find(name)}
         if len(resolved) == len(unknown):
             break
     return resolved, inventory

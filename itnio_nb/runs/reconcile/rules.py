@@ -24,6 +24,11 @@ class UnknownGroup:
         """Whether the last answer was that a name is taken: that try has created nothing."""
         return self.status == NAME_TAKEN
 
+    @property
+    def may_be_late(self) -> bool:
+        """Whether it is most likely our own unanswered request that has taken the name, and the listing is behind."""
+        return self.taken and self.tried
+
 
 def resolve_group(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
     """Return what a listing shows of a group whose outcome is unknown.
@@ -78,9 +83,10 @@ def _resolve_taken(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
         if name != group.phone_name:
             reason += f": its {one_line(name)} differs in {how_names_differ(name, group.phone_name)}"
         return _answer(unknown, State.REFUSED, reason, "Nothing was created. Choose another phone name.")
-    if unknown.tried:  # then it is most likely our own first request that has taken the name
+    if unknown.may_be_late:
         reason = "the server says that the name is taken, an earlier request was not answered, and no listing shows it"
-        return _answer(unknown, State.UNKNOWN, reason, "resume(client, ledger) looks again.")
+        advice = "Before another name is chosen, look again: reconcile(client, ledger)."
+        return _answer(unknown, State.REFUSED, reason, advice)
     reason = "the server says that a name is taken, and two listings show neither the group nor the phone name"
     return _answer(unknown, State.REFUSED, reason, "Nothing was created. Choose another group name and phone name.")
 

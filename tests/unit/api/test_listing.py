@@ -122,7 +122,7 @@ def test_a_listing_that_grows_is_read_on(live: Client) -> None:
     """Each request finds 30 more phones, for a while: all are there in the end, few pages are read again."""
     asked = serve(lambda number, before: page_of(range(450 + 30 * min(before, 20)), number))
     assert len(live.list_phones(APP)) == 450 + 30 * 20
-    assert asked[3] <= 2
+    assert asked.total() < 80
 
 
 def test_a_listing_that_never_stands_still_shows_what_was_there(live: Client) -> None:

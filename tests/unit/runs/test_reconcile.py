@@ -41,6 +41,22 @@ def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: C
     assert sandbox.served["sipQuery", "0"] == listings + 1
 
 
+def test_a_name_that_our_own_lost_request_may_have_taken_is_looked_for_longer(
+    sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """-20 after a lost answer: five listings, and if it is shown later still, reconcile finds that it is ours."""
+    client.create_phones(group("group-0", "phone-0"))
+    ours = {1: unknown(group("group-0", "phone-0"), status="-20")}
+    for hidden, state in ((4, State.CREATED), (5, State.REFUSED)):
+        sandbox.hide_group(APP, "group-0", listings=hidden)
+        found, _ = resolve_unknown(lambda: client.fetch_inventory(APP), ours)
+        assert found[1].state is state
+    run_id = open_run(ledger, 1, client.account)
+    record(ledger, run_id, 0, State.UNKNOWN)
+    record(ledger, run_id, 0, State.REFUSED, "-20")
+    assert reconcile(client, ledger)[["before", "after"]].to_numpy().tolist() == [["refused", "created"]]
+
+
 def test_others_may_add_phones_between_two_listings(client: Client) -> None:
     """What is absent from both is absent, and half a group stays half."""
     numbers = count()

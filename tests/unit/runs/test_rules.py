@@ -134,7 +134,8 @@ def test_a_taken_name_is_resolved_by_a_listing(client: Client) -> None:
     ours = resolved(listing, group("sales", "desk", 3), status="-20")
     assert ours.state is State.CREATED  # an earlier try of this ledger was lost after creating it
     lost = resolved(listing, group("other", "new1", 3), status="-20")
-    assert lost.state is State.UNKNOWN  # an earlier try may have taken the name, and be shown late
+    assert lost.state is State.REFUSED
+    assert "look again" in lost.advice  # an earlier try may have taken the name, and be shown late
 
 
 @pytest.mark.parametrize(
