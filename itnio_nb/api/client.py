@@ -112,6 +112,7 @@ class Client:
         self, app_ids: Collection[str], stopping: Event | None = None
     ) -> dict[str, Inventory | ItnioError]:
         """Return for each application its phones by group, or why it could not be listed; all are read in parallel."""
+        stopping = stopping or Event()
 
         def inventory_or_error(app_id: str) -> Inventory | ItnioError:
             try:
@@ -120,9 +121,12 @@ class Client:
                 return error
 
         app_ids = list(dict.fromkeys(app_ids))
-        at_once = max(1, min(len(app_ids), self._transport.workers))
-        with self._page_pool() as pool, ThreadPoolExecutor(at_once, "listing") as applications:
-            return dict(zip(app_ids, applications.map(inventory_or_error, app_ids), strict=True))
+        with self._page_pool() as pool, self._page_pool() as applications:
+            try:
+                return dict(zip(app_ids, applications.map(inventory_or_error, app_ids), strict=True))
+            except BaseException:  # Ctrl-C: no further page is asked for
+                stopping.set()
+                raise
 
     def count_phones(self, app_id: str, stopping: Event | None = None) -> int:
         """Return how many phones an application has, from one small request. Raises what `list_phones` raises."""
@@ -136,5 +140,8 @@ class Client:
     @contextmanager
     def _page_pool(self) -> Iterator[Executor]:
         """Provide threads for the pages of listings: as many as requests can be under way."""
-        with ThreadPoolExecutor(self._transport.workers, "page") as pool:
+        pool = ThreadPoolExecutor(self._transport.workers, "page")
+        try:
             yield pool
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for pages under way

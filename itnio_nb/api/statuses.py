@@ -17,6 +17,7 @@ NAME_TAKEN = "-20"  # it does not say which of the two names is taken: only a li
 TIMESTAMP_EXPIRED = "-16"
 FIELD_REFUSED = "-22"
 TOO_FREQUENT = "-15"
+NOT_EXISTING = "-24"
 _BUSY_WAIT = 1.0  # seconds, where a busy server names no time
 
 
@@ -28,6 +29,7 @@ class StatusInfo:
     advice: str  # what it means, whether anything was created, what to do next
     reason: str = "no reason given"  # the document's own words
     failure_scope: str = ""  # which other groups would fail alike: "run", "application" or "" for none
+    source: str = ""  # "" for the API document; else where the vendor lists it, for another service
     documented: bool = True
     todo: str = ""  # of a status that the document does not list: what helps once nothing was created
 
@@ -84,35 +86,42 @@ STATUSES = {
 }
 
 
-def _beyond_document(words: str, todo: str, failure_scope: str = "") -> StatusInfo:
+def _beyond_document(words: str, source: str, todo: str, failure_scope: str = "") -> StatusInfo:
     """Return a status that the API document does not list: whether it has created anything, only a listing tells."""
     advice = (
         f"{words}: a status that the API document does not list. It is not known whether the phones were created. "
         "A run looks by itself; otherwise look with client.list_phones(appId) before anything is sent again."
     )
-    return StatusInfo(State.UNKNOWN, advice, words, failure_scope, documented=False, todo=todo)
+    return StatusInfo(State.UNKNOWN, advice, words, failure_scope, source, documented=False, todo=todo)
 
 
-_SUBMIT_AGAIN = "then submit again."
+_VOICE, _MESSAGES = "the vendor's list of voice statuses", "the vendor's list for messages"
+_AGAIN = "then submit again."
 # Statuses of the vendor's sibling services, from their public pages: a voice request may meet any of them.
-# Sources: -10 and -21 the list of voice statuses, -24 sipReset, -36 the call-centre service, all others messages.
 SIBLING_STATUSES = {
-    "-10": _beyond_document("Balance insufficient", f"Top the account up, {_SUBMIT_AGAIN}", "run"),
-    "-13": _beyond_document("User locked", f"Have the account unlocked, {_SUBMIT_AGAIN}", "run"),
-    TOO_FREQUENT: _beyond_document("Frequent query", "Submit the plan again, with fewer requests a second: rate=5."),
-    "-21": _beyond_document("Data validation exception", "Mend the order, then submit it again."),
-    "-24": _beyond_document("Data not existing", "Check the application id, then submit the order again."),
-    "-29": _beyond_document("Workspace disabled", f"Have the workspace enabled, {_SUBMIT_AGAIN}", "run"),
-    "-30": _beyond_document("Key disabled", f"Have the API key enabled, or use another, {_SUBMIT_AGAIN}", "run"),
-    "-31": _beyond_document("Address not in the whitelist", f"Have this address allowed, {_SUBMIT_AGAIN}", "run"),
+    "-10": _beyond_document("Balance insufficient", _VOICE, f"Top the account up, {_AGAIN}", "run"),
+    "-13": _beyond_document("User locked", _MESSAGES, f"Have the account unlocked, {_AGAIN}", "run"),
+    TOO_FREQUENT: _beyond_document(
+        "Frequent query", _MESSAGES, "Submit the plan again, with fewer requests a second: rate=5."
+    ),
+    "-21": _beyond_document("Data validation exception", _VOICE, "Correct the order, then submit it again."),
+    NOT_EXISTING: _beyond_document(
+        "Data not existing", "sipReset", "Check the application id, then submit the order again."
+    ),
+    "-29": _beyond_document("Workspace disabled", _MESSAGES, f"Have the workspace enabled, {_AGAIN}", "run"),
+    "-30": _beyond_document("Key disabled", _MESSAGES, f"Have the API key enabled, or use another, {_AGAIN}", "run"),
+    "-31": _beyond_document("Address not in the whitelist", _MESSAGES, f"Have this address allowed, {_AGAIN}", "run"),
     "-32": _beyond_document(
-        "No permission for the application", f"Have the API key allowed to use it, {_SUBMIT_AGAIN}", "application"
+        "No permission for the application", _MESSAGES, f"Have the API key allowed to use it, {_AGAIN}", "application"
     ),
     "-36": _beyond_document(
-        "More than can be created", f"Have the limit raised, or use another application, {_SUBMIT_AGAIN}", "application"
+        "More than can be created",
+        "the vendor's call-centre service",
+        f"Have the limit raised, or use another application, {_AGAIN}",
+        "application",
     ),
 }
-UNDOCUMENTED = _beyond_document("Status not documented", "Ask your provider what the status means.")
+UNDOCUMENTED = _beyond_document("Status not documented", "no list", "Ask your provider what the status means.")
 
 
 def status_info(status: str) -> StatusInfo:

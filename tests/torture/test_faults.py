@@ -41,7 +41,7 @@ def observed(kind: str) -> Seen:
     with (
         TemporaryDirectory() as folder,
         Sandbox(faults=kind, stall=30) as sandbox,
-        Client(sandbox.account, timeout=(1, 0.3)) as client,
+        Client(sandbox.account, timeout=(1, 2)) as client,
         Ledger(Path(folder) / "ledger.sqlite") as ledger,
     ):
         run = submit_plan(make_plan(many_orders(1, 4)), client, ledger).wait(60)
@@ -73,7 +73,7 @@ def test_what_the_operator_sees(kind: str) -> None:
     else:
         assert seen.summary.startswith("Done. Groups: 0 created (0 phones), 0 existed, 1 partial, 0 refused, 0 unknown")
         assert seen.advice == (
-            "2 of 4 phones were created; it cannot be completed under this name. Order 2 under a new one."
+            "2 of 4 phones were created; it cannot be completed under this name by the API. Order 2 under a new one."
         )
     assert ("Settled by looking: 1 " in seen.summary) == (first == "unknown")
     assert table_row(kind, seen) in TABLE.read_text(encoding="utf-8").splitlines()

@@ -31,6 +31,7 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb import Account, Client, Ledger, PhoneGroup, Run, Sandbox, make_plan, read_orders, resume, submit_plan
+from itnio_nb.api.listing import reader
 from itnio_nb.api.models import State
 from itnio_nb.runs.reconcile import resolver
 from itnio_nb.sandbox.faults import KINDS, Faults
@@ -90,6 +91,7 @@ def submit(settings: Mapping[str, str], folder: Path, workers: int) -> None:
     """What an operator does again and again: go on with what there is, or begin."""
     os.environ.update(settings, ITNIO_PROGRESS="off")
     resolver.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
+    reader._PAUSE, reader._MAX_PAUSE = 0.01, 0.1
     with Client(Account.from_env(), timeout=(1, 0.3)) as client, Ledger(folder / "ledger.sqlite") as ledger:
         run = resume(client, ledger, workers=workers)
         if not len(run.table):
@@ -110,7 +112,7 @@ def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path) -> int:
     for process in processes:
         process.start()
     for process in processes:
-        begun += chance.randrange(1, 120)
+        begun += chance.randrange(1, 200)
         while process.is_alive() and theirs_aside(sandbox) < begun:
             process.join(0.002)
         process.join(chance.random() * 0.03)  # anywhere between two requests
@@ -153,23 +155,23 @@ def another_server(chance: random.Random, seed: int) -> Sandbox:
     """A sandbox with a way of writing, an order of listing and a size of pages of its own."""
     sandbox = Sandbox(faults=Faults.parse(f"all={CHANCE},{ANSWERS}", seed), stall=5)
     sandbox.writes_name, sandbox.writes_number = chance.choice(NAMES).format, chance.choice(NUMBERS)
-    sandbox.newest_first, sandbox.page_limit = chance.random() < 0.5, chance.choice([100, 100, 37])
+    sandbox.newest_first, sandbox.page_limit = chance.random() < 0.5, chance.choice([100, 100, 60])
     sandbox.ignores_case = chance.random() < 0.5
     return sandbox
 
 
 @contextmanager
 def colleague(sandbox: Sandbox) -> Iterator[None]:
-    """Somebody adds groups to both applications all the time."""
+    """Somebody adds groups to both applications, 50 to each: more would make a listing longer than any life."""
     over = threading.Event()
 
     def add() -> None:
         with Client(sandbox.account, timeout=(1, 0.3)) as client:
-            at = 0
-            while not over.wait(0.3):
-                at += 1
+            for at in range(50):
+                if over.wait(0.2):
+                    return
                 for app_id in ("4luaKsL2", "second-app"):
-                    client.create_phones(PhoneGroup(f"colleague-{at}", f"their-{at}", 5, NUMBER, app_id))
+                    client.create_phones(PhoneGroup(f"colleague-{at}", f"their-{at}", 3, NUMBER, app_id))
 
     adding = threading.Thread(target=add)
     adding.start()

@@ -119,6 +119,10 @@ class InventoryBuilder:
     """Index phones by group as their pages come: only the index is kept."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew: the listing is read again."""
         self._sizes: Counter[str] = Counter()
         self._numbers: dict[str, set[str]] = {}
         self._names: dict[str, set[str]] = {}
@@ -137,9 +141,6 @@ class InventoryBuilder:
             if name:
                 self._examples.setdefault(group, name)
                 self._beginnings[group] = commonprefix([self._beginnings.get(group, name), name])  # noqa: RUF071 - names
-
-    def clear(self) -> None:
-        """Forget all: it holds no secrets, so there is nothing to do."""
 
     def inventory(self, *, complete: bool = True) -> Inventory:
         """Return what was added."""

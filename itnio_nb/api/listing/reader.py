@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Collection
-from concurrent.futures import Executor
+from collections.abc import Collection, Sequence
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -14,6 +14,7 @@ from itnio_nb.api.listing.inventory import Page, field_text
 from itnio_nb.api.statuses import (
     CREATED_STATUS,
     FIELD_REFUSED,
+    NOT_EXISTING,
     TIMESTAMP_EXPIRED,
     TOO_FREQUENT,
     ApiResponse,
@@ -31,6 +32,7 @@ PAGE_SIZE = 100  # phones; the most that sipQuery gives in one page
 LISTING_COLUMNS = ("groupName", "phoneName", "account", "password", "displayNum", "appId")
 _PAGE_TRIES, _CLOCK_TRIES, _CONNECT_TRIES, _LISTING_TRIES = 6, 3, 2, 4
 _PASSES, _TAIL_PASSES = 10, 3  # over the pages of one listing until no phone is missing; over its ends, in a row
+_WINDOW = 500  # pages that are asked for before their answers are looked at
 _PAUSE = 0.1  # seconds before anything is asked for again; doubled each time
 _BUSY_PAUSE = 1.0  # seconds before a page that was asked for too frequently is asked for again
 _MAX_PAUSE = 2.0  # seconds between two passes
@@ -194,11 +196,12 @@ class ListingReader:
             if answer.status != TIMESTAMP_EXPIRED:
                 raise refusal
             return _Failure(refusal, _CLOCK_TRIES)  # the clock was corrected and has jumped again, or it stays wrong
-        if answer.status == FIELD_REFUSED or info.failure_scope == "application":
+        if answer.status in (FIELD_REFUSED, NOT_EXISTING) or info.failure_scope == "application":
             raise InputError(f"{what} Check the application id.", status=answer.status)
         error = ServiceError(f"{what} Nothing was changed. Try again in a minute.", status=answer.status)
-        wait = _BUSY_PAUSE if answer.status == TOO_FREQUENT else 0.0
-        return _Failure(error, _PAGE_TRIES if info.documented or wait else _CONNECT_TRIES, wait)
+        if answer.status == TOO_FREQUENT:
+            return _Failure(error, _PAGE_TRIES, _BUSY_PAUSE)
+        return _Failure(error, _PAGE_TRIES if info.documented else _CONNECT_TRIES)
 
     @property
     def problem(self) -> str:
@@ -219,7 +222,8 @@ class _Reading:
     def complete(self) -> bool:
         """Read pages until every phone was seen; False if more were added all the time."""
         first = self._read_first()
-        pages, tail_passes = self._pages_from(2), 0
+        pages: Sequence[int] = self._pages_from(2)
+        tail_passes = 0
         for tries in range(_PASSES):
             before = self._floor = self._total
             self._read(pages)
@@ -232,7 +236,7 @@ class _Reading:
             if grown and tail_passes < _TAIL_PASSES:
                 tail_passes += 1
                 ends = self._pages_from(-(-before // self._size) or 1)
-                pages = sorted({*self._pages_from(1)[: len(ends) + 1], *ends})
+                pages = [*self._pages_from(1)[: len(ends) + 1], *ends]
             else:
                 tail_passes = 0
                 pages = self._pages_from(1)
@@ -251,22 +255,30 @@ class _Reading:
         self._take(1, page)
         return page.total
 
-    def _pages_from(self, number: int) -> list[int]:
+    def _pages_from(self, number: int) -> range:
         """Return the pages from this one to the last."""
-        return list(range(number, -(-self._total // self._size) + 1))
+        return range(number, -(-self._total // self._size) + 1)
 
-    def _read(self, numbers: list[int]) -> None:
-        """Read pages in parallel."""
-        futures = [self._reader.pool.submit(self._read_page, number) for number in numbers]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+    def _read(self, numbers: Sequence[int]) -> None:
+        """Read pages in parallel, up to one that is empty: whatever the total says, there is nothing behind it."""
+        for start in range(0, len(numbers), _WINDOW):
+            window = numbers[start : start + _WINDOW]
+            futures = [self._reader.pool.submit(self._read_page, number) for number in window]
+            try:
+                sizes = [future.result() for future in futures]
+            except BaseException as error:
+                for future in futures:
+                    future.cancel()
+                if isinstance(error, _ShrunkError):
+                    wait(futures)  # what is under way must not come into the next reading
+                raise
+            if 0 in sizes:
+                break
 
-    def _read_page(self, number: int) -> None:
-        self._take(number, self._reader.page(number))
+    def _read_page(self, number: int) -> int:
+        page = self._reader.page(number)
+        self._take(number, page)
+        return len(page.phones)
 
     def _take(self, number: int, page: _PageRead) -> None:
         """Count a page, and pass on those of its phones that were not seen before."""

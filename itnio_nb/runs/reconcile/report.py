@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Event
 from typing import Any
 
 import pandas as pd
@@ -41,47 +42,39 @@ def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> 
         table = table[table["appId"].isin(table["appId"][table["state"] == State.UNKNOWN])]
     parts = [(str(app_id), part) for app_id, part in table.groupby("appId", sort=False)]
     created = ledger.created_groups(client.account)
-    looked = for_each(parts, lambda one: _resolve_known(client, *one, created.get(one[0], ())))
-    errors = [found for found in looked if isinstance(found, ItnioError)]
+    stopping = Event()
+
+    def report_of(one: tuple[str, pd.DataFrame]) -> list[tuple[object, ...]]:
+        return _report_application(client, ledger.run_store, *one, created.get(one[0], ()), stopping)
+
+    reports = for_each(parts, report_of, stopping)
+    errors = [found for found in reports if isinstance(found, ItnioError)]
     if errors and len(errors) == len(parts) and (raised := [e for e in errors if not isinstance(e, InputError)]):
         raise raised[0]
     rows: list[tuple[object, ...]] = []
-    for (app_id, part), found in zip(parts, looked, strict=True):
-        rows += _report_application(ledger.run_store, app_id, part, found)
+    for (app_id, part), found in zip(parts, reports, strict=True):
+        rows += _report(app_id, part, {}, Inventory({}), str(found)) if isinstance(found, ItnioError) else found
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
     report = report[report["before"] == State.UNKNOWN] if unknown_only else report
     return report.sort_values("advice", key=lambda advice: advice == "", kind="stable", ignore_index=True)
 
 
 def _report_application(
-    store: RunStore, app_id: str, part: pd.DataFrame, found: tuple[dict[Any, Receipt], Inventory] | ItnioError
+    client: Client, store: RunStore, app_id: str, part: pd.DataFrame, created: Sequence[PhoneGroup], stopping: Event
 ) -> list[tuple[object, ...]]:
-    """Return the report's rows of one application, and write what its listings resolve."""
-    groups = dict(zip(part.index, phone_groups(part), strict=True))
-    states = dict(zip(part.index, map(State, part["state"]), strict=True))
-    not_listed = str(found) if isinstance(found, ItnioError) else ""
-    resolved, inventory = ({}, Inventory({})) if isinstance(found, ItnioError) else found
-    resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
-    after = {resolutions[one]: one.receipt for one in store.write_resolutions(list(resolutions))}
-    left, rows = dict(inventory.groups), list[tuple[object, ...]]()
-    for at, group in groups.items():
-        held, receipt = inventory.find(group.group_name), after.get(at)
-        left.pop(group.group_name, None)
-        now_is = receipt.state if receipt else states[at]
-        advice = receipt.advice if receipt else not_listed or _drift(group, states[at], held, inventory)
-        phones = held.phones if held else 0
-        rows.append((app_id, group.group_name, str(states[at]), str(now_is), group.quantity, phones, advice))
-    return rows + [(app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in left.items()]
+    """Return the report's rows of one application, and write what its listings resolve.
 
-
-def _resolve_known(
-    client: Client, app_id: str, part: pd.DataFrame, created: Sequence[PhoneGroup]
-) -> tuple[dict[Any, Receipt], Inventory]:
-    """Resolve what the ledger has as unknown, and what was absent once and is there now: it was shown late."""
+    That is what the ledger has as unknown, and what was absent once and is there now: it was shown late.
+    """
     groups = dict(zip(part.index, phone_groups(part), strict=True))
+    after: dict[Any, Receipt] = {}
 
     def list_phones() -> Inventory:
-        return client.fetch_inventory(app_id).learn_writing(created)
+        return client.fetch_inventory(app_id, stopping).learn_writing(created)
+
+    def write(resolved: dict[Any, Receipt]) -> None:
+        resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
+        after.update({resolutions[one]: one.receipt for one in store.write_resolutions(list(resolutions))})
 
     of_unknown = part[part["state"] == State.UNKNOWN]
     columns = (of_unknown[name] for name in ("tried", "status", "reason"))
@@ -89,13 +82,27 @@ def _resolve_known(
         at: UnknownGroup(groups[at], bool(tried), status, said)
         for at, tried, status, said in zip(of_unknown.index, *columns, strict=True)
     }
-    resolved, inventory = resolve_unknown(list_phones, unknown)
+    inventory = resolve_unknown(list_phones, unknown, write, stopping)
     absent = part.index[part["state"].isin(State.SENDABLE) & part["tried"].astype(bool)]
     late = {at: UnknownGroup(groups[at], tried=True) for at in absent if inventory.find(groups[at].group_name)}
-    if late:
-        found, inventory = resolve_unknown(list_phones, late)
-        resolved |= found
-    return resolved, inventory
+    inventory = resolve_unknown(list_phones, late, write, stopping) if late else inventory
+    return _report(app_id, part, after, inventory)
+
+
+def _report(
+    app_id: str, part: pd.DataFrame, after: dict[Any, Receipt], inventory: Inventory, not_listed: str = ""
+) -> list[tuple[object, ...]]:
+    """Return the rows of one application; `after` has what was resolved, `not_listed` why there is no inventory."""
+    states = map(State, part["state"])
+    left, rows = dict(inventory.groups), list[tuple[object, ...]]()
+    for at, group, state in zip(part.index, phone_groups(part), states, strict=True):
+        held, receipt = inventory.find(group.group_name), after.get(at)
+        left.pop(group.group_name, None)
+        now_is = receipt.state if receipt else state
+        advice = receipt.advice if receipt else not_listed or _drift(group, state, held, inventory)
+        phones = held.phones if held else 0
+        rows.append((app_id, group.group_name, str(state), str(now_is), group.quantity, phones, advice))
+    return rows + [(app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in left.items()]
 
 
 def _drift(group: PhoneGroup, state: State, held: GroupInventory | None, inventory: Inventory) -> str:

@@ -30,32 +30,40 @@ R = TypeVar("R")
 
 
 def resolve_unknown(
-    list_phones: Callable[[], Inventory], unknown: Mapping[Key, UnknownGroup], stopping: Event | None = None
-) -> tuple[dict[Key, Receipt], Inventory]:
-    """List an application until it is clear what became of each unknown group; return that and the last listing.
+    list_phones: Callable[[], Inventory],
+    unknown: Mapping[Key, UnknownGroup],
+    write: Callable[[dict[Key, Receipt]], object],
+    stopping: Event,
+) -> Inventory:
+    """List an application until it is clear what became of each unknown group; return the last listing.
 
+    `write` gets the receipts of what a listing has made clear at once: whoever looks may be killed before the next one.
     A group that is there with all its phones is believed at once: the API never deletes. That it is not there, or not
     all of it, is believed when two complete listings agree, the second after a pause, and of a group that may be shown
     late only after all pauses; phones of others may be added meanwhile. What never becomes clear is left out. No
     request for these groups may be under way. Raises what `list_phones` raises.
     """
-    resolved: dict[Key, Receipt] = {}
-    inventory = list_phones()
-    for pause in (*PAUSES, None):
-        receipts = {key: resolve_group(one, inventory) for key, one in unknown.items() if key not in resolved}
-        resolved |= {key: receipt for key, receipt in receipts.items() if _is_there(unknown[key].group, inventory)}
-        if pause is None or len(resolved) == len(unknown):
-            break
-        (stopping or Event()).wait(pause)
+    left, inventory = dict(unknown), list_phones()
+
+    def settle(groups: Iterable[Key]) -> None:
+        write({key: resolve_group(left.pop(key), inventory) for key in groups})
+
+    settle([key for key, one in left.items() if _is_there(one.group, inventory)])
+    for pause in PAUSES if left else ():
+        stopping.wait(pause)
         before, inventory = inventory, list_phones()
+        settle([key for key, one in left.items() if _is_there(one.group, inventory)])
         if before.complete and inventory.complete:
-            last = pause == PAUSES[-1]
-            left = {key: one for key, one in unknown.items() if key not in resolved and (last or not one.may_be_late)}
-            names = {key: one.group.group_name for key, one in left.items()}
-            resolved |= {key: receipts[key] for key, name in names.items() if inventory.find(name) == before.find(name)}
-        if len(resolved) == len(unknown):
+            ready = [key for key, one in left.items() if pause == PAUSES[-1] or not one.may_be_late]
+            settle([key for key in ready if _agree(left[key].group.group_name, before, inventory)])
+        if not left:
             break
-    return resolved, inventory
+    return inventory
+
+
+def _agree(group_name: str, one: Inventory, other: Inventory) -> bool:
+    """Tell whether two listings show the same of a group."""
+    return one.find(group_name) == other.find(group_name)
 
 
 def _is_there(group: PhoneGroup, inventory: Inventory) -> bool:
@@ -93,8 +101,11 @@ def _phones_in(inventory: Inventory | ItnioError, group: PhoneGroup) -> int:
     return phones_seen(group, inventory) if isinstance(inventory, Inventory) else 0
 
 
-def for_each(items: Iterable[T], act: Callable[[T], R]) -> list[R | ItnioError]:
-    """Return what `act` returns for each item, or the error that it raises; several at once."""
+def for_each(items: Iterable[T], act: Callable[[T], R], stopping: Event) -> list[R | ItnioError]:
+    """Return what `act` returns for each item, or the error that it raises; several at once.
+
+    An interrupt sets `stopping`, which `act` heeds, and waits for nothing.
+    """
 
     def result_or_error(item: T) -> R | ItnioError:
         try:
@@ -102,8 +113,14 @@ def for_each(items: Iterable[T], act: Callable[[T], R]) -> list[R | ItnioError]:
         except ItnioError as error:
             return error
 
-    with ThreadPoolExecutor(_AT_ONCE, "application") as pool:
+    pool = ThreadPoolExecutor(_AT_ONCE, "application")
+    try:
         return list(pool.map(result_or_error, items))
+    except BaseException:
+        stopping.set()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class RunResolver:
@@ -136,16 +153,16 @@ class RunResolver:
         asked = {app_id: {at: self._as_sent(at, row) for at, row in rows.items()} for app_id, rows in parts.items()}
         created = self._ledger.created_groups(self._client.account)
 
-        def look(app_id: str) -> tuple[dict[int, Receipt], Inventory]:
-            return resolve_unknown(lambda: self._list(app_id, created), asked[app_id], self._stopping)
-
         again: list[int] = []
-        listed: dict[str, Inventory | ItnioError] = {}
-        for app_id, found in zip(parts, for_each(parts, look), strict=True):
-            listed[app_id] = found if isinstance(found, ItnioError) else found[1]
-            if not isinstance(found, ItnioError):
-                again += self._write(parts[app_id], asked[app_id], found[0])
-        return again, listed
+
+        def look(app_id: str) -> Inventory:
+            def write(receipts: dict[int, Receipt]) -> None:
+                again.extend(self._write(parts[app_id], asked[app_id], receipts))
+
+            return resolve_unknown(lambda: self._list(app_id, created), asked[app_id], write, self._stopping)
+
+        found = for_each(parts, look, self._stopping)
+        return again, dict(zip(parts, found, strict=True))
 
     def _list(self, app_id: str, created: Mapping[str, Sequence[PhoneGroup]]) -> Inventory:
         return self._client.fetch_inventory(app_id, self._stopping).learn_writing(created.get(app_id, ()))

@@ -161,11 +161,14 @@ def test_a_server_that_gives_smaller_pages_is_followed(live: Client, says: int) 
 
 def test_a_listing_that_shrinks_is_read_again(live: Client) -> None:
     """Somebody deletes phones in the console: what has vanished is not in the listing."""
-    serve(lambda number, before: page_of(range(350) if before < 3 else range(100, 320), number))
+    asked = serve(lambda number, before: page_of(range(350) if before < 3 else range(100, 320), number))
     assert sorted(map(int, live.list_phones(APP)["account"])) == list(range(100, 320))
+    asked.clear()
+    assert live.fetch_inventory(APP).groups["g"].phones == 220
 
 
 NEVER: dict[str, Served] = {
+    "billions": lambda number, _: (10**12, list(range(100)) if number == 1 else []),
     "nothing on page 2": lambda number, _: (250, list(range(100)) if number == 1 else []),
     "the same page again": lambda *_: (200, list(range(100))),
     "fewer than it says": lambda *_: (5, [1, 2, 3]),
@@ -224,7 +227,13 @@ def test_one_application_that_fails_keeps_no_other_from_being_listed(sandbox: Sa
 
 @pytest.mark.parametrize(
     ("status", "error", "requests"),
-    [("-10", AccountError, 1), ("-32", InputError, 1), ("-15", ServiceError, 6), ("-99", ServiceError, 2)],
+    [
+        ("-10", AccountError, 1),
+        ("-32", InputError, 1),
+        ("-24", InputError, 1),
+        ("-15", ServiceError, 6),
+        ("-99", ServiceError, 2),
+    ],
 )
 def test_a_listing_meets_statuses_beyond_the_document(
     sandbox: Sandbox,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from threading import Event
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from itnio_nb import Client, InputError, Ledger, Sandbox, ServiceError, State, make_plan, reconcile, resume, submit_plan
 from itnio_nb.api.listing.inventory import Inventory
-from itnio_nb.api.models import PhoneGroup
+from itnio_nb.api.models import PhoneGroup, Receipt
 from itnio_nb.runs.reconcile.resolver import resolve_unknown
 from itnio_nb.runs.reconcile.rules import UnknownGroup
 from tests.support.factories import APP, group, many_orders, sent
@@ -19,6 +22,14 @@ from tests.support.ledgers import claim, open_run, record
 
 def unknown(asked: PhoneGroup, *, tried: bool = True, status: str = "", said: str = "") -> UnknownGroup:
     return UnknownGroup(asked, tried, status, said)
+
+
+def resolve_all(
+    list_phones: Callable[[], Inventory], groups: dict[Any, UnknownGroup]
+) -> tuple[dict[Any, Receipt], Inventory]:
+    """Everything that becomes clear, and the last listing."""
+    found: dict[Any, Receipt] = {}
+    return found, resolve_unknown(list_phones, groups, found.update, Event())
 
 
 def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: Client) -> None:
@@ -30,14 +41,14 @@ def test_absence_is_believed_when_two_listings_agree(sandbox: Sandbox, client: C
     def inventory() -> Inventory:
         return client.fetch_inventory(APP)
 
-    found, _ = resolve_unknown(inventory, late)
+    found, _ = resolve_all(inventory, late)
     assert found["late"].state is State.PLANNED  # as far as anybody can see
     client.create_phones(group("second", "seco", 3))  # shown from the fourth listing on
-    found, listing = resolve_unknown(inventory, {"second": unknown(group("second", "seco", 3), status="-20")})
+    found, listing = resolve_all(inventory, {"second": unknown(group("second", "seco", 3), status="-20")})
     assert found["second"].state is State.CREATED
     assert listing.total == 6
     listings = sandbox.served["sipQuery", "0"]
-    resolve_unknown(inventory, late)
+    resolve_all(inventory, late)
     assert sandbox.served["sipQuery", "0"] == listings + 1
 
 
@@ -49,7 +60,7 @@ def test_a_name_that_our_own_lost_request_may_have_taken_is_looked_for_longer(
     ours = {1: unknown(group("group-0", "phone-0"), status="-20")}
     for hidden, state in ((4, State.CREATED), (5, State.REFUSED)):
         sandbox.hide_group(APP, "group-0", listings=hidden)
-        found, _ = resolve_unknown(lambda: client.fetch_inventory(APP), ours)
+        found, _ = resolve_all(lambda: client.fetch_inventory(APP), ours)
         assert found[1].state is state
     run_id = open_run(ledger, 1, client.account)
     record(ledger, run_id, 0, State.UNKNOWN)
@@ -67,7 +78,7 @@ def test_others_may_add_phones_between_two_listings(client: Client) -> None:
         client.create_phones(group(f"other-{at}", f"other-{at}", 1))
         return client.fetch_inventory(APP)
 
-    found, _ = resolve_unknown(shifting, {1: unknown(group("gone", "desk")), 2: unknown(group("half", "half", 3))})
+    found, _ = resolve_all(shifting, {1: unknown(group("gone", "desk")), 2: unknown(group("half", "half", 3))})
     assert [found[at].state for at in (1, 2)] == [State.PLANNED, State.PARTIAL]
     assert next(numbers) == 2
 
@@ -79,7 +90,7 @@ def test_an_incomplete_listing_proves_no_absence(client: Client) -> None:
     def incomplete() -> Inventory:
         return replace(client.fetch_inventory(APP), complete=False)
 
-    found, _ = resolve_unknown(incomplete, {1: unknown(group("sales", "desk", 3)), 2: unknown(group("gone", "line"))})
+    found, _ = resolve_all(incomplete, {1: unknown(group("sales", "desk", 3)), 2: unknown(group("gone", "line"))})
     assert {key: receipt.state for key, receipt in found.items()} == {1: State.CREATED}
 
 
