@@ -67,7 +67,8 @@ def _resolve_absent(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
         reason = f"{unknown.said}; two listings of application {group.app_id} do not have it"
         return Receipt(State.REFUSED, unknown.status, reason, f"Nothing was created. {info.todo}", now())
     reason = f"absent as of {now():%H:%M} UTC: two listings of application {group.app_id} do not have it"
-    return _answer(unknown, State.PLANNED, reason, f"Nothing was created. {info.todo or 'It can be sent again.'}")
+    todo = info.todo if unknown.status == TOO_FREQUENT else "It can be sent again."
+    return _answer(unknown, State.PLANNED, reason, f"Nothing was created. {todo}")
 
 
 def _resolve_taken(unknown: UnknownGroup, inventory: Inventory) -> Receipt:

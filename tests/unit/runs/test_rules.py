@@ -170,6 +170,7 @@ def test_an_answer_beyond_the_document_keeps_its_number_and_words(status: str, s
     """Not there: refused, but for what may be sent again. There: created, and what the server said is still told."""
     absent = resolved(Inventory({}), group(), status=status)
     assert (absent.state, absent.status) == (state, status)
+    assert ("It can be sent again" in absent.advice) == (status in ("", "-18"))
     found = resolved(listed("desk-{}", "861000000", 3), group(), status=status)
     assert (found.state, found.status) == (State.CREATED, status)
     for receipt in (absent, found):
