@@ -57,8 +57,8 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience is tested by how often, not by how long."""
-    monkeypatch.setattr("itnio_nb.api.listing.reader._PAUSE", 0.005)
-    monkeypatch.setattr("itnio_nb.api.listing.reader._MAX_PAUSE", 0.02)
+    monkeypatch.setattr("itnio_nb.api.listing.pages._PAUSE", 0.005)
+    monkeypatch.setattr("itnio_nb.api.listing.pages._MAX_PAUSE", 0.02)
     monkeypatch.setattr("itnio_nb.api.transport._PAUSE", 0.001)
     monkeypatch.setattr("itnio_nb.runs.reconcile.resolver.PAUSES", (0.02, 0.04, 0.08, 0.16))
 

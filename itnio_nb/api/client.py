@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.listing.inventory import Inventory, InventoryBuilder, field_text
+from itnio_nb.api.listing.pages import PageReader
 from itnio_nb.api.listing.reader import LISTING_COLUMNS, ListingReader, PhoneList
 from itnio_nb.api.models import PhoneGroup, Receipt, now
 from itnio_nb.api.statuses import RequestError, status_info
@@ -98,7 +99,9 @@ class Client:
         import pandas as pd  # here, so that signing and sending need no tables
 
         with self._page_pool() as pool:
-            listed, _ = ListingReader(self._transport, pool, app_id, stopping, reveal).read(PhoneList(groups))
+            listed, _ = ListingReader(PageReader(self._transport, app_id, stopping, reveal), pool).read(
+                PhoneList(groups)
+            )
         phones = listed.phones()
         columns = {name: [field_text(phone.get(name)) for phone in phones] for name in LISTING_COLUMNS[:-1]}
         return pd.DataFrame(columns, dtype=object).assign(appId=app_id)
@@ -130,11 +133,10 @@ class Client:
 
     def count_phones(self, app_id: str, stopping: Event | None = None) -> int:
         """Return how many phones an application has, from one small request. Raises what `list_phones` raises."""
-        with self._page_pool() as pool:
-            return ListingReader(self._transport, pool, app_id, stopping).count()
+        return PageReader(self._transport, app_id, stopping).count()
 
     def _read_inventory(self, app_id: str, pool: Executor, stopping: Event | None) -> Inventory:
-        builder, complete = ListingReader(self._transport, pool, app_id, stopping).read(InventoryBuilder())
+        builder, complete = ListingReader(PageReader(self._transport, app_id, stopping), pool).read(InventoryBuilder())
         return builder.inventory(complete=complete)
 
     @contextmanager

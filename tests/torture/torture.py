@@ -31,7 +31,7 @@ from pathlib import Path
 import pandas as pd
 
 from itnio_nb import Account, Client, Ledger, PhoneGroup, Run, Sandbox, make_plan, read_orders, resume, submit_plan
-from itnio_nb.api.listing import reader
+from itnio_nb.api.listing import pages
 from itnio_nb.api.models import State
 from itnio_nb.runs.reconcile import resolver
 from itnio_nb.sandbox.faults import KINDS, Faults
@@ -91,7 +91,7 @@ def submit(settings: Mapping[str, str], folder: Path, workers: int) -> None:
     """What an operator does again and again: go on with what there is, or begin."""
     os.environ.update(settings, ITNIO_PROGRESS="off")
     resolver.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
-    reader._PAUSE, reader._MAX_PAUSE = 0.01, 0.1
+    pages._PAUSE, pages._MAX_PAUSE = 0.01, 0.1
     with Client(Account.from_env(), timeout=(1, 0.3)) as client, Ledger(folder / "ledger.sqlite") as ledger:
         run = resume(client, ledger, workers=workers)
         if not len(run.table):

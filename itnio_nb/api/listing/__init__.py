@@ -1,1 +1,1 @@
-"""What exists in an application: every page of `sipQuery` (`reader`), and its phones by group (`inventory`)."""
+"""What exists in an application: a page of `sipQuery` (`pages`), all of them (`reader`), by group (`inventory`)."""

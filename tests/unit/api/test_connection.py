@@ -81,7 +81,7 @@ def test_every_answer_has_one_deadline(way: Send, reason: str) -> None:
 @pytest.mark.parametrize("way", [way for way, _ in NO_ANSWER.values()], ids=NO_ANSWER)
 def test_a_listing_has_the_same_deadline(way: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     """For each of its requests; then it is an error, never a part of a listing."""
-    monkeypatch.setattr("itnio_nb.api.listing.reader._PAGE_TRIES", 2)
+    monkeypatch.setattr("itnio_nb.api.listing.pages._PAGE_TRIES", 2)
     with WireServer(repeat(way), listings=True) as server, Client(server.account, timeout=(1, TIMEOUT)) as client:
         begun = time.monotonic()
         with pytest.raises(ServiceError, match="could not be listed"):

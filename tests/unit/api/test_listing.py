@@ -244,7 +244,7 @@ def test_a_listing_meets_statuses_beyond_the_document(
     requests: int,
 ) -> None:
     """What would come again is not asked again; number and words are kept."""
-    monkeypatch.setattr("itnio_nb.api.listing.reader._BUSY_PAUSE", 0.01)
+    monkeypatch.setattr("itnio_nb.api.listing.pages._BUSY_PAUSE", 0.01)
     sandbox.faults = f"query:{status}-before*9"
     with pytest.raises(error, match=rf"status {status}, "):
         client.list_phones(APP)
