@@ -124,9 +124,15 @@ SIBLING_STATUSES = {
 UNDOCUMENTED = _beyond_document("Status not documented", "no list", "Ask your provider what the status means.")
 
 
+_NO_STATUS = StatusInfo(State.UNKNOWN, "No answer of the API: look with client.list_phones(appId).")
+
+
+_ALL = STATUSES | SIBLING_STATUSES | {"": _NO_STATUS}
+
+
 def status_info(status: str) -> StatusInfo:
-    """Return what a status means, `UNDOCUMENTED` for one that no list of the vendor has."""
-    return STATUSES.get(status) or SIBLING_STATUSES.get(status, UNDOCUMENTED)
+    """Return what a status means, `UNDOCUMENTED` for one that no list of the vendor has; "" is no answer at all."""
+    return _ALL.get(status, UNDOCUMENTED)
 
 
 class RequestError(Exception):

@@ -167,7 +167,7 @@ class Dispatcher:
         """Act on what an answer means for the groups that are still to be sent; `begun`: when it was asked for."""
         info = status_info(receipt.status)
         # A status that the document does not list is an answer all the same: the server works.
-        works = receipt.status and not info.documented and receipt.status != TOO_FREQUENT
+        works = not info.documented and receipt.status != TOO_FREQUENT
         failed = receipt.state in (State.UNKNOWN, State.PLANNED) and not works
         if failed:
             self.last_failure = receipt.reason
@@ -177,9 +177,9 @@ class Dispatcher:
             self._limiter.slow_down(begun)
         if receipt.wait:
             self._limiter.hold(receipt.wait)
-        if receipt.status and info.failure_scope == "application":
+        if info.failure_scope == "application":
             self._closed_apps.setdefault(group.app_id, receipt)
-        if (receipt.status and info.failure_scope == "run") or receipt.wait > _MAX_WAIT:
+        if info.failure_scope == "run" or receipt.wait > _MAX_WAIT:
             self.fatal_receipt = self.fatal_receipt or receipt
             self.halt.set()
         if self._breaker.count(failed=failed):

@@ -121,10 +121,10 @@ class RunEngine:
         dispatcher.close()
         if (fatal := dispatcher.fatal_receipt) is not None:
             info = status_info(fatal.status)
-            number = f"status {fatal.status}, " if fatal.status and not info.documented else ""
+            number = "" if info.documented else f"status {fatal.status}, "
             advice = info.todo or (_GO_ON if fatal.wait else fatal.advice)
             self._notes.append(f"It stopped itself ({number}{fatal.reason}): {advice}")
-            if info.todo and fatal.status:
+            if not info.documented:
                 self._fatal = fatal  # whether its groups are there, listings can still tell
             else:
                 self._stopping.set()
@@ -196,7 +196,7 @@ class RunEngine:
     ) -> SyncResult:
         """Write to the ledger what happened here, read what happened elsewhere, and count it."""
         receipts = [(at, _unknown_if_taken(receipt)) for at, receipt in outcomes]
-        beyond = [one for _, one in outcomes if one.status and not status_info(one.status).documented]
+        beyond = [one for _, one in outcomes if not status_info(one.status).documented]
         self._undocumented.update((one.status, one.reason) for one in beyond)
         found = self._store.sync(
             self._id, owner, outcomes=receipts, returned=returned, wanted=wanted, since=self._progress.seen

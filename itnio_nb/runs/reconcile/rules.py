@@ -63,12 +63,11 @@ def _resolve_absent(unknown: UnknownGroup, inventory: Inventory) -> Receipt:
     info, group = status_info(unknown.status), unknown.group
     if unknown.taken:
         return _resolve_taken(unknown, inventory)
-    if unknown.status and not info.documented and unknown.status != TOO_FREQUENT:
+    if not info.documented and unknown.status != TOO_FREQUENT:
         reason = f"{unknown.said}; two listings of application {group.app_id} do not have it"
         return Receipt(State.REFUSED, unknown.status, reason, f"Nothing was created. {info.todo}", now())
     reason = f"absent as of {now():%H:%M} UTC: two listings of application {group.app_id} do not have it"
-    todo = info.todo if unknown.status == TOO_FREQUENT else "It can be sent again."
-    return _answer(unknown, State.PLANNED, reason, f"Nothing was created. {todo}")
+    return _answer(unknown, State.PLANNED, reason, f"Nothing was created. {info.todo or 'It can be sent again.'}")
 
 
 def _resolve_taken(unknown: UnknownGroup, inventory: Inventory) -> Receipt:

@@ -82,7 +82,8 @@ def test_a_server_that_asks_for_an_hour_ends_the_run(
 
     monkeypatch.setattr(client, "create_phones", busy)
     run = submit_plan(make_plan(many_orders(10)), client, ledger).wait(30)
-    assert "It stopped itself (HTTP 429: the server is busy and asks to wait 1 h)" in run.summary
+    words = "It stopped itself (HTTP 429: the server is busy and asks to wait 1 h): Submit the plan again, or resume("
+    assert words in run.summary
     assert run.counts == {"planned": 10}
 
 
