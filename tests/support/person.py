@@ -82,9 +82,10 @@ class Person:
         return int(words.split()[1])
 
     def download(self, button: str) -> bytes:
-        """Press a button and return the file that it hands over."""
+        """Press a button, once, and return the file that it hands over: a second one would be taken for the next."""
+        expect(self.button(button)).to_be_enabled(timeout=20 * _SECONDS)
         with self.page.expect_download() as download:
-            self.press(button)
+            self.button(button).click()
         return Path(download.value.path()).read_bytes()
 
 
