@@ -11,7 +11,7 @@ sys.path.insert(0, str(HERE.parent))
 os.environ["ITNIO_PROGRESS"] = "off"
 
 from itnio_nb.api.models import State  # noqa: E402 - after the path is set
-from itnio_nb.api.statuses import SIBLING_STATUSES, STATUSES, UNDOCUMENTED, StatusInfo  # noqa: E402
+from itnio_nb.api.statuses import SIBLING_STATUSES, STATUSES, UNDOCUMENTED, StatusInfo  # noqa: E402 - as above
 from itnio_nb.sandbox.faults import KINDS  # noqa: E402
 from tests.torture.test_faults import observed, table_row  # noqa: E402 - after the path is set
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from threading import Event
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.listing.inventory import Inventory, InventoryBuilder, field_text
 from itnio_nb.api.listing.pages import PageReader
+from itnio_nb.api.listing.parallel import for_each, thread_pool
 from itnio_nb.api.listing.reader import LISTING_COLUMNS, ListingReader, PhoneList
 from itnio_nb.api.models import PhoneGroup, Receipt, now
 from itnio_nb.api.statuses import RequestError, status_info
@@ -98,52 +99,47 @@ class Client:
         """
         import pandas as pd  # here, so that signing and sending need no tables
 
-        with self._page_pool() as pool:
-            listed, _ = ListingReader(PageReader(self._transport, app_id, stopping, reveal), pool).read(
-                PhoneList(groups)
-            )
+        pages = PageReader(self._transport, app_id, stopping, reveal)
+        with thread_pool(self._transport.workers) as pool:
+            listed, _ = ListingReader(pages, pool).read(PhoneList(groups))
         phones = listed.phones()
         columns = {name: [field_text(phone.get(name)) for phone in phones] for name in LISTING_COLUMNS[:-1]}
         return pd.DataFrame(columns, dtype=object).assign(appId=app_id)
 
-    def fetch_inventory(self, app_id: str, stopping: Event | None = None) -> Inventory:
-        """Return the phones of an application by group. Raises what `list_phones` raises."""
-        with self._page_pool() as pool:
-            return self._read_inventory(app_id, pool, stopping)
+    def fetch_inventory(
+        self, app_id: str, stopping: Event | None = None, created: Iterable[PhoneGroup] = ()
+    ) -> Inventory:
+        """Return the phones of an application by group. Raises what `list_phones` raises.
+
+        `created`: groups that the server has answered with 0, from which it is learnt how it writes.
+        """
+        with thread_pool(self._transport.workers) as pool:
+            return self._read_inventory(app_id, pool, stopping, created)
 
     def fetch_inventories(
-        self, app_ids: Collection[str], stopping: Event | None = None
+        self,
+        app_ids: Iterable[str],
+        stopping: Event | None = None,
+        created: Mapping[str, Sequence[PhoneGroup]] = MappingProxyType({}),
     ) -> dict[str, Inventory | ItnioError]:
-        """Return for each application its phones by group, or why it could not be listed; all are read in parallel."""
-        stopping = stopping or Event()
+        """Return for each application its phones by group, or why it could not be listed; all are read in parallel.
 
-        def inventory_or_error(app_id: str) -> Inventory | ItnioError:
-            try:
-                return self._read_inventory(app_id, pool, stopping)
-            except ItnioError as error:
-                return error
+        `created`, by application: as in `fetch_inventory`.
+        """
+        stopping, workers = stopping or Event(), self._transport.workers
+        with thread_pool(workers) as pool:  # one for the pages of all applications
 
-        app_ids = list(dict.fromkeys(app_ids))
-        with self._page_pool() as pool, self._page_pool() as applications:
-            try:
-                return dict(zip(app_ids, applications.map(inventory_or_error, app_ids), strict=True))
-            except BaseException:  # Ctrl-C: no further page is asked for
-                stopping.set()
-                raise
+            def read(app_id: str) -> Inventory:
+                return self._read_inventory(app_id, pool, stopping, created.get(app_id, ()))
+
+            return for_each(list(dict.fromkeys(app_ids)), read, stopping, workers)
 
     def count_phones(self, app_id: str, stopping: Event | None = None) -> int:
         """Return how many phones an application has, from one small request. Raises what `list_phones` raises."""
         return PageReader(self._transport, app_id, stopping).count()
 
-    def _read_inventory(self, app_id: str, pool: Executor, stopping: Event | None) -> Inventory:
+    def _read_inventory(
+        self, app_id: str, pool: Executor, stopping: Event | None, created: Iterable[PhoneGroup]
+    ) -> Inventory:
         builder, complete = ListingReader(PageReader(self._transport, app_id, stopping), pool).read(InventoryBuilder())
-        return builder.inventory(complete=complete)
-
-    @contextmanager
-    def _page_pool(self) -> Iterator[Executor]:
-        """Provide threads for the pages of listings: as many as requests can be under way."""
-        pool = ThreadPoolExecutor(self._transport.workers, "page")
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for pages under way
+        return builder.inventory(complete=complete).learn_writing(created)

@@ -14,10 +14,9 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import API_COLUMNS, PhoneGroup, State, phone_groups
-from itnio_nb.api.statuses import CREATED_STATUS
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.charts import Charts
-from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
+from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, CREATED_GROUPS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
 from itnio_nb.ledger.storage import Database
@@ -105,12 +104,11 @@ class Ledger:
         return {(app_id, name): LedgerEntry(State(state), run, receipt) for app_id, name, state, run, receipt in rows}
 
     def created_groups(self, account: Account) -> dict[str, list[PhoneGroup]]:
-        """Return the groups that the server itself has told to be created (status 0), by application.
+        """Return the newest groups that the server itself has told to be created (status 0), by application.
 
         They show how this server writes names and numbers: see `Inventory.learn_writing`.
         """
-        table = self.table_for(account)
-        table = table[(table["state"] == State.CREATED) & (table["status"] == CREATED_STATUS)]
+        table = self._read(CREATED_GROUPS, base_url=account.base_url, api_key=account.api_key)
         return {str(app_id): list(phone_groups(part)) for app_id, part in table.groupby("appId", sort=False)}
 
     def runs_of(self, account: Account | None, *, unfinished: bool = False) -> dict[str, int]:

@@ -6,10 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itnio_nb.api.models import WIRE, State
-from itnio_nb.api.statuses import NAME_TAKEN
+from itnio_nb.api.models import API_COLUMNS, WIRE, State
+from itnio_nb.api.statuses import CREATED_STATUS, NAME_TAKEN
 from itnio_nb.ledger.schema import accounts, claims, groups, receipts, run_groups, runs
 
+_SAMPLE = 100  # groups of one application from which it is learnt how the server writes
 _newest = receipts.alias("newest")  # the newest receipt of a group, whichever run wrote it
 _newest_number = sa.func.coalesce(_newest.c.id, 0)
 _claimed = claims.c.owner.is_not(None)
@@ -33,6 +34,13 @@ def _known_groups() -> sa.Select[Any]:
     joined = _with_newest(groups.join(accounts), groups.c.id)
     joined = joined.join(run_groups, sa.and_(run_groups.c.run_id == run_id, run_groups.c.position == position))
     return sa.select(*columns).select_from(joined.join(runs, runs.c.id == run_id)).order_by(groups.c.id)
+
+
+def _created_groups(known: sa.Select[Any]) -> sa.Select[Any]:
+    created = known.where(_newest.c.state == State.CREATED, _newest.c.status == CREATED_STATUS, ~_claimed)
+    rank = sa.func.row_number().over(partition_by=groups.c.app_id, order_by=groups.c.id.desc()).label("rank")
+    ranked = created.with_only_columns(*_api.values(), rank).order_by(None).subquery()
+    return sa.select(*(ranked.c[name] for name in API_COLUMNS)).where(ranked.c.rank <= _SAMPLE)
 
 
 def _groups_of_run() -> sa.Select[Any]:
@@ -100,6 +108,8 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
 # `tried` tells whether a request may have created it without an answer that said so.
 KNOWN_GROUPS = _known_groups()
 GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key")))
+# Of each application of an account, the newest groups that the server has answered with 0: the API's columns.
+CREATED_GROUPS = _created_groups(GROUPS_OF_ACCOUNT)
 # Every receipt in the order in which it was written.
 ALL_RECEIPTS = (
     sa.select(receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"])

@@ -39,10 +39,12 @@ class Inventory:
 
     def find(self, group_name: str) -> GroupInventory | None:
         """Return what the application has of a group; None where it is not shown."""
-        held = self.groups.get(group_name)
-        if held is None and self.renames and (name := self.similar_group(group_name)):
-            return self.groups[name]
-        return held
+        return self.groups.get(self.shown_name(group_name))
+
+    def shown_name(self, group_name: str) -> str:
+        """Return the name under which a group is shown: this one, unless the server renames groups."""
+        similar = self.similar_group(group_name) if self.renames and group_name not in self.groups else ""
+        return similar or group_name
 
     def similar_group(self, group_name: str) -> str:
         """Return the group whose name differs from this one in case, blanks or accents alone; "" for none."""

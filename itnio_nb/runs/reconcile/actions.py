@@ -35,12 +35,8 @@ def list_applications(
     Raises where the account answers for none of them.
     """
     created = ledger.created_groups(client.account) if ledger is not None else {}
-    found = client.fetch_inventories(orders["appId"].unique().tolist())
-    inventories = {
-        app_id: one.learn_writing(created.get(app_id, ()))
-        for app_id, one in found.items()
-        if isinstance(one, Inventory)
-    }
+    found = client.fetch_inventories(orders["appId"].unique().tolist(), created=created)
+    inventories = {app_id: one for app_id, one in found.items() if isinstance(one, Inventory)}
     errors = {app_id: one for app_id, one in found.items() if isinstance(one, ItnioError)}
     if not inventories and (raised := [one for one in errors.values() if not isinstance(one, InputError)]):
         raise raised[0]

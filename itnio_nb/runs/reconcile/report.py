@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from threading import Event
 from typing import Any
 
@@ -10,12 +10,13 @@ import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.inventory import GroupInventory, Inventory
+from itnio_nb.api.listing.parallel import for_each
 from itnio_nb.api.models import PhoneGroup, Receipt, State, phone_groups
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.ledger.claims import Resolution
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.run_store import RunStore
-from itnio_nb.runs.reconcile.resolver import for_each, resolve_unknown
+from itnio_nb.runs.reconcile.resolver import AT_ONCE, resolve_unknown
 from itnio_nb.runs.reconcile.rules import UnknownGroup
 
 REPORT_COLUMNS = ("appId", "groupName", "before", "after", "asked", "found", "advice")
@@ -40,27 +41,32 @@ def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> 
     table = ledger.table_for(client.account)
     if unknown_only:
         table = table[table["appId"].isin(table["appId"][table["state"] == State.UNKNOWN])]
-    parts = [(str(app_id), part) for app_id, part in table.groupby("appId", sort=False)]
+    parts = {str(app_id): part for app_id, part in table.groupby("appId", sort=False)}
     created = ledger.created_groups(client.account)
     stopping = Event()
 
-    def report_of(one: tuple[str, pd.DataFrame]) -> list[tuple[object, ...]]:
-        return _report_application(client, ledger.run_store, *one, created.get(one[0], ()), stopping)
+    def report_of(app_id: str) -> list[tuple[object, ...]]:
+        def list_phones() -> Inventory:
+            return client.fetch_inventory(app_id, stopping, created.get(app_id, ()))
 
-    reports = for_each(parts, report_of, stopping)
-    errors = [found for found in reports if isinstance(found, ItnioError)]
+        return _report_application(list_phones, ledger.run_store, app_id, parts[app_id], stopping)
+
+    reports = for_each(parts, report_of, stopping, AT_ONCE)
+    errors = [found for found in reports.values() if isinstance(found, ItnioError)]
     if errors and len(errors) == len(parts) and (raised := [e for e in errors if not isinstance(e, InputError)]):
         raise raised[0]
     rows: list[tuple[object, ...]] = []
-    for (app_id, part), found in zip(parts, reports, strict=True):
-        rows += _report(app_id, part, {}, Inventory({}), str(found)) if isinstance(found, ItnioError) else found
+    for app_id, found in reports.items():
+        if isinstance(found, ItnioError):
+            found = _report(app_id, parts[app_id], {}, Inventory({}), str(found))
+        rows += found
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
     report = report[report["before"] == State.UNKNOWN] if unknown_only else report
     return report.sort_values("advice", key=lambda advice: advice == "", kind="stable", ignore_index=True)
 
 
 def _report_application(
-    client: Client, store: RunStore, app_id: str, part: pd.DataFrame, created: Sequence[PhoneGroup], stopping: Event
+    list_phones: Callable[[], Inventory], store: RunStore, app_id: str, part: pd.DataFrame, stopping: Event
 ) -> list[tuple[object, ...]]:
     """Return the report's rows of one application, and write what its listings resolve.
 
@@ -68,9 +74,6 @@ def _report_application(
     """
     groups = dict(zip(part.index, phone_groups(part), strict=True))
     after: dict[Any, Receipt] = {}
-
-    def list_phones() -> Inventory:
-        return client.fetch_inventory(app_id, stopping).learn_writing(created)
 
     def write(resolved: dict[Any, Receipt]) -> None:
         resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
@@ -97,7 +100,7 @@ def _report(
     left, rows = dict(inventory.groups), list[tuple[object, ...]]()
     for at, group, state in zip(part.index, phone_groups(part), states, strict=True):
         held, receipt = inventory.find(group.group_name), after.get(at)
-        left.pop(group.group_name, None)
+        left.pop(inventory.shown_name(group.group_name), None)
         now_is = receipt.state if receipt else state
         advice = receipt.advice if receipt else not_listed or _drift(group, state, held, inventory)
         phones = held.phones if held else 0

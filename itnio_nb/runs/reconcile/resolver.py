@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Event
+from threading import Event, Lock
 from typing import Any, TypeVar
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.inventory import Inventory, phones_seen
+from itnio_nb.api.listing.parallel import for_each
 from itnio_nb.api.models import Action, PhoneGroup, Receipt, State
 from itnio_nb.api.statuses import TOO_FREQUENT
 from itnio_nb.api.text import plural
@@ -22,11 +22,9 @@ from itnio_nb.runs.results import GroupStates
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each further listing, as long as there is no clear answer
 _RESENDS = 3  # times that a group which listings have shown to be absent is sent again in one run
-_AT_ONCE = 8  # applications that are looked at together; their pages share the client's connections
+AT_ONCE = 8  # applications that are looked at together; their pages share the client's connections
 
 Key = TypeVar("Key", bound=Hashable)
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def resolve_unknown(
@@ -72,7 +70,7 @@ def _is_there(group: PhoneGroup, inventory: Inventory) -> bool:
 
 
 def verify_created(
-    list_phones: Callable[[Collection[str]], dict[str, Inventory | ItnioError]],
+    list_phones: Callable[[Iterable[str]], dict[str, Inventory | ItnioError]],
     created: Collection[PhoneGroup],
     inventories: dict[str, Inventory | ItnioError],
     stopping: Event,
@@ -101,28 +99,6 @@ def _phones_in(inventory: Inventory | ItnioError, group: PhoneGroup) -> int:
     return phones_seen(group, inventory) if isinstance(inventory, Inventory) else 0
 
 
-def for_each(items: Iterable[T], act: Callable[[T], R], stopping: Event) -> list[R | ItnioError]:
-    """Return what `act` returns for each item, or the error that it raises; several at once.
-
-    An interrupt sets `stopping`, which `act` heeds, and waits for nothing.
-    """
-
-    def result_or_error(item: T) -> R | ItnioError:
-        try:
-            return act(item)
-        except ItnioError as error:
-            return error
-
-    pool = ThreadPoolExecutor(_AT_ONCE, "application")
-    try:
-        return list(pool.map(result_or_error, items))
-    except BaseException:
-        stopping.set()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
 class RunResolver:
     """Resolve the unknown groups of one run by listing their applications, and verify what it created.
 
@@ -131,6 +107,7 @@ class RunResolver:
 
     def __init__(self, client: Client, ledger: Ledger, groups: Sequence[PhoneGroup], stopping: Event) -> None:
         self._client, self._ledger, self._groups, self._stopping = client, ledger, groups, stopping
+        self._counting = Lock()
         self._resent: Counter[int] = Counter()
         self.found: Counter[str] = Counter()
 
@@ -159,21 +136,12 @@ class RunResolver:
             def write(receipts: dict[int, Receipt]) -> None:
                 again.extend(self._write(parts[app_id], asked[app_id], receipts))
 
-            return resolve_unknown(lambda: self._list(app_id, created), asked[app_id], write, self._stopping)
+            def list_phones() -> Inventory:
+                return self._client.fetch_inventory(app_id, self._stopping, created.get(app_id, ()))
 
-        found = for_each(parts, look, self._stopping)
-        return again, dict(zip(parts, found, strict=True))
+            return resolve_unknown(list_phones, asked[app_id], write, self._stopping)
 
-    def _list(self, app_id: str, created: Mapping[str, Sequence[PhoneGroup]]) -> Inventory:
-        return self._client.fetch_inventory(app_id, self._stopping).learn_writing(created.get(app_id, ()))
-
-    def _list_all(self, app_ids: Collection[str]) -> dict[str, Inventory | ItnioError]:
-        created = self._ledger.created_groups(self._client.account)
-        found = self._client.fetch_inventories(app_ids, self._stopping)
-        return {
-            app_id: one.learn_writing(created.get(app_id, ())) if isinstance(one, Inventory) else one
-            for app_id, one in found.items()
-        }
+        return again, for_each(parts, look, self._stopping, AT_ONCE)
 
     def _write(
         self, rows: dict[int, dict[str, Any]], unknown: dict[int, UnknownGroup], resolved: dict[int, Receipt]
@@ -181,18 +149,20 @@ class RunResolver:
         """Write what holds of one application's groups; return the positions that are to be sent again."""
         again: list[int] = []
         resolutions = {Resolution(rows[at]["newest"], receipt): at for at, receipt in resolved.items()}
-        for resolution in self._ledger.run_store.write_resolutions(list(resolutions)):
-            at, state = resolutions[resolution], resolution.receipt.state
-            if state is not State.PLANNED:
-                self.found[str(state)] += not unknown[at].taken
-            elif rows[at]["action"] != Action.CREATE:  # more than was confirmed is never made
-                self.found["absent: plan again to create them"] += 1
-            elif self._resent[at] == _RESENDS or unknown[at].status == TOO_FREQUENT:
-                self.found["absent"] += 1
-            else:
-                self._resent[at] += 1
-                self.found["absent and sent again"] += 1
-                again.append(at)
+        written = self._ledger.run_store.write_resolutions(list(resolutions))
+        with self._counting:  # several applications are looked at together
+            for resolution in written:
+                at, state = resolutions[resolution], resolution.receipt.state
+                if state is not State.PLANNED:
+                    self.found[str(state)] += not unknown[at].taken
+                elif rows[at]["action"] != Action.CREATE:  # more than was confirmed is never made
+                    self.found["absent: plan again to create them"] += 1
+                elif self._resent[at] == _RESENDS or unknown[at].status == TOO_FREQUENT:
+                    self.found["absent"] += 1
+                else:
+                    self._resent[at] += 1
+                    self.found["absent and sent again"] += 1
+                    again.append(at)
         return again
 
     def _as_sent(self, at: int, row: dict[str, Any]) -> UnknownGroup:
@@ -211,7 +181,12 @@ class RunResolver:
         groups = [group for group, state in zip(self._groups, states.states, strict=True) if state is State.CREATED]
         if not groups:
             return None, []
-        seen = verify_created(self._list_all, groups, inventories, self._stopping)
+        created = self._ledger.created_groups(self._client.account)
+
+        def list_all(app_ids: Iterable[str]) -> dict[str, Inventory | ItnioError]:
+            return self._client.fetch_inventories(app_ids, self._stopping, created)
+
+        seen = verify_created(list_all, groups, inventories, self._stopping)
         errors = {app_id: one for app_id, one in inventories.items() if isinstance(one, ItnioError)}
         if errors and all(group.app_id in errors for group in groups):
             raise next(iter(errors.values()))

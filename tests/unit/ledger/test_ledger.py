@@ -97,3 +97,15 @@ def test_no_secret_is_in_the_file(ledger: Ledger) -> None:
     content = b"".join(path.read_bytes() for path in ledger.path.parent.glob(ledger.path.name + "*"))
     assert b"the-key" in content
     assert b"s3cr3t-canary" not in content
+
+
+def test_what_the_server_answered_with_0_is_a_sample(ledger: Ledger) -> None:
+    """Of each application the newest hundred; what a listing has shown, or is being sent, is none."""
+    run_id = open_run(ledger, 103)
+    for at in range(102):
+        record(ledger, run_id, at, State.CREATED, "-18" if at == 101 else "0")
+    claim(ledger, run_id, 102)
+    created = ledger.created_groups(ACCOUNT)
+    assert list(created) == ["4luaKsL2"]
+    assert {one.group_name for one in created["4luaKsL2"]} == {f"group-{at}" for at in range(1, 101)}
+    assert ledger.created_groups(Account("another", "secret", ACCOUNT.base_url)) == {}

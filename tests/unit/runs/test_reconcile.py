@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
+from itertools import count, product
 from threading import Event
 from typing import Any
 
@@ -137,6 +137,20 @@ def test_reconcile_resolves_what_is_unknown(sandbox: Sandbox, client: Client, le
     run = resume(client, ledger).wait()
     assert run.counts == {"created": 4, "partial": 1}
     assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"][5:] == ["group-1"]
+
+
+def test_a_group_that_is_shown_under_another_name_is_not_foreign(
+    sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """The server writes all group names in capitals: what it answered with 0 tells so."""
+    submit_plan(make_plan(many_orders(2), client, ledger), client, ledger).wait()
+    for at, phone in product(range(2), range(1, 4)):
+        sandbox.edit_phone(APP, f"phone-{at}-{phone}", groupName=f"GROUP-{at}")
+    report = reconcile(client, ledger)
+    assert report[["groupName", "after", "advice"]].to_numpy().tolist() == [
+        ["group-0", "created", ""],
+        ["group-1", "created", ""],
+    ]
 
 
 def test_reconcile_reports_drift(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
