@@ -12,7 +12,9 @@ from typing import Any
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+_BUFFER = 65536  # bytes that are read at once: a page of 100 phones has about 20 KB
 _MOST_INTERIM = 20  # answers 1xx before the one that counts
+_CLOSE = 0.05  # seconds that make no difference
 _AT_ONCE = 1.0  # seconds after an answer in which a server that keeps connections drops none
 _SWITCHING_PROTOCOLS = 101  # the only 1xx after which no other answer follows
 
@@ -22,24 +24,29 @@ class _TimedReader(io.RawIOBase):
 
     def __init__(self, raw: io.RawIOBase, connected: socket.socket, deadline: float) -> None:
         self._raw, self._socket, self._deadline = raw, connected, deadline
-        self.at_end = False  # of the answer: only what is here already is read
+        self.at_end = False  # of the answer: nothing more is read
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if not self.at_end and left <= 0:
-            raise TimeoutError("timed out")
-        self._socket.settimeout(0 if self.at_end else left)
-        try:
-            return self._raw.readinto(buffer)
-        except ssl.SSLWantReadError:
+        if self.at_end:
             return None
+        _allow(self._socket, self._deadline)
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def _allow(connected: socket.socket, deadline: float) -> None:
+    """Let the next read last until the deadline; nothing is set where that is when it would end anyway."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    if abs(left - (connected.gettimeout() or 0)) > _CLOSE:
+        connected.settimeout(left)
 
 
 class _Answer(http.client.HTTPResponse):
@@ -49,7 +56,7 @@ class _Answer(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         self._socket = sock
         self._timed = _TimedReader(self.fp.detach(), sock, deadline)
-        self.fp = io.BufferedReader(self._timed)
+        self.fp = io.BufferedReader(self._timed, _BUFFER)
         self.clean, self.ended = True, 0.0
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -63,13 +70,10 @@ class _Answer(http.client.HTTPResponse):
         raise http.client.BadStatusLine("interim answers without end")
 
     def _close_conn(self) -> None:
-        """End the answer: whatever has come behind it belongs to no request."""
-        timeout, self._timed.at_end = self._socket.gettimeout(), True
-        try:
-            self.clean = self.clean and not self.fp.peek(1)
-        except OSError:
-            self.clean = False
-        self._socket.settimeout(timeout)
+        """End the answer: whatever was read behind it belongs to no request."""
+        self._timed.at_end = True
+        encrypted = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
+        self.clean = self.clean and not self.fp.peek(1) and not encrypted
         self.ended = time.monotonic()
         super()._close_conn()  # type: ignore[misc] # the library's, not public
 
@@ -80,26 +84,45 @@ class _Connection(HTTPConnection):
     was_dropped_at_once = False  # by the server, right after an answer, without a word
     _answer: _Answer | None = None
     _begun = 0.0
+    _parts: list[bytes] | None = None  # of the request that is being written
 
     def connect(self) -> None:
         self._answer, self._begun = None, time.monotonic()
         super().connect()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send head and body of a request at once: each call to the system lets another thread in."""
         self._begun = time.monotonic()
-        if self.sock is not None:
-            self.sock.settimeout(self.timeout)  # the last answer has left what remained of its own time
-        super().request(*args, **kwargs)
+        self._parts = []
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            parts, self._parts = self._parts, None
+        if self.sock is not None and (self.sock.gettimeout() or 0) < self._seconds:
+            self.sock.settimeout(self._seconds)  # the last answer has left what remained of its own time
+        self.send(b"".join(parts))
+
+    def send(self, data: Any) -> None:
+        if self._parts is None:
+            super().send(data)
+        else:
+            self._parts.append(data)
+
+    @property
+    def _seconds(self) -> float:
+        return float(self.timeout or 0)
 
     def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> _Answer:  # type: ignore[override]
         """Make the answer of a request, or of a proxy to CONNECT; its time counts from the request."""
-        seconds = float(self.timeout or 0)
-        self._answer = _Answer(sock, *args, deadline=self._begun + seconds, **kwargs)
+        self._answer = _Answer(sock, *args, deadline=self._begun + self._seconds, **kwargs)
         return self._answer
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection can be used again: the pool asks before each request, and opens a new one if not."""
+        """Whether the connection can be used again: the pool asks before each request, and opens a new one if not.
+
+        Bytes that nobody has asked for are taken for its end.
+        """
         if self._answer is not None and not (self._answer.clean and self._answer.isclosed()):
             return False
         connected = super().is_connected

@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 from urllib3 import exceptions
 from urllib3.util.retry import Retry
@@ -62,6 +63,7 @@ class _Adapter(HTTPAdapter):
             None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=_PAUSE, backoff_jitter=_PAUSE / 2
         )
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=retries, pool_block=True)
+        self._pool: Any = None
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
@@ -71,6 +73,16 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
         manager.pool_classes_by_scheme = POOLS
         return manager
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool of the one server: looking it up takes long."""
+        self._pool = self._pool or super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        self._pool = None
+        super().close()
 
     def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
         """Require a valid certificate; the root certificates are those of the context."""
@@ -147,7 +159,9 @@ class Transport:
         """Send one request, signed `offset` seconds ahead of this machine's clock."""
         headers = signed_headers(self.account, int(time.time() + offset))
         data = json.dumps(body, default=_plain).encode("ascii")
-        request = requests.Request("POST", f"{self.account.base_url}/{endpoint}", data=data, headers=headers).prepare()
+        request = requests.PreparedRequest()  # filled by hand: there is nothing to escape, and checking takes long
+        request.method, request.url, request.body = "POST", f"{self.account.base_url}/{endpoint}", data
+        request.headers = CaseInsensitiveDict({**headers, "Content-Length": str(len(data))})
         adapter, answer = self._idle.get(), None
         try:
             response = adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
@@ -228,9 +242,7 @@ def _certificate_problem(error: BaseException | None) -> ssl.SSLCertVerification
 
 def _content(response: requests.Response) -> bytes:
     """Return the body; raise `UnknownOutcomeError` for one larger than any answer of the API."""
-    body = bytearray()
-    while chunk := response.raw.read1(65536, decode_content=True):
-        body += chunk
-        if len(body) > _MAX_ANSWER:
-            raise UnknownOutcomeError("an answer of more than 8 MiB")
-    return bytes(body)
+    body: bytes = response.raw.read(_MAX_ANSWER + 1, decode_content=True)
+    if len(body) > _MAX_ANSWER:
+        raise UnknownOutcomeError("an answer of more than 8 MiB")
+    return body

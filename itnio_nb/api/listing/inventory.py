@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os.path import commonprefix
 
@@ -15,6 +15,7 @@ from itnio_nb.api.text import one_line, plural
 
 Page = list[dict[str, object]]  # phones, in the API's fields
 _NUMBER, _NAME = "display number", "phone name"
+_DIGITS = "0123456789"
 
 
 @dataclass(frozen=True)
@@ -117,49 +118,58 @@ class Inventory:
         return names
 
 
+@dataclass
+class _GroupIndex:
+    """What was seen of one group so far."""
+
+    phones: int = 0
+    display_nums: set[str] = field(default_factory=set)
+    ordered_names: set[str] = field(default_factory=set)
+    beginning: str = ""
+    example: str = ""
+
+    def add(self, names: list[str], display_nums: set[str]) -> None:
+        """Add phones, given as the name of each and their display numbers."""
+        self.phones += len(names)
+        self.display_nums |= display_nums
+        shown = [name for name in names if name]
+        if shown:
+            self.beginning = commonprefix([self.beginning if self.example else shown[0], *shown])  # noqa: RUF071 - names
+            self.example = self.example or shown[0]
+            # Few: they differ in their numbers alone.
+            kinds = {f"{name.rstrip(_DIGITS)}0" if name[-1].isdecimal() else name for name in shown}
+            self.ordered_names |= {ordered for kind in kinds if (ordered := phone_order_name(kind)) != kind}
+
+
 class InventoryBuilder:
     """Index phones by group as their pages come: only the index is kept."""
 
     def __init__(self) -> None:
-        self.clear()
+        self._groups: dict[str, _GroupIndex] = {}
 
     def clear(self) -> None:
         """Begin anew: the listing is read again."""
-        self._sizes: Counter[str] = Counter()
-        self._numbers: dict[str, set[str]] = {}
-        self._names: dict[str, set[str]] = {}
-        self._beginnings: dict[str, str] = {}
-        self._examples: dict[str, str] = {}
+        self._groups.clear()
 
     def add(self, number: int, phones: Page) -> None:  # noqa: ARG002 - the order of pages does not matter here
         """Add phones that no earlier page had."""
+        names, numbers = defaultdict[str, list[str]](list), defaultdict[str, set[str]](set)
         for phone in phones:
-            group, name, number_shown = (field_text(phone.get(key)) for key in ("groupName", "phoneName", "displayNum"))
-            self._sizes[group] += 1
-            self._numbers.setdefault(group, set()).add(number_shown)
-            ordered = phone_order_name(name)
-            if ordered != name:
-                self._names.setdefault(group, set()).add(ordered)
-            if name:
-                self._examples.setdefault(group, name)
-                self._beginnings[group] = commonprefix([self._beginnings.get(group, name), name])  # noqa: RUF071 - names
+            group = field_text(phone.get("groupName"))
+            names[group].append(field_text(phone.get("phoneName")))
+            numbers[group].add(field_text(phone.get("displayNum")))
+        for group in names:
+            self._groups.setdefault(group, _GroupIndex()).add(names[group], numbers[group])
 
     def inventory(self, *, complete: bool = True) -> Inventory:
         """Return what was added."""
-        none: set[str] = set()
-        return Inventory(
-            {
-                name: GroupInventory(
-                    size,
-                    frozenset(self._numbers[name]),
-                    frozenset(self._names.get(name, none)),
-                    self._beginnings.get(name, ""),
-                    self._examples.get(name, ""),
-                )
-                for name, size in self._sizes.items()
-            },
-            complete,
-        )
+        groups = {
+            name: GroupInventory(
+                one.phones, frozenset(one.display_nums), frozenset(one.ordered_names), one.beginning, one.example
+            )
+            for name, one in self._groups.items()
+        }
+        return Inventory(groups, complete)
 
 
 def inventory_of(phones: Page) -> Inventory:
@@ -209,6 +219,8 @@ def how_names_differ(name: str, other: str) -> str:
 
 def field_text(value: object) -> str:
     """Return a field of a phone as text: "" where it is missing, no `.0` behind a whole number."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
