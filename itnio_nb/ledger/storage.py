@@ -64,7 +64,8 @@ class Database:
         """Return what a query selects as a table; one without rows has the columns too."""
         with self.transaction() as connection:
             result = connection.execute(query, parameters)
-            return pd.DataFrame(result.all(), columns=list(result.keys()))
+            # Tuples: pandas takes three times as long over rows of SQLAlchemy.
+            return pd.DataFrame(list(map(tuple, result)), columns=list(result.keys()))
 
     def require_space(self) -> None:
         """Raise `LedgerError` if the disk has so little space left that outcomes might not be recorded."""

@@ -28,7 +28,7 @@ from itnio_nb.orders.text_columns import DTYPE, cell_text
 # The worst first. Readable with black text; a comment begins with the severity, for those who see no colours.
 SEVERITY_COLOURS = {"error": "#F8B4B4", "warning": "#FFE699", "repaired": "#C6E0B4"}
 _OURS = "itnio-nb: orders to be mended"  # in the file's properties
-_MAX_ROWS = 60  # of a table in a cell
+_MAX_ROWS, _END_ROWS = 60, 10  # a table is shown whole up to the first, else so many rows of each end
 _MAX_COMMENT = 1500  # characters; a spreadsheet shows no more at a glance
 # A cell that a spreadsheet would run as a formula, or that looks as if it had been escaped before.
 _FORMULA_LIKE = re.compile(r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])")
@@ -70,12 +70,13 @@ def _encodable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def table_as_html(table: pd.DataFrame) -> str:
+def table_as_html(table: pd.DataFrame, rows: int | None = None) -> str:
     """Return a table as HTML for a cell of a notebook: sentences to the left and wrapped, numbers to the right.
 
     Whole up to 60 rows, then its first and last 10. A named index is its first columns, the numbers of an unnamed one
     are left out, and orders begin with where they were read from. Everything is escaped. Styles stand in each cell,
-    because code hosts take style sheets away.
+    because code hosts take style sheets away. Where `table` is but the first and last of so many `rows`, see
+    `ends_shown`, it looks as if all were there.
     """
     caption = f"<p>{escape(str(table.attrs[SOURCE]))}</p>\n" if SOURCE in table.attrs and table.index.name else ""
     if table.empty:
@@ -86,15 +87,27 @@ def table_as_html(table: pd.DataFrame) -> str:
     flat = table.rename_axis(index=lambda name: name or "") if named else table
     flat = flat.reset_index(allow_duplicates=True) if named else flat
     sides = cycle(map(_side, flat.columns, flat.dtypes))
+    size = f"\n<p>{rows} rows × {len(flat.columns)} columns</p>" if rows is not None and rows > len(flat) else ""
     most = max_rows(flat)
+    if size:
+        gap = pd.DataFrame([["..."] * len(flat.columns)], columns=flat.columns)
+        flat = pd.concat([flat[: len(flat) // 2].astype(object), gap, flat[len(flat) // 2 :].astype(object)])
     with pd.option_context("display.max_colwidth", None):
         html = flat.to_html(index=False, border=0, max_rows=most, show_dimensions=most is not None, justify="unset")
+    html += size
     return caption + re.sub("<(t[hd])>", lambda tag: f'<{tag[1]} style="text-align:{next(sides)}">', html)
 
 
 def max_rows(table: pd.DataFrame) -> int | None:
     """Return how many rows a cell shows of a table: all up to 60, else its first and last 10."""
-    return None if len(table) <= _MAX_ROWS else 20
+    return None if len(table) <= _MAX_ROWS else 2 * _END_ROWS
+
+
+def ends_shown(rows: int) -> list[int]:
+    """Return the positions of the rows that a cell shows of a table of so many."""
+    if rows <= _MAX_ROWS:
+        return list(range(rows))
+    return [*range(_END_ROWS), *range(rows - _END_ROWS, rows)]
 
 
 def _side(name: object, dtype: Any) -> str:
