@@ -19,7 +19,6 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export import WrittenFiles, table_as_html
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.credentials import export_credentials, hand_over
-from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
 from itnio_nb.runs.plan import Plan, make_plan
 from itnio_nb.runs.preflight import preflight
 from itnio_nb.runs.reconcile.report import reconcile
@@ -67,7 +66,7 @@ class Workspace:
         *,
         apply: bool = True,
         confirm: int | None = None,
-        workers: int = DEFAULT_WORKERS,
+        workers: int | None = None,
         rate: float | None = None,
     ) -> Run:
         """Send what a plan has to create, in the background: `submit_plan`."""

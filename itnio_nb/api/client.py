@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from copy import copy
 from threading import Event
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
@@ -39,6 +40,13 @@ class Client:
             raise InputError("A client needs at least 1 worker, and two timeouts above 0: timeout=(5, 30), in seconds.")
         self.account = account
         self._transport = Transport(account, workers, timeout)
+        self._wait_to_list: Callable[[Event | None], object] | None = None
+
+    def paced(self, wait_to_list: Callable[[Event | None], object]) -> Client:
+        """Return a client over the same connections that calls `wait_to_list` before it asks for a page."""
+        client = copy(self)
+        client._wait_to_list = wait_to_list  # noqa: SLF001 - its own class
+        return client
 
     def widen(self, workers: int) -> None:
         """Allow at least `workers` requests under way at once."""
@@ -99,7 +107,7 @@ class Client:
         """
         import pandas as pd  # here, so that signing and sending need no tables
 
-        pages = PageReader(self._transport, app_id, stopping, reveal)
+        pages = PageReader(self._transport, app_id, stopping, reveal, self._wait_to_list)
         with thread_pool(self._transport.workers) as pool:
             listed, _ = ListingReader(pages, pool).read(PhoneList(groups))
         phones = listed.phones()
@@ -136,10 +144,12 @@ class Client:
 
     def count_phones(self, app_id: str, stopping: Event | None = None) -> int:
         """Return how many phones an application has, from one small request. Raises what `list_phones` raises."""
-        return PageReader(self._transport, app_id, stopping).count()
+        return PageReader(self._transport, app_id, stopping, wait_to_list=self._wait_to_list).count()
 
     def _read_inventory(
         self, app_id: str, pool: Executor, stopping: Event | None, created: Iterable[PhoneGroup]
     ) -> Inventory:
-        builder, complete = ListingReader(PageReader(self._transport, app_id, stopping), pool).read(InventoryBuilder())
+        builder, complete = ListingReader(
+            PageReader(self._transport, app_id, stopping, wait_to_list=self._wait_to_list), pool
+        ).read(InventoryBuilder())
         return builder.inventory(complete=complete).learn_writing(created)

@@ -67,6 +67,7 @@ class Action(StrEnum):
     CREATE = "create"
     EXISTS = "exists"
     IN_DOUBT = "in doubt"
+    SENDING = "being sent"  # by somebody who works on a run now
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, s
     """  # noqa: D301 - the backslash is click's
     require_installed("What executes runbooks", "runbook", "bleach", "matplotlib", "nbconvert")
     from itnio_nb.runbooks.execute import RunbookJob, run_runbook
-    from itnio_nb.runs.dispatcher import RunOptions
+    from itnio_nb.runs.sending.pace import RunOptions
     from itnio_nb.workspace import banner
 
     RunOptions(**{name: given[name] for name in ("workers", "rate") if given[name] is not None})  # refuses wrong ones

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from itnio_nb.api.models import Receipt, State, now
-from itnio_nb.ledger.queries import CLAIMABLE_GROUPS, UNCHANGED_GROUPS
+from itnio_nb.ledger.queries import CLAIMABLE_GROUPS, NEW_RECEIPTS, RETURNED_CLAIMS, UNCHANGED_GROUPS
 from itnio_nb.ledger.schema import (
     add_receipts,
     claims,
     insert_rows,
     not_recorded,
-    receipts,
     run_groups,
     run_owners,
     runs,
     text_of,
 )
+
+_USED = 0.95  # of a rate
+_MAX_AHEAD = 60.0  # seconds; a turn that is further away was given before this machine's clock was set back
+_CLAIM = claims.insert()
+_NEXT_TURN = sa.select(runs.c.rate, runs.c.next_turn).where(runs.c.id == sa.bindparam("run_id"))
 
 Outcomes = Sequence[tuple[int, Receipt]]  # positions of groups that the caller had claimed, and what came of them
 Wanted = Sequence[tuple[int, int]]  # positions, and the newest receipt that the caller has seen of each, 0 for none
@@ -39,6 +44,7 @@ class SyncResult(NamedTuple):
     claimed: list[int]  # positions that are the caller's now
     held: list[int]  # positions that others have claimed
     new_receipts: list[NewReceipt]
+    turns: list[float]  # that the caller may use to send a request, as Unix times
 
 
 class Resolution(NamedTuple):
@@ -56,25 +62,54 @@ def sync(
     returned: Sequence[int],
     wanted: Wanted,
     since: int,
+    turns: int,
 ) -> SyncResult:
     """Do what `RunStore.sync` says, in the transaction of `connection`."""
-    done = [*returned, *(at for at, _ in outcomes)]
-    positions = [*done, *(at for at, _ in wanted)]
-    rows = connection.execute(CLAIMABLE_GROUPS, {"run_id": run_id, "positions": positions}) if positions else ()
-    found = {row.position: row for row in rows}
-    add_receipts(connection, [(found[at].group_id, run_id, at, receipt) for at, receipt in outcomes])
-    if done:
-        ours = (claims.c.group_id.in_([found[at].group_id for at in done]), claims.c.owner == owner)
-        connection.execute(claims.delete().where(*ours))
+    if done := [*returned, *(at for at, _ in outcomes)]:
+        group_ids = _give_back(connection, run_id, owner, done)
+        add_receipts(connection, [(group_ids[at], run_id, at, receipt) for at, receipt in outcomes])
+    held, claimed = _claim(connection, run_id, owner, wanted) if wanted else ([], [])
+    reserved = take_turns(connection, run_id, turns) if turns else []
+    newer = connection.execute(NEW_RECEIPTS, {"run_id": run_id, "since": since})
+    return SyncResult(claimed, held, list(map(NewReceipt._make, newer)), reserved)
+
+
+def _give_back(connection: sa.Connection, run_id: int, owner: str, positions: Sequence[int]) -> dict[int, int]:
+    """End the claims of an owner at these positions; return the group of each position, whoever has claimed it."""
+    where = {"run_id": run_id, "its_owner": owner, "positions": positions}
+    found: dict[int, int] = {one.position: one.group_id for one in connection.execute(RETURNED_CLAIMS, where)}
+    if others := [at for at in positions if at not in found]:  # the claim was taken for one of a dead process
+        at_others = (run_groups.c.run_id == run_id, run_groups.c.position.in_(others))
+        query = sa.select(run_groups.c.position, run_groups.c.group_id).where(*at_others)
+        found |= {one.position: one.group_id for one in connection.execute(query)}
+    return found
+
+
+def _claim(connection: sa.Connection, run_id: int, owner: str, wanted: Wanted) -> tuple[list[int], list[int]]:
+    """Claim what of the wanted groups may be sent; return the positions that others hold, and those claimed."""
+    where = {"run_id": run_id, "positions": [at for at, _ in wanted]}
+    found = {row.position: row for row in connection.execute(CLAIMABLE_GROUPS, where)}
     held = [at for at, _ in wanted if found[at].owner]
     claimed = [at for at, seen in wanted if not found[at].owner and _may_be_sent(found[at], seen)]
     claim = {"run_id": run_id, "owner": owner, "at": text_of(now())}
-    insert_rows(
-        connection, claims.insert(), [claim | {"group_id": found[at].group_id, "position": at} for at in claimed]
-    )
-    newer = (receipts.c.id > since, receipts.c.run_id == run_id)
-    query = sa.select(receipts.c.id, receipts.c.position, receipts.c.state).where(*newer).order_by(receipts.c.id)
-    return SyncResult(claimed, held, [NewReceipt(*row) for row in connection.execute(query)])
+    insert_rows(connection, _CLAIM, [claim | {"group_id": found[at].group_id, "position": at} for at in claimed])
+    return held, claimed
+
+
+def take_turns(connection: sa.Connection, run_id: int, number: int) -> list[float]:
+    """Reserve the next `number` turns of a run to send a request, as Unix times; none where it has no rate.
+
+    Turns are evenly spaced and belong to whoever has reserved them, in whatever process. They are a twentieth further
+    apart than the rate says: so many requests may arrive in any second at most, though some come a little late.
+    """
+    rate, next_turn = connection.execute(_NEXT_TURN, {"run_id": run_id}).one()
+    if rate is None:
+        return []
+    gap, at = 1 / (_USED * rate), time.time()
+    if next_turn is not None and at < next_turn < at + max(_MAX_AHEAD, 100 * gap):
+        at = next_turn
+    connection.execute(runs.update().where(runs.c.id == run_id).values(next_turn=at + number * gap))
+    return [at + turn * gap for turn in range(number)]
 
 
 def _may_be_sent(group: sa.Row[Any], seen: int) -> bool:

@@ -17,6 +17,7 @@ from itnio_nb.api.models import API_COLUMNS, PhoneGroup, State, phone_groups
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, CREATED_GROUPS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
+from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
 from itnio_nb.ledger.storage import Database
@@ -28,6 +29,7 @@ class LedgerEntry(NamedTuple):
     state: State
     run: str  # the name of the run that sent it last
     receipt: int  # number of the newest receipt, 0 where it has none
+    at_work: bool = False  # whether somebody works on that run now
 
 
 class Ledger:
@@ -39,18 +41,19 @@ class Ledger:
         ledger.runs         # every run
 
     A group's key is base address, API key, `appId` and `groupName`: a trial on the sandbox never hides anything live.
-    A ledger can be used from any thread; what a run asks of it is `run_store`. Raises `LedgerError` for a file that is
-    no ledger, cannot be written, or was made by a newer version; such a file is never touched.
+    A ledger can be used from any thread; what a run asks of it is `run_store` and `run_control`. Raises `LedgerError`
+    for a file that is no ledger, cannot be written, or was made by a newer version; such a file is never touched.
     """
 
     def __init__(self, path_or_url: str | os.PathLike[str] | None = None) -> None:
         self._database = Database(path_or_url)
         self.path = self._database.path
-        self.run_store = RunStore(self._database)
+        self.run_control = RunControl(self._database)
+        self.run_store = RunStore(self._database, self.run_control)
         try:
             with self._database.transaction(write=True) as connection:
                 open_schema(connection, self.path)
-            self.run_store.expire_claims()
+            self.run_control.expire_claims()
         except LedgerError:
             self.close()
             raise
@@ -100,8 +103,11 @@ class Ledger:
     def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:
         """Return the state of each group of an account, by (appId, groupName)."""
         table = self.table_for(account)[["appId", "groupName", "state", "run", "receipt"]]
-        rows = table.itertuples(index=False, name=None)
-        return {(app_id, name): LedgerEntry(State(state), run, receipt) for app_id, name, state, run, receipt in rows}
+        working = self.run_control.working_runs()
+        return {
+            (app_id, name): LedgerEntry(State(state), run, receipt, run in working)
+            for app_id, name, state, run, receipt in table.itertuples(index=False, name=None)
+        }
 
     def created_groups(self, account: Account) -> dict[str, list[PhoneGroup]]:
         """Return the newest groups that the server itself has told to be created (status 0), by application.
@@ -120,5 +126,5 @@ class Ledger:
 
     def _read(self, query: sa.Select[tuple[object, ...]], **parameters: str) -> pd.DataFrame:
         """Return groups or receipts as they are, once claims of dead processes have expired."""
-        self.run_store.expire_claims()
+        self.run_control.expire_claims()
         return self._database.read_table(query, **parameters)

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itnio_nb.api.models import API_COLUMNS, WIRE, State
+from itnio_nb.api.models import API_COLUMNS, WIRE, Action, State
 from itnio_nb.api.statuses import CREATED_STATUS, NAME_TAKEN
-from itnio_nb.ledger.schema import accounts, claims, groups, receipts, run_groups, runs
+from itnio_nb.ledger.schema import accounts, claims, groups, receipts, run_groups, run_owners, runs
 
 _SAMPLE = 100  # groups of one application from which it is learnt how the server writes
 _newest = receipts.alias("newest")  # the newest receipt of a group, whichever run wrote it
@@ -67,6 +67,15 @@ def _groups_of_run() -> sa.Select[Any]:
         .outerjoin(sent, sa.and_(sent.c.run_id == _newest.c.run_id, sent.c.position == _newest.c.position))
     )
     return sa.select(*columns).select_from(joined).where(run_groups.c.run_id == _run_id).order_by(run_groups.c.position)
+
+
+def _facts_of(all_groups: sa.Select[Any]) -> sa.Select[Any]:
+    one = all_groups.order_by(None).subquery()
+    why = sa.case((one.c.action == Action.IN_DOUBT, one.c.why), else_="").label("why")
+    facts = [*(one.c[name] for name in ("state", "status", "owner", "action", "before")), why]
+    nothing = [sa.literal("").label(name) for name in ("reason", "advice", "run")]
+    sums = [sa.func.count().label("groups"), sa.func.sum(one.c.quantity).label("quantity")]
+    return sa.select(*facts, *nothing, *sums).group_by(*facts)
 
 
 def _learnt_here(ours: sa.FromClause) -> list[sa.Label[Any]]:
@@ -137,6 +146,8 @@ ALL_RUNS = (
 )
 # The groups of a run (`run_id`) in order; the columns are those of `RunStore.run_table`.
 GROUPS_OF_RUN = _groups_of_run()
+# How many groups and phones of a run (`run_id`) there are of each kind of facts that decide a group's state.
+FACTS_OF_RUN = _facts_of(GROUPS_OF_RUN)
 # The newest receipt and the claim of groups (`positions`) of a run (`run_id`).
 CLAIMABLE_GROUPS = (
     sa.select(run_groups.c.position, run_groups.c.group_id, run_groups.c.again_after)
@@ -144,6 +155,31 @@ CLAIMABLE_GROUPS = (
     .select_from(_with_newest(run_groups, run_groups.c.group_id))
     .where(run_groups.c.run_id == _run_id, run_groups.c.position.in_(sa.bindparam("positions", expanding=True)))
 )
+# The groups of an owner's claims (`its_owner`) of a run at some `positions`; they are given back.
+RETURNED_CLAIMS = (
+    claims.delete()
+    .where(claims.c.owner == sa.bindparam("its_owner"), claims.c.run_id == _run_id)
+    .where(claims.c.position.in_(sa.bindparam("positions", expanding=True)))
+    .returning(claims.c.position, claims.c.group_id)
+)
+# The receipts of a run after one that is known (`since`).
+NEW_RECEIPTS = (
+    sa.select(receipts.c.id, receipts.c.position, receipts.c.state)
+    .where(receipts.c.id > sa.bindparam("since"), receipts.c.run_id == _run_id)
+    .order_by(receipts.c.id)
+)
+# The terms of a run (`RunTerms`); who works on it, or did and was killed; whether one of them is to stop, and the rate.
+TERMS = sa.select(runs.c.workers, runs.c.rate, runs.c.confirmed).where(runs.c.id == _run_id)
+WORKING_OWNERS = sa.select(run_owners.c.owner).where(run_owners.c.run_id == _run_id)
+_is_theirs = (run_owners.c.run_id == runs.c.id) & (run_owners.c.owner == sa.bindparam("its_owner"))
+DIRECTIONS = (
+    sa.select(run_owners.c.stopping, runs.c.rate)
+    .select_from(runs.outerjoin(run_owners, _is_theirs))
+    .where(runs.c.id == _run_id)
+)
+# Who holds claims of a run; of them those who are to stop.
+CLAIM_OWNERS = sa.select(claims.c.owner).distinct().where(claims.c.run_id == _run_id)
+STOPPING_CLAIM_OWNERS = CLAIM_OWNERS.where(claims.c.owner.in_(WORKING_OWNERS.where(run_owners.c.stopping)))
 # Those of some receipts (`receipts`) that are the newest of their groups, and no claim has come since.
 UNCHANGED_GROUPS = (
     sa.select(receipts.c.id, receipts.c.group_id, receipts.c.run_id, receipts.c.position)

@@ -13,21 +13,11 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import WIRE, now
-from itnio_nb.errors import os_error_reason
-from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, expire_claims, sync, write_resolutions
-from itnio_nb.ledger.locks import OwnerLock, is_alive
-from itnio_nb.ledger.queries import CHANGE_TOKEN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
-from itnio_nb.ledger.schema import (
-    accounts,
-    claims,
-    groups,
-    insert_rows,
-    is_account,
-    run_groups,
-    run_owners,
-    runs,
-    text_of,
-)
+from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, sync, write_resolutions
+from itnio_nb.ledger.locks import is_alive
+from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
+from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
+from itnio_nb.ledger.schema import accounts, groups, insert_rows, is_account, run_groups, run_owners, runs, text_of
 from itnio_nb.ledger.storage import Database
 
 _CHUNK = 500  # resolutions written in one transaction
@@ -40,8 +30,8 @@ class RunStore:
     raises `LedgerError` where the ledger cannot be used.
     """
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, control: RunControl) -> None:
+        self.database, self._control = database, control
 
     def has_unfinished(self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str) -> bool:
         """Tell whether `open_run` with these values would continue an unfinished run, or join one at work."""
@@ -50,20 +40,26 @@ class RunStore:
             return self._unfinished_run(connection, account, fingerprint, contents) is not None
 
     def open_run(
-        self, account: Account, fingerprint: str, planned: pd.DataFrame, orders: str, owner: str | None = None
+        self,
+        account: Account,
+        fingerprint: str,
+        planned: pd.DataFrame,
+        orders: str,
+        owner: str,
+        terms: RunTerms = NO_TERMS,
     ) -> int:
         """Return the number of the unfinished run of these groups, or of a new one; `owner` works on it from now on.
 
-        `planned` has the API columns and `action row why again_after`, `orders` is the JSON text to keep. A run that
-        somebody works on is joined, whatever has been created since it was planned; one that nobody works on is
-        continued where exactly this was asked for, and otherwise a new run takes its place. A double click, or two
-        processes, get one run.
+        On which terms: see `RunControl.add_owner`. `planned` has the API columns and `action row why again_after`,
+        `orders` is the JSON text to keep. A run that somebody works on is joined, whatever has been created since it
+        was planned; one that nobody works on is continued where exactly this was asked for, and otherwise a new run
+        takes its place. A double click, or two processes, get one run.
         """
         contents, started = _contents(fingerprint, planned, orders), now()
         same_groups = _unfinished(account, fingerprint)
         with self.database.transaction(write=True) as connection:
             if (found := self._unfinished_run(connection, account, fingerprint, contents)) is not None:
-                _add_owner(connection, found, owner)
+                self._control.add_owner(connection, found, owner, terms)
                 return found
             key = {"base_url": account.base_url, "api_key": account.api_key}
             connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**key))
@@ -75,7 +71,7 @@ class RunStore:
             values |= {"started": text_of(started), "note": "", "orders": orders}
             run_id = int(connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one())
             _add_groups(connection, run_id, account_id, planned)
-            _add_owner(connection, run_id, owner)
+            self._control.add_owner(connection, run_id, owner, terms)
         return run_id
 
     def _unfinished_run(
@@ -88,27 +84,14 @@ class RunStore:
                 return int(run.id)
         return None
 
-    def join_run(self, run_id: int, owner: str) -> int:
-        """Have `owner` work on a run, until it is released; return the run's number."""
-        with self.database.transaction(write=True) as connection:
-            _add_owner(connection, run_id, owner)
-        return run_id
-
-    def is_worked_on(self, run_id: int, besides: str = "") -> bool:
-        """Tell whether anybody works on a run, `besides` left out."""
-        theirs = (run_owners.c.run_id == run_id, run_owners.c.owner != besides)
-        with self.database.transaction() as connection:
-            owners = connection.execute(sa.select(run_owners.c.owner).where(*theirs)).scalars().all()
-        return any(is_alive(self.database.path, owner) for owner in owners)
-
     def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
         """Return what a run's own row holds under `names`, such as `name`, `note`, `verified` or `orders`."""
         query = sa.select(*(runs.c[name] for name in names)).where(runs.c.id == run_id)
         with self.database.transaction() as connection:
             return dict(connection.execute(query).mappings().one())
 
-    def run_table(self, run_id: int) -> pd.DataFrame:
-        """Return the groups of a run in order.
+    def run_table(self, run_id: int, positions: Sequence[int] | None = None) -> pd.DataFrame:
+        """Return the groups of a run in order, or those at some positions.
 
         Columns: the API's, `state status reason advice at row action why before run owner tried`, and of its newest
         receipt, whichever run wrote it, `newest` (its number, 0 where there is none), `newest_status newest_reason`,
@@ -117,7 +100,17 @@ class RunStore:
         state of it, `run` the run that it comes from (both empty for one planned to be made again). `tried`: see
         `KNOWN_GROUPS`.
         """
-        return self.database.read_table(GROUPS_OF_RUN, run_id=run_id)
+        if positions is None:
+            return self.database.read_table(GROUPS_OF_RUN, run_id=run_id)
+        return self.database.read_table(GROUPS_OF_RUN.where(run_groups.c.position.in_(positions)), run_id=run_id)
+
+    def run_facts(self, run_id: int) -> pd.DataFrame:
+        """Return the facts that decide the states of a run's groups, a row for each kind of them.
+
+        `state status owner action before why reason advice run` as in `run_table`, of which the last three are empty
+        and `why` is that of groups in doubt alone; `groups` and `quantity` are how many groups and phones have them.
+        """
+        return self.database.read_table(FACTS_OF_RUN, run_id=run_id)
 
     def problems(self, run_id: int, since: int = 0) -> pd.DataFrame:
         """Return what went wrong in a run after receipt `since`: `receipt groupName state reason advice`."""
@@ -128,22 +121,6 @@ class RunStore:
         with self.database.transaction() as connection:
             return tuple(connection.execute(CHANGE_TOKEN).one())
 
-    def owner(self) -> OwnerLock:
-        """Return a new owner of claims: alive until it is released, or this process ends."""
-        try:
-            return OwnerLock(self.database.path)
-        except OSError as error:
-            raise self.database.error(os_error_reason(error)) from None
-
-    def expire_claims(self) -> None:
-        """Expire claims of dead processes: each group becomes `unknown`, because its request may have been sent."""
-        with self.database.transaction() as connection:
-            owners = connection.execute(sa.union(sa.select(claims.c.owner), sa.select(run_owners.c.owner))).scalars()
-            dead = [owner for owner in owners.all() if not is_alive(self.database.path, owner)]
-        if dead:
-            with self.database.transaction(write=True) as connection:
-                expire_claims(connection, dead)
-
     def sync(
         self,
         run_id: int,
@@ -153,24 +130,20 @@ class RunStore:
         returned: Sequence[int] = (),
         wanted: Wanted = (),
         since: int = 0,
+        turns: int = 0,
     ) -> SyncResult:
         """Record outcomes, give claims back, claim groups and read new receipts, in one transaction.
 
         `returned` are positions that `owner` had claimed and did not send. A group is claimed if nobody holds it, it
         has no newer receipt than that of `wanted`, and is planned or refused, or planned to be made again after that
-        very receipt. `since` is the last receipt that the caller knows of this run. With something wanted, raises
-        `LedgerError` on a disk that is nearly full: sending stops before recording does.
+        very receipt. `since` is the last receipt that the caller knows of this run; so many `turns` are reserved, see
+        `take_turns`. With something wanted, raises `LedgerError` on a disk that is nearly full: sending stops before
+        recording does.
         """
         if wanted:
             self.database.require_space()
-        with self.database.transaction(write=bool(outcomes or returned or wanted)) as connection:
-            return sync(connection, run_id, owner, outcomes, returned, wanted, since)
-
-    def claim_owners(self, run_id: int) -> set[str]:
-        """Return the owners that hold claims of a run."""
-        with self.database.transaction() as connection:
-            query = sa.select(claims.c.owner).distinct().where(claims.c.run_id == run_id)
-            return set(connection.execute(query).scalars())
+        with self.database.transaction(write=bool(outcomes or returned or wanted or turns)) as connection:
+            return sync(connection, run_id, owner, outcomes, returned, wanted, since, turns)
 
     def write_resolutions(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
         """Write what listings have shown of groups; return the resolutions that still held, and so were written.
@@ -184,10 +157,11 @@ class RunStore:
         return written
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
-        """Write how a run ended; one that has groups left to be sent stays unfinished."""
+        """Write how a run ended, unless it is finished already; one with groups left to send stays unfinished."""
         values = {"finished": text_of(now()) if finished else None, "note": note, "verified": verified}
+        open_run = (runs.c.id == run_id, runs.c.finished.is_(None))
         with self.database.transaction(write=True) as connection:
-            connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
+            connection.execute(runs.update().where(*open_run).values(**values))
 
 
 def _contents(fingerprint: str, planned: pd.DataFrame, orders: str) -> str:
@@ -202,12 +176,6 @@ def _unfinished(account: Account, fingerprint: str) -> tuple[sa.ColumnElement[bo
     return runs.c.account_id == account_id, runs.c.fingerprint == fingerprint, runs.c.finished.is_(None)
 
 
-def _add_owner(connection: sa.Connection, run_id: int, owner: str | None) -> None:
-    if owner is not None:
-        row = {"run_id": run_id, "owner": owner}
-        connection.execute(run_owners.insert().prefix_with("OR IGNORE").values(**row))
-
-
 def _free_name(connection: sa.Connection, started: datetime) -> str:
     """Name a run by its start, in UTC, as in 20261123T203119Z; -2, -3, … follow where one second has several."""
     stem = f"{started:%Y%m%dT%H%M%SZ}"
@@ -218,12 +186,15 @@ def _free_name(connection: sa.Connection, started: datetime) -> str:
 
 def _add_groups(connection: sa.Connection, run_id: int, account_id: int, planned: pd.DataFrame) -> None:
     """Write the groups of a run, in order, adding those that the account had not yet."""
-    rows = planned.rename(columns={wire: name for name, wire in WIRE.items()})
-    keys = list(zip(rows["app_id"], rows["group_name"], strict=True))
-    new = [{"account_id": account_id, "app_id": app_id, "group_name": name} for app_id, name in keys]
-    insert_rows(connection, groups.insert().prefix_with("OR IGNORE"), new)
-    known = connection.execute(sa.select(groups).where(groups.c.account_id == account_id))
-    ids = {(one.app_id, one.group_name): one.id for one in known}
-    rows = rows[["phone_name", "quantity", "display_num", "action", "row", "why", "again_after"]]
-    rows = rows.assign(run_id=run_id, position=range(len(rows)), group_id=[ids[key] for key in keys])
-    insert_rows(connection, run_groups.insert(), rows.to_dict("records"))  # type: ignore[arg-type] # columns are text
+    names = ("app_id", "group_name", "phone_name", "quantity", "display_num")
+    columns = {name: planned[WIRE[name]].tolist() for name in names}
+    columns |= {name: planned[name].tolist() for name in ("action", "row", "why", "again_after")}
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    keys = [{"account_id": account_id, "app_id": row["app_id"], "group_name": row["group_name"]} for row in rows]
+    insert_rows(connection, groups.insert().prefix_with("OR IGNORE"), keys)
+    theirs = [groups.c[name] == sa.bindparam(f"its_{name}") for name in ("account_id", "app_id", "group_name")]
+    insert = run_groups.insert().values(group_id=sa.select(groups.c.id).where(*theirs).scalar_subquery())
+    for position, (row, key) in enumerate(zip(rows, keys, strict=True)):
+        row |= {f"its_{name}": value for name, value in key.items()} | {"run_id": run_id, "position": position}
+        del row["app_id"], row["group_name"]
+    insert_rows(connection, insert, rows)

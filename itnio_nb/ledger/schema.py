@@ -13,7 +13,7 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.errors import LedgerError
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 def _required(kind: type[sa.Text | sa.Integer], *names: str) -> list[sa.Column[Any]]:
@@ -50,6 +50,11 @@ runs = sa.Table(
     sa.Column("note", sa.Text, nullable=False, default=""),  # why it stopped, what could not be verified
     sa.Column("verified", sa.Integer),  # phones of its created groups that were seen in the account
     sa.Column("orders", sa.Text, nullable=False),  # JSON: the orders, their source and findings
+    # The terms on which it works, whoever goes on with it: see `RunTerms`.
+    sa.Column("workers", sa.Integer),
+    sa.Column("rate", sa.Float),
+    sa.Column("confirmed", sa.Integer),
+    sa.Column("next_turn", sa.Float),  # Unix time: no request goes out before, where there is a rate
 )
 run_groups = sa.Table(
     "run_groups",
@@ -96,6 +101,7 @@ run_owners = sa.Table(
     metadata,
     sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
     sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("stopping", sa.Boolean, nullable=False, server_default=sa.false()),  # somebody has pressed Stop
 )
 
 
@@ -129,10 +135,20 @@ def _from_1(connection: sa.Connection) -> None:
 
 def _from_2(connection: sa.Connection) -> None:
     """Add who works on a run. Before schema 3 it was known of claims alone."""
-    run_owners.create(connection)
+    connection.exec_driver_sql(
+        "CREATE TABLE run_owners (run_id INTEGER NOT NULL REFERENCES runs (id), owner TEXT NOT NULL, "
+        "PRIMARY KEY (run_id, owner))"
+    )
 
 
-_MIGRATIONS = {1: _from_1, 2: _from_2}
+def _from_3(connection: sa.Connection) -> None:
+    """Add the terms of a run, and Stop. Before schema 4 each process had its own."""
+    for column in ("workers INTEGER", "rate FLOAT", "confirmed INTEGER", "next_turn FLOAT"):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
+    connection.exec_driver_sql("ALTER TABLE run_owners ADD COLUMN stopping BOOLEAN NOT NULL DEFAULT 0")
+
+
+_MIGRATIONS = {1: _from_1, 2: _from_2, 3: _from_3}
 
 
 def is_account(account: Account) -> tuple[sa.ColumnElement[bool], ...]:

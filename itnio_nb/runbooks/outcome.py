@@ -103,7 +103,8 @@ def runbook_outcome(plan: Plan, run: RunRecord | None = None, report: pd.DataFra
         holds.add(3)
     if run is None or isinstance(run, DryRun):
         actions = set(plan.table["action"])
-        holds |= {code for action, code in ((Action.IN_DOUBT, 5), (Action.CREATE, 2)) if action in actions}
+        codes = {Action.IN_DOUBT: 5, Action.SENDING: 5, Action.CREATE: 2}
+        holds |= {code for action, code in codes.items() if action in actions}
         if 2 in holds:
             holds.discard(3)  # the valid groups are not there yet
         return Outcome(_first(holds), plan.summary, applications)

@@ -60,11 +60,12 @@ class Plan:
     @property
     def summary(self) -> str:
         """As in `Plan: 12 groups to create (340 phones), 3 already exist, 2 rows invalid, 1 in doubt.`."""
-        create, exist, doubt = (sum(one.action is action for one in self.groups) for action in Action)
+        create, exist, doubt, sending = (sum(one.action is action for one in self.groups) for action in Action)
         invalid = len(invalid_rows(self.findings))
         return (
             f"Plan: {plural(create, 'group')} to create ({plural(self.phones, 'phone')}), "
-            f"{exist:,} already exist{'s' * (exist == 1)}, {plural(invalid, 'row')} invalid, {doubt:,} in doubt."
+            f"{exist:,} already exist{'s' * (exist == 1)}, {plural(invalid, 'row')} invalid, {doubt:,} in doubt"
+            f"{f', {sending:,} being sent' if sending else ''}."
         )
 
     @property
@@ -156,17 +157,19 @@ def make_plan(
         plan.summary
 
     Actions: `create`; `exists` (the account has the group); `in doubt` (the ledger does not know what became of it, or
-    it was made once and is gone: `recreate=True` makes the latter again). Without a client neither account nor ledger
-    is asked. Rows with errors are left out and counted. Raises `ItnioError` where the account cannot be asked.
+    it was made once and is gone: `recreate=True` makes the latter again); `being sent` (by a run at work). Without a
+    client neither account nor ledger is asked. Rows with errors are left out and counted. Raises `ItnioError` where the
+    account cannot be asked.
     """
     orders = read_orders(orders)
     findings = check_orders(orders)
     inventories: dict[str, Inventory] = {}
     entries: dict[tuple[str, str], LedgerEntry] = {}
     if client is not None:
+        # First the ledger: what is created and recorded meanwhile would be missed in an earlier listing.
+        entries = ledger.entries(client.account) if ledger is not None else {}
         inventories, not_listed = list_applications(client, ledger, orders[~orders.index.isin(invalid_rows(findings))])
         findings = _with(findings, not_listed)
-        entries = ledger.entries(client.account) if ledger is not None else {}
     split = split_orders(orders[~orders.index.isin(invalid_rows(findings))])
     groups = tuple(
         decide(group, row, inventories.get(group.app_id, _EMPTY), entries.get(_key(group)), recreate=recreate)

@@ -45,7 +45,8 @@ class GroupStates:
     """Derive what became of each group of a run: the one place that turns the ledger's facts into states.
 
     `kept` is what `RunStore.run_table` returns; lists are in its order. A group that this run did not send takes its
-    state from the plan's action, or from what the ledger has of it from elsewhere. Once the run is `over`, a group that
+    state from the plan's action, or from what the ledger has of it from elsewhere. What `RunStore.run_facts` returns
+    will do where words are not asked for: each row is a kind of groups then. Once the run is `over`, a group that
     is still being sent is unknown, unless its owner is among the `living`: whoever sent it left no outcome.
     """
 
@@ -78,6 +79,8 @@ class GroupStates:
             return State.UNKNOWN, elsewhere, _UNRESOLVED
         if before in State.PRESENT:
             return State.EXISTS, elsewhere, _THERE
+        if action == Action.SENDING:
+            return (State.PLANNED, "not sent", "Another run gave it back unsent. Plan again, and submit it.")
         return State.PLANNED, "not sent", "Submit the plan again: it goes on here."
 
     @cached_property
@@ -92,6 +95,11 @@ class GroupStates:
             columns[name] = [str(outcome[at]) for outcome in self._outcomes]
         columns["created_in"] = [run if before == State.CREATED else "" for before, run in self._rows("before", "run")]
         return pd.DataFrame(columns)
+
+    @property
+    def totals(self) -> pd.DataFrame:
+        """How many groups and phones there are, `state groups quantity`, of what `RunStore.run_facts` returns."""
+        return self.kept[["groups", "quantity"]].assign(state=[str(state) for state in self.states])
 
     @cached_property
     def known(self) -> list[str]:
@@ -117,7 +125,7 @@ def _is_to_send(state: State, status: str, action: str, before: str, here: str) 
     if before == State.SENDING and not here:
         return action == Action.CREATE
     mended = state is State.REFUSED and status in _MENDABLE
-    return action != Action.IN_DOUBT and (state is State.PLANNED or mended)
+    return action in (Action.CREATE, Action.EXISTS) and (state is State.PLANNED or mended)
 
 
 class RunProgress:
@@ -171,12 +179,19 @@ class RunProgress:
         return sum(number for state, number in self.counts.items() if state in State.DONE)
 
 
-def why_nothing(states: Sequence[State]) -> str:
-    """Return why a run sent nothing, as a sentence, from the states of its groups."""
-    if not states:
+def group_counts(table: pd.DataFrame) -> Counter[str]:
+    """Return the number of groups by state; `table` has a row for each group, or says in `groups` how many."""
+    if "groups" not in table:
+        return Counter(table["state"])
+    return Counter({str(state): int(number) for state, number in table.groupby("state")["groups"].sum().items()})
+
+
+def why_nothing(counts: Counter[str]) -> str:
+    """Return why a run sent nothing, as a sentence, from the number of its groups by state."""
+    if not counts:
         return "Nothing was sent: the plan has no valid group."
-    if set(states) == {State.EXISTS}:
-        words = "the group exists" if len(states) == 1 else f"all {len(states):,} groups exist"
+    if set(counts) == {State.EXISTS}:
+        words = "the group exists" if counts.total() == 1 else f"all {counts.total():,} groups exist"
         return f"Nothing was sent: {words} already."
     return "Nothing was sent: no group was left to create."
 
@@ -185,9 +200,10 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
     """Return what became of a run, as one line.
 
     `Done. Groups: 11 created (310 phones), 3 existed, 0 refused, 1 unknown, 0 not sent. Verified: 310 of 310
-    phones.` It begins with `Running.` until the run is over, and with `Stopped.` where a group was not sent.
+    phones.` It begins with `Running.` until the run is over, and with `Stopped.` where a group was not sent. For
+    `table` see `group_counts`; `quantity` is the number of phones.
     """
-    states = Counter(table["state"])
+    states = group_counts(table)
     phones = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
     word = "Running." if not over else "Stopped." if states[State.PLANNED] else "Done."
     parts = [
@@ -210,9 +226,12 @@ def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     return printable("\n\n".join(filter(None, [summary, *shown, end])))
 
 
-def show_html(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
-    """Return a summary line, tables and closing lines as HTML, all escaped; what is empty is left out."""
-    shown = [table_as_html(table) for table in tables if len(table)]
+def show_html(summary: str, *tables: pd.DataFrame, end: str = "", rows: int | None = None) -> str:
+    """Return a summary line, tables and closing lines as HTML, all escaped; what is empty is left out.
+
+    For `rows` see `table_as_html`.
+    """
+    shown = [table_as_html(table, rows) for table in tables if len(table)]
     return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown, *([f"<pre>{escape(end)}</pre>"] if end else [])])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -19,11 +20,10 @@ from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import OwnerLock, is_alive
-from itnio_nb.orders.export import WrittenFiles, orders_from_json
+from itnio_nb.orders.export import WrittenFiles, ends_shown, orders_from_json
 from itnio_nb.runs.credentials import next_step
-from itnio_nb.runs.dispatcher import RunOptions
-from itnio_nb.runs.engine import RunEngine
-from itnio_nb.runs.results import GroupStates, run_summary, show_html, show_text, write_results
+from itnio_nb.runs.results import GroupStates, group_counts, run_summary, show_html, show_text, write_results
+from itnio_nb.runs.sending.engine import RunEngine
 
 # Progress as a message of a kernel: whoever runs the notebook shows it, and keeps it out of the notebook.
 PROGRESS_MIME = "application/vnd.itnio-nb.progress+json"
@@ -47,7 +47,7 @@ class RunRecord:
     @property
     def done(self) -> bool:
         """Whether nobody is at work on it."""
-        return not self._store.is_worked_on(self._id)
+        return not self._ledger.run_control.is_worked_on(self._id)
 
     @property
     def finished(self) -> bool:
@@ -57,34 +57,40 @@ class RunRecord:
     @property
     def proven(self) -> bool:
         """Whether every phone of its created groups was seen in the account."""
-        table, seen = self.table, self._store.run_info(self._id, "verified")["verified"] if self.name else 0
-        asked = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
+        totals, seen = self._totals, self._store.run_info(self._id, "verified")["verified"] if self.name else 0
+        asked = int(totals.loc[totals["state"] == State.CREATED, "quantity"].sum())
         return asked == 0 or (seen is not None and seen >= asked)
 
     @property
     def counts(self) -> Counter[str]:
         """Number of groups by state, over the whole plan, whoever sent them; a state without groups counts 0."""
-        return Counter(self.table["state"])
+        return group_counts(self._totals)
 
     @property
     def table(self) -> pd.DataFrame:
         """One row for each group, as in the ledger: API columns, `state status reason advice row at created_in`."""
-        kept = self._store.run_table(self._id)
-        living = {owner for owner in kept["owner"].unique() if owner and is_alive(self._ledger.path, owner)}
-        return GroupStates(kept, over=self.done, living=living).table
+        return _states(self._store.run_table(self._id), self._ledger, over=self.done).table
+
+    @property
+    def _totals(self) -> pd.DataFrame:
+        """How many groups and phones there are in each state: read without the groups."""
+        return _states(self._store.run_facts(self._id), self._ledger, over=self.done).totals
 
     @property
     def summary(self) -> str:
         """What became of the run, in one line."""
-        return self.snapshot()[0]
+        return self._summary_of(self._totals)
 
     def snapshot(self) -> tuple[str, pd.DataFrame]:
         """Return the summary and the table that it is about, read once."""
         table = self.table
+        return self._summary_of(table), table
+
+    def _summary_of(self, table: pd.DataFrame) -> str:
         if not self.name:
-            return run_summary(table, None, "Nothing was sent: no run of this account is unfinished.", over=True), table
+            return run_summary(table, None, "Nothing was sent: no run of this account is unfinished.", over=True)
         info = self._store.run_info(self._id, "note", "verified")
-        return run_summary(table, info["verified"], info["note"], over=self.done), table
+        return run_summary(table, info["verified"], info["note"], over=self.done)
 
     @cached_property
     def orders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -118,11 +124,18 @@ class RunRecord:
         return show_text(summary, table[_SHOWN], advice, end=self._next(table))
 
     def _repr_html_(self) -> str:
-        summary, table = self.snapshot()
-        return show_html(summary, table[[*_SHOWN, "advice"]], end=self._next(table))
+        totals = self._totals
+        rows = int(totals["groups"].sum())
+        table = _states(self._store.run_table(self._id, ends_shown(rows)), self._ledger, over=self.done).table
+        return show_html(self._summary_of(totals), table[[*_SHOWN, "advice"]], end=self._next(totals), rows=rows)
 
     def _next(self, table: pd.DataFrame) -> str:
         return next_step(table) if self.done else ""
+
+
+def _states(kept: pd.DataFrame, ledger: Ledger, *, over: bool) -> GroupStates:
+    living = {owner for owner in kept["owner"].unique() if owner and is_alive(ledger.path, owner)}
+    return GroupStates(kept, over=over, living=living)
 
 
 def newest_run(ledger: Ledger, runs: dict[str, int], name: str = "") -> RunRecord | None:
@@ -139,7 +152,6 @@ class Run(RunRecord):
         run_id: int | None,
         client: Client,
         ledger: Ledger,
-        options: RunOptions | None = None,
         owner: OwnerLock | None = None,
         on_over: Callable[[], None] = lambda: None,
     ) -> None:
@@ -149,7 +161,7 @@ class Run(RunRecord):
             self._engine = None
             self._over.set()
             return
-        self._engine = engine = RunEngine(run_id, client, ledger, options or RunOptions(), owner)
+        self._engine = engine = RunEngine(run_id, client, ledger, owner)
 
         def work() -> None:
             try:
@@ -220,12 +232,17 @@ class Run(RunRecord):
     def stop(self, wait: bool = True) -> None:
         """Have what is under way finished, at most one page of a listing, and leave the rest "not sent".
 
-        `wait=False` returns at once.
+        All who work on the run stop, in other processes too. `wait=False` returns at once.
         """
         if self._engine is not None:
             self._engine.stop()
         if wait:
             self._over.wait()
+
+    def leave(self) -> None:
+        """Have what is under way here finished, and return at once: whoever else works on the run goes on."""
+        if self._engine is not None:
+            self._engine.leave()
 
 
 class _MessageBar:
@@ -256,16 +273,15 @@ def progress_bar(total: int, done: int) -> Iterator[Any]:
     if wanted == "messages":
         yield _MessageBar(total)
         return
-    from tqdm.auto import tqdm as auto_tqdm
-    from tqdm.notebook import tqdm_notebook
     from tqdm.std import tqdm as text_tqdm
 
     options: dict[str, Any] = {"total": total, "initial": done, "unit": " groups", "disable": wanted == "off"}
-    if wanted or not issubclass(auto_tqdm, tqdm_notebook):
+    if wanted or not _in_notebook():
         with text_tqdm(**options) as bar:
             yield bar
         return
     from IPython.display import publish_display_data
+    from tqdm.auto import tqdm as auto_tqdm
 
     widget_bar: Any = auto_tqdm  # the class has a container in a notebook only
     with widget_bar(**options, display=False) as bar:
@@ -273,6 +289,16 @@ def progress_bar(total: int, done: int) -> Iterator[Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": bar.container.model_id}
         publish_display_data({"application/vnd.jupyter.widget-view+json": view})  # type: ignore[no-untyped-call] # IPython
         yield bar
+
+
+def _in_notebook() -> bool:
+    """Tell whether tqdm would show a widget; outside of IPython it is not asked, which takes long."""
+    if "IPython" not in sys.modules:
+        return False
+    from tqdm.auto import tqdm as auto_tqdm
+    from tqdm.notebook import tqdm_notebook
+
+    return issubclass(auto_tqdm, tqdm_notebook)
 
 
 def groups_done(counts: Counter[str]) -> int:

@@ -15,11 +15,12 @@ from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
 from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.ledger.run_control import RunTerms
 from itnio_nb.orders.export import orders_to_json
-from itnio_nb.runs.dispatcher import DEFAULT_WORKERS, RunOptions
 from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
 from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import Run
+from itnio_nb.runs.sending.pace import RunOptions
 
 _Key = tuple[str, ...]  # ledger, account and fingerprint
 _working: dict[_Key, Run] = {}  # runs at work in this process
@@ -36,14 +37,17 @@ class DryRun(Run):
     @property
     def table(self) -> pd.DataFrame:
         """One row for each group, as of any run; its state is what was found there: `planned`, `exists`, `unknown`."""
-        states = {Action.CREATE: State.PLANNED, Action.EXISTS: State.EXISTS, Action.IN_DOUBT: State.UNKNOWN}
+        states = dict(zip(Action, (State.PLANNED, State.EXISTS, State.UNKNOWN, State.SENDING), strict=True))
         planned = self._plan.table
         table = planned[list(API_COLUMNS)].assign(state=planned["action"].map(states).astype(str), status="")
         return table.assign(reason=planned["why"], advice="", row=planned["row"], at="", created_in="")
 
-    def snapshot(self) -> tuple[str, pd.DataFrame]:
-        """Return the summary and the table that it is about."""
-        return f"Dry run: nothing was sent. {self._plan.summary}", self.table
+    @property
+    def _totals(self) -> pd.DataFrame:
+        return self.table
+
+    def _summary_of(self, table: pd.DataFrame) -> str:  # noqa: ARG002 - the plan has its own
+        return f"Dry run: nothing was sent. {self._plan.summary}"
 
     def charts(self) -> Charts:
         """Return a picture of nothing: no group was sent."""
@@ -62,7 +66,7 @@ def submit_plan(
     ledger: Ledger,
     *,
     apply: bool = True,
-    workers: int = DEFAULT_WORKERS,
+    workers: int | None = None,
     rate: float | None = None,
     confirm: int | None = None,
 ) -> Run:
@@ -71,10 +75,12 @@ def submit_plan(
         run = submit_plan(plan, client, ledger, confirm=867).wait()
         run.summary
 
-    `workers` requests (1 to 64) are under way at once, `rate` is the most requests in one second (None: no limit).
-    A group that the ledger knows as made, being sent or in doubt is never sent. A plan whose run was stopped goes on
-    with that run; while a run of the same groups is at work, here or in another process, that one is joined, whatever
-    has been created since. `apply=False` sends nothing and returns a finished run that says so.
+    `workers` requests (1 to 64, else 8) are under way at once, `rate` is the most requests in one second, pages of the
+    run's listings included, over all who work on it (None: no limit). A group that the ledger knows as made, being
+    sent or in doubt is never sent. A plan whose run was stopped goes on with that run, as it was begun where nothing
+    else is said here; while a run of the same groups is at work, here or in another process, that one is joined,
+    whatever has been created since, and can be made slower only. `apply=False` sends nothing and returns a finished
+    run that says so.
 
     `confirm` is the number of phones that the plan was seen to create. A live account needs it, a sandbox does not;
     where given, a plan that creates another number is not sent (`InputError`).
@@ -86,7 +92,7 @@ def submit_plan(
     if not isinstance(plan, Plan):
         raise InputError("submit_plan sends a plan: submit_plan(make_plan(orders, client, ledger), client, ledger).")
     _require_tools(client, ledger)
-    options = RunOptions(workers, rate)
+    terms = _terms(workers, rate)._replace(confirmed=plan.phones if confirm is not None else None)
     if not isinstance(apply, bool):
         raise InputError(f"Nothing was sent: apply is True, to send, or False, for a dry run, and not {apply!r}.")
     _require_agreement(plan, client, confirm, sends=apply)
@@ -100,26 +106,26 @@ def submit_plan(
     to_keep = (client.account, wanted, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings))
     if plan.loaded and not ledger.run_store.has_unfinished(*to_keep):
         _require_current(plan, client, ledger)
-    ledger.run_store.expire_claims()
+    ledger.run_control.expire_claims()
     with _starting:
-        return _begin(key, client, ledger, options, lambda owner: ledger.run_store.open_run(*to_keep, owner))
+        return _begin(key, client, ledger, lambda owner: ledger.run_store.open_run(*to_keep, owner, terms))
 
 
 def resume(
-    client: Client, ledger: Ledger, *, run: str | None = None, workers: int = DEFAULT_WORKERS, rate: float | None = None
+    client: Client, ledger: Ledger, *, run: str | None = None, workers: int | None = None, rate: float | None = None
 ) -> Run:
     """Go on with the newest unfinished run of this account: resolve what is unknown, send what was not sent.
 
         resume(client, ledger).wait().summary
         resume(client, ledger, run="20261123T203119Z")      # an older one, by its name in ledger.runs
 
-    A run that is at work in this process is returned, one that is at work in another is joined; where none is
-    unfinished, a finished, empty one is returned. Raises what `submit_plan` raises, and `InputError` for a `run` that
-    is finished, or that there is not.
+    It works as it was begun where `workers` and `rate` say nothing else, see `submit_plan`. A run that is at work in
+    this process is returned, one that is at work in another is joined; where none is unfinished, a finished, empty one
+    is returned. Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, or that there is not.
     """
     _require_tools(client, ledger)
-    options = RunOptions(workers, rate)
-    ledger.run_store.expire_claims()
+    terms = _terms(workers, rate)
+    ledger.run_control.expire_claims()
     with _starting:
         unfinished = ledger.runs_of(client.account, unfinished=True)
         if run is not None and run not in unfinished:
@@ -130,7 +136,7 @@ def resume(
         run_id = unfinished[run or next(iter(unfinished))]
         wanted = str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"])
         key = (str(ledger.path), *account_key(client.account), wanted)
-        return _begin(key, client, ledger, options, lambda owner: ledger.run_store.join_run(run_id, owner))
+        return _begin(key, client, ledger, lambda owner: ledger.run_control.join(run_id, owner, terms))
 
 
 def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
@@ -140,19 +146,23 @@ def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
         return next((run for key, run in _working.items() if key[:-1] == theirs and run.name == name), None)
 
 
-def _begin(key: _Key, client: Client, ledger: Ledger, options: RunOptions, open_run: Callable[[str], int]) -> Run:
+def _begin(key: _Key, client: Client, ledger: Ledger, open_run: Callable[[str], int]) -> Run:
     """Return the run that is at work here under `key`, or have the one begin that `open_run` gives to its new owner."""
     if (working := _working.get(key)) is not None:
         return working
-    owner = ledger.run_store.owner()
+    owner = ledger.run_control.new_owner()
     try:
-        run_id = open_run(owner.token)
-        client.widen(options.workers)
-        _working[key] = Run(run_id, client, ledger, options, owner, on_over=lambda: _forget(key))
+        _working[key] = Run(open_run(owner.token), client, ledger, owner, on_over=lambda: _forget(key))
     except BaseException:
         owner.release()
         raise
     return _working[key]
+
+
+def _terms(workers: int | None, rate: float | None) -> RunTerms:
+    """Return the terms that were asked for, checked; a number of workers that nobody has named is left open."""
+    options = RunOptions(workers, rate)
+    return RunTerms(options.workers, options.rate)
 
 
 def _forget(key: _Key) -> None:
@@ -231,8 +241,10 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _stop_all() -> None:
-    """Let what is under way finish when Python ends, so that nothing is left in doubt."""
+    """Let what is under way finish when Python ends, so that nothing is left in doubt; others go on."""
     with _starting:
         working = list(_working.values())
     for run in working:
-        run.stop()
+        run.leave()
+    for run in working:
+        run.join()

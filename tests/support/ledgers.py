@@ -19,7 +19,7 @@ def open_run(
     """Open a run of so many new groups and return its number."""
     plan = make_plan(many_orders(number))
     groups = plan.table.assign(again_after=pd.Series([again_after] * number, dtype=object))
-    return ledger.run_store.open_run(account, plan.fingerprint, groups, orders)
+    return ledger.run_store.open_run(account, plan.fingerprint, groups, orders, NOBODY)
 
 
 def claim(ledger: Ledger, run_id: int, position: int, owner: str = NOBODY) -> bool:

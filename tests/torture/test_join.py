@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,20 @@ from tests.support.factories import many_orders, sent, until
 from tests.support.processes import read_line, start_python, tell
 
 SUBMIT = """
-import json, sys
+import json, sys, threading
 from tests.support.factories import many_orders
 from itnio_nb import Account, Client, Ledger, make_plan, resume, submit_plan
 client, ledger = Client(Account.from_env()), Ledger("ledger.sqlite")
 plan = make_plan(many_orders(int(sys.argv[1]), 1), client, ledger)
 print("ready", flush=True)
-how = sys.stdin.readline().strip()
-run = resume(client, ledger) if how == "resume" else submit_plan(plan, client, ledger)
-run.wait()
+how, *rate = sys.stdin.readline().strip().split(" at ")
+at_most = float(rate[0]) if rate else None
+run = resume(client, ledger) if how == "resume" else submit_plan(plan, client, ledger, rate=at_most)
+if how == "submit and end":
+    sys.stdin.readline()
+    sys.exit()
+threading.Thread(target=lambda: sys.stdin.readline() and run.stop(), daemon=True).start()
+run.wait(raise_interrupt=False)
 print(json.dumps([run.name, run.summary, run.counts]))
 """
 
@@ -74,22 +81,71 @@ def test_a_plan_of_what_is_half_made_joins_the_run_that_makes_it(sandbox: Sandbo
     assert len(ledger.runs) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_the_others_send_what_one_that_ends_had_claimed(number: signal.Signals, sandbox: Sandbox) -> None:
-    """Killed: the survivor sees at once that it is gone, and lists. Ctrl-C: it gave back. Nobody has to resume."""
+@pytest.mark.parametrize("how", ["killed", "ended"])
+def test_the_others_send_what_one_that_ends_had_claimed(how: str, sandbox: Sandbox) -> None:
+    """Killed: the survivor sees at once that it is gone, and lists. Ended: it gave back. Nobody has to resume."""
     one, other = companions(sandbox, 2, 200)
-    tell(one, "submit")
+    tell(one, "submit" if how == "killed" else "submit and end")
     tell(other, "submit")
     until(lambda: sent(sandbox) >= 40, 30)
-    one.send_signal(number)
+    if how == "killed":
+        one.kill()
+    else:
+        tell(one, "end")
     one.communicate(timeout=60)
     _, summary, counts = result(other)
     assert counts == {"created": 200}
     assert creations(sandbox) == {f"group-{at}": 1 for at in range(200)}
-    if number is signal.SIGKILL:
+    if how == "killed":
         assert "Settled by looking: " in summary
     else:
         assert sent(sandbox) == 200
+
+
+@pytest.mark.parametrize("how", ["Stop", "Ctrl-C"])
+def test_stop_in_one_process_stops_all(how: str, sandbox: Sandbox, ledger: Ledger) -> None:
+    """Within the time of one answer; what was not sent is "not sent" everywhere. Who resumes goes on."""
+    processes = companions(sandbox, 3, 600, latency=0.1)
+    for process in processes:
+        tell(process, "submit")
+    until(lambda: sent(sandbox) >= 60, 30)
+    stopped = time.time()
+    if how == "Stop":
+        tell(processes[1], "stop")
+    else:
+        processes[1].send_signal(signal.SIGINT)
+    results = [result(process) for process in processes]
+    last = max(one.at for one in sandbox.log if one.endpoint == "sipAdd")
+    assert last - stopped < 0.1 + 0.3  # an answer; a look at the ledger, and what a busy machine adds
+    [summary] = {summary for _, summary, _ in results}
+    made = len(creations(sandbox))
+    assert summary == (
+        f"Stopped. Groups: {made} created ({made} phones), 0 existed, 0 refused, 0 unknown, {600 - made} not sent."
+    )
+    assert [counts for _, _, counts in results] == [{"created": made, "planned": 600 - made}] * 3
+    sandbox.latency = 0.01
+    with Client(sandbox.account) as client:
+        assert resume(client, ledger).wait(60).counts == {"created": 600}
+    assert set(requests(sandbox).values()) == {1}
+
+
+@pytest.mark.parametrize("how", ["resume", "submit"])
+def test_all_who_work_on_a_run_keep_its_rate(how: str, sandbox: Sandbox, ledger: Ledger) -> None:
+    """Begun at 30 a second and killed, it goes on so from three processes, pages of its listings included."""
+    processes = companions(sandbox, 4, 200, latency=0.02)
+    tell(processes[0], "submit at 30")
+    until(lambda: sent(sandbox) >= 45, 30)
+    processes[0].kill()
+    processes[0].communicate()
+    for process in processes[1:]:
+        tell(process, how)
+    results = [result(process) for process in processes[1:]]
+    assert [counts for _, _, counts in results] == [{"created": 200}] * 3, results
+    assert creations(sandbox) == {f"group-{at}": 1 for at in range(200)}
+    planned = 4  # each of them has listed once before it was told to begin
+    times = sorted(one.at for one in sandbox.log)[planned:]
+    assert max(bisect_right(times, at + 1) - first for first, at in enumerate(times)) <= 31
+    assert ledger.run_control.terms(1).rate == 30
 
 
 def test_a_run_at_work_elsewhere_is_joined_by_resume(sandbox: Sandbox) -> None:

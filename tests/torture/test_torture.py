@@ -9,11 +9,12 @@ import pytest
 from tests.torture.torture import torture
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_on_a_server_that_fails_at_random(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "processes"), [(1, 0), (2, 3)])
+def test_killed_at_random_on_a_server_that_fails_at_random(seed: int, processes: int, tmp_path: Path) -> None:
     """Nothing is created twice, sent again after success, or lost; ledger, files and server agree."""
-    figures = torture(seed, tmp_path, groups=80)
+    figures = torture(seed, tmp_path, groups=80, processes=processes)
     assert (figures.created_twice, figures.sent_after_success, figures.lost, figures.mismatches) == (0, 0, 0, [])
     assert figures.groups >= 80
     assert figures.kills >= 1
+    assert figures.ended >= 1
     assert figures.faults.total() >= 30

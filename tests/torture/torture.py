@@ -13,6 +13,7 @@ log and its phones are compared, group by group.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import random
@@ -40,6 +41,7 @@ from tests.support.factories import orders_frame
 from tests.support.processes import settings_of
 
 GROUPS = 300
+TOLD = "told.jsonl"  # what each process that came to its end has told, a line for each
 CHANCE = 0.35  # of a fault, for each request
 # Answers beyond the document, and a taken name that no listing shows: what was created all the same, what was not.
 ANSWERS = "-10-before=0.002,-15-before=0.001,-20-before=0.005,-21-before=0.005,-21-after=0.01,-99-after=0.01"
@@ -59,12 +61,13 @@ class Figures:
     in_doubt: int = 0  # groups whose sender was killed, and what became of them not recorded
     created_twice: int = 0
     sent_after_success: int = 0
+    ended: int = 0  # processes that came to their end, and told a summary
     lost: int = 0  # groups that are nowhere, or in no final state
     mismatches: list[str] = field(default_factory=list)
 
     def add(self, other: Figures) -> None:
         """Add the figures of another round."""
-        for name in ("kills", "groups", "in_doubt", "created_twice", "sent_after_success", "lost"):
+        for name in ("kills", "groups", "in_doubt", "created_twice", "sent_after_success", "ended", "lost"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.faults += other.faults
         self.mismatches += other.mismatches
@@ -98,20 +101,23 @@ def submit(settings: Mapping[str, str], folder: Path, workers: int) -> None:
             plan = make_plan(read_orders(folder / "orders.csv"))
             run = submit_plan(plan, client, ledger, workers=workers)
         run.wait()
+        told = {"run": run.name, "summary": run.summary, "counts": run.counts, "finished": run.finished}
+        with (folder / TOLD).open("a") as file:
+            print(json.dumps(told), file=file)
 
 
-def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path) -> int:
-    """Start one to three submitters and kill each after some requests, unless it ends before; return the kills."""
+def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path, processes: int) -> int:
+    """Start submitters and kill each after some requests, unless it ends before; return the kills."""
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["itnio_nb.orders.read", "itnio_nb.runs.submit"])  # what takes long to import
-    processes: list[ForkServerProcess] = [
+    submitters: list[ForkServerProcess] = [
         server.Process(target=submit, args=(settings_of(sandbox), folder, chance.choice([1, 4, 8])))
-        for _ in range(chance.choice([1, 1, 2, 3]))
+        for _ in range(processes or chance.choice([1, 1, 2, 3]))
     ]
     kills, begun = 0, theirs_aside(sandbox)
-    for process in processes:
+    for process in submitters:
         process.start()
-    for process in processes:
+    for process in submitters:
         begun += chance.randrange(1, 200)
         while process.is_alive() and theirs_aside(sandbox) < begun:
             process.join(0.002)
@@ -125,8 +131,11 @@ def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path) -> int:
     return kills
 
 
-def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
-    """One round: kill and start again until all is done, then compare all of it."""
+def torture(seed: int, folder: Path, groups: int = GROUPS, processes: int = 0) -> Figures:
+    """One round: kill and start again until all is done, then compare all of it.
+
+    So many `processes` work on the run at once, 0 for one to three.
+    """
     chance = random.Random(seed)
     figures = Figures()
     orders = orders_of(chance, groups)
@@ -137,7 +146,7 @@ def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
             lives += 1
             if lives > 50 + groups:
                 raise RuntimeError(f"not done after {lives} lives")
-            figures.kills += live_and_die(chance, sandbox, folder)
+            figures.kills += live_and_die(chance, sandbox, folder, processes)
         sandbox.faults = None
         with Client(sandbox.account) as client, Ledger(folder / "ledger.sqlite") as ledger:
             plan = make_plan(read_orders(folder / "orders.csv"), client, ledger)
@@ -145,6 +154,7 @@ def torture(seed: int, folder: Path, groups: int = GROUPS) -> Figures:
             before = asked_for(sandbox)
             finished = Run(int(ledger.runs.index[-1]) + 1, client, ledger).wait()
             compare_files(figures, finished, folder)
+            compare_summaries(figures, finished, folder)
             if asked_for(sandbox) != before:
                 figures.mismatches.append("something was sent after all was done")
         figures.faults = Counter(one.fault for one in sandbox.log if one.fault)
@@ -243,12 +253,24 @@ def compare_files(figures: Figures, run: Run, folder: Path) -> None:
         figures.mismatches.append("the result files differ from the run's table")
 
 
+def compare_summaries(figures: Figures, run: Run, folder: Path) -> None:
+    """Compare what each process that came to its end has told: of the whole run, and at the last all the same."""
+    for line in (folder / TOLD).read_text().splitlines():
+        told = json.loads(line)
+        figures.ended += 1
+        if sum(told["counts"].values()) != len(run.table):
+            figures.mismatches.append(f"a process told of {told['counts']}")
+        if told["finished"] and told["run"] == run.name and told["summary"] != run.summary:
+            figures.mismatches.append(f"a process told {told['summary']}, at last it was {run.summary}")
+
+
 def main() -> None:
     """Torture until there were so many kills and faults; print the figures."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--faults", type=int, default=0)
     parser.add_argument("--of-each", type=int, default=0, help="faults of each kind")
+    parser.add_argument("--processes", type=int, default=0, help="that work on a run at once; 0: one to three")
     parser.add_argument("--rounds", type=int, default=1, help="at least")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked = parser.parse_args()
@@ -261,7 +283,7 @@ def main() -> None:
     ):
         seed = asked.seed + rounds
         with tempfile.TemporaryDirectory() as folder:
-            found = torture(seed, Path(folder))
+            found = torture(seed, Path(folder), processes=asked.processes)
         total.add(found)
         rounds += 1
         wrong = f", {found.bad} WRONG: {found.mismatches[:5]}" if found.bad else ""
@@ -273,6 +295,7 @@ def main() -> None:
     print("faults by kind: " + ", ".join(f"{kind} {total.faults[kind]}" for kind in KINDS))
     print(f"groups left in doubt by a kill and resolved by a listing: {total.in_doubt}")
     print(f"created twice: {total.created_twice}   sent again after success: {total.sent_after_success}")
+    print(f"summaries of processes that came to their end: {total.ended}")
     print(f"lost: {total.lost}   mismatches: {len(total.mismatches)}")
     sys.exit(1 if total.bad else 0)
 

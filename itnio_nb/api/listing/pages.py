@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -57,6 +58,7 @@ class PageReader:
     app_id: str
     stopping: threading.Event | None = None  # once it is set, no further page is asked for
     reveal: bool = False  # False: passwords are masked before anything else is done with a page
+    wait_to_list: Callable[[threading.Event | None], object] | None = None  # called before each request
 
     def count(self) -> int:
         """Return how many phones there are, from one small request that is repeated once at most."""
@@ -84,6 +86,8 @@ class PageReader:
 
     def _page_once(self, number: int, size: int) -> PageRead | _Failure:
         body = {"current": number, "size": size, "params": {"appId": self.app_id}}
+        if self.wait_to_list is not None:
+            self.wait_to_list(self.stopping)
         try:
             answer = self.transport.post("sipQuery", body)
         except RequestError as error:

@@ -13,8 +13,8 @@ from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import field, panel, row, show, text_area
 from itnio_nb.forms.monitor import RunMonitor
-from itnio_nb.runs.dispatcher import DEFAULT_WORKERS, MAX_WORKERS, RunOptions
 from itnio_nb.runs.plan import Plan
+from itnio_nb.runs.sending.pace import DEFAULT_WORKERS, MAX_WORKERS, RunOptions
 
 _COLUMNS = [*API_COLUMNS, "action", "why"]
 _NO_GROUPS = pd.DataFrame(columns=["row", *_COLUMNS])
@@ -140,5 +140,7 @@ def _sentence(plan: Plan, account: str) -> str:
     where = f": {', '.join([*apps, *more])}" if apps else ""
     in_doubt = int((plan.table["action"] == Action.IN_DOUBT).sum())
     hint = f" {plural(in_doubt, 'group')} in doubt will be looked up and not sent." if in_doubt else ""
+    sending = int((plan.table["action"] == Action.SENDING).sum())
+    hint += f" {plural(sending, 'group')} being sent by another run will not be sent." if sending else ""
     size = f"{plural(plan.phones, 'phone')} in {plural(len(creates), 'group')}"
     return f"Submitting creates {size} on {account}{where}. The API cannot delete them.{hint}"

@@ -65,6 +65,10 @@ def decide(
     if entry is None or entry.state in State.SENDABLE:
         return PlannedGroup(group, row, Action.CREATE, _why_refused(group, inventory))
     when = f"in run {entry.run}"
+    if entry.state is State.SENDING:  # its owner is alive
+        return PlannedGroup(group, row, Action.SENDING, f"being sent {when}")
+    if entry.at_work and entry.state in State.PRESENT:
+        return PlannedGroup(group, row, Action.SENDING, f"{entry.state} {when}, which is at work: not shown yet")
     if entry.state in State.UNRESOLVED:
         return PlannedGroup(group, row, Action.IN_DOUBT, f"sent {when}, and what became of it is not known")
     if recreate:

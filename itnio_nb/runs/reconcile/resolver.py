@@ -111,17 +111,21 @@ class RunResolver:
         self._resent: Counter[int] = Counter()
         self.found: Counter[str] = Counter()
 
-    def resolve(self, states: GroupStates, probe: str = "") -> tuple[list[int], dict[str, Inventory | ItnioError]]:
+    def probe(self, app_id: str) -> None:
+        """Raise what keeps the account from answering, if anything does: one small request for an application."""
+        self._client.count_phones(app_id, self._stopping)
+
+    def may_send_again(self, at: int) -> bool:
+        """Count that a group is sent again, unless it was often enough."""
+        self._resent[at] += 1
+        return self._resent[at] <= _RESENDS
+
+    def resolve(self, states: GroupStates) -> tuple[list[int], dict[str, Inventory | ItnioError]]:
         """Resolve what is unknown; return positions to send again, and by application its last listing, or why none.
 
-        An application that cannot be listed keeps no other from being resolved. Where nothing is unknown, one small
-        request for the application `probe` shows whether the account answers: its errors are raised.
+        An application that cannot be listed keeps no other from being resolved.
         """
         unknown = [at for at, state in enumerate(states.known) if state == State.UNKNOWN]
-        if probe and not unknown:
-            self._client.count_phones(probe, self._stopping)
-        if not unknown:
-            return [], {}
         kept = states.kept.iloc[unknown]
         parts: dict[str, dict[int, dict[str, Any]]] = {
             str(app_id): part.to_dict("index")  # type: ignore[misc] # its index is positions
@@ -157,10 +161,10 @@ class RunResolver:
                     self.found[str(state)] += not unknown[at].taken
                 elif rows[at]["action"] != Action.CREATE:  # more than was confirmed is never made
                     self.found["absent: plan again to create them"] += 1
-                elif self._resent[at] == _RESENDS or unknown[at].status == TOO_FREQUENT:
+                elif unknown[at].status == TOO_FREQUENT or not self.may_send_again(at):
+                    self._resent[at] = _RESENDS
                     self.found["absent"] += 1
                 else:
-                    self._resent[at] += 1
                     self.found["absent and sent again"] += 1
                     again.append(at)
         return again
@@ -172,13 +176,15 @@ class RunResolver:
         return UnknownGroup(group, bool(row["tried"]), row["newest_status"], row["newest_reason"])
 
     def verify(
-        self, states: GroupStates, inventories: dict[str, Inventory | ItnioError]
+        self, states: Sequence[State], inventories: dict[str, Inventory | ItnioError]
     ) -> tuple[int | None, list[str]]:
         """Return how many phones of the created groups are there, None without any, and what to say of those that lack.
 
+        `states` has that of each group, in order.
+
         Where no application at all could be listed, the first error is raised.
         """
-        groups = [group for group, state in zip(self._groups, states.states, strict=True) if state is State.CREATED]
+        groups = [group for group, state in zip(self._groups, states, strict=True) if state is State.CREATED]
         if not groups:
             return None, []
         created = self._ledger.created_groups(self._client.account)

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from itnio_nb.cli.main import main
 from itnio_nb.runbooks.execute import RunbookJob
-from itnio_nb.runs.dispatcher import DEFAULT_WORKERS
+from itnio_nb.runs.sending.pace import DEFAULT_WORKERS
 
 
 @pytest.fixture

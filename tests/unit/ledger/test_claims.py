@@ -15,9 +15,10 @@ from tests.support.ledgers import ACCOUNT, NOBODY, claim, close, open_run, recei
 def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger) -> None:
     """As soon as anybody reads: it may have been sent. What it gave back is not."""
     run_id, store = open_run(ledger, 4), ledger.run_store
-    owner, other = store.owner(), store.owner()
+    control = ledger.run_control
+    owner, other = control.new_owner(), control.new_owner()
     assert store.sync(run_id, owner.token, wanted=[(0, 0), (1, 0)]).claimed == [0, 1]
-    assert store.sync(run_id, other.token, wanted=[(1, 0), (2, 0)]) == ([2], [1], [])
+    assert store.sync(run_id, other.token, wanted=[(1, 0), (2, 0)]) == ([2], [1], [], [])
     store.sync(run_id, owner.token, returned=[0])
     assert ledger.table["state"].tolist() == ["sending", "sending"]
     owner.release()
@@ -25,7 +26,7 @@ def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger) -> None:
     assert ledger.table["reason"].iloc[0].startswith("what became of it was not recorded")
     assert claim(ledger, run_id, 0, other.token)
     assert not claim(ledger, run_id, 1, other.token)
-    assert store.claim_owners(run_id) == {other.token}
+    assert control.claim_owners(run_id) == {other.token}
     other.release()
     with Ledger(ledger.path) as again:  # opening is reading
         assert set(again.run_store.run_table(run_id)["state"]) == {"unknown", ""}
@@ -91,7 +92,7 @@ def test_a_resolution_counts_only_while_nothing_newer_is_known(ledger: Ledger) -
     close(ledger, run_id)
     newest = ledger.run_store.run_table(run_id)["newest"].tolist()
     record(ledger, run_id, 1, State.CREATED, "0")
-    owner = ledger.run_store.owner()
+    owner = ledger.run_control.new_owner()
     assert claim(ledger, run_id, 3, owner.token)
     resolutions = [Resolution(newest[at], receipt(State.PLANNED)) for at in (0, 1, 3)]
     assert ledger.run_store.write_resolutions(resolutions) == resolutions[:1]

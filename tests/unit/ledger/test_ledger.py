@@ -25,7 +25,7 @@ def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
 
 def test_what_was_recorded_is_there_after_reopening(ledger: Ledger) -> None:
     """Each receipt in order; the state is the newest; a group that was never sent is not in the table."""
-    run_id, owner = open_run(ledger), ledger.run_store.owner()
+    run_id, owner = open_run(ledger), ledger.run_control.new_owner()
     assert claim(ledger, run_id, 0, owner.token)
     record(ledger, run_id, 0, State.CREATED, "0", owner.token)
     assert claim(ledger, run_id, 1, owner.token)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from itnio_nb import Account, Ledger, State
 from itnio_nb.runs.plan import make_plan
 from tests.support.factories import many_orders
-from tests.support.ledgers import ACCOUNT, claim, close, open_run, record
+from tests.support.ledgers import ACCOUNT, NOBODY, claim, close, open_run, record
 
 
 def test_runs_of_one_second_have_names_of_their_own(ledger: Ledger) -> None:
@@ -27,9 +27,12 @@ def test_an_unfinished_run_is_joined(ledger: Ledger) -> None:
     assert open_run(ledger) == run_id
     assert open_run(ledger, account=Account("other", "secret")) != run_id
     close(ledger, run_id, finished=False, note="stopped")
-    assert open_run(ledger) == run_id
     assert ledger.run_store.run_info(run_id, "note")["note"] == "stopped"
-    close(ledger, run_id)
+    assert open_run(ledger) == run_id
+    assert ledger.run_store.run_info(run_id, "note")["note"] == ""  # how it ended before is no news any more
+    close(ledger, run_id, note="done")
+    close(ledger, run_id, finished=False, note="a latecomer's")
+    assert ledger.run_store.run_info(run_id, "note")["note"] == "done"
     assert open_run(ledger) != run_id
 
 
@@ -39,7 +42,7 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
     exists = (ACCOUNT, plan.fingerprint, plan.table.assign(again_after=None, action="exists"), "{}")
     old = open_run(ledger)
     assert not ledger.run_store.has_unfinished(*exists)
-    other_actions = ledger.run_store.open_run(*exists)
+    other_actions = ledger.run_store.open_run(*exists, NOBODY)
     assert ledger.run_store.has_unfinished(*exists)
     assert len({old, other_actions, open_run(ledger, orders="[]")}) == 3
     assert ledger.runs["finished"].ne("").tolist() == [True, True, False]
@@ -48,20 +51,20 @@ def test_a_run_that_was_asked_for_something_else_takes_its_place(ledger: Ledger)
 
 def test_a_run_that_somebody_works_on_is_joined(ledger: Ledger) -> None:
     """Whatever has been created since: its groups are the same. Nobody's run is replaced, as ever."""
-    plan, store = make_plan(many_orders(3)), ledger.run_store
+    plan, store, control = make_plan(many_orders(3)), ledger.run_store, ledger.run_control
     wanted = (ACCOUNT, plan.fingerprint, plan.table.assign(again_after=None, action="exists"), "{}")
-    owner, colleague = store.owner(), store.owner()
-    run_id = store.join_run(open_run(ledger), owner.token)
-    assert store.is_worked_on(run_id)
-    assert not store.is_worked_on(run_id, besides=owner.token)
+    owner, colleague = control.new_owner(), control.new_owner()
+    run_id = control.join(open_run(ledger), owner.token)
+    assert control.is_worked_on(run_id)
+    assert not control.is_worked_on(run_id, besides=owner.token)
     assert store.has_unfinished(*wanted)
     assert store.open_run(*wanted, colleague.token) == run_id
-    assert store.is_worked_on(run_id, besides=owner.token)
+    assert control.is_worked_on(run_id, besides=owner.token)
     owner.release()
-    assert store.open_run(*wanted) == run_id  # the colleague is at it
+    assert store.open_run(*wanted, NOBODY) == run_id  # the colleague is at it
     colleague.release()
-    assert not store.is_worked_on(run_id)
-    assert store.open_run(*wanted) != run_id
+    assert not control.is_worked_on(run_id)
+    assert store.open_run(*wanted, NOBODY) != run_id
     assert ledger.runs["note"].iloc[0].endswith("took its place.")
 
 
@@ -76,7 +79,7 @@ def test_a_runs_table_keeps_the_order_of_the_plan(ledger: Ledger) -> None:
 
 def test_the_change_token_differs_after_every_change(ledger: Ledger) -> None:
     """A run, a claim, a receipt, the end of a run; reading changes nothing."""
-    owner, token = ledger.run_store.owner(), ledger.run_store.change_token
+    owner, token = ledger.run_control.new_owner(), ledger.run_store.change_token
     tokens = [token()]
     run_id = open_run(ledger)
     tokens.append(token())

@@ -63,16 +63,21 @@ def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, 
     assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"] == ["group-3", "group-5", "group-4"]
 
 
-def test_a_ledger_of_the_second_version_is_migrated(tmp_path: Path, sandbox: Sandbox, client: Client) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_ledger_of_a_later_version_is_migrated(
+    version: int, tmp_path: Path, sandbox: Sandbox, client: Client
+) -> None:
     """One group created, one unknown, one being sent by a process that is gone, one not sent: the run goes on."""
-    path = Path(shutil.copyfile(DATA / "ledger-v2.sqlite", tmp_path / "ledger-v2.sqlite"))
+    path = Path(shutil.copyfile(DATA / f"ledger-v{version}.sqlite", tmp_path / "ledger.sqlite"))
     with closing(sqlite3.connect(path)) as other, other:
         other.execute("UPDATE accounts SET base_url = ?, api_key = ?", (sandbox.base_url, sandbox.account.api_key))
     for at in (0, 2):
         client.create_phones(group(f"group-{at}", f"phone-{at}", 3))
     with Ledger(path) as ledger:
         assert ledger.table["state"].tolist() == ["created", "unknown", "unknown"]
-        assert resume(client, ledger).wait().counts == {"created": 4}
+        assert ledger.run_control.terms(1) == (None, None, None)
+        assert resume(client, ledger, rate=100).wait().counts == {"created": 4}
+        assert ledger.run_control.terms(1) == (None, 100, None)
     assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"][2:] == ["group-3", "group-1"]
 
 

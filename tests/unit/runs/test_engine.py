@@ -14,7 +14,7 @@ import pytest
 
 from itnio_nb import Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
 from itnio_nb.api.models import PhoneGroup, Receipt, now
-from itnio_nb.runs.engine import RunEngine
+from itnio_nb.runs.sending.engine import RunEngine
 from tests.support.agreement import creations, require_agreement
 from tests.support.factories import APP, group, many_orders, until
 

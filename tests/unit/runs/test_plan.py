@@ -26,7 +26,7 @@ from itnio_nb import (
 from itnio_nb.orders.export import orders_from_json, orders_to_json
 from itnio_nb.runs.plan import account_key, fingerprint
 from tests.support.factories import APP, COLUMNS, group, many_orders, orders_frame
-from tests.support.ledgers import open_run, record
+from tests.support.ledgers import claim, open_run, record
 
 
 def test_a_plan_without_a_client_is_offline() -> None:
@@ -152,6 +152,50 @@ def test_an_account_that_cannot_be_asked_is_an_error(client: Client, sandbox: Sa
     sandbox.stop()
     with pytest.raises(ServiceError):
         make_plan(many_orders(1), client)
+
+
+def test_what_a_living_run_sends_is_being_sent(client: Client, ledger: Ledger) -> None:
+    """Not in doubt: somebody is at it, and nobody else sends it. A killed one's is in doubt."""
+    owner, control = ledger.run_control.new_owner(), ledger.run_control
+    run_id = control.join(open_run(ledger, 4, client.account), owner.token)
+    assert claim(ledger, run_id, 0, owner.token)
+    assert claim(ledger, run_id, 1, owner.token)
+    record(ledger, run_id, 1, State.CREATED, "0", owner.token)  # and the account does not show it yet
+    plan = make_plan(many_orders(5), client, ledger)
+    assert plan.table["action"].tolist() == ["being sent", "being sent", "create", "create", "create"]
+    assert plan.table["why"].iloc[0].startswith("being sent in run 20")
+    assert plan.table["why"].iloc[1].endswith("which is at work: not shown yet")
+    ending = "0 already exist, 0 rows invalid, 0 in doubt, 2 being sent."
+    assert plan.summary == f"Plan: 3 groups to create (9 phones), {ending}"
+    dry = submit_plan(plan, client, ledger, apply=False)
+    assert dry.counts == {"sending": 2, "planned": 3}
+    run = submit_plan(plan, client, ledger).wait()
+    assert run.summary.startswith(
+        "Done. Groups: 3 created (9 phones), 1 existed, 0 refused, 0 unknown, 1 being sent by"
+    )
+    store = ledger.run_store
+    store.sync(run_id, owner.token, returned=[0])
+    assert run.table["state"].tolist() == ["planned", "exists", "created", "created", "created"]
+    assert run.table["advice"].iloc[0] == "Another run gave it back unsent. Plan again, and submit it."
+    owner.release()
+    again = make_plan(many_orders(5), client, ledger)
+    assert again.table["action"].tolist() == ["create", "in doubt", "exists", "exists", "exists"]
+
+
+def test_what_is_created_while_the_account_is_listed_is_not_gone(
+    client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger is asked first: a group that has come since is new, not deleted."""
+    run_id = open_run(ledger, 1, client.account)
+    fetch = Client.fetch_inventories
+
+    def before_it_is_created(self: Client, *arguments: Any, **options: Any) -> Any:
+        found = fetch(self, *arguments, **options)
+        record(ledger, run_id, 0, State.CREATED, "0")
+        return found
+
+    monkeypatch.setattr(Client, "fetch_inventories", before_it_is_created)
+    assert make_plan(many_orders(1), client, ledger).table["action"].tolist() == ["create"]
 
 
 def test_fingerprints(client: Client) -> None:

@@ -190,7 +190,7 @@ def test_reconcile_goes_on_where_an_application_is_refused(sandbox: Sandbox, cli
 
 def test_reconcile_leaves_what_is_being_sent(client: Client, ledger: Ledger) -> None:
     """It belongs to somebody who is at work."""
-    run_id, owner = open_run(ledger, 2, client.account), ledger.run_store.owner()
+    run_id, owner = open_run(ledger, 2, client.account), ledger.run_control.new_owner()
     client.create_phones(group("group-0", "phone-0"))
     record(ledger, run_id, 0, State.CREATED)
     assert claim(ledger, run_id, 1, owner.token)

@@ -132,10 +132,10 @@ def test_progress_follows_the_ledger() -> None:
     raw = raw.assign(why="", run="", newest=[4, 0, 3, 0], status=["0", "", "-1", ""])
     progress = RunProgress(GroupStates(raw))
     assert (progress.counts, progress.mended, progress.seen) == ({"created": 1, "planned": 2, "refused": 1}, {2}, 4)
-    progress.learn(SyncResult([1, 2], [], []), [])
+    progress.learn(SyncResult([1, 2], [], [], []), [])
     assert progress.counts == {"created": 1, "sending": 2, "planned": 1}
     news = [NewReceipt(5, 2, "partial"), NewReceipt(6, 3, "created")]
-    progress.learn(SyncResult([], [], news), [1])
+    progress.learn(SyncResult([], [], news, []), [1])
     assert progress.counts == {"created": 2, "planned": 1, "partial": 1}
     assert (progress.answered, progress.mended, progress.seen, progress.newest) == (3, set(), 6, [4, 0, 5, 6])
 

@@ -7,24 +7,27 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.inventory import Inventory
-from itnio_nb.api.models import Receipt, State, phone_groups
+from itnio_nb.api.models import Action, Receipt, State, phone_groups
 from itnio_nb.api.statuses import NAME_TAKEN, status_info
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
 from itnio_nb.ledger.claims import Outcomes, SyncResult, Wanted
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import OwnerLock, exclusive_lock
-from itnio_nb.runs.dispatcher import CircuitBreaker, Dispatcher, RateLimiter, RunOptions
 from itnio_nb.runs.reconcile.resolver import RunResolver
-from itnio_nb.runs.results import GroupStates, RunProgress, why_nothing
+from itnio_nb.runs.results import GroupStates, RunProgress, group_counts, why_nothing
+from itnio_nb.runs.sending.dispatcher import CircuitBreaker, Dispatcher
+from itnio_nb.runs.sending.notes import what_happened, why_given_up, why_not_verified, why_stopped
+from itnio_nb.runs.sending.pace import DEFAULT_WORKERS, RateLimiter
+from itnio_nb.runs.sending.watch import RunWatch
 
 _TICK = 0.2  # seconds before it is asked again what other processes do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
 _IDLE_RESETS = 3  # times in a row that failures stopped the sending with nothing created since: then the run gives up
-_GO_ON = "Submit the plan again, or resume(client, ledger), to go on."
 
 
 class RunEngine:
@@ -37,25 +40,31 @@ class RunEngine:
           └─────────────────────────┘    too many resets, no listing → close: not finished
     """
 
-    def __init__(
-        self, run_id: int, client: Client, ledger: Ledger, options: RunOptions, owner: OwnerLock | None = None
-    ) -> None:
+    def __init__(self, run_id: int, client: Client, ledger: Ledger, owner: OwnerLock | None = None) -> None:
         self._owner = owner
-        self._id, self._client, self._ledger, self._store = run_id, client, ledger, ledger.run_store
+        self._id, self._client, self._ledger = run_id, client, ledger
+        self._store, self._control = ledger.run_store, ledger.run_control
         kept = self._store.run_table(run_id)
         states = GroupStates(kept)
         self._groups = list(phone_groups(kept))
+        self._to_create: list[bool] = kept["action"].eq(Action.CREATE).tolist()
         self._progress = RunProgress(states)
         self._queue = deque(states.to_send)
-        self._workers = max(1, min(options.workers, len(self._groups)))
-        self._limiter, self._breaker = RateLimiter(options.rate), CircuitBreaker()
+        terms = self._control.terms(run_id)
+        self._workers = max(1, min(terms.workers or DEFAULT_WORKERS, len(self._groups)))
+        client.widen(self._workers)
+        take_turns, share = partial(self._control.take_turns, run_id), partial(self._control.slow_down, run_id)
+        self._limiter, self._breaker = RateLimiter(terms.rate, take_turns, share), CircuitBreaker()
         self._closed_apps: dict[str, Receipt] = {}  # applications that take no more, and the answer that says so
         self._undocumented: Counter[tuple[str, str]] = Counter()  # statuses that the document has not, with their words
         self._fatal: Receipt | None = None
         self._stopping = threading.Event()
         self._halting = threading.Lock()
         self._dispatcher: Dispatcher | None = None
-        self._resolver = RunResolver(client, ledger, self._groups, self._stopping)
+        self._watch: RunWatch | None = None
+        self._stop_all = False  # whether all who work on the run are to stop
+        paced = client.paced(self._limiter.wait_to_list)
+        self._resolver = RunResolver(paced, ledger, self._groups, self._stopping)
         self._unrecorded: list[tuple[int, Receipt]] = []
         self._nothing_to_send = not self._queue
         self._claimed_any = self._closed = False
@@ -71,7 +80,14 @@ class RunEngine:
         return self._progress.counts
 
     def stop(self) -> None:
-        """Have what is under way finished, and nothing more sent; return at once."""
+        """Have all who work on the run finish what is under way, and send nothing more; return at once."""
+        self._stop_all = True
+        self.leave()
+        if (watch := self._watch) is not None:
+            watch.tell_stop()
+
+    def leave(self) -> None:
+        """Have what is under way here finished, and nothing more sent from here; return at once. Others go on."""
         with self._halting:
             self._stopping.set()
             if self._dispatcher is not None:
@@ -81,9 +97,13 @@ class RunEngine:
         """Send and resolve until there is nothing more to do, then close the run. Raises nothing: see `error`."""
         owner = self._owner
         try:
-            owner = owner or self._store.owner()
-            self._store.join_run(self._id, owner.token)
-            joined = self._store.is_worked_on(self._id, besides=owner.token)
+            if owner is None:
+                owner = self._control.new_owner()
+                self._control.join(self._id, owner.token)
+            self._watch = RunWatch(self._control, self._id, owner.token, self._limiter, self.leave)
+            if self._stop_all:  # since before there was anybody to tell
+                self._watch.tell_stop()
+            joined = self._control.is_worked_on(self._id, besides=owner.token)
             if self._created_before and not joined:  # else nothing had stopped
                 groups = plural(self._created_before, "group")
                 self._notes.append(f"It went on where it had stopped: {groups} had been created then.")
@@ -93,11 +113,17 @@ class RunEngine:
             self.error = error
             self._notes.append(f"It failed: {error}")
         finally:
-            if owner is not None:
-                owner.release()
-            with suppress(ItnioError):  # the ledger itself may be what failed
-                self._store.expire_claims()  # what was claimed here and not recorded is not known
-                self._close(None)
+            self._end(owner)
+
+    def _end(self, owner: OwnerLock | None) -> None:
+        """Leave the run to the others who work on it; write how it ended."""
+        if self._watch is not None:
+            self._watch.close(wait_for_others=self.error is None)
+        if owner is not None:
+            owner.release()
+        with suppress(ItnioError):  # the ledger itself may be what failed
+            self._control.expire_claims()  # what was claimed here and not recorded is not known
+            self._close(None)
 
     def _send(self, owner: str) -> bool:
         """Have a dispatcher send what is in the queue, and record it; False if the run is to stop."""
@@ -120,11 +146,8 @@ class RunEngine:
             raise
         dispatcher.close()
         if (fatal := dispatcher.fatal_receipt) is not None:
-            info = status_info(fatal.status)
-            number = "" if info.documented else f"status {fatal.status}, "
-            advice = info.todo or (_GO_ON if fatal.wait else fatal.advice)
-            self._notes.append(f"It stopped itself ({number}{fatal.reason}): {advice}")
-            if not info.documented:
+            self._notes.append(why_stopped(fatal))
+            if not status_info(fatal.status).documented:
                 self._fatal = fatal  # whether its groups are there, listings can still tell
             else:
                 self._stopping.set()
@@ -150,6 +173,7 @@ class RunEngine:
             wanted = self._next_wanted(dispatcher.capacity())
             if outcomes or returned or wanted:
                 found = self._sync(owner, outcomes, returned, wanted)
+                self._limiter.add_turns(found.turns)
                 self._unrecorded = []
                 held += found.held
                 passed += {at for at, _ in wanted}.difference(found.claimed, found.held)
@@ -180,8 +204,8 @@ class RunEngine:
     def _wait_for_others(self, owner: str, held: list[int]) -> bool:
         """Wait while others hold groups of this run; True as soon as one that they held is free again."""
         while not self._stopping.is_set():
-            self._store.expire_claims()
-            others = self._store.claim_owners(self._id) - {owner}
+            self._control.expire_claims()
+            others = self._control.claim_owners(self._id) - {owner}
             self._sync(owner)
             free = not others and any(self._progress.states[at] is State.PLANNED for at in held)
             if not others and not free:
@@ -199,7 +223,13 @@ class RunEngine:
         beyond = [one for _, one in outcomes if not status_info(one.status).documented]
         self._undocumented.update((one.status, one.reason) for one in beyond)
         found = self._store.sync(
-            self._id, owner, outcomes=receipts, returned=returned, wanted=wanted, since=self._progress.seen
+            self._id,
+            owner,
+            outcomes=receipts,
+            returned=returned,
+            wanted=wanted,
+            since=self._progress.seen,
+            turns=min(len(wanted), self._limiter.turns_wanted),
         )
         self._claimed_any = self._claimed_any or bool(found.claimed)
         self._progress.learn(found, returned)
@@ -221,14 +251,19 @@ class RunEngine:
                 self._closed = True  # others who worked on this run have verified it already
                 return False
             try:
-                states, inventories = self._resolve(tripped=tripped)
+                inventories = self._resolve(tripped=tripped)
+                if self._fatal is None:
+                    self._take_up_rest()
                 if not self._queue or self._fatal is not None:
-                    verified, notes = self._resolver.verify(states, inventories)
+                    verified, notes = self._resolver.verify(self._progress.states, inventories)
+                    if self._sync().new_receipts:  # somebody has sent more since
+                        return True
                     self._notes += notes
                     self._close(verified)
                     return False
             except ItnioError as error:
-                self._notes.append(self._why_not_verified(error))
+                failures = 0 if not tripped or self._stopping.is_set() else self._breaker.failures
+                self._notes.append(why_not_verified(error, failures, dispatcher.last_failure if dispatcher else ""))
                 return False
         if dispatcher is None or not tripped:
             return True
@@ -236,55 +271,47 @@ class RunEngine:
         self._breaker.reset(progress=progress)
         if self._breaker.idle_resets < _IDLE_RESETS:
             return True
-        self._notes.append(
-            f"It stopped itself: request after request failed ({dispatcher.last_failure}) and nothing was created in "
-            f"between, though the account answers. {_GO_ON}"
-        )
+        self._notes.append(why_given_up(dispatcher.last_failure))
         return False
 
-    def _resolve(self, *, tripped: bool) -> tuple[GroupStates, dict[str, Inventory | ItnioError]]:
-        """List each application that has an unknown group, queue what is absent; return the states and listings.
+    def _resolve(self, *, tripped: bool) -> dict[str, Inventory | ItnioError]:
+        """List each application that has an unknown group and queue what is absent; return the listings.
 
-        Raises where none of them can be listed.
+        Raises where none of them can be listed. The groups are read where one is unknown, and not for nothing.
         """
         self._sync()
-        states = self._refresh()
-        # After failures in a row with nothing unknown, whether the account answers is the question.
-        probe = self._groups[self._queue[0]].app_id if tripped and self._queue else ""
-        absent, inventories = self._resolver.resolve(states, probe)
+        if State.UNKNOWN not in GroupStates(self._store.run_facts(self._id), over=False).known:
+            if tripped and self._queue:  # failures in a row: whether the account answers is the question
+                self._resolver.probe(self._groups[self._queue[0]].app_id)
+            return {}
+        absent, inventories = self._resolver.resolve(self._refresh())
         self._queue.extend(absent)
-        if inventories:
-            states = self._refresh()
-            errors = [one for one in inventories.values() if isinstance(one, ItnioError)]
-            if len(errors) == len(inventories):
-                raise errors[0]
-        return states, inventories
+        self._refresh()
+        errors = [one for one in inventories.values() if isinstance(one, ItnioError)]
+        if errors and len(errors) == len(inventories):
+            raise errors[0]
+        return inventories
 
-    def _why_not_verified(self, error: ItnioError) -> str:
-        if self._stopping.is_set() or self._dispatcher is None or not self._dispatcher.tripped:
-            return f"Not verified: {error}"
-        failures = f"{plural(self._breaker.failures, 'failure')} in a row ({self._dispatcher.last_failure})"
-        return f"It stopped itself after {failures}: the account does not answer. {error} {_GO_ON}"
+    def _take_up_rest(self) -> None:
+        """Queue what others who work on the run are about to send, or were: they may end before they do."""
+        queued = set(self._queue)
+        for at, state in enumerate(self._progress.states):
+            here = at in queued or self._groups[at].app_id in self._closed_apps or not self._to_create[at]
+            if state is State.PLANNED and not here and self._resolver.may_send_again(at):
+                self._queue.append(at)
 
     def _close(self, verified: int | None) -> None:
         """Write how the run ended, once; it is finished if nothing is left to send or to resolve."""
         if self._closed:
             return
-        states = GroupStates(self._store.run_table(self._id))
-        notes = self._notes
+        states = GroupStates(self._store.run_facts(self._id))
         if self._nothing_to_send and not self._claimed_any:
-            notes.append(why_nothing(states.states))
-        if found := +self._resolver.found:
-            notes.append(f"Settled by looking: {', '.join(f'{number:,} {what}' for what, number in found.items())}.")
-        for app_id, answer in sorted(self._closed_apps.items()):
-            notes.append(f"Nothing more was sent to application {app_id} (status {answer.status}, {answer.reason}).")
-        for (status, words), number in sorted(self._undocumented.items()):
-            notes.append(f"The server answered {status} ({words}) for {plural(number, 'group')}.")
-        if gap := self._limiter.slowed_to:
-            notes.append(f"It slowed down to a request every {gap:.2g} s, because the server asked for fewer.")
+            self._notes.append(why_nothing(group_counts(states.totals)))
+        gap = self._limiter.slowed_to
+        self._notes += what_happened(self._resolver.found, self._closed_apps, self._undocumented, gap)
         if difference := self._client.clock_warning:
-            notes.append(f"Requests were signed with the server's time: {difference}.")
-        self._store.close_run(self._id, finished=states.finished, note=" ".join(notes), verified=verified)
+            self._notes.append(f"Requests were signed with the server's time: {difference}.")
+        self._store.close_run(self._id, finished=states.finished, note=" ".join(self._notes), verified=verified)
         self._closed = True
 
 

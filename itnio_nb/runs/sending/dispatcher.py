@@ -1,4 +1,4 @@
-"""The workers of a run: how many and how fast (`RunOptions`), and what slows or stops all of them."""
+"""The workers of a run, and the circuit breaker that stops them."""
 
 from __future__ import annotations
 
@@ -6,46 +6,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf
-from typing import Self
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup, Receipt, State
 from itnio_nb.api.statuses import TOO_FREQUENT, status_info
-from itnio_nb.errors import InputError
+from itnio_nb.runs.sending.pace import RateLimiter
 
-DEFAULT_WORKERS = 8  # requests under way at once
-MAX_WORKERS = 64  # each is a thread and a connection to the server
-_MIN_RATE = 1 / 86_400  # requests a second: one in a day
 _MAX_WAIT = 300.0  # seconds; a server that asks for more is asked again by the operator
 _FIRST_LIMIT = 10  # failures in a row
-_MAX_GAP = 1.0  # seconds between two requests to which a server that is busy can slow a run down
-_FIRST_GAP = 0.02  # seconds between two requests after it was busy for the first time
-_MEASURED = 20  # requests over which the pace of a run is measured
-_EASING = 0.9  # of the gap is left after each answer
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How fast a run sends, checked: `InputError` for what is out of bounds."""
-
-    workers: int = DEFAULT_WORKERS  # requests under way at once, from 1 to MAX_WORKERS
-    rate: float | None = None  # the most requests in one second, at least one in a day; None: no limit
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.workers, int) and 1 <= self.workers <= MAX_WORKERS):
-            raise InputError(f"A run has at least 1 worker and at most {MAX_WORKERS}, not {self.workers!r}.")
-        if self.rate is not None and not (isinstance(self.rate, int | float) and _MIN_RATE <= self.rate < inf):
-            raise InputError(f"The most requests in a second are a number, such as 5 or 0.5, not {self.rate!r}.")
-
-    @classmethod
-    def from_text(cls, workers: int, rate: str) -> Self:
-        """Return the options that a form has: its `rate` is text, empty for no limit."""
-        try:
-            return cls(workers, float(rate) if rate else None)
-        except ValueError:
-            return cls(workers, rate)  # type: ignore[arg-type] # refused, in the words for any rate
 
 
 class Dispatcher:
@@ -185,63 +153,6 @@ class Dispatcher:
         if self._breaker.count(failed=failed):
             self.tripped = True
             self.halt.set()
-
-
-class RateLimiter:
-    """Let at most `rate` requests pass in a second, evenly; None lets all pass. A busy server slows all down."""
-
-    def __init__(self, rate: float | None) -> None:
-        self._min_gap = self._gap = 1 / rate if rate else 0.0
-        self._turns: deque[float] = deque(maxlen=_MEASURED)  # when the last requests passed
-        self._slowed = 0.0  # when the pace was halved last
-        self._next = 0.0
-        self._held_until = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self, stopping: threading.Event) -> bool:
-        """Wait for a turn; False if the run stops meanwhile."""
-        turn = self._take_turn()
-        while not stopping.wait(max(0.0, turn - time.monotonic())):
-            if self._held_until <= turn:
-                return True
-            turn = self._take_turn()  # all were held in the meantime
-        return False
-
-    def _take_turn(self) -> float:
-        with self._lock:
-            turn = max(self._next, self._held_until, time.monotonic())
-            self._next = turn + self._gap
-            self._turns.append(turn)
-            return turn
-
-    def slow_down(self, begun: float) -> None:
-        """Halve the pace for good: the server finds a request too frequent that was sent at `begun`."""
-        with self._lock:
-            if begun < self._slowed:  # it was under way already when the pace was halved
-                return
-            span = (self._turns[-1] - self._turns[0]) / max(1, len(self._turns) - 1) if self._turns else 0.0
-            self._slowed = time.monotonic()
-            self._min_gap = self._gap = max(self._min_gap, min(_MAX_GAP, 2 * max(self._gap, span, _FIRST_GAP / 2)))
-            self._next = max(self._next, self._slowed + self._gap)
-
-    @property
-    def slowed_to(self) -> float:
-        """Seconds between two requests since the pace was halved; 0 if it was not."""
-        return self._min_gap if self._slowed else 0.0
-
-    def hold(self, seconds: float) -> None:
-        """Let nothing pass for so long, and less in a second afterwards: the server is busy."""
-        now = time.monotonic()
-        with self._lock:
-            if self._held_until <= now:  # several answers at once count once
-                self._gap = max(self._min_gap, min(_MAX_GAP, max(2 * self._gap, _FIRST_GAP)))
-            self._held_until = max(self._held_until, now + seconds)
-
-    def ease(self) -> None:
-        """Come a little nearer to the rate that was asked for: the server has answered."""
-        with self._lock:
-            gap = self._gap * _EASING
-            self._gap = gap if gap > max(self._min_gap, _FIRST_GAP / 10) else self._min_gap
 
 
 class CircuitBreaker:

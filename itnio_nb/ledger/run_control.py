@@ -1,0 +1,134 @@
+"""What all who work on a run have in common, in whatever process: who they are, on which terms they send, Stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from itnio_nb.errors import os_error_reason
+from itnio_nb.ledger.claims import expire_claims, take_turns
+from itnio_nb.ledger.locks import OwnerLock, is_alive
+from itnio_nb.ledger.queries import CLAIM_OWNERS, DIRECTIONS, STOPPING_CLAIM_OWNERS, TERMS, WORKING_OWNERS
+from itnio_nb.ledger.schema import claims, run_owners, runs
+from itnio_nb.ledger.storage import Database
+
+
+class RunTerms(NamedTuple):
+    """The terms of a run, whoever goes on with it; None is what nobody has said."""
+
+    workers: int | None = None  # requests under way at once, in each process
+    rate: float | None = None  # the most requests in one second, of all who work on it
+    confirmed: int | None = None  # phones that it may create
+
+
+NO_TERMS = RunTerms()
+
+
+class RunControl:
+    """Say who works on a run, on which terms, and whether they are to stop; reached as `ledger.run_control`.
+
+    A run is known by its number, one who works on it by the token of an `OwnerLock`. It can be used from any thread.
+    Each method that writes is one transaction; every method raises `LedgerError` where the ledger cannot be used.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def new_owner(self) -> OwnerLock:
+        """Return a new owner of claims: alive until it is released, or this process ends."""
+        try:
+            return OwnerLock(self._database.path)
+        except OSError as error:
+            raise self._database.error(os_error_reason(error)) from None
+
+    def join(self, run_id: int, owner: str, terms: RunTerms = NO_TERMS) -> int:
+        """Have `owner` work on a run until it is released, see `add_owner`; return the run's number."""
+        with self._database.transaction(write=True) as connection:
+            self.add_owner(connection, run_id, owner, terms)
+        return run_id
+
+    def add_owner(self, connection: sa.Connection, run_id: int, owner: str, terms: RunTerms) -> None:
+        """Have `owner` work on a run, in the transaction of `connection`.
+
+        What `terms` say holds from now on where nobody works on the run. While somebody does, they can make it slower,
+        for all, and not faster. The number of phones that was confirmed first stands.
+        """
+        kept = RunTerms(*connection.execute(TERMS, {"run_id": run_id}).one())
+        working = self._living(connection.execute(WORKING_OWNERS, {"run_id": run_id}).scalars(), besides=owner)
+        agreed = kept.confirmed if kept.confirmed is not None else terms.confirmed
+        values = _merged(kept, terms, slower_only=bool(working))._replace(confirmed=agreed)._asdict()
+        connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
+        if not working:  # how it ended before is no news any more
+            open_again = (runs.c.id == run_id, runs.c.finished.is_(None))
+            connection.execute(runs.update().where(*open_again).values(note="", verified=None))
+        row = {"run_id": run_id, "owner": owner, "stopping": False}
+        connection.execute(run_owners.insert().prefix_with("OR IGNORE").values(**row))
+
+    def terms(self, run_id: int) -> RunTerms:
+        """Return the terms on which a run works."""
+        with self._database.transaction() as connection:
+            return RunTerms(*connection.execute(TERMS, {"run_id": run_id}).one())
+
+    def slow_down(self, run_id: int, rate: float) -> None:
+        """Have a run send at most so many requests in a second from now on, whoever works on it."""
+        faster = (runs.c.id == run_id, sa.or_(runs.c.rate.is_(None), runs.c.rate > rate))
+        with self._database.transaction(write=True) as connection:
+            connection.execute(runs.update().where(*faster).values(rate=rate))
+
+    def take_turns(self, run_id: int, number: int) -> list[float]:
+        """Reserve the next turns of a run to send a request, see `claims.take_turns`."""
+        with self._database.transaction(write=True) as connection:
+            return take_turns(connection, run_id, number)
+
+    def stop(self, run_id: int) -> None:
+        """Have all who work on a run now stop: those who join it later go on."""
+        with self._database.transaction(write=True) as connection:
+            connection.execute(run_owners.update().where(run_owners.c.run_id == run_id).values(stopping=True))
+
+    def directions(self, run_id: int, owner: str) -> tuple[bool, float | None]:
+        """Return whether one who works on a run is to stop, and the run's rate."""
+        with self._database.transaction() as connection:
+            stopping, rate = connection.execute(DIRECTIONS, {"run_id": run_id, "its_owner": owner}).one()
+            return bool(stopping), rate
+
+    def is_worked_on(self, run_id: int, besides: str = "") -> bool:
+        """Tell whether anybody works on a run, `besides` left out."""
+        with self._database.transaction() as connection:
+            return bool(self._living(connection.execute(WORKING_OWNERS, {"run_id": run_id}).scalars(), besides))
+
+    def working_runs(self) -> set[str]:
+        """Return the names of the runs that somebody works on."""
+        query = sa.select(run_owners.c.owner, runs.c.name).join(runs)
+        with self._database.transaction() as connection:
+            names = {row.owner: row.name for row in connection.execute(query)}
+        return {names[owner] for owner in self._living(names)}
+
+    def claim_owners(self, run_id: int, *, stopping: bool = False) -> set[str]:
+        """Return the owners that hold claims of a run, or those of them that are to stop."""
+        with self._database.transaction() as connection:
+            query = STOPPING_CLAIM_OWNERS if stopping else CLAIM_OWNERS
+            return set(connection.execute(query, {"run_id": run_id}).scalars())
+
+    def expire_claims(self) -> None:
+        """Expire claims of dead processes: each group becomes `unknown`, because its request may have been sent."""
+        with self._database.transaction() as connection:
+            owners = set(
+                connection.execute(sa.union(sa.select(claims.c.owner), sa.select(run_owners.c.owner))).scalars()
+            )
+        if dead := owners - self._living(owners):
+            with self._database.transaction(write=True) as connection:
+                expire_claims(connection, list(dead))
+
+    def _living(self, owners: Iterable[str], besides: str = "") -> set[str]:
+        return {owner for owner in owners if owner != besides and is_alive(self._database.path, owner)}
+
+
+def _merged(kept: RunTerms, given: RunTerms, *, slower_only: bool) -> RunTerms:
+    """Return the terms with what is given, where it is; of two numbers the lower one if they are to be slower only."""
+    terms = {}
+    for name in ("workers", "rate"):
+        old, new = getattr(kept, name), getattr(given, name)
+        terms[name] = old if new is None else new if old is None or not slower_only else min(old, new)
+    return kept._replace(**terms)

@@ -1,0 +1,1 @@
+"""A run at work: claims, workers, pace, and what all who work on it have in common."""

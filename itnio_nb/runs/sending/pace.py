@@ -1,0 +1,153 @@
+"""How fast a run sends: what was asked for (`RunOptions`), and what lets each request pass (`RateLimiter`)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Self
+
+from itnio_nb.errors import InputError
+
+DEFAULT_WORKERS = 8  # requests under way at once
+MAX_WORKERS = 64  # each is a thread and a connection to the server
+_MIN_RATE = 1 / 86_400  # requests a second: one in a day
+_MAX_GAP = 1.0  # seconds between two requests to which a server that is busy can slow a run down
+_FIRST_GAP = 0.02  # seconds between two requests after it was busy for the first time
+_MEASURED = 20  # requests over which the pace of a run is measured
+_EASING = 0.9  # of the gap is left after each answer
+_AHEAD = 0.5  # seconds for which turns are reserved at once
+_LATE = 0.02  # seconds after which a turn that was not used is lost
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How fast a run sends, checked: `InputError` for what is out of bounds."""
+
+    workers: int | None = None  # requests under way at once, from 1 to MAX_WORKERS; None: as the run has it
+    rate: float | None = None  # the most requests in one second, at least one in a day; None: as the run has it
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and not (isinstance(self.workers, int) and 1 <= self.workers <= MAX_WORKERS):
+            raise InputError(f"A run has at least 1 worker and at most {MAX_WORKERS}, not {self.workers!r}.")
+        if self.rate is not None and not (isinstance(self.rate, int | float) and _MIN_RATE <= self.rate < inf):
+            raise InputError(f"The most requests in a second are a number, such as 5 or 0.5, not {self.rate!r}.")
+
+    @classmethod
+    def from_text(cls, workers: int, rate: str) -> Self:
+        """Return the options that a form has: its `rate` is text, empty for no limit."""
+        try:
+            return cls(workers, float(rate) if rate else None)
+        except ValueError:
+            return cls(workers, rate)  # type: ignore[arg-type] # refused, in the words for any rate
+
+
+class RateLimiter:
+    """Let the requests of a run pass: at most `rate` in a second; a busy server slows down those of this process.
+
+    All who work on the run keep to the rate together, in whatever process: `reserve` gives the next turns of all, as
+    Unix times, and `share` tells all a lower rate. Turns are reserved for some requests at once, `turns_wanted` by
+    whoever claims groups.
+    """
+
+    def __init__(
+        self, rate: float | None, reserve: Callable[[int], Sequence[float]], share: Callable[[float], None]
+    ) -> None:
+        self.rate = rate  # as the run has it now; others may slow it down
+        self._reserve, self._share = reserve, share
+        self._reserved: deque[float] = deque()  # turns of the run that nobody here has used, as monotonic times
+        self._gap = 0.0  # seconds between two requests, since the server is busy
+        self._passed: deque[float] = deque(maxlen=_MEASURED)  # when the last requests passed
+        self.slowed_to = 0.0  # seconds between two requests since the server asked for fewer; 0 if it did not
+        self._slowed = 0.0  # when it did
+        self._next = 0.0
+        self._held_until = 0.0
+        self._lock = threading.Lock()
+        self._entrance = threading.Lock()  # one waits for its turn, the others for it: none is taken long before
+
+    def wait(self, stopping: threading.Event) -> bool:
+        """Wait for a turn to create phones; False if the run stops meanwhile."""
+        if self.rate is None and not self._gap and self._held_until <= time.monotonic():
+            self._passed.append(time.monotonic())
+            return not stopping.is_set()
+        with self._entrance:
+            while not stopping.wait(max(0.0, self._next_own() - time.monotonic())):
+                if not self._wait_for_turn(stopping):
+                    return False
+                if self._held_until <= time.monotonic():  # else all were held in the meantime
+                    self._passed.append(time.monotonic())
+                    return True
+        return False
+
+    def wait_to_list(self, stopping: threading.Event | None = None) -> None:
+        """Wait for a turn to ask for a page: it counts in the rate of the run, and is not slowed down otherwise."""
+        if self.rate is not None:
+            with self._entrance:
+                self._wait_for_turn(stopping or threading.Event())
+
+    @property
+    def turns_wanted(self) -> int:
+        """How many turns to reserve now, so that some are always there."""
+        if self.rate is None:
+            return 0
+        with self._lock:
+            return max(0, max(1, int(self.rate * _AHEAD)) - len(self._reserved))
+
+    def add_turns(self, turns: Sequence[float]) -> None:
+        """Take turns that were reserved."""
+        ahead = time.monotonic() - time.time()  # so that nobody waits longer where this machine's clock is set
+        with self._lock:
+            self._reserved.extend(turn + ahead for turn in turns)
+
+    def _wait_for_turn(self, stopping: threading.Event) -> bool:
+        """Wait for a turn of the run; False if it stops meanwhile. One that is missed is lost: others had the next."""
+        while self.rate is not None:
+            with self._lock:
+                turn = self._reserved.popleft() if self._reserved else None
+            if turn is None:
+                self.add_turns(self._reserve(max(1, self.turns_wanted)))
+            elif turn > time.monotonic() - _LATE:
+                return not stopping.wait(max(0.0, turn - time.monotonic()))
+            if stopping.is_set():
+                return False
+        return True
+
+    def _next_own(self) -> float:
+        """Return when the next request may pass, as far as the server's pauses go."""
+        with self._lock:
+            turn = max(self._next, self._held_until, time.monotonic())
+            self._next = turn + self._gap
+            return turn
+
+    def slow_down(self, begun: float) -> None:
+        """Halve the pace of the run for good: the server finds a request too frequent that was sent at `begun`."""
+        with self._lock:
+            if begun < self._slowed:  # it was under way already when the pace was halved
+                return
+            self._slowed = time.monotonic()
+            span = (self._passed[-1] - self._passed[0]) / max(1, len(self._passed) - 1) if self._passed else 0.0
+            gap = max(self._gap, span, _FIRST_GAP / 2, 1 / self.rate if self.rate else 0.0)
+            self.slowed_to = max(gap, min(_MAX_GAP, 2 * gap))
+            self._held_until = max(self._held_until, self._slowed + self.slowed_to)
+            self._reserved.clear()
+            self.rate = rate = 1 / self.slowed_to
+        self._share(rate)
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing pass for so long, and less in a second afterwards: the server is busy."""
+        now = time.monotonic()
+        with self._lock:
+            if self._held_until <= now:  # several answers at once count once
+                self._gap = min(_MAX_GAP, max(2 * self._gap, _FIRST_GAP))
+            self._held_until = max(self._held_until, now + seconds)
+
+    def ease(self) -> None:
+        """Come a little nearer to the rate that was asked for: the server has answered."""
+        if self._gap:
+            with self._lock:
+                self._gap *= _EASING
+                if self._gap < _FIRST_GAP / 10:
+                    self._gap = 0.0
