@@ -56,18 +56,16 @@ docs: .venv/test
 
 # Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round.
 torture: .venv/test
-	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python -m tests.torture.torture --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
+	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python -m tests.torture.torture --processes 3 --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
 
 # A hundred thousand files changed at random: none may raise anything but an InputError; some minutes.
 fuzz: .venv/test
 	$(BIN)/python -m tests.torture.fuzz --inputs 100000
 
-# What costs what; prints tables.
-bench: .venv/test
-	$(BIN)/python benchmarks/check.py
-	$(BIN)/python benchmarks/reconcile.py
-	$(BIN)/python benchmarks/ledger.py
-	$(BIN)/python benchmarks/forms.py
+# What costs what, beside other ways of doing it; prints a table and writes it to docs/performance.md. LARGE=1 adds runs
+# of 20,000 groups.
+bench: .venv/bench
+	$(BIN)/python benchmarks/performance.py $(if $(LARGE),--large)
 
 # Pin the newest versions of everything, for all platforms.
 constraints: .venv/test
@@ -88,6 +86,10 @@ constraints: .venv/test
 
 .venv/test: .venv/core
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	@touch $@
+
+.venv/bench: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
 	@touch $@
 
 .venv/oldest: .venv/test

@@ -1,26 +1,27 @@
-"""What reading and checking cost, as ratios to plain `pandas.read_csv` (C engine, all text) of the same file.
+"""Reading and checking orders, beside plain `pandas.read_csv` (C engine, all text) of the same file.
 
-1,000 to 1,000,000 orders of which 1 in 100 is bad, and 100,000 of which all are. Medians of 5 rounds in which the three
-take turns; the peak memory is that of a new process which does one of them, above that of its imports.
+1,000 to 1,000,000 orders of which 1 in 100 is bad, and 100,000 of which all are. The peer in polars checks lengths,
+digits, quantities and repeated groups, and makes a table of what is wrong: less than is checked here, at its best.
+
+    python benchmarks/check.py                      # all
+    python benchmarks/check.py "polars, checked" orders.csv
 """
 
 from __future__ import annotations
 
 import json
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from harness import HEAD, Case, measured
 
-from itnio_nb import check_orders, read_orders
-
-SIZES = (1000, 10_000, 100_000, 1_000_000)
-ROUNDS = 5
+PLACES = ((1000, 100), (100_000, 100), (1_000_000, 100), (100_000, 1))  # orders; each so-manieth is bad
+COLUMNS = ("groupName", "phoneName", "quantity", "displayNum", "appId")
 # What is wrong with a bad order: the column, and what stands there instead, made from what stood there.
 BAD: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("groupName", lambda text: text + "-of-the-far-too-long-names"),
@@ -55,73 +56,97 @@ def make(path: Path, rows: int, every: int) -> None:
     frame.to_csv(path, index=False)
 
 
-def ways(path: Path) -> dict[str, Callable[[], object]]:
-    """Return what is measured."""
-    orders = read_orders(path)
-    return {
-        "read_csv": lambda: pd.read_csv(path, dtype=str, engine="c"),
-        "check": lambda: check_orders(orders),
-        "read + check": lambda: check_orders(read_orders(path)),
-    }
+def read_pandas(path: str) -> object:
+    """Read all as text."""
+    return pd.read_csv(path, dtype=str, engine="c")
 
 
-def measure(path: Path) -> dict[str, float]:
-    """Return the median seconds of each way."""
-    took: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):
-        for way, run in ways(path).items():
-            begun = time.perf_counter()
-            run()
-            took.setdefault(way, []).append(time.perf_counter() - begun)
-    return {way: statistics.median(times) for way, times in took.items()}
+def read_polars(path: str) -> Any:
+    """Read all as text."""
+    import polars as pl
+
+    return pl.read_csv(path, infer_schema=False)
 
 
-def peak(path: Path, way: str) -> float:
-    """Return the MB that one way needs above its imports, in a process of its own."""
-    code = "import sys; from check import one; one(sys.argv[1], sys.argv[2])"
-    command = [sys.executable, "-c", code, str(path), way]
-    done = subprocess.run(command, cwd=Path(__file__).parent, check=True, capture_output=True, text=True)
-    return float(json.loads(done.stdout))
+def check_polars(path: str) -> object:
+    """Read, and make a table of what is wrong."""
+    import polars as pl
+
+    orders = read_polars(path).with_row_index("row", 2).fill_null("")
+    names = ("groupName", "phoneName")
+    wrong = {f"{name} length": (name, ~pl.col(name).str.len_chars().is_between(4, 32)) for name in names}
+    wrong |= {f"{name} blanks": (name, pl.col(name).str.strip_chars() != pl.col(name)) for name in names}
+    number = pl.col("quantity").str.to_integer(strict=False)
+    wrong["quantity"] = ("quantity", number.is_null() | ~number.is_between(1, 10_000))
+    wrong["digits"] = ("displayNum", ~pl.col("displayNum").str.contains(r"^\d{7,13}$"))
+    wrong["application"] = ("appId", pl.col("appId") == "")
+    wrong["twice"] = ("groupName", pl.struct("appId", "groupName").is_duplicated())
+    orders = orders.with_columns(**{what: rule for what, (_, rule) in wrong.items()})
+    parts = [
+        orders.filter(pl.col(what)).select("row", pl.lit(what).alias("problem"), pl.col(column).alias("value"))
+        for what, (column, _) in wrong.items()
+    ]
+    return pl.concat(parts).sort("row")
 
 
-def one(path: str, way: str) -> None:
-    """Print what one way needs; the orders that `check` is given count for it."""
-    read_orders(b"groupName,phoneName,quantity,displayNum,appId\naaaa,bbbb,1,1234567,x\n")
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _peak()
-    if way == "read_csv":
-        pd.read_csv(path, dtype=str, engine="c")
-    else:
-        check_orders(read_orders(path))
-    print((_peak() - before) / 1024)
+def read_ours(path: str) -> object:
+    """Read orders."""
+    from itnio_nb import read_orders
+
+    return read_orders(path)
 
 
-def _peak() -> int:
-    """Return the peak of this process's memory, in KiB (Linux)."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0])
+def check_ours(path: str) -> object:
+    """Read and check orders."""
+    from itnio_nb import check_orders, read_orders
+
+    return check_orders(read_orders(path))
 
 
-def main() -> None:
-    """Print a line for each size."""
-    print("    rows   bad  read_csv, s   check/  read + check/   µs/row  peak MB: read_csv  read + check")
-    each: dict[tuple[int, int], float] = {}
+WAYS: dict[str, Callable[[str], object]] = {
+    "pandas.read_csv": read_pandas,
+    "polars.read_csv": read_polars,
+    "polars, checked": check_polars,
+    "read_orders": read_ours,
+    "read_orders, check_orders": check_ours,
+}
+
+
+def one(way: str, path: str) -> None:
+    """Print what one way takes, and the MB that its process has at most; imports are done before."""
     with tempfile.TemporaryDirectory() as folder:
-        for rows, every in [*((size, 100) for size in SIZES), (100_000, 1)]:
-            path = Path(folder) / "orders.csv"
+        small = Path(folder) / "small.csv"
+        make(small, 20, 2)
+        WAYS[way](str(small))
+    begun = time.perf_counter()
+    WAYS[way](path)
+    seconds = time.perf_counter() - begun
+    print(json.dumps({"seconds": seconds, "memory": peak()}))
+
+
+def peak() -> float:
+    """Return the most MB that this process has had."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def cases() -> list[Case]:
+    """Measure all."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for rows, every in PLACES:
+            path = Path(folder) / f"{rows}-{every}.csv"
             make(path, rows, every)
-            took = measure(path)
-            base, both = took["read_csv"], took["read + check"]
-            each[rows, every] = both / rows
-            print(
-                f"{rows:9,} {'all' if every == 1 else '1 %':>4} {base:11.3f} {took['check'] / base:9.2f} "
-                f"{both / base:13.2f} {1e6 * both / rows:9.2f} "
-                f"{peak(path, 'read_csv'):17.0f} {peak(path, 'both'):13.0f}"
-            )
-    growth = each[1_000_000, 100] / each[100_000, 100]
-    print(f"time for each row at 1,000,000 / at 100,000: {growth:.2f}")
-    print(f"100,000 rows, all bad / 1 % bad: {each[100_000, 1] / each[100_000, 100]:.2f}")
+            bad = "all bad" if every == 1 else f"1 in {every} bad"
+            words = {way: ["check.py", way, str(path)] for way in WAYS}
+            found.append(measured(f"read and check {rows:,} orders, {bad}", words))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        one(*sys.argv[1:])
+    else:
+        print(HEAD)
+        cases()

@@ -1,149 +1,116 @@
-"""What the ledger costs: the pace of a run as a share of the same requests without a ledger, side by side.
+"""What the ledger costs: a run beside the same requests by the same client without a ledger; and runs that are shared.
 
 500 groups at 20 ms with 16 workers; on this disk, and with 5 ms added to every commit, as on a slow disk. Then three
-processes that share a run of 3,000 groups, beside one process with three times the workers. The sandbox serves from a
-process of its own and measures from the first to the last sipAdd. Medians of 5 rounds, taking turns.
+processes that share a run of 3,000 groups, beside one process with three times the workers. Seconds are those from the
+first to the last answer, as the receipts have them.
+
+    python benchmarks/ledger.py                     # all
+    python benchmarks/ledger.py ledger 0 500 16 <key> <secret> <url>
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import queue
-import statistics
+import json
+import resource
+import subprocess
+import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import sqlalchemy as sa
+from harness import HEAD, Case, measured
 
-from itnio_nb import Account, Client, Ledger, Plan, Sandbox, make_plan, submit_plan
-from itnio_nb.api.models import PhoneGroup, phone_groups
+from itnio_nb import Account, Client, Ledger, Plan, make_plan, submit_plan
+from itnio_nb.api.models import phone_groups
 
 LATENCY = 0.02  # seconds before each answer
-ROUNDS = 5
 GROUPS, WORKERS = 500, 16
 SHARED_GROUPS, SHARED_WORKERS = 3000, 8  # workers of each of the three
 SLOW_DISK = 0.005  # seconds
 
-if TYPE_CHECKING:
-    Talk = multiprocessing.Queue[Any]
 
-
-def serve(said: Talk, asked: Talk) -> None:
-    """Serve, and tell how long it took from the first to the last sipAdd since it was asked last."""
-    with Sandbox(latency=LATENCY) as sandbox:
-        first = sandbox.account
-        said.put((first.api_key, first.api_secret.reveal(), first.base_url))
-        while asked.get() == "time":
-            times = [one.at for one in sandbox.log if one.endpoint == "sipAdd"]
-            sandbox.log.clear()
-            said.put(max(times) - min(times))
-
-
-def planned(groups: int, app_id: str) -> Plan:
+def planned(groups: int) -> Plan:
     """Plan so many groups of one phone."""
-    rows = [(f"group-{at}", f"phone-{at}", "1", "861000000", app_id) for at in range(groups)]
+    rows = [(f"group-{at}", f"phone-{at}", "1", "861000000", "4luaKsL2") for at in range(groups)]
     columns = ["groupName", "phoneName", "quantity", "displayNum", "appId"]
     return make_plan(pd.DataFrame(rows, columns=columns, dtype=object))
 
 
-def without_ledger(account: Account, app_id: str) -> None:
+def without_ledger(client: Client, groups: int, workers: int) -> float:
     """Send the groups from as many threads, and write nothing down."""
-    client = Client(account, workers=WORKERS)
-    to_do: queue.SimpleQueue[PhoneGroup] = queue.SimpleQueue()
-    for group in phone_groups(planned(GROUPS, app_id).table):
-        to_do.put(group)
-
-    def work() -> None:
-        while True:
-            try:
-                group = to_do.get_nowait()
-            except queue.Empty:
-                return
-            client.create_phones(group)
-
-    threads = [threading.Thread(target=work) for _ in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(workers) as pool:
+        receipts = list(pool.map(client.create_phones, phone_groups(planned(groups).table)))
+    times = [receipt.at for receipt in receipts]
+    return (max(times) - min(times)).total_seconds()
 
 
-def with_ledger(account: Account, app_id: str, delay: float) -> None:
-    """Submit the groups as a run; each commit takes `delay` longer."""
-    plan = planned(GROUPS, app_id)
-    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
+def with_ledger(client: Client, path: str, delay: float, groups: int, workers: int, *, together: bool = False) -> float:
+    """Submit the groups as a run; each commit takes `delay` longer. `together` with others, as soon as all are told."""
+    plan = planned(groups)
+    with Ledger(path) as ledger:
         if delay:
             sa.event.listen(ledger.run_store.database.engine, "commit", lambda _: time.sleep(delay))
-        submit_plan(plan, Client(account, workers=WORKERS), ledger, workers=WORKERS).wait()
+        if together:
+            print("ready", flush=True)
+            sys.stdin.readline()
+        run = submit_plan(plan, client, ledger, workers=workers).wait()
+        times = pd.to_datetime(run.table["at"], format="ISO8601")
+        return float((times.max() - times.min()).total_seconds())
 
 
-def take_part(account: tuple[str, str, str], path: str, app_id: str, workers: int, ready: Talk, go: Talk) -> None:
-    """Submit the shared plan as soon as all are ready."""
-    plan, client = planned(SHARED_GROUPS, app_id), Client(Account(*account))
-    with Ledger(path) as ledger:
-        ready.put("ready")
-        go.get()
-        submit_plan(plan, client, ledger, workers=workers).wait()
-
-
-def shared(account: tuple[str, str, str], app_id: str, processes: int, workers: int) -> None:
+def shared(processes: int, path: str, words: list[str]) -> float:
     """Have so many processes submit one plan on one ledger at once."""
-    spawning = multiprocessing.get_context("spawn")
-    ready, go = spawning.Queue(), spawning.Queue()
-    with tempfile.TemporaryDirectory() as folder:
+    command = [sys.executable, __file__, "part", path, *words]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(command, **pipes) for _ in range(processes)]  # type: ignore[call-overload] # pipes
+    for process in running:
+        process.stdout.readline()
+    for process in running:
+        print("go", file=process.stdin, flush=True)
+    told = [process.communicate()[0] for process in running]
+    return float(json.loads(told[0])["seconds"])  # each tells of the whole run
+
+
+def main(way: str, what: str, groups: str, workers: str, key: str, secret: str, url: str) -> None:
+    """Measure one way, in this process."""
+    words = (int(groups), int(workers))
+    with tempfile.TemporaryDirectory() as folder, Client(Account(key, secret, url), workers=words[1]) as client:
         path = f"{folder}/ledger.sqlite"
-        arguments = (account, path, app_id, workers, ready, go)
-        running = [spawning.Process(target=take_part, args=arguments) for _ in range(processes)]
-        for process in running:
-            process.start()
-        for _ in running:
-            ready.get()
-        for _ in running:
-            go.put("go")
-        for process in running:
-            process.join()
+        if way == "no ledger":
+            seconds = without_ledger(client, *words)
+        elif way == "ledger":
+            seconds = with_ledger(client, path, float(what), *words)
+        elif way == "part":
+            seconds = with_ledger(client, what, 0, *words, together=True)
+        else:
+            seconds = shared(int(what), path, [groups, workers, key, secret, url])
+    print(json.dumps({"seconds": seconds, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
-def main() -> None:
-    """Print what each way took, and its share."""
-    os.environ["ITNIO_PROGRESS"] = "off"
-    spawning = multiprocessing.get_context("spawn")
-    said, asked = spawning.Queue(), spawning.Queue()
-    server = spawning.Process(target=serve, args=(said, asked))
-    server.start()
-    credentials = said.get()
-    account = Account(*credentials)
-    ways: dict[str, Callable[[str], None]] = {
-        "no ledger": lambda app: without_ledger(account, app),
-        "ledger": lambda app: with_ledger(account, app, 0),
-        "ledger, 5 ms a commit": lambda app: with_ledger(account, app, SLOW_DISK),
-        "one process": lambda app: shared(credentials, app, 1, 3 * SHARED_WORKERS),
-        "three processes": lambda app: shared(credentials, app, 3, SHARED_WORKERS),
+def cases() -> list[Case]:
+    """Measure all."""
+    one = [str(GROUPS), str(WORKERS)]
+    ways = {
+        "no ledger": ["ledger.py", "no ledger", "", *one],
+        "ledger": ["ledger.py", "ledger", "0", *one],
+        "ledger, 5 ms a commit": ["ledger.py", "ledger", str(SLOW_DISK), *one],
     }
-    took: dict[str, list[float]] = {way: [] for way in ways}
-    for at in range(ROUNDS):
-        for number, (way, run) in enumerate(ways.items()):
-            run(f"app-{at}-{number}")
-            asked.put("time")
-            took[way].append(said.get())
-    asked.put("stop")
-    server.join()
-    median = {way: statistics.median(times) for way, times in took.items()}
-    print(f"{GROUPS} groups at {1000 * LATENCY:.0f} ms, {WORKERS} workers, from the first to the last request:")
-    for way in list(ways)[:3]:
-        print(
-            f"  {way:22} {median[way]:6.3f} s   pace {median['no ledger'] / median[way]:.2f} of that without a ledger"
-        )
-    print(f"{SHARED_GROUPS:,} groups, {SHARED_WORKERS} workers for each of three, {3 * SHARED_WORKERS} for one:")
-    for way in list(ways)[3:]:
-        print(f"  {way:22} {median[way]:6.3f} s   {median[way] / median['one process']:.2f} of one process's time")
+    many = {
+        f"one process, {3 * SHARED_WORKERS} workers": ["1", str(SHARED_GROUPS), str(3 * SHARED_WORKERS)],
+        f"three processes, {SHARED_WORKERS} each": ["3", str(SHARED_GROUPS), str(SHARED_WORKERS)],
+    }
+    shared_ways = {name: ["ledger.py", "shared", *words] for name, words in many.items()}
+    return [
+        measured(f"a run of {GROUPS} groups, 20 ms × {WORKERS}", ways, latency=LATENCY),
+        measured(f"one run of {SHARED_GROUPS:,} groups, 20 ms", shared_ways, latency=LATENCY),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        main(*sys.argv[1:])
+    else:
+        print(HEAD)
+        cases()

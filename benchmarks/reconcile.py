@@ -49,9 +49,8 @@ def measure(groups: int, key: str, secret: str, url: str) -> dict[str, float]:
     plan = make_plan(pd.DataFrame(rows, columns=columns, dtype=object))
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
         client = Client(Account(key, secret, url))
-        run_id = ledger.run_store.open_run(
-            client.account, plan.fingerprint, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings)
-        )
+        kept = groups_to_keep(plan), orders_to_json(plan.orders, plan.findings)
+        run_id = ledger.run_store.open_run(client.account, plan.fingerprint, *kept, "")
         lost = Receipt(State.UNKNOWN, "", "no answer in time", "", now())
         ledger.run_store.sync(run_id, "", outcomes=[(at, lost) for at in range(groups)])
         before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()

@@ -1,0 +1,68 @@
+"""Every benchmark, one after the other; prints the table and writes it to docs/performance.md. Half an hour.
+
+python benchmarks/performance.py                # what `make bench` runs
+python benchmarks/performance.py --large        # and runs of 20,000 groups: an hour more
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import check
+import ledger
+import whole
+from harness import HEAD, HERE, ROUNDS, machine
+
+PAGE = HERE.parent / "docs" / "performance.md"
+TEXT = """\
+# What costs what
+
+Written by `make bench`. Each way runs in a process of its own, in turns with the others; seconds are the median of
+{rounds} rounds. The ratio is to the first way of the same job, by the medians; the next column has the least and the
+greatest ratio of one round. Only ratios count: the seconds are those of one machine. MB is the most memory that the
+process had, Python and its imports included: pandas has 100 of them.
+
+The server is the sandbox, in another process of the same machine, which answers after the latency that is given. The
+pools send the same requests over as many kept connections and read the same pages; they know nothing but the answers.
+A run of itnio-nb writes each intent to disk before its request leaves and each outcome before it is counted, and ends
+with the proof that every phone is there.
+
+{machine}
+
+{table}
+
+## How reconcile grows
+
+```
+{reconcile}
+```
+
+## Forms
+
+```
+{forms}
+```
+"""
+
+
+def printed(script: str) -> str:
+    """Return what another benchmark prints."""
+    done = subprocess.run([sys.executable, str(HERE / script)], check=True, capture_output=True, text=True)
+    print(done.stdout, flush=True)
+    return done.stdout.strip()
+
+
+def main() -> None:
+    """Measure all; print and write it."""
+    print(HEAD, flush=True)
+    cases = [*whole.cases(large="--large" in sys.argv), *ledger.cases(), *check.cases()]
+    table = "\n".join([HEAD, *(row for case in cases for row in case.rows())])
+    texts = {name: printed(f"{name}.py") for name in ("reconcile", "forms")}
+    PAGE.write_text(TEXT.format(rounds=ROUNDS, machine=machine(), table=table, **texts), encoding="utf-8")
+    print(f"Written to {Path(*PAGE.parts[-2:])}.")
+
+
+if __name__ == "__main__":
+    main()
