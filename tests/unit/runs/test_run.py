@@ -27,7 +27,9 @@ from itnio_nb import (
     runbook_outcome,
     submit_plan,
 )
-from itnio_nb.api.models import PhoneGroup, Receipt
+from itnio_nb.api.models import API_COLUMNS, PhoneGroup, Receipt
+from itnio_nb.runs.credentials import next_step
+from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import PROGRESS_MIME, RunRecord, advance, newest_run, progress_bar
 from tests.support.factories import APP, Gate, many_orders, orders_frame, sent, until
 from tests.support.ledgers import ACCOUNT, open_run, record
@@ -365,3 +367,14 @@ def test_the_last_message_has_every_group_done(progress: Progress, client: Clien
     submit_plan(make_plan(many_orders(4)), client, ledger).wait()
     last = progress.messages[-1]
     assert (last["total"], last["done"], last["counts"]["created"]) == (4, 4, 4)
+
+
+@pytest.mark.parametrize("groups", [3, 60, 61, 100])
+def test_a_cell_shows_the_ends_of_a_long_run_as_if_all_were_read(groups: int, client: Client, ledger: Ledger) -> None:
+    """Only the rows that are shown are read, and the counts from sums."""
+    run = submit_plan(make_plan(many_orders(groups)), client, ledger, workers=16).wait()
+    summary, table = run.snapshot()
+    columns = ["row", *API_COLUMNS, "state", "status", "reason", "advice"]
+    assert run.summary == summary
+    assert run.counts == {"created": groups}
+    assert run._repr_html_() == show_html(summary, table[columns], end=next_step(table))
