@@ -136,6 +136,12 @@ class RateLimiter:
             self.rate = rate = 1 / self.slowed_to
         self._share(rate)
 
+    def lower(self, rate: float | None) -> None:
+        """Take over a lower rate of the run: while it is at work nobody can raise it, and one read before is old."""
+        with self._lock:
+            if rate is not None and (self.rate is None or rate < self.rate):
+                self.rate = rate
+
     def hold(self, seconds: float) -> None:
         """Let nothing pass for so long, and less in a second afterwards: the server is busy."""
         now = time.monotonic()

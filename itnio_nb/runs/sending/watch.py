@@ -58,7 +58,8 @@ class RunWatch:
                 if self._to_tell:
                     self._control.stop(self._id)
                     self._to_tell = False
-                stopping, self._limiter.rate = self._control.directions(self._id, self._owner)
+                stopping, rate = self._control.directions(self._id, self._owner)
+                self._limiter.lower(rate)
                 if stopping:
                     self._halt()
             if closed:

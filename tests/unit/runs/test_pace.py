@@ -114,6 +114,11 @@ def test_a_server_that_asks_for_fewer_halves_the_pace_for_all() -> None:
     limiter.slow_down(time.monotonic())
     assert turns.shared == [50, 25]
     assert (limiter.rate, limiter.slowed_to) == (25, 0.04)
+    for old in (None, 50.0):  # read from the ledger before it was slowed down
+        limiter.lower(old)
+    assert limiter.rate == 25
+    limiter.lower(20)
+    assert limiter.rate == 20
     assert limiter.wait(stopping)
     assert turns.asked
     slow = RateLimiter(0.1, turns.reserve, turns.shared.append)
