@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from harness import HEAD, Case, measured
+from harness import HEAD, Case, measured, peak_memory
 
 PLACES = ((1000, 100), (100_000, 100), (1_000_000, 100), (100_000, 1))  # orders; each so-manieth is bad
 COLUMNS = ("groupName", "phoneName", "quantity", "displayNum", "appId")
@@ -77,7 +77,7 @@ def check_polars(path: str) -> object:
     wrong = {f"{name} length": (name, ~pl.col(name).str.len_chars().is_between(4, 32)) for name in names}
     wrong |= {f"{name} blanks": (name, pl.col(name).str.strip_chars() != pl.col(name)) for name in names}
     number = pl.col("quantity").str.to_integer(strict=False)
-    wrong["quantity"] = ("quantity", number.is_null() | ~number.is_between(1, 10_000))
+    wrong["number"] = ("quantity", number.is_null() | ~number.is_between(1, 10_000))
     wrong["digits"] = ("displayNum", ~pl.col("displayNum").str.contains(r"^\d{7,13}$"))
     wrong["application"] = ("appId", pl.col("appId") == "")
     wrong["twice"] = ("groupName", pl.struct("appId", "groupName").is_duplicated())
@@ -121,14 +121,7 @@ def one(way: str, path: str) -> None:
     begun = time.perf_counter()
     WAYS[way](path)
     seconds = time.perf_counter() - begun
-    print(json.dumps({"seconds": seconds, "memory": peak()}))
-
-
-def peak() -> float:
-    """Return the most MB that this process has had."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "memory": peak_memory()}))
 
 
 def cases() -> list[Case]:

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import platform
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,13 +51,15 @@ class Case:
 HEAD = "| what | way | seconds | ratio | in each round | MB |\n|---|---|---:|---:|---|---:|"
 
 
-def measured(title: str, commands: Mapping[str, Sequence[str]], *, latency: float | None = None) -> Case:
-    """Run each command of Python in turns, `ROUNDS` times; each prints its `seconds` and `memory` as JSON.
+def measured(
+    title: str, commands: Mapping[str, Sequence[str]], *, latency: float | None = None, rounds: int = ROUNDS
+) -> Case:
+    """Run each command of Python in turns, so many times; each prints its `seconds` and `memory` as JSON.
 
     With a latency, each has a new sandbox in another process, whose key, secret and address are added to its words.
     """
     case = Case(title, [Way(name) for name in commands])
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for way in case.ways:
             told = _run(commands[way.name], latency)
             way.seconds.append(told["seconds"])
@@ -103,6 +106,14 @@ def _serve(latency: float, account: multiprocessing.Queue[tuple[str, str, str]],
         first = serving.account
         account.put((first.api_key, first.api_secret.reveal(), first.base_url))
         over.wait()
+
+
+def peak_memory() -> float:
+    """Return the most MB that this program has had; what its process was before it was started is not counted."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text(encoding="ascii").partition("VmHWM:")[2].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def machine() -> str:

@@ -11,7 +11,6 @@ first to the last answer, as the receipts have them.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import sqlalchemy as sa
-from harness import HEAD, Case, measured
+from harness import HEAD, Case, measured, peak_memory
 
 from itnio_nb import Account, Client, Ledger, Plan, make_plan, submit_plan
 from itnio_nb.api.models import phone_groups
@@ -86,7 +85,7 @@ def main(way: str, what: str, groups: str, workers: str, key: str, secret: str, 
             seconds = with_ledger(client, what, 0, *words, together=True)
         else:
             seconds = shared(int(what), path, [groups, workers, key, secret, url])
-    print(json.dumps({"seconds": seconds, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(json.dumps({"seconds": seconds, "memory": peak_memory()}))
 
 
 def cases() -> list[Case]:

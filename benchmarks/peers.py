@@ -12,7 +12,6 @@ from __future__ import annotations
 import http.client
 import json
 import queue
-import resource
 import socket
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+from harness import peak_memory
 
 APP = "4luaKsL2"
 SIZE, PAGE = 50, 100  # phones of a group and of a page
@@ -237,15 +238,11 @@ def ours(what: str, account: tuple[str, str, str], groups: int, workers: int) ->
     return seconds
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main(peer: str, what: str, groups: str, workers: str, key: str, secret: str, url: str) -> None:
     """Do it, and print what it took."""
     work = (what, (key, secret, url), int(groups), int(workers))
     seconds = ours(*work) if peer == OURS else pooled(peer, *work)
-    print(json.dumps({"seconds": seconds, "memory": _peak()}))
+    print(json.dumps({"seconds": seconds, "memory": peak_memory()}))
 
 
 if __name__ == "__main__":

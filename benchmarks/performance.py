@@ -1,7 +1,7 @@
 """Every benchmark, one after the other; prints the table and writes it to docs/performance.md. Half an hour.
 
 python benchmarks/performance.py                # what `make bench` runs
-python benchmarks/performance.py --large        # and runs of 20,000 groups: an hour more
+python benchmarks/performance.py --large        # and runs of 20,000 groups: a quarter of an hour more
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ TEXT = """\
 # What costs what
 
 Written by `make bench`. Each way runs in a process of its own, in turns with the others; seconds are the median of
-{rounds} rounds. The ratio is to the first way of the same job, by the medians; the next column has the least and the
-greatest ratio of one round. Only ratios count: the seconds are those of one machine. MB is the most memory that the
-process had, Python and its imports included: pandas has 100 of them.
+{rounds} rounds, for 20,000 groups of one. The ratio is to the first way of the same job, by the medians; the next
+column has the least and the greatest ratio of one round. Only ratios count: the seconds are those of one machine. MB is
+the most memory that the process had, Python and its imports included: pandas has 100 of them.
 
 The server is the sandbox, in another process of the same machine, which answers after the latency that is given. The
 pools send the same requests over as many kept connections and read the same pages; they know nothing but the answers.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
+
+from harness import peak_memory
 
 SIZES = (1000, 3000, 10_000)
 PHONES = 30
@@ -53,10 +54,10 @@ def measure(groups: int, key: str, secret: str, url: str) -> dict[str, float]:
         run_id = ledger.run_store.open_run(client.account, plan.fingerprint, *kept, "")
         lost = Receipt(State.UNKNOWN, "", "no answer in time", "", now())
         ledger.run_store.sync(run_id, "", outcomes=[(at, lost) for at in range(groups)])
-        before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        before, begun = peak_memory(), time.perf_counter()
         report = reconcile(client, ledger)
         seconds = time.perf_counter() - begun
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        grown = peak_memory() - before
         assert (report["after"] == "created").all()
         assert len(report) == groups
     return {"seconds": seconds, "memory": grown}

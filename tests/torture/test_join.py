@@ -46,10 +46,30 @@ def companions(sandbox: Sandbox, number: int, groups: int, latency: float = 0.05
     return processes
 
 
+PLAN_LATE = SUBMIT.replace("plan = make_plan", "print('waiting', flush=True); sys.stdin.readline()\nplan = make_plan")
+
+
 def result(process: subprocess.Popen[str]) -> Any:
     """Wait for the end of a process: name, summary and counts of its run."""
     output, _ = process.communicate(timeout=120)
     return json.loads(output)
+
+
+def test_three_processes_that_plan_at_different_moments_share_one_run(sandbox: Sandbox) -> None:
+    """One before, one with a fifth, one with half of the groups created: none ends the run of another."""
+    sandbox.latency = 0.05
+    processes = [start_python(PLAN_LATE, "300", sandbox=sandbox) for _ in range(3)]
+    assert [read_line(process) for process in processes] == ["waiting"] * 3
+    for process, made in zip(processes, (0, 60, 150), strict=True):
+        until(lambda made=made: creations(sandbox).total() >= made, 60)  # type: ignore[misc] # bound at once
+        tell(process, "plan")
+        assert read_line(process) == "ready"
+        tell(process, "submit")
+    results = [result(process) for process in processes]
+    assert results[0] == results[1] == results[2]
+    end = "0 existed, 0 refused, 0 unknown, 0 not sent. Verified: 300 of 300 phones."
+    assert results[0][1] == f"Done. Groups: 300 created (300 phones), {end}"
+    assert set(requests(sandbox).values()) == {1}
 
 
 def test_three_processes_share_one_run(sandbox: Sandbox, ledger: Ledger) -> None:

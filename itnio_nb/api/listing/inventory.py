@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os.path import commonprefix
 
@@ -18,7 +18,7 @@ _NUMBER, _NAME = "display number", "phone name"
 _DIGITS = "0123456789"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GroupInventory:
     """What an application holds of one group."""
 
@@ -118,13 +118,13 @@ class Inventory:
         return names
 
 
-@dataclass
+@dataclass(slots=True)
 class _GroupIndex:
     """What was seen of one group so far."""
 
     phones: int = 0
-    display_nums: set[str] = field(default_factory=set)
-    ordered_names: set[str] = field(default_factory=set)
+    display_nums: frozenset[str] = frozenset()
+    ordered_names: frozenset[str] = frozenset()
     beginning: str = ""
     example: str = ""
 
@@ -138,7 +138,9 @@ class _GroupIndex:
             self.example = self.example or shown[0]
             # Few: they differ in their numbers alone.
             kinds = {f"{name.rstrip(_DIGITS)}0" if name[-1].isdecimal() else name for name in shown}
-            self.ordered_names |= {ordered for kind in kinds if (ordered := phone_order_name(kind)) != kind}
+            ordered = {name for kind in kinds if (name := phone_order_name(kind)) != kind}
+            if not ordered <= self.ordered_names:
+                self.ordered_names |= ordered
 
 
 class InventoryBuilder:
@@ -146,6 +148,7 @@ class InventoryBuilder:
 
     def __init__(self) -> None:
         self._groups: dict[str, _GroupIndex] = {}
+        self._numbers: dict[frozenset[str], frozenset[str]] = {}  # thousands of groups share one
 
     def clear(self) -> None:
         """Begin anew: the listing is read again."""
@@ -159,14 +162,14 @@ class InventoryBuilder:
             names[group].append(field_text(phone.get("phoneName")))
             numbers[group].add(field_text(phone.get("displayNum")))
         for group in names:
-            self._groups.setdefault(group, _GroupIndex()).add(names[group], numbers[group])
+            one = self._groups.setdefault(group, _GroupIndex())
+            one.add(names[group], numbers[group])
+            one.display_nums = self._numbers.setdefault(one.display_nums, one.display_nums)
 
     def inventory(self, *, complete: bool = True) -> Inventory:
         """Return what was added."""
         groups = {
-            name: GroupInventory(
-                one.phones, frozenset(one.display_nums), frozenset(one.ordered_names), one.beginning, one.example
-            )
+            name: GroupInventory(one.phones, one.display_nums, one.ordered_names, one.beginning, one.example)
             for name, one in self._groups.items()
         }
         return Inventory(groups, complete)
