@@ -46,9 +46,9 @@ NO_ANSWER: dict[str, tuple[Send, str]] = {
         "HTTP 101 instead of an answer of the API",
     ),
     "closed in place of it": (close_only, "the connection was lost before the whole answer was here"),
-    "nothing": (lambda *_: time.sleep(1), "no answer in time"),
+    "nothing": (lambda *_: time.sleep(2), "no answer in time"),
 }
-TIMEOUT = 0.4  # seconds for a whole answer
+TIMEOUT = 1.0  # seconds for a whole answer: a machine that does much else answers within them
 
 
 @pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
@@ -71,7 +71,7 @@ def test_every_answer_has_one_deadline(way: Send, reason: str) -> None:
         assert client.create_phones(group("before", "before")).state is State.CREATED
         begun = time.monotonic()
         receipt = client.create_phones(group())
-        assert time.monotonic() - begun < TIMEOUT + 0.3
+        assert time.monotonic() - begun < TIMEOUT + 0.8
         assert receipt.state is State.UNKNOWN
         assert receipt.reason.startswith(reason) or not reason
         assert client.create_phones(group("behind-wrong", "behind")).status == "-22"
@@ -86,7 +86,7 @@ def test_a_listing_has_the_same_deadline(way: Send, monkeypatch: pytest.MonkeyPa
         begun = time.monotonic()
         with pytest.raises(ServiceError, match="could not be listed"):
             client.list_phones(APP)
-        assert time.monotonic() - begun < 2 * TIMEOUT + 0.5
+        assert time.monotonic() - begun < 2 * TIMEOUT + 1
 
 
 def test_a_connection_that_was_closed_meanwhile_is_opened_anew(ledger: Ledger) -> None:
