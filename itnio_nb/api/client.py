@@ -107,9 +107,8 @@ class Client:
         """
         import pandas as pd  # here, so that signing and sending need no tables
 
-        pages = PageReader(self._transport, app_id, stopping, reveal, self._wait_to_list)
         with thread_pool(self._transport.workers) as pool:
-            listed, _ = ListingReader(pages, pool).read(PhoneList(groups))
+            listed, _ = ListingReader(self._pages(app_id, stopping, reveal=reveal), pool).read(PhoneList(groups))
         phones = listed.phones()
         columns = {name: [field_text(phone.get(name)) for phone in phones] for name in LISTING_COLUMNS[:-1]}
         return pd.DataFrame(columns, dtype=object).assign(appId=app_id)
@@ -144,12 +143,13 @@ class Client:
 
     def count_phones(self, app_id: str, stopping: Event | None = None) -> int:
         """Return how many phones an application has, from one small request. Raises what `list_phones` raises."""
-        return PageReader(self._transport, app_id, stopping, wait_to_list=self._wait_to_list).count()
+        return self._pages(app_id, stopping).count()
+
+    def _pages(self, app_id: str, stopping: Event | None, *, reveal: bool = False) -> PageReader:
+        return PageReader(self._transport, app_id, stopping, reveal, self._wait_to_list)
 
     def _read_inventory(
         self, app_id: str, pool: Executor, stopping: Event | None, created: Iterable[PhoneGroup]
     ) -> Inventory:
-        builder, complete = ListingReader(
-            PageReader(self._transport, app_id, stopping, wait_to_list=self._wait_to_list), pool
-        ).read(InventoryBuilder())
+        builder, complete = ListingReader(self._pages(app_id, stopping), pool).read(InventoryBuilder())
         return builder.inventory(complete=complete).learn_writing(created)
