@@ -16,7 +16,7 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.export import WrittenFiles, table_as_html
+from itnio_nb.orders.export import WrittenFiles, table_as_html, table_as_text
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.credentials import export_credentials, hand_over
 from itnio_nb.runs.plan import Plan, make_plan
@@ -76,9 +76,9 @@ class Workspace:
         """Go on with the newest unfinished run, or with the one of this name: `resume`."""
         return resume(self.client, self.ledger, run=run)
 
-    def reconcile(self, *, unknown_only: bool = False) -> pd.DataFrame:
+    def reconcile(self, *, app_ids: Iterable[str] | None = None, unknown_only: bool = False) -> pd.DataFrame:
         """Compare the ledger with the phones that really exist: `reconcile`."""
-        return reconcile(self.client, self.ledger, unknown_only=unknown_only)
+        return reconcile(self.client, self.ledger, app_ids=app_ids, unknown_only=unknown_only)
 
     def preflight(self, app_ids: Iterable[str] | None = None) -> pd.DataFrame:
         """Check account, address, clock, ledger and applications before a batch, in one table: `preflight`."""
@@ -176,7 +176,13 @@ def show_tables_whole() -> None:
     formatters = shell.display_formatter.formatters
     formatters["text/html"].for_type(pd.DataFrame, table_as_html)
     plain = formatters["text/plain"]
-    plain.for_type(pd.DataFrame, lambda table, printer, _: printer.text("No rows." if table.empty else repr(table)))
+    plain.for_type(pd.DataFrame, lambda table, printer, _: printer.text(_as_text(table)))
+
+
+def _as_text(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "No rows."
+    return table_as_text(table) if os.environ.get("ITNIO_WIDTH") and table.columns.nlevels == 1 else repr(table)
 
 
 def open_ledger_for(account: Account | None) -> Ledger:

@@ -22,6 +22,9 @@ from itnio_nb.errors import InputError, ItnioError
 if TYPE_CHECKING:
     import pandas as pd
 
+# Called with an application and its passwords when phones are listed with them: whoever keeps outputs has to know.
+reveal_listeners: list[Callable[[str, Collection[str]], object]] = []
+
 
 class Client:
     """Send signed requests for one account, from any thread, over at most `workers` kept connections.
@@ -111,6 +114,8 @@ class Client:
             listed, _ = ListingReader(self._pages(app_id, stopping, reveal=reveal), pool).read(PhoneList(groups))
         phones = listed.phones()
         columns = {name: [field_text(phone.get(name)) for phone in phones] for name in LISTING_COLUMNS[:-1]}
+        for listener in reveal_listeners if reveal else ():
+            listener(app_id, columns["password"])
         return pd.DataFrame(columns, dtype=object).assign(appId=app_id)
 
     def fetch_inventory(

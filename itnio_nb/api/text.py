@@ -22,6 +22,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
+def encodable(text: str) -> str:
+    """Return a text with half surrogate pairs as escapes: no file can hold them."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def one_line(text: str) -> str:
     """Return a server's text as one short line, with a blank for what `printable` would escape."""
     blanked = "".join(char if char.isprintable() else " " for char in text[: 10 * _MAX_LINE])

@@ -27,6 +27,7 @@ def _known_groups() -> sa.Select[Any]:
         sa.case((_claimed, State.SENDING), else_=_newest.c.state).label("state"),
         *(sa.case((_claimed, ""), else_=_newest.c[name]).label(name) for name in ("status", "reason")),
         sa.case((_newest.c.state == State.CREATED, _newest.c.at), else_="").label("made"),
+        sa.func.coalesce(claims.c.at, _newest.c.at).label("at"),
         runs.c.name.label("run"),
         _newest_number.label("receipt"),
         _tried(groups.c.id),

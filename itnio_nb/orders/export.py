@@ -8,6 +8,8 @@ import json
 import os
 import re
 import secrets
+import shutil
+import sys
 import zipfile
 from dataclasses import asdict
 from html import escape
@@ -19,7 +21,7 @@ import pandas as pd
 import xlsxwriter
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 
-from itnio_nb.api.text import plural, printable
+from itnio_nb.api.text import encodable, plural, printable
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source
 from itnio_nb.orders.read import read_orders
@@ -61,13 +63,8 @@ def as_xlsx(frame: pd.DataFrame, name: str) -> bytes:
         sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
         for row, cells in enumerate(frame.itertuples(index=False, name=None), 1):
             for column, cell in enumerate(cells):
-                sheet.write_string(row, column, _encodable(cell), text)
+                sheet.write_string(row, column, encodable(cell), text)
     return data.getvalue()
-
-
-def _encodable(text: str) -> str:
-    """Return a text with half surrogate pairs as escapes: no file can hold them."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def table_as_html(table: pd.DataFrame, rows: int | None = None) -> str:
@@ -96,6 +93,45 @@ def table_as_html(table: pd.DataFrame, rows: int | None = None) -> str:
         html = flat.to_html(index=False, border=0, max_rows=most, show_dimensions=most is not None, justify="unset")
     html += size
     return caption + re.sub("<(t[hd])>", lambda tag: f'<{tag[1]} style="text-align:{next(sides)}">', html)
+
+
+def table_as_text(table: pd.DataFrame) -> str:
+    """Return a table as text, its cells wrapped where the terminal is not as wide; whole up to 60 rows, as in HTML.
+
+    The width is that of the terminal that Python prints to, or `ITNIO_WIDTH`; elsewhere there is none.
+    """
+    with pd.option_context("display.unicode.east_asian_width", True, "display.max_colwidth", None):
+        text = table.to_string(index=False, max_rows=max_rows(table))
+    width = _width()
+    if width is None or max(map(len, text.splitlines())) <= width // 2:  # a character may take two columns
+        return text
+    from rich.cells import cell_len  # here: it takes a while, and most tables are shown as HTML
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if max(map(cell_len, text.splitlines())) <= width:
+        return text
+    shown = table if max_rows(table) is None else table.iloc[ends_shown(len(table))]
+    wrapped = Table(box=None, padding=(0, 1, 0, 0), header_style="")
+    for name in table.columns:
+        wrapped.add_column(Text(str(name)), overflow="fold")
+    for number, cells in enumerate(shown.itertuples(index=False, name=None)):
+        if len(shown) < len(table) and number == len(shown) // 2:
+            wrapped.add_row(*["..."] * len(table.columns))
+        wrapped.add_row(*(Text(printable(str(cell))) for cell in cells))
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    with console.capture() as captured:
+        console.print(wrapped)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _width() -> int | None:
+    """Return how many characters a line of the terminal has, None where there is no terminal."""
+    told = os.environ.get("ITNIO_WIDTH", "")
+    if told.isdecimal():
+        return max(20, int(told))
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
 
 
 def max_rows(table: pd.DataFrame) -> int | None:

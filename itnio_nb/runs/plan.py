@@ -44,13 +44,17 @@ class Plan:
     groups: tuple[PlannedGroup, ...]
     account_key: tuple[str, str] | None  # base address and API key; None for a plan made without a client
     loaded: bool = False  # from a file: compared with account and ledger anew before it is submitted
+    rest: tuple[PlannedGroup, ...] = ()  # of a trial: the groups of its orders that it leaves alone
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row for each group: API columns, `action row why`."""
-        rows = [(*one.group.to_wire().values(), str(one.action), one.row, one.why) for one in self.groups]
-        table = pd.DataFrame(rows, columns=[*API_COLUMNS, "action", "row", "why"])
-        return table.astype({"quantity": "int64", "row": "int64"})
+        return _table_of(self.groups)
+
+    @cached_property
+    def whole_table(self) -> pd.DataFrame:
+        """As `table`, with the groups that a trial leaves alone behind."""
+        return _table_of([*self.groups, *self.rest])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -88,7 +92,9 @@ class Plan:
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise InputError(f"A trial has a whole number of groups from 1, as in plan.first(3), not {n!r}.")
-        return replace(self, groups=tuple(one for one in self.groups if one.action is Action.CREATE)[:n])
+        chosen = tuple(one for one in self.groups if one.action is Action.CREATE)[:n]
+        left = set(self.groups).difference(chosen)
+        return replace(self, groups=chosen, rest=(*(one for one in self.groups if one in left), *self.rest))
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the plan to a file, to be reviewed or submitted by somebody else; return its path.
@@ -100,6 +106,7 @@ class Plan:
         """
         contents = {"format": _FORMAT, "version": _VERSION, "account": self.account_key}
         contents |= {"fingerprint": self.fingerprint, "groups": self.table.to_dict("split", index=False)}
+        contents["rest"] = _table_of(self.rest).to_numpy().tolist()
         contents["again"] = [[*key, receipt] for key, receipt in self.recreated.items()]
         contents["orders"] = orders_to_json(self.orders, self.findings)
         try:
@@ -123,7 +130,8 @@ class Plan:
             again = {(app_id, name): int(receipt) for app_id, name, receipt in contents["again"]}
             groups = tuple(_planned_group(cells, again) for cells in contents["groups"]["data"])
             account = tuple(contents["account"]) if contents["account"] else None
-            plan = cls(*orders_from_json(contents["orders"]), groups, account, loaded=True)
+            rest = tuple(_planned_group(cells, {}) for cells in contents.get("rest", ()))  # none before there were any
+            plan = cls(*orders_from_json(contents["orders"]), groups, account, loaded=True, rest=rest)
             columns = [*plan.table.columns], [*plan.findings.columns]
             expected = contents["groups"]["columns"], [*FINDING_COLUMNS]
             whole = columns == expected and plan.fingerprint == contents["fingerprint"]
@@ -134,14 +142,22 @@ class Plan:
         return plan
 
     def __repr__(self) -> str:
-        return show_text(self.summary, self.table, self._problems)
+        return show_text(self.summary, self.table, self._problems, end=self._repairs)
 
     def _repr_html_(self) -> str:
-        return show_html(self.summary, self.table, self._problems)
+        return show_html(self.summary, self.table, self._problems, end=self._repairs)
 
     @property
     def _problems(self) -> pd.DataFrame:
-        return self.findings[self.findings["severity"] != "repaired"]
+        """Errors, then warnings."""
+        problems = self.findings[self.findings["severity"] != "repaired"]
+        return problems.sort_values("severity", kind="stable")
+
+    @property
+    def _repairs(self) -> str:
+        """How many cells were read otherwise than they stand in the file; they can be looked at elsewhere."""
+        made = int((self.findings["severity"] == "repaired").sum())
+        return f"{plural(made, 'repair')} made while reading: plan.findings has them." if made else ""
 
 
 def make_plan(
@@ -213,6 +229,12 @@ def _with(findings: pd.DataFrame, more: list[tuple[object, ...]]) -> pd.DataFram
 def groups_to_keep(plan: Plan) -> pd.DataFrame:
     """Return the plan's groups as the ledger keeps them: its table, and `again_after`."""
     return plan.table.assign(again_after=pd.Series([one.recreated for one in plan.groups], dtype=object))
+
+
+def _table_of(groups: Iterable[PlannedGroup]) -> pd.DataFrame:
+    rows = [(*one.group.to_wire().values(), str(one.action), one.row, one.why) for one in groups]
+    table = pd.DataFrame(rows, columns=[*API_COLUMNS, "action", "row", "why"])
+    return table.astype({"quantity": "int64", "row": "int64"})
 
 
 def _read_plan_file(path: str | PathLike[str]) -> dict[str, Any]:

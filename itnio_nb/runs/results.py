@@ -1,44 +1,32 @@
-"""Results of a run: each group's state, derived in one place; the summary line; the six files."""
+"""Results of a run: each group's state, derived in one place; the summary line; how both are shown."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from itnio_nb.api.models import API_COLUMNS, LIMITS, Action, State
+from itnio_nb.api.models import API_COLUMNS, Action, State
 from itnio_nb.api.statuses import SIBLING_STATUSES, STATUSES
 from itnio_nb.api.text import plural, printable
-from itnio_nb.errors import InputError
 from itnio_nb.ledger.claims import SyncResult
-from itnio_nb.orders.export import WrittenFiles, as_csv, max_rows, table_as_html, write_atomically
-from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
+from itnio_nb.orders.export import table_as_html, table_as_text
 
 # What a plan writes of a group that was created once and that the account lacks: in the ledger, which has no column
 # for that, these words alone tell it apart from a group whose outcome is unknown.
 GONE = "no longer in the account"
+# What stands in the reason of a group that is there and differs from what was asked for, as listings and ledger say it.
+_DIFFERS = " asked for"
 _RECONCILE_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
 _THERE, _UNRESOLVED = "Nothing was sent: the group is there.", f"Nothing was sent. {_RECONCILE_FIRST}"
 _FACTS = ("state", "reason", "advice", "owner", "action", "before", "why", "run")  # columns of `RunStore.run_table`
 # Refusals whose cause lies outside of the group: once the operator has mended it, the group is sent again.
 _MENDABLE = [status for status, info in (STATUSES | SIBLING_STATUSES).items() if info.failure_scope]
-# The worst first: an order takes the worst state of its groups.
-_WORST = (State.UNKNOWN, State.PARTIAL, State.REFUSED, State.PLANNED, State.CREATED, State.EXISTS)
-_FILES = {
-    "created": (State.CREATED,),
-    "existed": (State.EXISTS,),
-    "refused": (State.REFUSED, State.PARTIAL),
-    "unknown": (State.UNKNOWN,),
-    "notsent": ("not sent",),
-    "invalid": ("invalid",),
-}
 
 
 class GroupStates:
@@ -93,8 +81,23 @@ class GroupStates:
         columns: dict[str, Any] = {name: self.kept[name] for name in names}
         for at, name in enumerate(("state", "reason", "advice")):
             columns[name] = [str(outcome[at]) for outcome in self._outcomes]
+        columns["reason"] = list(map(str.__add__, columns["reason"], self._sent_otherwise()))
         columns["created_in"] = [run if before == State.CREATED else "" for before, run in self._rows("before", "run")]
         return pd.DataFrame(columns)
+
+    def _sent_otherwise(self) -> Iterator[str]:
+        """Yield how each group that another run has created since it was planned was asked for there, "" if the same.
+
+        What was there before is compared by the plan, with the account.
+        """
+        asked = self._rows("quantity", "displayNum", "phoneName")
+        sent = self._rows("sent_quantity", "sent_display_num", "sent_phone_name")
+        known = self._rows("action", "before")
+        for now_is, then, outcome, (action, before) in zip(asked, sent, self._outcomes, known, strict=True):
+            elsewhere = outcome[0] == State.EXISTS and before in State.PRESENT and action != Action.EXISTS
+            pairs = zip(now_is, then, ("phones", "display number", "phone name"), strict=True)
+            differing = [f"{what} {there}, {here}{_DIFFERS}" for here, there, what in pairs if here != there]
+            yield f": {'; '.join(differing)}" if elsewhere and differing else ""
 
     @property
     def totals(self) -> pd.DataFrame:
@@ -186,6 +189,14 @@ def group_counts(table: pd.DataFrame) -> Counter[str]:
     return Counter({str(state): int(number) for state, number in table.groupby("state")["groups"].sum().items()})
 
 
+def differing_groups(state: pd.Series, reason: pd.Series) -> pd.Series:
+    """Tell of each group whether it is there otherwise than it was asked for, beyond how the server writes it.
+
+    `state` and `reason` are those of a run, or the actions and the `why` of a plan.
+    """
+    return (state == State.EXISTS) & reason.str.contains(_DIFFERS, regex=False)
+
+
 def why_nothing(counts: Counter[str]) -> str:
     """Return why a run sent nothing, as a sentence, from the number of its groups by state."""
     if not counts:
@@ -221,8 +232,7 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
 
 def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     """Return a summary line, tables and closing lines as text; what is empty is left out."""
-    with pd.option_context("display.unicode.east_asian_width", True):
-        shown = [table.to_string(index=False, max_rows=max_rows(table)) for table in tables if len(table)]
+    shown = [table_as_text(table) for table in tables if len(table)]
     return printable("\n\n".join(filter(None, [summary, *shown, end])))
 
 
@@ -233,73 +243,3 @@ def show_html(summary: str, *tables: pd.DataFrame, end: str = "", rows: int | No
     """
     shown = [table_as_html(table, rows) for table in tables if len(table)]
     return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown, *([f"<pre>{escape(end)}</pre>"] if end else [])])
-
-
-def order_outcomes(orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return what became of each order, indexed by row: the result columns `itnio_row` … `itnio_sent_at`.
-
-    An order takes the worst state of its groups; one with an error is `invalid`, one without groups is `not sent`.
-    """
-    columns = list(RESULT_COLUMNS[1:])
-    outcomes = pd.DataFrame("", index=orders.index, columns=columns, dtype=object)
-    outcomes["itnio_state"], outcomes["itnio_reason"] = "not sent", "not part of this run"
-    worst = _worst_groups(_with_the_rest(orders, table))
-    rows = worst.index.intersection(orders.index)
-    for column, source in zip(columns, ("state", "status", "reason", "advice", "at"), strict=True):
-        outcomes.loc[rows, column] = worst.loc[rows, source]
-    errors = findings[findings["severity"] == "error"]
-    problems = errors["column"] + " " + errors["problem"]
-    for column, texts, joint in (("itnio_reason", problems, "; "), ("itnio_advice", errors["advice"], " ")):
-        joined = texts.groupby(errors["row"]).agg(lambda several: list(dict.fromkeys(several))).str.join(joint)
-        outcomes.loc[joined.index, column] = joined
-    outcomes.loc[errors["row"].unique(), "itnio_state"] = "invalid"
-    outcomes.insert(0, RESULT_COLUMNS[0], outcomes.index)
-    return outcomes
-
-
-def _with_the_rest(orders: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Add the groups that the run's orders have and the run had not: a trial may end inside an order."""
-    here = table.groupby("row").size()
-    here = here[here.index.isin(orders.index)]
-    lacking = -(-orders["quantity"][here.index].astype("int64") // LIMITS.group_max) - here
-    rest = pd.DataFrame({"row": lacking.index.repeat(lacking.clip(lower=0))})
-    words = {"status": "", "reason": "not part of this run", "advice": "Plan again, and submit it.", "at": ""}
-    return pd.concat([table, rest.assign(state=str(State.PLANNED), **words)], ignore_index=True)
-
-
-def _worst_groups(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one line for each row of the orders: its worst group, and how many groups share that state."""
-    state = table["state"].replace(str(State.SENDING), str(State.UNKNOWN))
-    rank = state.map({str(state): at for at, state in enumerate(_WORST)})
-    ranked = table.assign(state=state, rank=rank).sort_values(["row", "rank"], kind="stable")
-    size = ranked.groupby("row")["state"].transform("size")
-    same = ranked.groupby(["row", "rank"])["state"].transform("size")
-    some = size > 1
-    ranked.loc[some, "reason"] = (same.astype(str) + " of " + size.astype(str) + " groups: " + ranked["reason"])[some]
-    ranked["state"] = ranked["state"].replace(str(State.PLANNED), "not sent")
-    return ranked.drop_duplicates("row").set_index("row")
-
-
-def write_results(
-    orders: pd.DataFrame, findings: pd.DataFrame, table: pd.DataFrame, folder: str | os.PathLike[str], run: str
-) -> WrittenFiles:
-    """Write the six result files of a run and return their paths by kind (`created` … `invalid`).
-
-    Every order is in exactly one of them, with all its original columns in their order and ours behind; see `as_csv`.
-    Raises `InputError` where the folder cannot be written.
-    """
-    outcomes = order_outcomes(orders, findings, table)
-    source: Source = orders.attrs[SOURCE]
-    full = pd.concat([orders[list(source.columns)], outcomes], axis=1)
-    full.columns = pd.Index([*source.headers, *RESULT_COLUMNS])
-    folder = Path(folder)
-    paths = {kind: folder / f"{run}-{kind}.csv" for kind in _FILES}
-    parts = {kind: full[outcomes["itnio_state"].isin(states)] for kind, states in _FILES.items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for kind, part in parts.items():
-            write_atomically(paths[kind], as_csv(part))
-    except OSError as error:
-        words = f"The result files cannot be written to {folder} ({error.strerror}): choose another folder."
-        raise InputError(words) from None
-    return WrittenFiles(paths, {kind: len(part) for kind, part in parts.items()}, "order")

@@ -22,7 +22,8 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import OwnerLock, is_alive
 from itnio_nb.orders.export import WrittenFiles, ends_shown, orders_from_json
 from itnio_nb.runs.credentials import next_step
-from itnio_nb.runs.results import GroupStates, group_counts, run_summary, show_html, show_text, write_results
+from itnio_nb.runs.result_files import write_results
+from itnio_nb.runs.results import GroupStates, group_counts, run_summary, show_html, show_text
 from itnio_nb.runs.sending.engine import RunEngine
 
 # Progress as a message of a kernel: whoever runs the notebook shows it, and keeps it out of the notebook.

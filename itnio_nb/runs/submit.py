@@ -20,7 +20,7 @@ from itnio_nb.orders.export import orders_to_json
 from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
 from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import Run
-from itnio_nb.runs.sending.pace import RunOptions
+from itnio_nb.runs.sending.pace import RunOptions, is_whole
 
 _Key = tuple[str, ...]  # ledger, account and fingerprint
 _working: dict[_Key, Run] = {}  # runs at work in this process
@@ -92,9 +92,8 @@ def submit_plan(
     if not isinstance(plan, Plan):
         raise InputError("submit_plan sends a plan: submit_plan(make_plan(orders, client, ledger), client, ledger).")
     _require_tools(client, ledger)
-    terms = _terms(workers, rate)._replace(confirmed=plan.phones if confirm is not None else None)
-    if not isinstance(apply, bool):
-        raise InputError(f"Nothing was sent: apply is True, to send, or False, for a dry run, and not {apply!r}.")
+    require_switch("apply", apply)
+    terms = _terms(workers, rate)._replace(confirmed=plan.phones)
     _require_agreement(plan, client, confirm, sends=apply)
     if not apply:
         return DryRun(plan, client, ledger)
@@ -121,7 +120,9 @@ def resume(
 
     It works as it was begun where `workers` and `rate` say nothing else, see `submit_plan`. A run that is at work in
     this process is returned, one that is at work in another is joined; where none is unfinished, a finished, empty one
-    is returned. Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, or that there is not.
+    is returned. The number of phones that was confirmed holds for it. Raises what `submit_plan` raises, and
+    `InputError` for a `run` that is finished, that there is not, or whose number nobody has confirmed on this live
+    account.
     """
     _require_tools(client, ledger)
     terms = _terms(workers, rate)
@@ -133,7 +134,13 @@ def resume(
             raise InputError(f"There is no unfinished run {run!r} of this account. Unfinished: {names}.")
         if not unfinished:
             return Run(None, client, ledger)
-        run_id = unfinished[run or next(iter(unfinished))]
+        name = run or next(iter(unfinished))
+        run_id = unfinished[name]
+        if not client.account.is_sandbox and ledger.run_control.terms(run_id).confirmed is None:
+            raise InputError(
+                f"Nothing was sent: nobody has confirmed how many phones run {name} may create on this live account. "
+                "Plan the same orders again, and submit the plan with the number that it names: it goes on there."
+            )
         wanted = str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"])
         key = (str(ledger.path), *account_key(client.account), wanted)
         return _begin(key, client, ledger, lambda owner: ledger.run_control.join(run_id, owner, terms))
@@ -170,6 +177,18 @@ def _forget(key: _Key) -> None:
         _working.pop(key, None)
 
 
+def require_switch(name: str, value: object) -> None:
+    """Raise `InputError` for a switch that is neither True nor False: a text such as "no" sends nothing."""
+    if not isinstance(value, bool):
+        raise InputError(f"Nothing was sent: {name} is True, to send, or False, for a dry run, and not {value!r}.")
+
+
+def require_number(name: str, value: object, least: int = 0) -> None:
+    """Raise `InputError` for what is neither None nor a whole number from `least`."""
+    if value is not None and not (is_whole(value) and value >= least):  # type: ignore[operator] # a number by now
+        raise InputError(f"Nothing was sent: {name} is a whole number from {least}, or None, and not {value!r}.")
+
+
 def _require_tools(client: object, ledger: object) -> None:
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         words = "submit_plan(plan, client, ledger), or resume(client, ledger)"
@@ -183,7 +202,7 @@ def _require_agreement(plan: Plan, client: Client, confirm: int | None, *, sends
             f"Nothing was sent: this is a live account, and the plan creates {plural(plan.phones, 'phone')} that "
             f"cannot be deleted. Look at the plan; if it is right, submit it with confirm={plan.phones}."
         )
-    if confirm is not None and plan.phones not in (0, confirm):
+    if confirm is not None and (not is_whole(confirm) or plan.phones not in (0, confirm)):
         raise InputError(
             f"Nothing was sent: the plan creates {plural(plan.phones, 'phone')}, and {confirm!r} were confirmed. "
             f"Look at the plan; if it is right, submit it with confirm={plan.phones}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Event
 from typing import Any
 
@@ -24,7 +24,9 @@ _FOREIGN = "The account has it, and this ledger has not made it: created elsewhe
 _NOT_SETTLED = "Not settled: no two whole listings agree about it yet. reconcile(client, ledger) looks again."
 
 
-def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> pd.DataFrame:
+def reconcile(
+    client: Client, ledger: Ledger, *, app_ids: Iterable[str] | None = None, unknown_only: bool = False
+) -> pd.DataFrame:
     """Compare the ledger with the phones that really exist, and resolve what is unknown; nothing is sent.
 
         report = reconcile(client, ledger)
@@ -33,15 +35,14 @@ def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> 
     One row for each group that the ledger has of this account, or that its applications have besides: `appId groupName
     before after asked found advice`. `before` and `after` are states in the ledger, "" for a group that it never made;
     `asked` and `found` are phones. What needs attention comes first.
-    `unknown_only` lists the applications alone that have a group whose outcome is unknown, and reports these groups.
-    Raises `AccountError` and `ServiceError` where the account cannot be asked; what was resolved until then stays so.
+    `app_ids` are the applications to compare (default: all that the ledger has of this account). `unknown_only` lists
+    those alone that have a group whose outcome is unknown, and reports these groups. Raises `AccountError` and
+    `ServiceError` where the account cannot be asked; what was resolved until then stays so; `InputError` for `app_ids`
+    that is one text.
     """
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
-    table = ledger.table_for(client.account)
-    if unknown_only:
-        table = table[table["appId"].isin(table["appId"][table["state"] == State.UNKNOWN])]
-    parts = {str(app_id): part for app_id, part in table.groupby("appId", sort=False)}
+    parts = _by_application(ledger.table_for(client.account), app_ids, unknown_only=unknown_only)
     created = ledger.created_groups(client.account)
     stopping = Event()
 
@@ -63,6 +64,20 @@ def reconcile(client: Client, ledger: Ledger, *, unknown_only: bool = False) -> 
     report = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
     report = report[report["before"] == State.UNKNOWN] if unknown_only else report
     return report.sort_values("advice", key=lambda advice: advice == "", kind="stable", ignore_index=True)
+
+
+def _by_application(
+    table: pd.DataFrame, app_ids: Iterable[str] | None, *, unknown_only: bool
+) -> dict[str, pd.DataFrame]:
+    """Return what the ledger has of each application that is to be listed, nothing of those that it does not know."""
+    if isinstance(app_ids, str):
+        raise InputError(f"Applications are given as a list: app_ids=[{app_ids!r}].")
+    asked = list(dict.fromkeys(table["appId"] if app_ids is None else app_ids))
+    if unknown_only:
+        unknown = set(table["appId"][table["state"] == State.UNKNOWN])
+        asked = [app_id for app_id in asked if app_id in unknown]
+    known = {str(app_id): part for app_id, part in table.groupby("appId", sort=False)}
+    return {str(app_id): known.get(app_id, table.iloc[:0]) for app_id in asked}
 
 
 def _report_application(

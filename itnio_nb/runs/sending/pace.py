@@ -23,6 +23,11 @@ _AHEAD = 0.5  # seconds for which turns are reserved at once
 _LATE = 0.02  # seconds after which a turn that was not used is lost
 
 
+def is_whole(value: object) -> bool:
+    """Tell whether a value is a whole number: True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How fast a run sends, checked: `InputError` for what is out of bounds."""
@@ -31,9 +36,10 @@ class RunOptions:
     rate: float | None = None  # the most requests in one second, at least one in a day; None: as the run has it
 
     def __post_init__(self) -> None:
-        if self.workers is not None and not (isinstance(self.workers, int) and 1 <= self.workers <= MAX_WORKERS):
+        if self.workers is not None and not (is_whole(self.workers) and 1 <= self.workers <= MAX_WORKERS):
             raise InputError(f"A run has at least 1 worker and at most {MAX_WORKERS}, not {self.workers!r}.")
-        if self.rate is not None and not (isinstance(self.rate, int | float) and _MIN_RATE <= self.rate < inf):
+        is_number = is_whole(self.rate) or isinstance(self.rate, float)
+        if self.rate is not None and not (is_number and _MIN_RATE <= self.rate < inf):
             raise InputError(f"The most requests in a second are a number, such as 5 or 0.5, not {self.rate!r}.")
 
     @classmethod

@@ -6,6 +6,7 @@ import io
 import tempfile
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,7 +17,8 @@ from itnio_nb import InputError, check_orders, read_orders
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.claims import NewReceipt, SyncResult
 from itnio_nb.orders.models import RESULT_COLUMNS, split_orders
-from itnio_nb.runs.results import GroupStates, RunProgress, order_outcomes, run_summary, write_results
+from itnio_nb.runs.result_files import order_outcomes, write_results
+from itnio_nb.runs.results import GroupStates, RunProgress, differing_groups, run_summary
 from tests.support.factories import orders_frame
 
 KINDS = ["created", "existed", "refused", "unknown", "notsent", "invalid"]
@@ -26,9 +28,20 @@ def groups(*states: str, rows: list[int] | None = None, quantity: int = 10) -> p
     """A run's table with these states."""
     at = range(len(states))
     table = pd.DataFrame({column: [f"{column}-{number}" for number in at] for column in API_COLUMNS}, dtype=object)
-    cells = {"status": "0", "reason": [f"reason-{number}" for number in at], "advice": "advice", "at": "time"}
+    cells: dict[str, Any] = {
+        "status": "0",
+        "reason": [f"reason-{number}" for number in at],
+        "advice": "advice",
+        "at": "time",
+    }
     cells["owner"] = "owner"
-    return table.assign(quantity=quantity, state=list(states), row=rows or [number + 2 for number in at], **cells)
+    sent: dict[str, Any] = {
+        "sent_display_num": table["displayNum"],
+        "sent_phone_name": table["phoneName"],
+        "sent_quantity": quantity,
+    }
+    table = table.assign(quantity=quantity, **sent, **cells)
+    return table.assign(state=list(states), row=rows or [number + 2 for number in at])
 
 
 def test_the_summary_line() -> None:
@@ -103,6 +116,21 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
     # What is held elsewhere may come back unsent; a refusal of this group alone is not sent again.
     assert states_of.to_send == [5, 6, 7]
     assert not states_of.finished
+
+
+def test_what_another_run_has_created_otherwise_since_is_told() -> None:
+    """A difference of what another run asked for; the plan itself has compared what was there before."""
+    elsewhere: dict[str, Any] = {
+        "before": "created",
+        "why": "why",
+        "run": "R",
+        "sent_quantity": 7,
+        "sent_phone_name": "other",
+    }
+    kept = groups("", "").assign(action=["create", "exists"], **elsewhere)
+    reasons = GroupStates(kept).table["reason"].tolist()
+    assert reasons == ["created in run R: phones 7, 10 asked for; phone name other, phoneName-0 asked for", "why"]
+    assert differing_groups(GroupStates(kept).table["state"], pd.Series(reasons)).tolist() == [True, False]
 
 
 def test_a_refusal_that_the_operator_can_mend_is_sent_again() -> None:
