@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
-from html import unescape
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, unquote_plus
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from itnio_nb.api.client import Client
+from itnio_nb.api.account import Account
 from itnio_nb.api.models import now
-from itnio_nb.api.signing import sign
-from itnio_nb.errors import InputError, ItnioError, os_error_reason
+from itnio_nb.errors import InputError, os_error_reason
+from itnio_nb.orders.export import write_atomically
 
 _PRIVATE = ".private-"
 _MAKING = ".making-"
 _LOCK = "lock"
-_HOUR = 3600
-_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_SIGNATURE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
+_STATE = "state.json"  # who made a record, and whether it was withheld
+_OWN = (_LOCK, _STATE)  # files that are removed when it is published
+_OLD = timedelta(days=31)
 
 
 class PendingRecord:
     """A folder, `path`, in which a record is made: mode 0700, and locked as long as a process works in it.
 
-    Raises `InputError` where none can be made.
+    Which account and secret it was made with is kept in it, as a salted hash that takes long to compute. Raises
+    `InputError` where none can be made.
     """
 
-    def __init__(self, records: Path, stem: str) -> None:
+    def __init__(self, records: Path, stem: str, account: Account) -> None:
         try:
             records.mkdir(parents=True, exist_ok=True)
             self.path, self._lock = _new_folder(records, f"{now():%Y%m%dT%H%M%SZ}-{stem}")
+            salt = secrets.token_hex(16)
+            self._state: dict[str, Any] = {"salt": salt, "maker": _maker(account, salt), "applications": []}
+            self._write()
         except OSError as error:
             problem = f"No record can be made in {records} ({os_error_reason(error)}): choose another --records."
             raise InputError(problem) from None
 
+    @property
+    def applications(self) -> list[str]:
+        """Those whose passwords were listed by a cell."""
+        return list(self._state["applications"])
+
+    def add_application(self, app_id: str) -> None:
+        """Note that a cell has listed the passwords of an application, for whoever searches the record."""
+        if app_id not in self._state["applications"]:
+            self._state["applications"].append(app_id)
+            with suppress(OSError):  # a full disk ends no run
+                self._write()
+
+    def _write(self) -> None:
+        write_atomically(self.path / _STATE, json.dumps(self._state).encode())
+
     def release(self) -> None:
         """Unlock the folder, wherever it is by now."""
         _unlock(self._lock, self.path)
+
+
+def _maker(account: Account, salt: str) -> str:
+    """Return a hash of account and secret that does not tell the secret to who guesses."""
+    text = json.dumps([account.base_url, account.api_key, account.api_secret.reveal()]).encode()
+    return hashlib.scrypt(text, salt=bytes.fromhex(salt), n=2**14, r=8, p=1).hex()
 
 
 def public_path(private: Path) -> Path:
@@ -83,8 +106,22 @@ def _new_folder(records: Path, stem: str) -> tuple[Path, FileLock]:
             return path, lock
 
 
-def unpublished_records(records: Path) -> Iterator[Path]:
-    """Yield the folder of each record that no process works in, locked meanwhile: one withheld, or of a killed run."""
+class LeftRecord(NamedTuple):
+    """A record that no process works in, and why it is not to be searched now ("": it is)."""
+
+    path: Path
+    reason: str
+    since: datetime  # of its oldest file
+    until: datetime  # of its newest file
+    applications: tuple[str, ...] = ()  # whose passwords a cell had
+
+
+def left_records(records: Path, account: Account) -> Iterator[LeftRecord]:
+    """Yield each record that a killed run has left, or that could not be searched, locked meanwhile.
+
+    One that was withheld stays so, whoever comes: it is not among them. One that was made with another account or
+    secret cannot be judged, and one that is older than a month is left to people: `reason` says so.
+    """
     for path in sorted(records.glob(f"{_PRIVATE}*")):
         lock = FileLock(path / _LOCK, mode=0o600)
         try:
@@ -92,106 +129,88 @@ def unpublished_records(records: Path) -> Iterator[Path]:
         except (Timeout, OSError):
             continue
         try:
-            if (path / _LOCK).exists():  # not moved since it was listed
-                yield path
+            if (path / _LOCK).exists() and (left := _left_record(path, account)):  # not moved since it was listed
+                yield left
         finally:
             _unlock(lock, path)
 
 
-@dataclass
-class SecretScanner:
-    """Finds the API secret, request signatures and passwords of phones in texts."""
-
-    client: Client
-    since: datetime  # when the record was begun
-    applications: set[str] = field(default_factory=set)  # whose phones have the passwords
-
-    def find(self) -> Callable[[bytes], str]:
-        """Return a function that says which of them a text contains, "" for none.
-
-        Raises `ItnioError` where the passwords cannot be listed: no text can be cleared then.
-        """
-        account = self.client.account
-        secret = account.api_secret.reveal()
-        written = (repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False))
-        forms = sorted({secret, *(form[1:-1] for form in written)})
-        passwords = self._passwords()
-
-        def found(text: bytes) -> str:
-            readable = text.decode("utf-8", "replace")
-            # As other tools write it: a page, an address, a form.
-            views = (readable, unescape(readable), unquote(readable), unquote_plus(readable))
-            if any(form in view for form in forms for view in views):
-                return f"the API secret of …{account.api_key[-4:]}"
-            if self._is_signed({match.decode().lower() for match in _SIGNATURE.findall(text)}):
-                return "a signature"
-            return "the password of a phone" if passwords is not None and passwords.search(text) else ""
-
-        return found
-
-    def _passwords(self) -> re.Pattern[bytes] | None:
-        """Return a pattern that matches each password as a whole word; None where there are none."""
-        passwords: set[str] = set()
-        for app_id in sorted(self.applications):
-            with suppress(InputError):  # an application that the account does not have has no phones
-                passwords |= set(self.client.list_phones(app_id, reveal=True)["password"])
-        words = "|".join(re.escape(password) for password in sorted(passwords) if password)
-        return re.compile(rf"(?<![0-9A-Za-z])(?:{words})(?![0-9A-Za-z])".encode()) if words else None
-
-    def _is_signed(self, candidates: set[str]) -> bool:
-        """Return whether one of them is a signature that was valid since an hour before the record was begun."""
-        account, ahead = self.client.account, int(self.client.clock_offset)  # requests have the server's time
-        first = int(self.since.timestamp()) - _HOUR + min(0, ahead)
-        last = int(now().timestamp()) + _HOUR + max(0, ahead)
-        seconds = range(first, last) if candidates else ()
-        return any(sign(account.api_key, account.api_secret, second) in candidates for second in seconds)
+def _left_record(path: Path, account: Account) -> LeftRecord | None:
+    times, applications = [path.stat().st_mtime], tuple[str, ...]()
+    try:
+        times = [file.stat().st_mtime for file in path.iterdir() if file.name not in _OWN] or times
+        state = json.loads((path / _STATE).read_bytes()) if (path / _STATE).exists() else {}
+        if state.get("withheld"):
+            return None
+        applications = tuple(map(str, state.get("applications", ())))
+        is_ours = "maker" in state and state["maker"] == _maker(account, state["salt"])
+        reason = "" if is_ours else "it was made with another account or secret, which alone can search it"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"it cannot be read ({os_error_reason(error)})"
+    since, until = (datetime.fromtimestamp(moment, UTC) for moment in (min(times), max(times)))
+    if not reason and now() - since > _OLD:
+        reason = "it is older than a month"
+    return LeftRecord(path, reason, since, until, applications)
 
 
-def search_record(folder: Path, found: Callable[[bytes], str]) -> str:
-    """Return what the files of a record contain, and where; "" for nothing."""
+def search_record(folder: Path, find: Callable[[str], str]) -> str:
+    """Return what the files of a record contain, and where; "" for nothing. `find` says what a text contains."""
     for path in sorted(folder.rglob("*.ipynb")):
         cells = json.loads(path.read_bytes())["cells"]
         for number, cell in enumerate(cells, 1):
-            # As text too: JSON writes some characters in another way.
-            if what := found(json.dumps(cell, ensure_ascii=False).encode()) or found("".join(_texts(cell)).encode()):
+            if any(find(text) for text in _texts(cell)):
+                what = next(found for text in _texts(cell) if (found := find(text)))
                 return f"{what} stands in cell {number} of {path.name}"
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != _LOCK and (what := found(path.read_bytes())):
+        if path.is_file() and path.name not in _OWN and (what := find(path.read_bytes().decode("utf-8", "replace"))):
             return f"{what} stands in {path.name}"
     return ""
 
 
 def _texts(part: Any) -> Iterator[str]:
-    """Yield each text of a cell without colours, and lists of lines also joined: a secret may be cut by a line."""
+    """Yield each text of a cell, and lists of lines joined: a notebook cuts texts into lines."""
     if isinstance(part, str):
-        yield _COLOUR.sub("", part) + "\n"
+        yield part
+    elif isinstance(part, list) and part and all(isinstance(line, str) for line in part):
+        yield "".join(part)
+        yield "\n".join(part)  # a traceback: each line ends without saying so
     elif isinstance(part, list):
-        joined = "".join(part) if all(isinstance(line, str) for line in part) else ""
-        yield _COLOUR.sub("", joined) + "\n"
         for each in part:
             yield from _texts(each)
     elif isinstance(part, dict):
-        for each in part.values():
+        for name, each in part.items():
+            yield str(name)
             yield from _texts(each)
 
 
-def publish(private: Path, scanner: SecretScanner) -> tuple[Path | None, str]:
-    """Move a record to where people look, if nothing secret is in it; return its folder, or None and why not."""
+def publish(private: Path, find: Callable[[str], str]) -> tuple[Path | None, str]:
+    """Move a record to where people look, if nothing secret is in it; return its folder, or None and why not.
+
+    What was found is final: the record is never searched again.
+    """
     try:
-        problem = search_record(private, scanner.find())
-    except ItnioError as error:
-        return None, f"The record was not searched yet ({error}); it stays in {private}, and the next run searches it."
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = os_error_reason(error) if isinstance(error, OSError) else error
-        return None, f"The record cannot be searched ({reason}): {private}."
+        problem = search_record(private, find)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = os_error_reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        return None, f"The record cannot be searched ({reason}): {private}. Look at it, and delete it."
     if problem:
+        with suppress(OSError):
+            write_atomically(private / _STATE, json.dumps({"withheld": problem}).encode())
         return None, f"The record is withheld: {problem}. It stays in {private}, for you alone to read."
     try:
-        public = private.rename(public_path(private))
+        public = public_path(private)
+        if public.exists():
+            raise FileExistsError(17, "its name is taken")
+        state = (private / _STATE).read_bytes() if (private / _STATE).exists() else None
+        (private / _STATE).unlink(missing_ok=True)
+        try:
+            private.rename(public)
+        except OSError:
+            if state is not None:
+                (private / _STATE).write_bytes(state)
+            raise
         public.chmod(0o755)
     except OSError as error:
-        return (
-            None,
-            f"The record stays in {private}: it cannot be moved to {private.parent} ({os_error_reason(error)}).",
-        )
+        reason = os_error_reason(error)
+        return None, f"The record stays in {private}: it cannot be moved to {private.parent} ({reason})."
     return public, ""

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from time import monotonic
 from typing import Any
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from nbformat.v4 import new_code_cell, upgrade
+from nbformat.v4 import upgrade
 from tqdm.std import tqdm
 
-from itnio_nb.errors import InputError
+from itnio_nb.errors import InputError, os_error_reason
+from itnio_nb.orders.export import write_atomically
+from itnio_nb.runbooks.interrupts import Interrupts
+from itnio_nb.runbooks.kernel import REVEALED_MIME
 from itnio_nb.runbooks.outcome import MIME
+from itnio_nb.runbooks.parameters import inject
 from itnio_nb.runs.run import PROGRESS_MIME
 
-# Papermill's conventions: the same notebooks are run by plain papermill and by Airflow.
-PARAMETERS_TAG = "parameters"  # the cell with the default values
-_INJECTED_TAG = "injected-parameters"  # the cell behind it, with the values given
 _LINE_EVERY = 5  # seconds between two lines of progress, where there is no terminal
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_STOPPING = "Interrupt received: what is under way is finished and recorded, the rest is not sent."
+_GRACE = 30.0  # seconds in which an interrupted cell ends, or a run that it waits for tells that it is at work
+_NATIVE = "python3"  # the name of the kernel of this Python
 _ENVIRONMENT = {
     "ITNIO_PROGRESS": "messages",
     "ITNIO_WIDGETS": "off",  # a widget is not there any more when the notebook is read
@@ -41,13 +45,28 @@ class NotebookRunner:
         problem = runner.run(read_notebook(path), Path("executed.ipynb"), {"apply": True}, {"ITNIO_SANDBOX": "1"})
 
     `echo` receives printed text, values as text, the progress of runs and, with `headings`, the headings of the
-    notebook. `interrupted` tells whether a signal has arrived.
+    notebook; `on_revealed` an application and its passwords before a cell can show them. `interrupts` hears the
+    signals (default: its own, while it runs): `interrupted` tells whether one has arrived. `grace` are the seconds that
+    an interrupted cell has to end, before its kernel is killed.
     """
 
-    def __init__(self, echo: Callable[[str], object], *, headings: bool = False) -> None:
-        self._echo, self._headings = echo, headings
+    def __init__(
+        self,
+        echo: Callable[[str], object],
+        *,
+        headings: bool = False,
+        interrupts: Interrupts | None = None,
+        on_revealed: Callable[[str, list[str]], object] | None = None,
+        grace: float = _GRACE,
+    ) -> None:
+        self._echo, self._headings, self._on_revealed, self._grace = echo, headings, on_revealed, grace
+        self._interrupts = interrupts
         self._progress = _ProgressView(echo)
-        self._executing = self._halted = self.interrupted = False
+        self._line = ""  # printed so far, of one that has not ended
+        self._executing = self._halted = self.interrupted = self._killed = False
+        self._told_at = 0.0  # when a run told last that it is at work
+        self._pid = 0
+        self._unsaved = False  # whether it was said that the notebook cannot be saved
 
     def run(
         self,
@@ -61,28 +80,61 @@ class NotebookRunner:
 
         The kernel works in `folder` (default: the current one) and has `settings` in its environment. The first
         signal interrupts the cell that is executing; a cell that attends to a run stops it and goes on. Between two
-        cells it ends the notebook. Call it from the main thread, which alone hears signals.
+        cells it ends the notebook. A second signal kills the kernel. Call it from the main thread, which alone hears
+        signals.
         """
         clear_outputs(notebook)
-        _inject(notebook, parameters or {})
+        inject(notebook, parameters or {})
+        self._choose_kernel(notebook)
+        client = self._client(notebook, folder)
+        try:
+            self._save(notebook, output)
+            with self._hearing() as interrupts, client.setup_kernel(env=_environment(settings or {})):
+                self._pid = client.km.provisioner.pid  # type: ignore[union-attr] # it has a kernel by now
+                with interrupts.handled(self._stop, self._kill):
+                    return self._execute_cells(client, output)
+        except CellExecutionError as error:
+            return f"A cell failed with {error.ename}: {error.evalue}"
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return "Interrupted before the first cell."
+        except Exception as error:  # noqa: BLE001 - one line for the operator; the notebook is saved as far as it came
+            if self._killed:
+                return "Its kernel was killed: what was under way is unknown until the next run has looked it up."
+            return f"The notebook did not finish: {type(error).__name__}: {error}"
+
+    def _client(self, notebook: Any, folder: Path | None) -> _Client:
         client = _Client(
             notebook,
             timeout=None,
             coalesce_streams=True,
             store_widget_state=False,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # the kernel warns of its own loopback connection
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # what it has to say to people is in the notebook
             resources={"metadata": {"path": str(folder or "")}},
         )
         client.handle = self._handle
-        environment = {**os.environ, **_ENVIRONMENT, **(settings or {})}
+        return client
+
+    def _choose_kernel(self, notebook: Any) -> None:
+        """Have a notebook whose kernel this machine has not run in this Python, and say so."""
+        name = notebook.metadata.get("kernelspec", {}).get("name", "")
         try:
-            save_notebook(notebook, output)
-            with self._signals(client), client.setup_kernel(env=environment):
-                return self._execute_cells(client, output)
-        except CellExecutionError as error:
-            return f"A cell failed with {error.ename}: {error.evalue}"
-        except Exception as error:  # noqa: BLE001 - one line for the operator; the notebook is saved as far as it came
-            return f"The notebook did not finish: {type(error).__name__}: {error}"
+            program = KernelSpecManager().get_kernel_spec(name or _NATIVE).argv[0]
+            found = shutil.which(program) is not None
+        except NoSuchKernel:
+            found = False
+        if not found:
+            self._echo(f"This machine has no kernel {name}: the notebook runs in this Python, {sys.executable}.")
+        if not (name and found):
+            notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": _NATIVE}
+
+    @contextmanager
+    def _hearing(self) -> Iterator[Interrupts]:
+        if self._interrupts is not None:
+            yield self._interrupts
+            return
+        with Interrupts(self._echo) as interrupts:
+            yield interrupts
 
     def _execute_cells(self, client: _Client, output: Path) -> str:
         for number, cell in enumerate(client.nb.cells):
@@ -96,42 +148,80 @@ class NotebookRunner:
             finally:
                 self._executing = False
                 self._progress.close()
-                save_notebook(client.nb, output)
+                self._print("", ends=True)
+                self._save(client.nb, output)
         return ""
 
-    @contextmanager
-    def _signals(self, client: _Client) -> Iterator[None]:
-        """Turn the first signal into an interrupt of the kernel, while the context lasts."""
-
-        def interrupt(*_: object) -> None:
-            if self.interrupted:
-                return
-            self.interrupted = True
-            self._echo(_STOPPING)
-            if self._executing:
-                os.kill(client.km.provisioner.pid, signal.SIGINT)  # type: ignore[union-attr] # it has a kernel by now
-            else:
-                self._halted = True
-
-        before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    def _save(self, notebook: Any, output: Path) -> None:
+        """Save the notebook as far as it came; a full disk does not end what it does."""
         try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            save_notebook(notebook, output)
+        except OSError as error:
+            if not self._unsaved:
+                self._echo(f"The record cannot be written ({os_error_reason(error)}): the notebook goes on.")
+            self._unsaved = True
+
+    def _stop(self) -> None:
+        """Interrupt the cell that is executing; between two cells, execute no more."""
+        self.interrupted = True
+        if self._executing:
+            self._told_at = monotonic()
+            os.kill(self._pid, signal.SIGINT)
+            self._watch(self._pid)
+        else:
+            self._halted = True
+
+    def _watch(self, pid: int) -> None:
+        """Kill the kernel if the interrupted cell neither ends nor tells for a while that a run is at work."""
+
+        def look() -> None:
+            if self._executing and monotonic() - self._told_at >= self._grace:
+                self._echo(f"The cell has not ended within {self._grace:.0f} seconds: its kernel is killed.")
+                self._kill()
+            elif self._executing:
+                self._watch(pid)
+
+        timer = Timer(max(0.1, self._told_at + self._grace - monotonic()), look)
+        timer.daemon = True
+        timer.start()
+
+    def _kill(self) -> None:
+        self._killed = self._halted = True
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def _handle(self, message: Mapping[str, Any]) -> bool:
-        """Echo a message of a cell; return whether it is a message of progress, which no record keeps."""
+        """Echo a message of a cell; return whether it is a message for this process, which no record keeps."""
         content = message["content"]
         shown = content.get("data", {})
+        if REVEALED_MIME in shown:
+            if self._on_revealed is not None:
+                self._on_revealed(shown[REVEALED_MIME]["application"], shown[REVEALED_MIME]["passwords"])
+            return True
         if PROGRESS_MIME in shown:
+            self._told_at = monotonic()
             self._progress.show(shown[PROGRESS_MIME])
             return True
         if message["msg_type"] == "stream" and content["name"] == "stdout":
-            self._echo(content["text"].rstrip("\n"))
+            self._print(content["text"])
         elif "text/plain" in shown and "image/png" not in shown and MIME not in shown:
+            self._print("", ends=True)
             self._echo(shown["text/plain"])
         return False
+
+    def _print(self, text: str, *, ends: bool = False) -> None:
+        """Echo what is printed by whole lines: what is cut in the middle could not be read, nor searched."""
+        whole, _, self._line = (self._line + text).rpartition("\n")
+        if ends and self._line:
+            whole, self._line = "\n".join(filter(None, [whole, self._line])), ""
+        if whole:
+            self._echo(whole)
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the kernel: it knows how wide the terminal is."""
+    width = {"ITNIO_WIDTH": str(shutil.get_terminal_size().columns)} if sys.stdout and sys.stdout.isatty() else {}
+    return {**os.environ, **width, **_ENVIRONMENT, **settings}
 
 
 class _Client(NotebookClient):
@@ -156,8 +246,9 @@ class _ProgressView:
         """Show a message of progress: `total`, `done`, `activity`, and `counts` by state."""
         total, done, activity = progress["total"], progress["done"], progress["activity"]
         counts = ", ".join(f"{state} {number:,}" for state, number in progress["counts"].items())
-        if sys.stderr.isatty():
-            self._bar = self._bar or tqdm(total=total, unit=" groups")
+        if sys.stderr and sys.stderr.isatty():
+            # A terminal may not know its width, and tqdm shows nothing then.
+            self._bar = self._bar or tqdm(total=total, unit=" groups", ncols=shutil.get_terminal_size().columns)
             self._bar.n = done
             self._bar.set_description(activity, refresh=False)
             self._bar.set_postfix_str(counts)
@@ -183,8 +274,10 @@ def read_notebook(path: Path) -> Any:
 
 
 def save_notebook(notebook: Any, path: Path) -> None:
-    """Write a notebook as Jupyter does."""
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call] # nbformat
+    """Write a notebook as Jupyter does, whole or not at all."""
+    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call] # nbformat
+    # Half of a surrogate pair, as in the name of a file in another encoding, becomes an escape, which JSON has too.
+    write_atomically(path, f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def clear_outputs(notebook: Any) -> None:
@@ -194,20 +287,15 @@ def clear_outputs(notebook: Any) -> None:
             cell.outputs, cell.execution_count = [], None
 
 
-def tagged_cells(notebook: Any, tag: str) -> list[int]:
-    """Return the positions of the cells with a tag."""
-    return [at for at, cell in enumerate(notebook.cells) if tag in cell.metadata.get("tags", ())]
-
-
-def _inject(notebook: Any, parameters: Mapping[str, object]) -> None:
-    """Insert a cell with the values given behind the one with the defaults, in place of one of an earlier execution."""
-    notebook.metadata["papermill"] = {"parameters": dict(parameters)}
-    if not parameters:
-        return
-    source = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in parameters.items())])
-    cell = new_code_cell(source, metadata={"tags": [_INJECTED_TAG]})  # type: ignore[no-untyped-call] # nbformat
-    earlier = tagged_cells(notebook, _INJECTED_TAG)
-    if earlier:
-        notebook.cells[earlier[0]] = cell
-    else:
-        notebook.cells.insert(next((at + 1 for at in tagged_cells(notebook, PARAMETERS_TAG)), 0), cell)
+def keep_what_is_executed(notebook: Any) -> None:
+    """Remove all that is not executed or read: outputs, and metadata other than the kernel and the tags of cells."""
+    clear_outputs(notebook)
+    kernel = notebook.metadata.get("kernelspec")
+    notebook.metadata.clear()
+    if kernel:
+        notebook.metadata["kernelspec"] = {name: kernel[name] for name in ("display_name", "name") if name in kernel}
+    for cell in notebook.cells:
+        tags = [tag for tag in cell.metadata.get("tags", ()) if isinstance(tag, str)]
+        cell.metadata.clear()
+        if tags:
+            cell.metadata["tags"] = tags

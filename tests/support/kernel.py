@@ -8,15 +8,23 @@ import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from IPython.core.formatters import DisplayFormatter
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, output_from_msg
 
-from itnio_nb import Workspace
+from itnio_nb import Sandbox, Workspace
+from itnio_nb.runbooks.execute import RunbookJob, run_runbook
+from itnio_nb.workspace import settings_of
+from tests.support.factories import ROOT
+
+RUNBOOK = ROOT / "notebooks" / "runbook.ipynb"
 
 
 class InProcessClient:
@@ -69,14 +77,19 @@ class InProcessClient:
         self._send(kind, data=data, metadata=metadata, **more)
 
     def _print(self, text: str) -> int:
-        if text.strip():
+        if text:
             self._send("stream", name="stdout", text=text)
         return len(text)
 
     def _send(self, kind: str, **content: Any) -> None:
         message = {"header": {"msg_type": kind}, "msg_type": kind, "content": content}
-        if kind == "error" or not self.handle(message):
-            self._cell.outputs.append(output_from_msg(message))  # type: ignore[no-untyped-call] # nbformat
+        outputs = self._cell.outputs
+        if kind != "error" and self.handle(message):
+            return
+        if kind == "stream" and outputs and outputs[-1].output_type == "stream":  # as a kernel's are joined
+            outputs[-1].text += content["text"]
+        else:
+            outputs.append(output_from_msg(message))  # type: ignore[no-untyped-call] # nbformat
 
 
 def notebook_of(*sources: str, parameters: str = "") -> Any:
@@ -85,3 +98,39 @@ def notebook_of(*sources: str, parameters: str = "") -> Any:
     cells += [(new_markdown_cell if source.startswith("# ") else new_code_cell)(source) for source in sources]  # type: ignore[no-untyped-call] # nbformat
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel})  # type: ignore[no-untyped-call] # nbformat
+
+
+@dataclass
+class Done:
+    """How a runbook ended, and what it printed."""
+
+    code: int
+    lines: list[str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def record(self) -> Path:
+        [line] = [line for line in self.lines if line.startswith("Record: ")]
+        return Path(line.removeprefix("Record: "))
+
+
+Run = Callable[..., Done]
+
+
+def run_in_process(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> Run:
+    """A function that runs a notebook with parameters on the sandbox; the command is `run` and the notebook's name."""
+    monkeypatch.setattr("itnio_nb.runbooks.runner._Client", InProcessClient)
+    monkeypatch.setattr("itnio_nb.ledger.charts.Charts.png", b"a picture")  # drawn in tests/unit/ledger
+    for name, value in settings_of(sandbox.account).items():
+        monkeypatch.setenv(name, value)
+
+    def run(notebook: Path = RUNBOOK, **parameters: Any) -> Done:
+        lines: list[str] = []
+        job = RunbookJob(notebook, parameters, Path("records"), sandbox.account, ["itnio-nb", "run", notebook.name])
+        code = run_runbook(job, settings_of(sandbox.account), lambda text: lines.append(text))
+        return Done(code, lines)
+
+    return run

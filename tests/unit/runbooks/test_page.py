@@ -1,8 +1,9 @@
-"""The page of a record: what the notebook shows, no code, nothing that runs or is fetched."""
+"""What people read of a run: a heading that says who ran what; a page that neither runs nor fetches anything."""
 
 from __future__ import annotations
 
 import base64
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pandas as pd
 from nbformat import from_dict
 
+from itnio_nb import Account, Client
+from itnio_nb.runbooks.kernel import heading
 from itnio_nb.runbooks.page import write_page
 from itnio_nb.runs.results import show_html
 from tests.support.hostile import NAMES
@@ -186,9 +189,35 @@ def test_hostile_markup_does_not_run() -> None:
 def test_links_and_scripts_lead_where_they_say() -> None:
     """Links to pages, never into code or pictures elsewhere; for widgets and JavaScript stands their text, if any."""
     links = "[good](https://www.itniotech.com) [bad](javascript:alert(1)) ![pixel](https://evil.example/p.png)"
-    widget = output("application/vnd.jupyter.widget-view+json", {"model_id": "abc"}, **{"text/plain": "a widget"})
+    widget = output("application/vnd.jupyter.widget-view+json", {"model_id": "a-model"}, **{"text/plain": "a widget"})
     made = page(text(links), code(output("application/javascript", "alert(2)"), widget))
     assert [link["href"] for link in made.named("a") if link.get("href")] == ["https://www.itniotech.com"]
     assert made.is_harmless()
-    assert not [words for words in ("alert(2)", "abc") if words in made.source]
+    assert not [words for words in ("alert(2)", "a-model") if words in made.source]
     assert "a widget" in made.text
+
+
+def test_a_heading_shows_the_last_four_of_the_key(tmp_path: Path) -> None:
+    """Neither the rest of the key, nor anything of the secret."""
+    account = Account("bDqJFiq9", "7bz1lzh9")
+    with Client(account) as client:
+        made = heading(client, {"apply": True, "limit": None})
+    for text in (repr(made), made._repr_html_()):
+        assert "…Fiq9 at https://api.itniotech.com/voice" in text
+        assert "bDqJ" not in text
+        assert "7bz1" not in text
+    assert (made.rows["parameter apply"], made.rows["parameter limit"]) == ("True", "None")
+    assert "UTC" in made.rows["began"]
+    assert made.rows["versions"].startswith("itnio-nb ")
+    assert "nbclient" in made.rows["versions"]
+
+
+def test_a_heading_has_the_sha_256_of_its_files(client: Client, tmp_path: Path) -> None:
+    """One that is empty too; one that is missing is said to be. Hostile parameters and names are text."""
+    for name, content, size in (("phones.csv", b"groupName\n" * 150, "1,500"), ("empty.csv", b"", "0")):
+        (tmp_path / name).write_bytes(content)
+        made = heading(client, {"orders": "<script>x</script>"}, [name, "<img src=x>.csv"])
+        assert made.rows[f"file {name}"] == f"SHA-256 {sha256(content).hexdigest()}, {size} bytes"
+        assert made.rows["file <img src=x>.csv"] == "is not there"
+        assert "&lt;script&gt;" in made._repr_html_()
+        assert not [tag for tag in ("<script", "<img") if tag in made._repr_html_()]

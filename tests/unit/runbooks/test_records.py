@@ -17,17 +17,10 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from itnio_nb import Account, Client, InputError, Sandbox, sign
+from itnio_nb import Account, InputError, sign
 from itnio_nb.api.models import now
-from itnio_nb.runbooks.records import (
-    PendingRecord,
-    SecretScanner,
-    public_path,
-    publish,
-    search_record,
-    unpublished_records,
-)
-from tests.support.factories import APP, group
+from itnio_nb.runbooks.records import PendingRecord, left_records, public_path, publish, search_record
+from itnio_nb.runbooks.secrets import SecretFinder
 
 KEY, SECRET = "canaryky", "c4n4ry-S3cret"
 
@@ -59,10 +52,17 @@ def write(folder: Path, *cells: dict[str, Any], ascii_only: bool = False, **meta
     return path
 
 
-def scanner_of(secret: str) -> Callable[[bytes], str]:
-    """What finds the secret and the signatures of an account; no application, so nobody is asked."""
-    with Client(Account(KEY, secret, "http://127.0.0.1:9/voice")) as client:
-        return SecretScanner(client, now()).find()
+ACCOUNT = Account(KEY, SECRET, "http://127.0.0.1:9/voice")
+
+
+def scanner_of(secret: str) -> Callable[[str], str]:
+    """What finds the secret and the signatures of an account."""
+    return SecretFinder(Account(KEY, secret, "http://127.0.0.1:9/voice"), now()).find
+
+
+def nothing(_: str) -> str:
+    """Finds nothing."""
+    return ""
 
 
 def found_in(folder: Path, secret: str, *cells: dict[str, Any]) -> str:
@@ -71,15 +71,15 @@ def found_in(folder: Path, secret: str, *cells: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o000, 0o077])
-def test_a_folder_is_private_until_it_is_published(mask: int, records: Path, client: Client) -> None:
+def test_a_folder_is_private_until_it_is_published(mask: int, records: Path) -> None:
     """0700 while it is made, 0755 where people find it, whatever the umask; a listing does not show the private one."""
     before = os.umask(mask)
     try:
-        private = PendingRecord(records, "runbook")
+        private = PendingRecord(records, "runbook", ACCOUNT)
         assert mode(private.path) == 0o700
         write(private.path, cell())
         private.release()
-        place, problem = publish(private.path, SecretScanner(client, now()))
+        place, problem = publish(private.path, nothing)
     finally:
         os.umask(before)
     assert problem == ""
@@ -89,37 +89,73 @@ def test_a_folder_is_private_until_it_is_published(mask: int, records: Path, cli
     assert sorted(records.rglob("*")) == [place, place / "runbook.ipynb"]
 
 
-def test_names_are_taken_once(records: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_taken_once(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After time and notebook; many in the same second have a number behind, those that are published too."""
     moment = now()
     monkeypatch.setattr("itnio_nb.runbooks.records.now", lambda: moment)
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: PendingRecord(records, "runbook"), range(8)))
+        made = list(pool.map(lambda _: PendingRecord(records, "runbook", ACCOUNT), range(8)))
     stem = f"{moment:%Y%m%dT%H%M%SZ}-runbook"
     assert {public_path(each.path).name for each in made} == {stem, *(f"{stem}-{number}" for number in range(2, 9))}
     assert len(list(records.iterdir())) == 8
     for each in made:
         each.release()
         write(each.path)
-        assert publish(each.path, SecretScanner(client, moment))[0] == public_path(each.path)
-    ninth = PendingRecord(records, "runbook")
+        assert publish(each.path, nothing)[0] == public_path(each.path)
+    ninth = PendingRecord(records, "runbook", ACCOUNT)
     ninth.release()
     assert ninth.path.name == f".private-{stem}-9"
     with pytest.raises(InputError, match=r"No record can be made in .*: choose another --records"):
-        PendingRecord(records / stem / "runbook.ipynb", "runbook")  # below a file
+        PendingRecord(records / stem / "runbook.ipynb", "runbook", ACCOUNT)  # below a file
 
 
-def test_what_nobody_works_in_is_unpublished(records: Path) -> None:
+def left(records: Path, account: Account = ACCOUNT) -> list[tuple[Path, str]]:
+    return [(one.path, one.reason) for one in left_records(records, account)]
+
+
+def test_what_nobody_works_in_is_left(records: Path) -> None:
     """One at a time, held meanwhile: of two runs that begin together, one takes it. No folder yet, or a file: none."""
-    assert list(unpublished_records(records)) == []
-    left, ours = PendingRecord(records, "left"), PendingRecord(records, "ours")
-    left.release()
+    assert left(records) == []
+    killed, ours = PendingRecord(records, "left", ACCOUNT), PendingRecord(records, "ours", ACCOUNT)
+    killed.release()
     (records / "published").mkdir()
     (records / ".private-file").touch()
-    found = [(path, list(unpublished_records(records))) for path in unpublished_records(records)]
-    assert found == [(left.path, [])]
-    assert list(left.path.iterdir()) == []
+    found = [(one.path, left(records)) for one in left_records(records, ACCOUNT)]
+    assert found == [(killed.path, [])]
     ours.release()
+
+
+def test_a_record_is_judged_by_who_made_it(records: Path) -> None:
+    """Another secret, another address, a folder of unknown origin, one that cannot be read: it is told, and left."""
+    made = PendingRecord(records, "runbook", ACCOUNT)
+    made.add_application("second")
+    made.release()
+    assert [(one.path, one.reason, one.applications) for one in left_records(records, ACCOUNT)] == [
+        (made.path, "", ("second",))
+    ]
+    others = [Account(KEY, "rotated-S3cret", ACCOUNT.base_url), Account(KEY, SECRET, "http://127.0.0.1:8/voice")]
+    words = "it was made with another account or secret, which alone can search it"
+    for other in others:
+        assert left(records, other) == [(made.path, words)]
+    state = made.path / "state.json"
+    assert SECRET not in state.read_text()
+    for content in (b"", b"[]", b'{"maker": 5, "salt": "no"}', b'{"salt": "00"}', b"\xff"):
+        state.write_bytes(content)
+        [(path, reason)] = left(records)
+        assert path == made.path
+        assert reason.startswith(("it cannot be read (", words))
+    state.unlink()
+    assert left(records) == [(made.path, words)]
+
+
+def test_what_is_older_than_a_month_is_left_to_people(records: Path) -> None:
+    """It would take hundreds of thousands of signatures to search it."""
+    made = PendingRecord(records, "runbook", ACCOUNT)
+    old = write(made.path, cell())
+    made.release()
+    month = time.time() - 32 * 86400
+    os.utime(old, (month, month))
+    assert left(records) == [(made.path, "it is older than a month")]
 
 
 SECRETS = [SECRET, 'qu"ote', "it's", "back\\slash", "ümlaut€", "a b+c/d?e=f&g", "100%", 'all "\\é& <of> it']
@@ -189,101 +225,63 @@ def test_a_signature_of_this_hour_is_found(tmp_path: Path) -> None:
     assert found_in(tmp_path, SECRET, cell("2", output(text_plain="\n".join(others)))) == ""
 
 
-def test_signatures_of_a_long_run_or_another_clock_are_found(sandbox: Sandbox, client: Client, tmp_path: Path) -> None:
+def test_signatures_of_a_long_run_or_another_clock_are_found(tmp_path: Path) -> None:
     """Of a run that took a day; of a machine whose clock is two hours behind, and was corrected."""
-    account = client.account
-    sandbox.clock_offset = 7200
-    client.list_phones(APP)
-    for since, seconds in ((now() - timedelta(hours=20), -20 * 3600), (now(), 7200)):
-        signature = sign(account.api_key, account.api_secret, int(time.time()) + seconds)
-        write(tmp_path, cell("2", output(text_plain=signature)))
-        found = search_record(tmp_path, SecretScanner(client, since).find())
+    for since, seconds, ahead in ((now() - timedelta(hours=20), -20 * 3600, 0), (now(), 7200, 7200)):
+        write(tmp_path, cell("2", output(text_plain=signature_at(seconds))))
+        found = search_record(tmp_path, SecretFinder(ACCOUNT, since, ahead=ahead).find)
         assert found == "a signature stands in cell 2 of runbook.ipynb"
-
-
-@pytest.fixture
-def password(client: Client, sandbox: Sandbox) -> str:
-    """The password of one of three phones."""
-    client.create_phones(group())
-    return str(sandbox.phones["password"].iloc[1])
-
-
-def search(folder: Path, client: Client, *applications: str) -> str:
-    return search_record(folder, SecretScanner(client, now(), set(applications)).find())
-
-
-def test_the_password_of_a_phone_is_found(sandbox: Sandbox, password: str, client: Client, tmp_path: Path) -> None:
-    """As a word, whatever stands around it: tracebacks are coloured, pages have tags. A picture's base64 is no word.
-
-    An application that the account has not has no passwords, and hides none of the others'.
-    """
-    words = ("{}", "the word {}.", '"{}"', "<td>{}</td>", "x={}&y", "{}\nnext", "line\n{}", "\x1b[31m{}\x1b[0m")
-    for text in words:
-        write(tmp_path, cell("2", output(text_plain=text.format(password))))
-        assert search(tmp_path, client, APP) == "the password of a phone stands in cell 2 of runbook.ipynb", text
-    for text in ("x{}", "{}x", "0{}", "{}9", "A{}Z"):
-        write(tmp_path, cell("2", output(text_plain=text.format(password))))
-        assert search(tmp_path, client, APP) == "", text
-    (tmp_path / "runbook.html").write_text(f"<td>{password}</td>", encoding="utf-8")
-    sandbox.app_ids = [APP]
-    assert search(tmp_path, client, "", "wrong", APP) == "the password of a phone stands in runbook.html"
-    assert search(tmp_path, client, "", "wrong") == ""
 
 
 def pending(records: Path, *cells: dict[str, Any]) -> PendingRecord:
     """A record that a run has made, and not yet published."""
-    made = PendingRecord(records, "runbook")
+    made = PendingRecord(records, "runbook", ACCOUNT)
     write(made.path, *cells)
     made.release()
     return made
 
 
-def published(made: PendingRecord, client: Client) -> str:
+PASSWORD = "x8Kq2mPz"
+
+
+def published(made: PendingRecord) -> str:
     """Why it was not published, "" if it was; it is private then."""
-    place, problem = publish(made.path, SecretScanner(client, now(), {APP}))
+    finder = SecretFinder(ACCOUNT, now())
+    finder.add_passwords([PASSWORD])
+    place, problem = publish(made.path, finder.find)
     assert place == (None if problem else public_path(made.path))
     assert mode(place or made.path) == (0o700 if problem else 0o755)
     return problem
 
 
-def test_a_record_with_a_secret_is_withheld(password: str, client: Client, records: Path) -> None:
-    """The words say what stands in which cell, never the secret itself; mended, all its files are published."""
-    account = client.account
-    signature = sign(account.api_key, account.api_secret, int(time.time()))
-    secrets = {"the password of a phone": password, "a signature": signature}
-    secrets[f"the API secret of …{account.api_key[-4:]}"] = account.api_secret.reveal()
+def test_a_record_with_a_secret_is_withheld_for_ever(records: Path) -> None:
+    """The words say what stands in which cell, never the secret itself; nobody takes it up again."""
+    secrets = {"the password of a phone": PASSWORD, "a signature": signature_at(0)}
+    secrets[f"the API secret of …{KEY[-4:]}"] = SECRET
     for words, secret in secrets.items():
         made = pending(records, cell("2", output(text_plain=secret)))
         (made.path / "runbook.html").write_text("<p>3 phones</p>")
         withheld = f"The record is withheld: {words} stands in cell 2 of runbook.ipynb. It stays in {made.path}"
-        assert published(made, client) == f"{withheld}, for you alone to read."
-        assert list(unpublished_records(records)) == [made.path]
-        write(made.path, cell("2"))
-        assert published(made, client) == ""
-        assert not made.path.exists()
-        assert sorted(path.name for path in public_path(made.path).iterdir()) == ["runbook.html", "runbook.ipynb"]
+        assert published(made) == f"{withheld}, for you alone to read."
+        for account in (ACCOUNT, Account(KEY, "rotated-S3cret", ACCOUNT.base_url)):
+            assert left(records, account) == []
+    clean = pending(records, cell("2"))
+    (clean.path / "runbook.html").write_text("<p>3 phones</p>")
+    assert published(clean) == ""
+    assert not clean.path.exists()
+    assert sorted(path.name for path in public_path(clean.path).iterdir()) == ["runbook.html", "runbook.ipynb"]
 
 
-def test_an_account_that_cannot_be_asked_leaves_it_private(sandbox: Sandbox, client: Client, records: Path) -> None:
-    """The next run searches it, when the account answers again."""
-    made = pending(records)
-    sandbox.broken = True
-    problem = published(made, client)
-    assert problem.startswith("The record was not searched yet (The phones of application 4luaKsL2 could not be listed")
-    assert problem.endswith(f"it stays in {made.path}, and the next run searches it.")
-    sandbox.broken = False
-    assert published(made, client) == ""
-
-
-def test_what_cannot_be_searched_or_moved_stays_private(client: Client, records: Path) -> None:
+def test_what_cannot_be_searched_or_moved_stays_private(records: Path) -> None:
     """Cut off while it was written: nobody can say what a reader would make of it. Its name was taken meanwhile."""
     for content in (b"", b'{"cells": [', b"\xff\xfe\x00", b"[]", b"{}", b'{"cells": 5}'):
         made = pending(records)
         (made.path / "runbook.ipynb").write_bytes(content)
-        problem = published(made, client)
+        problem = published(made)
         assert problem.startswith("The record cannot be searched (")
-        assert problem.endswith(f": {made.path}.")
+        assert problem.endswith(f": {made.path}. Look at it, and delete it.")
     made = pending(records)
     (public_path(made.path) / "theirs").mkdir(parents=True)
-    problem = published(made, client)
+    problem = published(made)
     assert problem.startswith(f"The record stays in {made.path}: it cannot be moved to {records} (")
+    assert (made.path / "state.json").exists()

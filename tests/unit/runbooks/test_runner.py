@@ -68,10 +68,12 @@ def test_it_is_saved_after_each_cell() -> None:
     assert executed(notebook_of("'first'", look))[:2] == ("", ["'first'", "'first'"])
 
 
-def test_what_cannot_be_saved_did_not_finish(tmp_path: Path) -> None:
-    """In one line, like a kernel that dies."""
-    problem = NotebookRunner(print).run(notebook_of("1"), tmp_path / "missing" / "a.ipynb")
-    assert problem.startswith("The notebook did not finish: FileNotFoundError: ")
+def test_what_cannot_be_saved_goes_on(tmp_path: Path) -> None:
+    """A full disk ends no run: it is said once, and all cells are executed."""
+    echoed: list[str] = []
+    problem = NotebookRunner(echoed.append).run(notebook_of("1", "2"), tmp_path / "missing" / "a.ipynb")
+    said = "The record cannot be written (No such file or directory): the notebook goes on."
+    assert (problem, echoed) == ("", [said, "1", "2"])
 
 
 def test_parameters_are_injected_as_papermill_does() -> None:
