@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from itnio_nb.orders.check import check_orders
     from itnio_nb.orders.export import write_findings
     from itnio_nb.orders.read import read_orders
-    from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_outcome, runbook_plan
+    from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_orders, runbook_outcome, runbook_plan
+    from itnio_nb.runbooks.parameters import check_parameters
     from itnio_nb.runs.credentials import export_credentials, hand_over
     from itnio_nb.runs.plan import Plan, make_plan
     from itnio_nb.runs.preflight import preflight
@@ -62,6 +63,7 @@ __all__ = [
     "State",
     "Workspace",
     "check_orders",
+    "check_parameters",
     "exit_code",
     "export_credentials",
     "hand_over",
@@ -71,6 +73,7 @@ __all__ = [
     "read_orders",
     "reconcile",
     "resume",
+    "runbook_orders",
     "runbook_outcome",
     "runbook_plan",
     "sign",
@@ -94,7 +97,8 @@ _HOMES = {
     "orders.read": ("read_orders",),
     "forms.review": ("ReviewForm",),
     "runs.run": ("Run",),
-    "runbooks.outcome": ("Outcome", "runbook_outcome", "runbook_plan", "exit_code"),
+    "runbooks.outcome": ("Outcome", "runbook_orders", "runbook_outcome", "runbook_plan", "exit_code"),
+    "runbooks.parameters": ("check_parameters",),
     "sandbox.sandbox": ("Sandbox",),
     "runs.reconcile.report": ("reconcile",),
     "api.account": ("Account", "Secret"),

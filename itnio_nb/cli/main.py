@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,15 +18,24 @@ from itnio_nb import __version__
 from itnio_nb.cli.jupyter import app, lab
 from itnio_nb.cli.run import run
 from itnio_nb.cli.sandbox import sandbox
-from itnio_nb.cli.servers import FIRST_NOTEBOOK, LEFT_OUT, find_notebooks, folder_option
-from itnio_nb.errors import InputError, ItnioError
+from itnio_nb.cli.servers import FIRST_NOTEBOOK, LEFT_OUT, command_name, find_notebooks, folder_option
+from itnio_nb.cli.streams import protect_streams
+from itnio_nb.errors import InputError, ItnioError, os_error_reason
 
 
 class _Commands(click.Group):
     """Shows the package's errors as one line, never as a traceback."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        protect_streams()
+        # jsonschema's check of international addresses, which no notebook has, builds 38 parsers when it is imported:
+        # 1.7 seconds. Without that module it does without that check.
+        sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # Python's way to say "not installed"
+        return super().main(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            _require_folder()
             return super().invoke(ctx)
         except click.UsageError as error:
             if ctx.invoked_subcommand == "run":
@@ -31,6 +43,15 @@ class _Commands(click.Group):
             raise
         except ItnioError as error:
             raise click.ClickException(str(error)) from None
+
+
+def _require_folder() -> None:
+    """Raise `InputError` where the folder in which the command was called is gone."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        reason = os_error_reason(error)
+        raise InputError(f"The folder that you are in cannot be used ({reason}): cd to another one.") from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,7 +81,17 @@ def demo(folder: Path) -> None:
     click.echo(f"\nExecuted notebook: {executed}\nLedger:            {results / 'ledger.sqlite'}")
     for words, pattern in (("Result files", "*.csv"), ("Hand-over files, with the passwords of the phones", "*.xlsx")):
         click.echo("\n".join([f"{words}:", *(f"  {path}" for path in sorted(results.glob(pattern)))]))
-    click.echo("Next: itnio-nb lab opens the notebooks in JupyterLab, for a file of your own.")
+    click.echo(f"Next, the notebooks in JupyterLab, for a file of your own:\n{_lab_command(source.parent)}")
+
+
+def _lab_command(place: Path) -> str:
+    """Return what opens JupyterLab here: with the repository's own command, with this one, or installed first."""
+    if (place / "Makefile").is_file() and (place / "pyproject.toml").is_file():
+        return "make lab" if place == Path.cwd() else shlex.join(["make", "-C", str(place), "lab"])
+    lab = shlex.join([command_name(), "lab"])
+    if find_spec("jupyterlab") is not None:
+        return lab
+    return f"{shlex.join([sys.executable, '-m', 'pip', 'install', 'itnio-nb[lab]'])} && {lab}"
 
 
 def _new_folder(parent: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from itnio_nb.cli.sandbox import account_for
-from itnio_nb.cli.servers import find_notebooks, require_installed, sandbox_option
+from itnio_nb.cli.servers import command_name, find_notebooks, require_installed, sandbox_option
 from itnio_nb.errors import InputError
 
 
@@ -19,6 +18,7 @@ from itnio_nb.errors import InputError
 @click.option("--orders", help="The spreadsheet with the orders.")
 @click.option("--app-id", help="One application for all rows, where the spreadsheet has no such column.")
 @click.option("--plan", help="Execute exactly this saved plan; refused if it has become stale.")
+@click.option("--save-plan", help="Write the plan to this file, for a colleague to look at and for --plan.")
 @click.option("--apply", is_flag=True, help="Send what the plan creates. Without it nothing is sent.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many groups: a trial.")
 @click.option("--confirm", type=click.IntRange(0), help="The phones that must be created; else nothing is sent.")
@@ -32,29 +32,32 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, s
     """Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
 
     NOTEBOOK is a path, or a notebook that comes with the package: runbook (the default), 05-go-live, 06-audit.
-    The last line that is printed is the command that goes on. Exit codes, the first of 1, 6, 5, 4, 3, 2, 0 that holds:
+    The last line that is printed is the command that goes on; after 0 there is none. Exit codes, the first of
+    1, 6, 5, 4, 3, 2, 0 that holds:
 
     \b
     0  nothing is left to do: all that was asked for is there, and verified
-    1  could not run, wrong usage included
+    1  could not go on, wrong usage and a notebook without a conclusion included
     2  dry run, with changes to make
     3  all valid groups are there, some rows are invalid
-    4  some groups were refused, or created in part
+    4  some groups were refused, created in part, or are not as asked for
     5  some groups are unknown
-    6  stopped, some groups were not sent
+    6  stopped, or a trial: some groups were not sent
     """  # noqa: D301 - the backslash is click's
     require_installed("What executes runbooks", "runbook", "bleach", "matplotlib", "nbconvert")
     from itnio_nb.runbooks.execute import RunbookJob, run_runbook
-    from itnio_nb.runs.sending.pace import RunOptions
+    from itnio_nb.runbooks.parameters import parse_given, read_defaults
+    from itnio_nb.runbooks.runner import read_notebook
     from itnio_nb.workspace import banner
 
-    RunOptions(**{name: given[name] for name in ("workers", "rate") if given[name] is not None})  # refuses wrong ones
     path = _notebook_path(notebook)
-    values = {name: value for name, value in given.items() if value not in (None, False)}
-    values |= {name: _parsed(value) for name, value in parameters}
+    defaults = read_defaults(read_notebook(path))
+    values = {name: value for name, value in given.items() if value is not None and value is not False}
+    values |= {name: parse_given(name, value, defaults) for name, value in parameters}
     with account_for(Path(), sandbox=sandbox, kept=Path("results")) as (account, environment):
         click.echo(banner(account))
-        code = run_runbook(RunbookJob(path, values, records, account, sys.argv[1:]), environment, click.echo)
+        words = [command_name(), *sys.argv[1:]]
+        code = run_runbook(RunbookJob(path, values, records, account, words), environment, click.echo)
     raise SystemExit(code)
 
 
@@ -65,15 +68,3 @@ def _notebook_path(name: str) -> Path:
         if path.is_file():
             return path
     raise InputError(f"There is no notebook {name}: give a path, or runbook, 05-go-live, 06-audit.")
-
-
-def _parsed(text: str) -> Any:
-    """Return a parameter as JSON reads it, or as Python writes it; anything else is text."""
-    if text in ("True", "False", "None"):
-        return {"True": True, "False": False, "None": None}[text]
-    try:
-        value = json.loads(text)
-        json.dumps(value, allow_nan=False)  # `NaN` and `1e999` have no literal in Python: they stay text
-    except ValueError:
-        return text
-    return value

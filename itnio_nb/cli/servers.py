@@ -22,6 +22,12 @@ _LARGEST = 200 * 1024 * 1024  # bytes of one upload
 FIRST_NOTEBOOK = "01-first-phones.ipynb"
 FIRST_DATA = "data/phones.xlsx"
 LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")
+# Waits until this process is gone, however it ended: its end of the pipe is closed then. Else the server would stay.
+_WATCHER = """
+import os, signal, sys
+sys.stdin.buffer.read()
+os.kill(int(sys.argv[1]), signal.SIGTERM)
+"""
 
 sandbox_option = click.option("--sandbox", is_flag=True, help="Work on the sandbox, whatever account is configured.")
 port_option = click.option(
@@ -39,6 +45,12 @@ def require_installed(name: str, extra: str, *modules: str) -> None:
     """Raise `InputError` where one of the modules of an extra is not installed."""
     if any(find_spec(module) is None for module in modules):
         raise InputError(f'{name} is not installed: pip install "itnio-nb[{extra}]", then start this again.')
+
+
+def command_name() -> str:
+    """Return this command as it was called: its path, unless its name alone finds it."""
+    called = sys.argv[0]
+    return Path(called).name if shutil.which(Path(called).name) == called else called
 
 
 def find_notebooks() -> Path:
@@ -95,6 +107,9 @@ def run_server(command: Sequence[str], environment: Mapping[str, str], files: Ma
         for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
             given[name] = os.pathsep.join(filter(None, [place, given.get(name)]))
         server = subprocess.Popen(command, env=given)  # noqa: S603 - this Python, the user's options
+        watcher = subprocess.Popen(  # noqa: S603 - this Python
+            [sys.executable, "-c", _WATCHER, str(server.pid)], stdin=subprocess.PIPE, start_new_session=True
+        )
 
         def stop(number: int, _: object) -> None:
             # At a terminal Ctrl-C has reached the server too, which asks whether to stop.
@@ -104,4 +119,7 @@ def run_server(command: Sequence[str], environment: Mapping[str, str], files: Ma
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), stop)
-        return server.wait()
+        try:
+            return server.wait()
+        finally:
+            watcher.kill()

@@ -6,9 +6,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psutil
+import pytest
+
 from tests.support.browser import a_page, an_app
+from tests.support.factories import until
 from tests.support.person import Person
-from tests.support.processes import COMMAND
+from tests.support.processes import COMMAND, start
 
 LIVE = {"ITNIO_API_KEY": "bDqJFiq9", "ITNIO_API_SECRET": "7bz1lzh9"}
 
@@ -38,3 +42,23 @@ def test_who_has_its_address_comes_in(tmp_path: Path) -> None:
             page.goto("about:blank")
         assert "LIVE ACCOUNT …Fiq9" in (tmp_path / "app.log").read_text()
     assert wrong == []
+
+
+def listening(command: psutil.Process) -> list[psutil.Process]:
+    """The processes of a command, once one of them serves a port."""
+    processes: list[psutil.Process] = command.children(recursive=True)
+    ports = [port for one in processes for port in one.net_connections() if port.status == psutil.CONN_LISTEN]
+    return processes if ports else []
+
+
+@pytest.mark.parametrize("name", ["app", "lab"])
+def test_a_kill_leaves_no_server(name: str) -> None:
+    """`kill -9` of the command, as the out-of-memory killer does it: its server and all of its processes end."""
+    with start([*COMMAND, name, "--no-browser"]) as process:
+        command = psutil.Process(process.pid)
+        until(lambda: bool(listening(command)), 120)
+        left = listening(command)
+        process.kill()
+        process.communicate()
+    _, alive = psutil.wait_procs(left, 60)
+    assert alive == []

@@ -13,9 +13,11 @@ import subprocess
 from pathlib import Path
 
 from itnio_nb import Sandbox, exit_code
+from itnio_nb.runbooks.runner import save_notebook
 from tests.support.agreement import creations
 from tests.support.browser import a_page
 from tests.support.factories import ROOT, many_orders, until
+from tests.support.kernel import notebook_of
 from tests.support.processes import COMMAND, run, settings_of, start
 
 PHONES = ROOT / "notebooks" / "data" / "phones.xlsx"
@@ -45,7 +47,7 @@ def test_a_strangers_first_evening() -> None:
     dry = run("run", "--orders", str(PHONES))
     assert dry.returncode == 2, dry.stderr
     assert "Plan: 43 groups to create (868 phones), 0 already exist, 4 rows invalid, 0 in doubt." in dry.stdout
-    assert last_words(dry) == ["run", "--orders", str(PHONES), "--apply"]
+    assert last_words(dry) == ["run", "--orders", str(PHONES), "--apply", "--confirm", "868"]
     applied = run(*last_words(dry))
     assert applied.returncode == 3, applied.stderr
     assert re.search(r"^Verify: 43 of 43 groups \(created 43, ", applied.stdout, re.MULTILINE)
@@ -94,8 +96,8 @@ def test_whatever_ends_it_the_next_one_goes_on() -> None:
         [left] = Path("records").iterdir()
         assert left.name.startswith(".private-")
         assert left.stat().st_mode & 0o777 == 0o700
-        [line] = re.findall("^Should this be cut off, this goes on: itnio-nb (.*)$", killed.stdout, re.MULTILINE)
-        words = shlex.split(line)
+        [line] = re.findall("^Should this be cut off, this goes on: (.*)$", killed.stdout, re.MULTILINE)
+        words = shlex.split(line)[1:]
         for number in (signal.SIGTERM, signal.SIGINT):
             done = stopped(words, sandbox, number)
             assert done.returncode == 6, done.stdout + done.stderr
@@ -129,3 +131,19 @@ def test_no_file_holds_a_secret(tmp_path: Path) -> None:
     hidden = re.compile("|".join(map(re.escape, {*passwords, CANARY, json.dumps(CANARY)[1:-1]})).encode())
     assert not hidden.search(output)
     assert [path for path in files if hidden.search(path.read_bytes())] == []
+
+
+def test_passwords_that_a_cell_prints_are_masked() -> None:
+    """On the way to terminal, journal or CI log; and the record is withheld."""
+    shows = "print(' '.join(ws.client.list_phones('4luaKsL2', reveal=True)['password']))"
+    made = f"ws.submit(ws.plan({orders(3)!r})).wait()"
+    cells = ["from itnio_nb import *\nws = open_workspace()", made, shows, "Outcome(0)"]
+    save_notebook(notebook_of(*cells), Path("shows.ipynb"))
+    with Sandbox() as sandbox:
+        done = run("run", "shows.ipynb", settings=settings_of(sandbox))
+        passwords = sandbox.phones["password"].tolist()
+    assert len(passwords) == 6
+    assert " ".join(["********"] * 6) in done.stdout
+    assert not [password for password in passwords if password in done.stdout + done.stderr]
+    assert "The record is withheld: the password of a phone stands in cell 4 of shows.ipynb" in done.stdout
+    assert done.returncode == 1

@@ -6,6 +6,7 @@ import configparser
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import yaml
 from itnio_nb import Sandbox, exit_code
 from itnio_nb.runbooks.outcome import CODES
 from itnio_nb.runbooks.runner import save_notebook
+from tests.support.browser import a_lab, a_page, run_all_from_the_menu
 from tests.support.factories import ROOT, many_orders, sent
 from tests.support.kernel import notebook_of
 from tests.support.processes import COMMAND, run, settings_of
@@ -42,7 +44,8 @@ def job(tmp_path: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
 
 
 def shell(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = ["/bin/sh", "-c", script]
+    """Run a script as CI services do: its first failure is its last line."""
+    command = ["bash", "-e", "-c", script]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
 
 
@@ -66,6 +69,19 @@ def test_the_systemd_unit_and_the_kubernetes_job_run(job: tuple[Sandbox, dict[st
     assert sent(sandbox) == 3
 
 
+def test_systemd_finds_no_fault_in_the_units(job: object, tmp_path: Path) -> None:
+    """Its own check of both files, with the folder of this job."""
+    verify = shutil.which("systemd-analyze")
+    if verify is None and not os.environ.get("ITNIO_TEST_EVERYTHING"):
+        pytest.skip("no systemd-analyze: on Debian and Ubuntu, apt install systemd")
+    assert verify is not None, "no systemd-analyze: on Debian and Ubuntu, apt install systemd"
+    units = [tmp_path / "itnio-phones.service", tmp_path / "itnio-phones.timer"]
+    for unit, text in zip(units, blocks(SCHEDULING, "ini"), strict=True):
+        unit.write_text(text.replace("/srv/phones", str(tmp_path)))
+    done = subprocess.run([verify, "verify", *units], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_line_for_cron_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
     """Silent when all is well; what it prints is in the log."""
     sandbox, environment = job
@@ -77,15 +93,22 @@ def test_the_line_for_cron_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
 
 
 def test_the_ci_job_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
-    """Dry first, and nothing is sent; then applied."""
+    """Dry first, and nothing is sent; then the saved plan is applied, whose invalid row is no failure."""
     sandbox, environment = job
-    dry, applied = blocks(SCHEDULING, "sh")
-    assert shell(dry, environment).returncode == 0
+    with Path("orders.csv").open("a") as file:
+        file.write("group-9,phone-9,3,no-number,4luaKsL2\n")
+    _, dry, applied = blocks(SCHEDULING, "sh")
+    planned = shell(dry, environment)
+    assert planned.returncode == 0, planned.stdout + planned.stderr
     assert sent(sandbox) == 0
     done = shell(applied, environment)
-    assert done.returncode == 0, done.stdout
-    assert "itnio-nb ended with 0" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "itnio-nb ended with 3" in done.stdout
     assert sent(sandbox) == 3
+    Path("plan.json").write_text("{}")
+    broken = shell(applied, environment)
+    assert broken.returncode == 1
+    assert "itnio-nb ended with 1" in broken.stdout
 
 
 def test_airflows_operator_runs_the_same_notebook(job: tuple[Sandbox, dict[str, str]]) -> None:
@@ -108,17 +131,64 @@ require_done("out.ipynb")
     assert sent(sandbox) == 3
 
 
-def test_ones_own_runbook_runs(job: tuple[Sandbox, dict[str, str]]) -> None:
-    """The cells of docs/runbooks.md as they stand, dry and applied; twenty lines."""
-    sandbox, environment = job
-    sources = blocks(RUNBOOKS, "python")
+def ones_own(apply: object) -> Path:
+    """The cells of docs/runbooks.md as they stand, in a notebook; `apply` is what a person has typed."""
+    sources = [text.replace('"phones.xlsx"', '"orders.csv"') for text in blocks(RUNBOOKS, "python")]
     assert sum(len(source.splitlines()) for source in sources) <= 20
-    save_notebook(notebook_of(*sources[1:], parameters=sources[0]), Path("mine.ipynb"))
-    dry = shell("itnio-nb run mine.ipynb --orders orders.csv", environment)
-    assert dry.returncode == 2, dry.stdout
-    applied = shell("itnio-nb run mine.ipynb --orders orders.csv --apply", environment)
-    assert applied.returncode == 0, applied.stdout
+    parameters = sources[0].replace("apply = False", f"apply = {apply!r}")
+    save_notebook(notebook_of(*sources[1:], parameters=parameters), Path("mine.ipynb"))
+    return Path("mine.ipynb")
+
+
+# Each way to execute a notebook, with the file that has the outputs then; CODE is what `apply` is.
+WAYS = {
+    "papermill": (False, "python -m papermill mine.ipynb out.ipynb -p apply CODE", "out.ipynb"),
+    "papermill, prepared": (
+        False,
+        "python -m papermill --prepare-only mine.ipynb own.ipynb -p apply CODE; itnio-nb run own.ipynb",
+        "records/*/own.ipynb",
+    ),
+    "nbconvert": (True, "python -m nbconvert --to notebook --execute --output out.ipynb mine.ipynb", "out.ipynb"),
+    "itnio-nb run": (False, "itnio-nb run mine.ipynb -p apply CODE", "records/*/mine.ipynb"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("apply", "code", "made"), [(False, 2, 0), (True, 0, 3), ("no", 1, 0)], ids=str)
+def test_ones_own_runbook_runs(
+    apply: object, code: int, made: int, way: str, job: tuple[Sandbox, dict[str, str]]
+) -> None:
+    """Whoever executes it: the same exit code in what was executed, the same phones."""
+    sandbox, environment = job
+    typed, command, executed = WAYS[way]
+    ones_own(apply if typed else False)
+    done = shell(f"{command.replace('CODE', str(apply))} || true", environment)
+    found = list(Path().glob(executed))
+    if way == "itnio-nb run" and code == 1:  # refused before there is anything to execute
+        assert "apply is a switch: -p apply true, or -p apply false, not no." in done.stderr
+        assert found == []
+    elif way == "nbconvert" and code == 1:  # writes nothing then
+        assert "apply is True, to send, or False" in done.stderr
+    else:
+        assert [exit_code(path) for path in found] == [code], done.stdout + done.stderr
+    assert sent(sandbox) == made
+
+
+def test_ones_own_runbook_runs_in_jupyterlab(job: tuple[Sandbox, dict[str, str]], tmp_path: Path) -> None:
+    """Opened and run from the menu, as typed: the same exit code, the same phones."""
+    sandbox, environment = job
+    folder = tmp_path / "itnio-notebooks"
+    folder.mkdir()
+    Path("orders.csv").rename(folder / "orders.csv")
+    ones_own(apply=True).rename(folder / "mine.ipynb")
+    with a_page() as (page, wrong), a_lab(COMMAND, tmp_path, environment) as url:
+        page.goto(url.replace("?", "lab/tree/mine.ipynb?"))
+        run_all_from_the_menu(page)
+        page.get_by_text("Exit code 0: nothing is left to do").wait_for(timeout=60_000)
+        page.get_by_text("Verified: 9 of 9 phones.").first.wait_for()
+        page.goto("about:blank")
     assert sent(sandbox) == 3
+    assert wrong == []
 
 
 def test_the_exit_codes_are_those_of_the_command() -> None:

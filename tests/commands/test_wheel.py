@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -17,6 +18,8 @@ import pytest
 from itnio_nb import read_orders
 from tests.support.browser import a_lab, a_page, run_all_from_the_menu
 from tests.support.factories import ROOT
+
+SCHEDULING = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
 
 
 def uv(*words: str | Path) -> None:
@@ -130,6 +133,21 @@ def test_the_demos_hand_over(installed: Installed, demo: tuple[Path, subprocess.
     others = [path for place in places for path in place.rglob("*") if path.is_file() and path not in files]
     assert len(others) >= 8
     assert not [path for path in others if passwords.search(path.read_bytes())]
+
+
+def test_scheduling_begins_as_its_page_says(installed: Installed) -> None:
+    """The lines of docs/scheduling.md for a new machine, with this wheel for the index's; then the command plans."""
+    folder = installed.folder / "job"
+    folder.mkdir()
+    [lines] = re.findall(r"^```sh\n(python3 -m venv .*?)^```", SCHEDULING, re.MULTILINE | re.DOTALL)
+    found = {"PIP_FIND_LINKS": str(installed.folder), "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
+    environment = {**os.environ, **installed.settings, **found}
+    subprocess.run(["bash", "-e", "-c", lines], cwd=folder, env=environment, check=True, timeout=300)
+    words = ["venv/bin/itnio-nb", "run", "--orders", str(ROOT / "notebooks" / "data" / "phones.xlsx")]
+    for code in (2, 3):  # the second time what the first one's last line says
+        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        words = shlex.split(done.stdout.splitlines()[-1])
 
 
 def test_lab_opens_and_the_first_notebook_runs(installed: Installed, demo: object) -> None:
