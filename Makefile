@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check tidy quick notebooks picture screenshots docs torture fuzz bench constraints clean
+.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture fuzz bench constraints clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -18,13 +18,12 @@ test: .venv/test
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env notebooks
 
-check: .venv/test
+check: lint quick
+
+lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(MAKE) --no-print-directory tidy quick
-
-tidy: .venv/test
 	$(BIN)/nbstripout --verify $(TIDY) $(NOTEBOOKS)
 
 quick: .venv/test

@@ -106,8 +106,8 @@ def submit(settings: Mapping[str, str], folder: Path, workers: int) -> None:
             print(json.dumps(told), file=file)
 
 
-def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path, processes: int) -> int:
-    """Start submitters and kill each after some requests, unless it ends before; return the kills."""
+def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path, groups: int, processes: int) -> int:
+    """Start submitters of so many groups, kill each after some requests unless it ends before; return the kills."""
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["itnio_nb.orders.read", "itnio_nb.runs.submit"])  # what takes long to import
     submitters: list[ForkServerProcess] = [
@@ -118,7 +118,7 @@ def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path, processe
     for process in submitters:
         process.start()
     for process in submitters:
-        begun += chance.randrange(1, 200)
+        begun += chance.randrange(1, groups)
         while process.is_alive() and theirs_aside(sandbox) < begun:
             process.join(0.002)
         process.join(chance.random() * 0.03)  # anywhere between two requests
@@ -146,7 +146,7 @@ def torture(seed: int, folder: Path, groups: int = GROUPS, processes: int = 0) -
             lives += 1
             if lives > 50 + groups:
                 raise RuntimeError(f"not done after {lives} lives")
-            figures.kills += live_and_die(chance, sandbox, folder, processes)
+            figures.kills += live_and_die(chance, sandbox, folder, groups, processes)
         sandbox.faults = None
         with Client(sandbox.account) as client, Ledger(folder / "ledger.sqlite") as ledger:
             plan = make_plan(read_orders(folder / "orders.csv"), client, ledger)
