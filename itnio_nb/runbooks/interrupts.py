@@ -10,9 +10,9 @@ from threading import Thread
 from time import monotonic
 from types import FrameType
 
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # A shell, `timeout` and a terminal that is closed send a signal twice, to the process and to its group.
-_SAME = 1.0  # seconds within which signals are one
+SAME = 1.0  # seconds within which signals are one
 _STOPPING = "Interrupt received: what is under way is finished and recorded, the rest is not sent."
 _LEAVING = "Interrupt received again: left at once. What was under way is unknown; the next run looks it up."
 
@@ -33,12 +33,12 @@ class Interrupts:
         self._echo = echo
         self._steps: tuple[Callable[[], object], Callable[[], object]] | None = None
         self._before: dict[int, object] = {}
-        self._last = -_SAME
+        self._last = -SAME
         self._telling: list[Thread] = []
         self.count = 0
 
     def __enter__(self) -> Interrupts:
-        heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._hear) for number in heard}
         return self
 
@@ -59,7 +59,7 @@ class Interrupts:
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         before, self._last = self._last, monotonic()
-        if self.count and self._last - before < _SAME:
+        if self.count and self._last - before < SAME:
             return
         self.count += 1
         if self.count > 2:

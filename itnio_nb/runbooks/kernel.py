@@ -21,12 +21,12 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import now
 from itnio_nb.api.text import encodable
+from itnio_nb.runbooks.interrupts import SAME, SIGNALS
 from itnio_nb.runs.results import show_html
 
 # An output of a kernel that no record keeps: an application, and its passwords that cells have now.
 REVEALED_MIME = "application/vnd.itnio-nb.revealed+json"
 _VERSIONS = ("itnio-nb", "pandas", "requests", "SQLAlchemy", "nbclient")
-_SAME = 1.0  # seconds within which signals are one: the runner's, and that of whoever signals all processes
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,12 @@ def _hear_signals(kernel: Any) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    others = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # What was ignored when Python began stays so, under `nohup`; Jupyter itself ignores SIGINT between two cells.
-    numbers = [signal.SIGINT, *(number for number in others if signal.getsignal(number) != signal.SIG_IGN)]
-    last = [-_SAME]
+    numbers = [one for one in SIGNALS if one == signal.SIGINT or signal.getsignal(one) != signal.SIG_IGN]
+    last = [-SAME]
 
     def interrupt(*_: object) -> None:
-        if monotonic() - last[0] >= _SAME:
+        if monotonic() - last[0] >= SAME:
             last[0] = monotonic()
             raise KeyboardInterrupt
 

@@ -158,8 +158,7 @@ def search_record(folder: Path, find: Callable[[str], str]) -> str:
     for path in sorted(folder.rglob("*.ipynb")):
         cells = json.loads(path.read_bytes())["cells"]
         for number, cell in enumerate(cells, 1):
-            if any(find(text) for text in _texts(cell)):
-                what = next(found for text in _texts(cell) if (found := find(text)))
+            if what := next(filter(None, map(find, _texts(cell))), ""):
                 return f"{what} stands in cell {number} of {path.name}"
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name not in _OWN and (what := find(path.read_bytes().decode("utf-8", "replace"))):
