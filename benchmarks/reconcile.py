@@ -42,7 +42,7 @@ def measure(groups: int, key: str, secret: str, url: str) -> dict[str, float]:
 
     from itnio_nb import Account, Client, Ledger, State, make_plan, reconcile
     from itnio_nb.api.models import Receipt, now
-    from itnio_nb.orders.export import orders_to_json
+    from itnio_nb.orders.export.stored import orders_to_json
     from itnio_nb.runs.plan import groups_to_keep
 
     columns = ("groupName", "phoneName", "quantity", "displayNum", "appId")

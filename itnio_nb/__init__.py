@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from itnio_nb.forms.review import ReviewForm
     from itnio_nb.ledger.ledger import Ledger
     from itnio_nb.orders.check import check_orders
-    from itnio_nb.orders.export import write_findings
+    from itnio_nb.orders.export.findings import write_findings
     from itnio_nb.orders.read import read_orders
     from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_orders, runbook_outcome, runbook_plan
     from itnio_nb.runbooks.parameters import check_parameters
@@ -89,7 +89,7 @@ _HOMES = {
     "errors": ("AccountError", "InputError", "ItnioError", "LedgerError", "ServiceError", "StalePlanError"),
     "runs.credentials": ("export_credentials", "hand_over"),
     "ledger.ledger": ("Ledger",),
-    "orders.export": ("write_findings",),
+    "orders.export.findings": ("write_findings",),
     "api.models": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
     "forms.order": ("OrderForm",),
     "runs.plan": ("Plan", "make_plan"),

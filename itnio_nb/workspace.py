@@ -16,7 +16,8 @@ from itnio_nb.api.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.export import WrittenFiles, table_as_html, table_as_text
+from itnio_nb.orders.export.files import WrittenFiles
+from itnio_nb.orders.export.tables import table_as_html, table_as_text
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.credentials import export_credentials, hand_over
 from itnio_nb.runs.plan import Plan, make_plan

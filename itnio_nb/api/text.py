@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _MAX_LINE = 300  # characters of a server's text that are kept
+MAX_QUOTED = 78  # characters of a text that is quoted in a message, which makes 80 with its quotes
+_MAX_LISTED = 10  # names that are listed in a message
 
 
 def plural(number: int, noun: str) -> str:
@@ -20,6 +24,31 @@ def duration(seconds: float) -> str:
 def printable(text: str) -> str:
     """Return a text with control, direction and other invisible characters as escapes; line breaks stay."""
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def shortened(text: object) -> str:
+    """Return a text as a message quotes it: printable, and its middle left out where it is longer than 78 characters.
+
+    >>> shortened("x" * 1000)[-6:], len(shortened("x" * 1000))
+    ('xxxxxx', 78)
+    """
+    whole = str(text)
+    if len(whole) > 2 * MAX_QUOTED:  # no need to look at all of a very long one
+        whole = f"{whole[:MAX_QUOTED]} {whole[-MAX_QUOTED:]}"
+    shown = printable(whole).replace("\n", "\\n")
+    half = MAX_QUOTED // 2
+    return shown if len(shown) <= MAX_QUOTED else f"{shown[: half - 1]}…{shown[-half:]}"
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names as a message lists them: the first ten, each shortened, and how many more there are.
+
+    >>> listed(["north", "south"]), listed([])
+    ('north, south', 'none')
+    """
+    texts = [shortened(name) for name in names]
+    more = len(texts) - _MAX_LISTED
+    return ", ".join(texts[:_MAX_LISTED]) + (f" and {more:,} more" if more > 0 else "") or "none"
 
 
 def encodable(text: str) -> str:

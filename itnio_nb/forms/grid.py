@@ -13,7 +13,7 @@ import pandas as pd
 from itnio_nb.api.models import API_COLUMNS
 from itnio_nb.errors import InputError
 from itnio_nb.forms.layout import show, text_area
-from itnio_nb.orders.export import SEVERITY_COLOURS
+from itnio_nb.orders.export.findings import SEVERITY_COLOURS
 from itnio_nb.orders.text_columns import cell_text
 
 OnEdit = Callable[[Any, str, str], None]  # is given the table's own index and column, and what was typed

@@ -19,7 +19,7 @@ from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import as_html, field, panel, row, show, text_area
 from itnio_nb.forms.monitor import POLL_PAUSE
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.export import as_csv
+from itnio_nb.orders.export.tables import as_csv
 from itnio_nb.runs.reconcile.report import reconcile
 from itnio_nb.runs.run import RunRecord
 from itnio_nb.workspace import banner, banner_html, open_ledger_for, wants_sandbox

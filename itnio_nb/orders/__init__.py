@@ -1,5 +1,5 @@
 """Spreadsheets in: read, repair and check orders; write them out as CSV and XLSX.
 
 Read `read.py` first, then `check.py`. A file becomes a `RawTable` (`formats/`), its columns are named (`headers`) and
-repaired (`repair`); the rules stand in `check`, `damage` and `duplicates`.
+repaired (`repair`); `check` calls the rules (`rules/`). What is written out stands in `export/`.
 """

@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, LIMITS, Limits
-from itnio_nb.api.text import plural
+from itnio_nb.api.text import MAX_QUOTED, plural, shortened
 from itnio_nb.errors import InputError
-from itnio_nb.orders.damage import RuleHit, damaged_names, damaged_numbers, expand_hits, shared_numbers, shorter_numbers
-from itnio_nb.orders.duplicates import find_duplicates
-from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Source
+from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source, with_others
+from itnio_nb.orders.rules.column_bytes import hashes
+from itnio_nb.orders.rules.duplicates import confusable_keys, find_confusables, find_duplicates
+from itnio_nb.orders.rules.hits import RuleHit, expand_hits
+from itnio_nb.orders.rules.names import damaged_names
+from itnio_nb.orders.rules.numbers import damaged_numbers, prefixed_numbers, shared_numbers, shorter_numbers
 from itnio_nb.orders.text_columns import TextColumn, to_text_column
 
 _NOUNS = {"groupName": "group name", "phoneName": "phone name"}
@@ -40,9 +43,11 @@ def check_orders(orders: pd.DataFrame, limits: Limits = LIMITS) -> pd.DataFrame:
     if repeated:
         raise InputError(f"The orders have more than one column {', '.join(repeated)}: drop all but one.")
     columns = {name: to_text_column(orders[name])[0] for name in API_COLUMNS}
-    rows = orders.index.to_numpy()
-    hits = list(_all_hits(columns, rows, limits))
-    return _findings_table(columns, rows, hits, _repair_columns(orders, columns))
+    rows, source = orders.index.to_numpy(), orders.attrs.get(SOURCE)
+    if not isinstance(source, Source):
+        source = Source("table", "DataFrame", len(orders), 0)
+    hits = [*_all_hits(columns, rows, limits), *_stored_as_numbers(columns, rows, source)]
+    return _findings_table(columns, rows, hits, _kept_repairs(orders.index, columns, source.repairs))
 
 
 def invalid_rows(findings: pd.DataFrame) -> list[int]:
@@ -57,7 +62,7 @@ def _all_hits(columns: dict[str, TextColumn], rows: np.ndarray, limits: Limits) 
     apps, app_ids = columns["appId"].factorize()
     yield from _quantity_hits(columns["quantity"], quantity, limits)
     yield from _number_hits(columns["displayNum"], parts, limits)
-    yield from _application_hits(app_ids, apps)
+    yield from _application_hits(app_ids, apps, rows)
     for name, noun in _NOUNS.items():
         yield from _name_hits(name, noun, columns[name], limits)
         yield from _split_hits(name, noun, columns[name], parts, limits)
@@ -65,12 +70,13 @@ def _all_hits(columns: dict[str, TextColumn], rows: np.ndarray, limits: Limits) 
 
 
 def _findings_table(
-    columns: dict[str, TextColumn], rows: np.ndarray, hits: list[RuleHit], repairs: list[tuple[np.ndarray, ...]]
+    columns: dict[str, TextColumn], rows: np.ndarray, hits: list[RuleHit], repairs: tuple[np.ndarray, ...]
 ) -> pd.DataFrame:
-    """Put all findings into one table, in the order of rows, then of columns."""
+    """Put all findings into one table, in the order of rows, then of columns; a value is the one in the file."""
     some = [hit for hit in hits if hit.where.any()] or hits[:1]
-    parts = zip(*(_hit_columns(columns, hit) for hit in some), *repairs, strict=True)
+    parts = zip(*(_hit_columns(columns, hit) for hit in some), repairs, strict=True)
     at, place, *texts = (np.concatenate(arrays) for arrays in parts)
+    texts[0] = _in_the_file(at * len(_PLACES) + place, texts[0])
     order = np.lexsort((place, at))
     cells = [np.array(API_COLUMNS, dtype=object)[place], *texts]
     named = zip(FINDING_COLUMNS[1:], (array[order] for array in cells), strict=True)
@@ -94,20 +100,44 @@ def _objects(size: int, cells: str | Sequence[object] | np.ndarray) -> np.ndarra
     return array
 
 
-def _repair_columns(orders: pd.DataFrame, columns: dict[str, TextColumn]) -> list[tuple[np.ndarray, ...]]:
+def _kept_repairs(index: pd.Index, columns: dict[str, TextColumn], repairs: Sequence[Repair]) -> tuple[np.ndarray, ...]:
     """Return the repairs, as `_hit_columns` returns hits, of rows that are still here and cells still as repaired."""
-    source = orders.attrs.get(SOURCE)
-    if not isinstance(source, Source) or not source.repairs:
-        return []
-    cells = (_objects(len(source.repairs), cells) for cells in zip(*source.repairs, strict=True))
-    row, column, before, after, how, advice = cells
-    at = orders.index.get_indexer(pd.Index(row.astype(np.int64)))
+    if repairs and not index.is_unique:
+        raise InputError("Two orders have the same row number: read_orders(...) numbers them anew.")
+    cells = zip(*repairs, strict=True) if repairs else [()] * len(Repair._fields)
+    row, column, before, after, how, advice, severity = (_objects(len(repairs), one) for one in cells)
+    at = index.get_indexer(pd.Index(row.astype(np.int64))) if repairs else np.array([], dtype=np.intp)
     place = np.array([_PLACES[name] for name in column], dtype=np.intp)
     kept = at >= 0
     for name, number in _PLACES.items():
         ours = np.flatnonzero(kept & (place == number))
         kept[ours] = columns[name].take(at[ours]).to_numpy() == after[ours]
-    return [(at[kept], place[kept], before[kept], how[kept], advice[kept], _objects(int(kept.sum()), "repaired"))]
+    return at[kept], place[kept], before[kept], how[kept], advice[kept], severity[kept]
+
+
+def _in_the_file(cells: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the value of each finding as the file has it, and not longer than it is quoted.
+
+    `cells` tells which cell each is of: the last finding of one that was repaired has its value from before.
+    """
+    codes, _ = pd.factorize(cells[::-1])
+    _, lasts = np.unique(codes, return_index=True)
+    whole = values[::-1][lasts][codes][::-1]
+    return _objects(len(whole), [shortened(text) if len(text) > MAX_QUOTED else text for text in whole])
+
+
+def _stored_as_numbers(columns: dict[str, TextColumn], rows: np.ndarray, source: Source) -> Iterator[RuleHit]:
+    """Doubt all cells of a column that are numbers at once: what their format shows is not in them."""
+    for name in source.numbers.keys() - {"quantity"}:  # that is meant to be a number
+        texts = columns[name]
+        where = source.are_numbers(name, rows) & texts.are_digits() & ~texts.matches("^0.")  # that was typed since
+        at = np.flatnonzero(where)
+        if len(at):
+            where[at[1:]] = False
+            value = shortened(texts.take(at[:1]).to_numpy()[0])
+            problem = with_others("is a number where text belongs", len(at) - 1)
+            lost = f"{problem}: a 0 at its beginning would be lost"
+            yield RuleHit(where, name, lost, f"Compare {value} with the true value.", "warning")
 
 
 def _name_hits(column: str, noun: str, texts: TextColumn, limits: Limits) -> Iterator[RuleHit]:
@@ -167,15 +197,21 @@ def _number_hits(texts: TextColumn, parts: np.ndarray, limits: Limits) -> Iterat
     yield RuleHit(other, column, "holds more than the digits 0 to 9", f"Write digits only: {allowed}.")
     problems = _length_problems(length[wrong], "digit", allowed)
     yield RuleHit(wrong, column, problems, "Write the whole number with its area code, digits only.")
+    yield from prefixed_numbers(texts, digits & ~wrong)
     yield from shorter_numbers(texts, digits & ~wrong)
     yield from shared_numbers(texts, digits & ~wrong, parts)
 
 
-def _application_hits(app_ids: TextColumn, apps: np.ndarray) -> Iterator[RuleHit]:
+def _application_hits(app_ids: TextColumn, apps: np.ndarray, rows: np.ndarray) -> Iterator[RuleHit]:
     """Check each distinct application id once; `apps` tells which of them each row has."""
     yield RuleHit((app_ids.lengths() == 0)[apps], "appId", "is empty", "Fill in the id of the voice application.")
     for hit in damaged_names("appId", "application id", app_ids):
         yield hit._replace(where=hit.where[apps])
+    firsts = np.zeros(len(app_ids), dtype=np.intp)
+    firsts[apps[::-1]] = np.arange(len(apps))[::-1]  # the first row of each
+    alike = hashes(confusable_keys(app_ids))
+    hits = find_confusables("appId", "application", app_ids, np.zeros(len(alike), dtype=int), alike, rows[firsts])
+    yield from expand_hits(hits, firsts, len(rows))
 
 
 def _split_hits(column: str, noun: str, texts: TextColumn, parts: np.ndarray, limits: Limits) -> Iterator[RuleHit]:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, LIMITS, Limits
-from itnio_nb.api.text import plural
+from itnio_nb.api.text import listed, plural, shortened
 from itnio_nb.orders.text_columns import text_column, to_text_column
 
 FINDING_COLUMNS = ("row", "column", "value", "problem", "advice", "severity")
+# The repair of a number that was typed into a cell with the format of a date.
+SHOWN_AS_DATE = "is shown as a date or a time by the format of its cell, and was typed as a number"
 # The columns that result files add. They are dropped when such a file is read again.
 RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "itnio_advice", "itnio_sent_at")
+OURS = "itnio-nb: orders to be mended"  # in the properties of a file with findings
 # Under this key the frame that `read_orders` returns carries its `Source` in `attrs`.
 SOURCE = "itnio"
 
 
 class Repair(NamedTuple):
-    """One cell that reading repaired without loss."""
+    """One cell that reading repaired without loss; a `warning` where that may be otherwise than it was meant."""
 
     row: int
     column: str
@@ -28,6 +32,7 @@ class Repair(NamedTuple):
     after: str
     how: str
     advice: str
+    severity: str = "repaired"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,22 @@ class Source:
     columns: tuple[str, ...] = ()  # the orders' columns that they became, in the same order
     repairs: tuple[Repair, ...] = ()
     details: str = ""  # encoding and delimiter, or the sheet
+    sheet: str = ""  # of a workbook, and all of its sheets that are shown
+    sheets: tuple[str, ...] = ()
+    # For each column of the API the rows whose cells are numbers in the file, as first and last of each run of them.
+    numbers: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+
+    def are_numbers(self, column: str, rows: np.ndarray) -> np.ndarray:
+        """Return a mask of the rows in which this column of the API is a number in the file."""
+        runs = np.array(self.numbers.get(column, ()), dtype=np.int64).reshape(-1, 2)
+        at = np.searchsorted(runs[:, 0], rows, side="right") - 1
+        return (at >= 0) & (rows <= runs[:, 1][at]) if len(runs) else np.zeros(len(rows), dtype=bool)
+
+    @property
+    def label(self) -> str:
+        """Return the file's name as a message says it: with the sheet, where there are several."""
+        several = f", sheet {shortened(self.sheet)} of {listed(self.sheets)}" if len(self.sheets) > 1 else ""
+        return f"{self.name}{several}"
 
     def __copy__(self, _: object = None) -> Source:
         return self
@@ -54,10 +75,27 @@ class Source:
     def __str__(self) -> str:
         detail = f" ({self.details})" if self.details else ""
         header = f", headers in row {self.header_row}" if self.header_row else ""
-        repaired = f", {plural(len(self.repairs), 'cell')} repaired" if self.repairs else ""
+        made = sum(repair.before != repair.after for repair in self.repairs)
+        repaired = f", {plural(made, 'cell')} repaired" if made else ""
         return f"{self.name}: {self.kind}{detail}{header}, {plural(self.rows, 'order')}{repaired}"
 
     __repr__ = __str__
+
+
+def with_others(problem: str, others: int) -> str:
+    """Return a problem of one cell of a column, and how many more cells of it have the same."""
+    return f"{problem}, as {'is' if others == 1 else 'are'} {others:,} more in this column" if others else problem
+
+
+def runs_of(rows: np.ndarray) -> list[tuple[int, int]]:
+    """Return ascending row numbers as runs: the first and the last of each.
+
+    >>> runs_of(np.array([2, 3, 4, 9]))
+    [(2, 4), (9, 9)]
+    """
+    ends = np.flatnonzero(np.diff(rows) != 1)
+    firsts, lasts = np.concatenate(([0], ends + 1)), np.concatenate((ends, [len(rows) - 1]))
+    return list(zip(rows[firsts].tolist(), rows[lasts].tolist(), strict=True)) if len(rows) else []
 
 
 def part_name(name: str, part: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,24 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, WIRE
+from itnio_nb.api.text import listed, plural
 from itnio_nb.errors import InputError
-from itnio_nb.orders.formats.headers import SEARCHED, api_column, find_header_row, name_columns, require_columns
-from itnio_nb.orders.formats.raw_table import RawTable, are_numbers
+from itnio_nb.orders.formats.encodings import other_readings
+from itnio_nb.orders.formats.headers import (
+    SEARCHED,
+    api_column,
+    find_header_row,
+    name_columns,
+    require_columns,
+    require_divided,
+)
+from itnio_nb.orders.formats.raw_table import Doubt, RawTable, are_numbers
 from itnio_nb.orders.formats.source import parse_table, read_source
-from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Repair, Source
-from itnio_nb.orders.repair import repair
+from itnio_nb.orders.models import OURS, RESULT_COLUMNS, SOURCE, Repair, Source, runs_of, with_others
+from itnio_nb.orders.repair import put_typed_numbers, repair
 from itnio_nb.orders.text_columns import DTYPE, TextColumn, cell_text, to_text_column
 
+_FIRST_ROW, LAST_ROW = 2, 1_048_576  # of orders in a spreadsheet
 ESCAPED = r"^'('*[=+\-@\t\r])"  # what `escape_formula` makes
 
 
@@ -48,18 +59,22 @@ def read_orders(
 
     Headers are recognised in the API's names, snake case, plain English and Chinese, in any case and order. Cells
     are never guessed at: `007` stays `007`, `NA` stays `NA`. What can be repaired without loss is repaired and listed.
-    A DataFrame with an index of its own whole numbers keeps it; one with the default index is numbered from
-    2, as a spreadsheet would show it under its header. Raises `InputError` where nothing can be read.
+    A DataFrame whose index can be rows of a spreadsheet, from 2 downwards, keeps it; any other is numbered from 2,
+    as a spreadsheet would show it under its header. Raises `InputError` where nothing can be read.
     """
     given = _constants(constants)
     if isinstance(source, pd.DataFrame):
         return _from_frame(source, given)
     name, data = read_source(source)
-    table = parse_table(name, data, sheet=sheet, encoding=encoding, delimiter=delimiter)
+    wanted = [column for column in API_COLUMNS if column not in given]
+    table = parse_table(name, data, sheet=sheet, encoding=encoding, delimiter=delimiter, wanted=wanted)
+    read = Source(name, table.kind, 0, 0, details=table.details, sheet=table.sheet, sheets=table.sheets)
     if not len(table.rows):
-        raise InputError(f"{name} is empty: it needs a row of headers ({', '.join(API_COLUMNS)}) and orders below it.")
-    headers, header_row, body = _split_headers(name, table, header, columns)
-    return _orders(body, headers, Source(name, table.kind, len(body.rows), header_row, details=table.details), given)
+        raise InputError(
+            f"{read.label} is empty: it needs a row of headers ({', '.join(API_COLUMNS)}) and orders below it."
+        )
+    headers, header_row, body = _split_headers(read.label, table, header, columns)
+    return _orders(body, headers, replace(read, rows=len(body.rows), header_row=header_row), given)
 
 
 def _constants(constants: Mapping[str, str] | None) -> dict[str, str]:
@@ -67,7 +82,7 @@ def _constants(constants: Mapping[str, str] | None) -> dict[str, str]:
     named = {WIRE.get(name) or api_column(name) or name: cell_text(cell) for name, cell in (constants or {}).items()}
     unknown = [name for name in named if name not in API_COLUMNS]
     if unknown:
-        raise InputError(f"Constants are for {', '.join(API_COLUMNS)}, not for {', '.join(unknown)}.")
+        raise InputError(f"Constants are for {', '.join(API_COLUMNS)}, not for {listed(unknown)}.")
     return named
 
 
@@ -85,10 +100,12 @@ def _split_headers(
         at = int(np.flatnonzero(table.rows == header)[0])
     else:
         raise InputError(f"{name} has nothing in row {header}: header is the number of the row that has the headers.")
+    headers = table.head(1, start=at)[0]
+    require_divided(name, headers)
     body = table.take(slice(at + 1, None))
     if table.widths is not None and body.widths is not None:
         _require_width(name, body, body.widths, int(table.widths[at]))
-    return table.head(1, start=at)[0], int(table.rows[at]), body
+    return headers, int(table.rows[at]), body
 
 
 def _require_width(name: str, body: RawTable, widths: np.ndarray, width: int) -> None:
@@ -104,9 +121,11 @@ def _require_width(name: str, body: RawTable, widths: np.ndarray, width: int) ->
 
 def _from_frame(frame: pd.DataFrame, given: dict[str, str]) -> pd.DataFrame:
     source, index = frame.attrs.get(SOURCE), frame.index
-    whole_numbers = pd.api.types.is_integer_dtype(index) and index.is_unique
-    own_rows = whole_numbers and not index.equals(pd.RangeIndex(len(frame)))
-    rows = index.to_numpy() if own_rows else np.arange(2, len(frame) + 2)
+    if isinstance(source, Source):  # CSV may have more rows than a spreadsheet
+        first, last = max(source.header_row + 1, 1), None
+    else:
+        first, last = _FIRST_ROW, LAST_ROW
+    rows = index.to_numpy() if _are_rows(index, first, last) else np.arange(2, len(frame) + 2)
     if not isinstance(source, Source) or not frame.columns.is_unique:
         headers = [str(header) for header in frame.columns]
         return _orders(_raw_table(frame, rows), headers, Source("table", "DataFrame", len(frame), 0), given)
@@ -119,6 +138,13 @@ def _from_frame(frame: pd.DataFrame, given: dict[str, str]) -> pd.DataFrame:
     read: Source = orders.attrs[SOURCE]
     orders.attrs[SOURCE] = replace(read, headers=tuple(original.get(name, name) for name in read.columns))
     return orders
+
+
+def _are_rows(index: pd.Index, first: int, last: int | None) -> bool:
+    """Whether an index has rows of a spreadsheet, each once, from the one below its headers on."""
+    if not pd.api.types.is_integer_dtype(index) or not len(index):
+        return False
+    return bool(index.is_unique and index.min() >= first and (last is None or index.max() <= last))
 
 
 def _raw_table(frame: pd.DataFrame, rows: np.ndarray) -> RawTable:
@@ -137,19 +163,90 @@ def _orders(table: RawTable, headers: list[str], source: Source, given: dict[str
     names = _column_names(texts, headers, source, given)
     index = pd.Index(table.rows, dtype="int64", name="row")
     repairs: list[Repair] = []
+    numbers = dict(source.numbers)
     columns: dict[str, pd.Series] = {}
     for at, name in names.items():
         cells = texts[at]
-        if name in API_COLUMNS:
-            cells, made = repair(name, cells, table.rows, table.numbers[at] if table.numbers else None)
+        if name == "displayNum" and table.typed:
+            cells, made = put_typed_numbers(name, cells, table.rows, table.typed[at])
             repairs += made
+        if name in API_COLUMNS:
+            cells, made = repair(name, cells, table.rows)
+            repairs += made
+            if table.numbers and (where := table.numbers[at]) is not None:
+                numbers[name] = runs_of(table.rows[where])
         columns[name] = cells.to_series(index)
+    repairs += _doubts(table, names, texts)
     columns |= {name: pd.Series(value, index=index, dtype=DTYPE) for name, value in given.items()}
     ordered = [*API_COLUMNS, *(name for name in columns if name not in API_COLUMNS)]
     orders = pd.DataFrame({name: columns[name] for name in ordered}, index=index, copy=False)
     kept = (*(headers[at] for at in names), *given)
-    orders.attrs[SOURCE] = replace(source, headers=kept, columns=tuple(columns), repairs=(*source.repairs, *repairs))
+    repairs = [*source.repairs, *repairs]
+    orders.attrs[SOURCE] = replace(
+        source, headers=kept, columns=tuple(columns), repairs=tuple(repairs), numbers=numbers
+    )
     return orders
+
+
+def _doubts(table: RawTable, names: dict[int, str], texts: list[TextColumn]) -> list[Repair]:
+    """Return what is doubtful about the file as a whole, each at a cell of the API's columns."""
+    if not len(table.rows):
+        return []
+    doubts = [*table.doubts, *_guessed(table, names, texts)]
+    hidden = table.rows[np.isin(table.rows, table.hidden)]
+    if len(hidden):
+        which = "is one of" if len(hidden) > 1 else "is the only one of"
+        problem = f"{which} {plural(len(hidden), 'row')} that nobody sees: hidden, filtered out, or in a folded outline"
+        doubts.append(Doubt(hidden, None, problem, "Are these rows to be ordered? Show them, or delete them."))
+    first = min(at for at, name in names.items() if name in API_COLUMNS)
+    told = []
+    for doubt in doubts:
+        column = first if doubt.column is None else doubt.column
+        at = np.flatnonzero(np.isin(table.rows, doubt.rows)) if len(doubt.rows) else np.array([0])
+        if names.get(column) in API_COLUMNS and len(at):
+            problem = doubt.problem if doubt.column is None else with_others(doubt.problem, len(at) - 1)
+            cell = str(texts[column].take(at[:1]).to_numpy()[0])
+            told.append(Repair(int(table.rows[at[0]]), names[column], cell, cell, problem, doubt.advice, "warning"))
+    return told + _kept_doubts(table, names, texts)
+
+
+def _kept_doubts(table: RawTable, names: dict[int, str], texts: list[TextColumn]) -> list[Repair]:
+    """Return what `write_findings` kept of the doubts about the file that it was made from, of cells as they were."""
+    mark, _, kept = table.comments.partition("\n")
+    try:
+        doubts = [Repair(*one) for one in json.loads(kept)] if mark == OURS and kept else []
+    except (TypeError, ValueError):  # somebody else's words
+        return []
+    cells = {name: texts[at] for at, name in names.items() if name in API_COLUMNS}
+    return [
+        one
+        for one in doubts
+        if one.column in cells
+        and len(at := np.flatnonzero(table.rows == one.row))
+        and cells[one.column].array[int(at[0])].as_py() == one.before
+    ]
+
+
+def _guessed(table: RawTable, names: dict[int, str], texts: list[TextColumn]) -> list[Doubt]:
+    """Return the doubt about an encoding that was guessed, at the first cell that it decides."""
+    if not table.guess:
+        return []
+    decided = [
+        (int(places[0]), at)
+        for at, name in names.items()
+        if name in API_COLUMNS and len(places := texts[at].non_ascii())
+    ]
+    if not decided:
+        return []
+    place, column = min(decided)
+    cell = str(texts[column].take(np.array([place])).to_numpy()[0])
+    other = other_readings(cell, table.guess)
+    problem = f"was read as {table.guess}, which is a guess{f': it may be {other}' if other else ''}"
+    return [
+        Doubt(
+            table.rows[place : place + 1], column, problem, "Compare with the source; save that as XLSX or CSV UTF-8."
+        )
+    ]
 
 
 def _column_names(texts: list[TextColumn], headers: list[str], source: Source, given: dict[str, str]) -> dict[int, str]:
@@ -157,8 +254,8 @@ def _column_names(texts: list[TextColumn], headers: list[str], source: Source, g
     found = name_columns(headers)
     clash = [name for name in given if name in found]
     if clash:
-        raise InputError(f"{source.name} has a column for {', '.join(clash)}: leave it out of the constants.")
-    require_columns(source.name, [*headers, *given], [*found, *given], source.header_row)
+        raise InputError(f"{source.label} has a column for {listed(clash)}: give no value for all rows besides.")
+    require_columns(source.label, [*headers, *given], [*found, *given], source.header_row)
     seen: Counter[str] = Counter()
     names: dict[int, str] = {}
     for at, name in enumerate(found):

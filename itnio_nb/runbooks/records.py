@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from itnio_nb.api.account import Account
 from itnio_nb.api.models import now
 from itnio_nb.errors import InputError, os_error_reason
-from itnio_nb.orders.export import write_atomically
+from itnio_nb.orders.export.files import write_atomically
 
 _PRIVATE = ".private-"
 _MAKING = ".making-"

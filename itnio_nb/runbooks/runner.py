@@ -21,7 +21,7 @@ from nbformat.v4 import upgrade
 from tqdm.std import tqdm
 
 from itnio_nb.errors import InputError, os_error_reason
-from itnio_nb.orders.export import write_atomically
+from itnio_nb.orders.export.files import write_atomically
 from itnio_nb.runbooks.interrupts import Interrupts
 from itnio_nb.runbooks.kernel import REVEALED_MIME
 from itnio_nb.runbooks.outcome import MIME

@@ -15,7 +15,8 @@ from itnio_nb.api.models import PhoneGroup, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.orders.export import WrittenFiles, as_csv, as_xlsx, escape_formula, next_free_path
+from itnio_nb.orders.export.files import WrittenFiles, next_free_path
+from itnio_nb.orders.export.tables import as_csv, as_xlsx, escape_formula
 
 if TYPE_CHECKING:
     from itnio_nb.runs.run import RunRecord

@@ -21,7 +21,8 @@ from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger, LedgerEntry
 from itnio_nb.orders.check import check_orders, invalid_rows
-from itnio_nb.orders.export import orders_from_json, orders_to_json, write_atomically
+from itnio_nb.orders.export.files import write_atomically
+from itnio_nb.orders.export.stored import orders_from_json, orders_to_json
 from itnio_nb.orders.models import FINDING_COLUMNS, split_orders
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.reconcile.actions import PlannedGroup, decide, list_applications

@@ -9,7 +9,8 @@ import pandas as pd
 
 from itnio_nb.api.models import LIMITS, State
 from itnio_nb.errors import InputError
-from itnio_nb.orders.export import WrittenFiles, as_csv, write_atomically
+from itnio_nb.orders.export.files import WrittenFiles, write_atomically
+from itnio_nb.orders.export.tables import as_csv
 from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
 
 # The worst first: an order takes the worst state of its groups.

@@ -15,7 +15,7 @@ from itnio_nb.api.models import API_COLUMNS, Action, State
 from itnio_nb.api.statuses import SIBLING_STATUSES, STATUSES
 from itnio_nb.api.text import plural, printable
 from itnio_nb.ledger.claims import SyncResult
-from itnio_nb.orders.export import table_as_html, table_as_text
+from itnio_nb.orders.export.tables import table_as_html, table_as_text
 
 # What a plan writes of a group that was created once and that the account lacks: in the ledger, which has no column
 # for that, these words alone tell it apart from a group whose outcome is unknown.

@@ -20,7 +20,9 @@ from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.locks import OwnerLock, is_alive
-from itnio_nb.orders.export import WrittenFiles, ends_shown, orders_from_json
+from itnio_nb.orders.export.files import WrittenFiles
+from itnio_nb.orders.export.stored import orders_from_json
+from itnio_nb.orders.export.tables import ends_shown
 from itnio_nb.runs.credentials import next_step
 from itnio_nb.runs.result_files import write_results
 from itnio_nb.runs.results import GroupStates, group_counts, run_summary, show_html, show_text

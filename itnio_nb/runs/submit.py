@@ -16,7 +16,7 @@ from itnio_nb.errors import InputError, StalePlanError
 from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.run_control import RunTerms
-from itnio_nb.orders.export import orders_to_json
+from itnio_nb.orders.export.stored import orders_to_json
 from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
 from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import Run

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from itertools import zip_longest
 
 import numpy as np
 
+from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.orders.formats.encodings import to_utf8
-from itnio_nb.orders.formats.raw_table import RawTable
+from itnio_nb.orders.formats.raw_table import Doubt, RawTable
 from itnio_nb.orders.text_columns import TextColumn, read_regular_csv, text_column
 
 _HEAD = 1 << 16  # bytes in which the first lines are
@@ -22,9 +24,9 @@ def parse_csv(name: str, data: bytes, encoding: str | None, delimiter: str | Non
     """Return the cells of a text; its encoding and delimiter are detected where they are not given."""
     if delimiter is not None and len(delimiter) != 1:
         raise InputError(f"A delimiter is one character, not {delimiter!r}: ',', ';' or '\\t'.")
-    utf8, details = to_utf8(name, data, encoding)
+    utf8, details, guess = to_utf8(name, data, encoding)
     if b"\0" in utf8:
-        raise InputError(f"{name} is neither a spreadsheet nor CSV text: save it as XLSX or as CSV UTF-8.")
+        raise InputError(_nul_problem(name, utf8))
     if hint := re.match(rb'"?sep=(.)"?\r?\n', utf8):  # Excel's own first line, which it does not show as a row
         delimiter, utf8 = delimiter or hint[1].decode("latin-1"), utf8[hint.end() :]
     head = _first_lines(utf8)
@@ -37,7 +39,34 @@ def parse_csv(name: str, data: bytes, encoding: str | None, delimiter: str | Non
     if columns is None:
         columns, widths = _irregular_columns(name, utf8.decode("utf-8"), delimiter)
     rows = np.arange(1, 1 + (len(columns[0]) if columns else 0))
-    return RawTable(columns, rows, "CSV", f"{details}, {_DELIMITERS.get(delimiter, delimiter)}", widths=widths)
+    kind = f"{details}, {_DELIMITERS.get(delimiter, delimiter)}"
+    swallowed = list(_swallowed_rows(columns, delimiter)) if b'"' in utf8 else []
+    return RawTable(columns, rows, "CSV", kind, widths=widths, guess=guess, doubts=swallowed)
+
+
+def _nul_problem(name: str, utf8: bytes) -> str:
+    nuls = utf8.count(b"\0")
+    if utf8.rstrip(b"\0\r\n").count(b"\0") == 0 and nuls < len(utf8):
+        return f"{name} ends in NUL characters: it was not written to its end. Copy or export it once more."
+    if b"," not in utf8[:_HEAD] or nuls > 3 + 0.01 * len(utf8):
+        return f"{name} is neither a spreadsheet nor CSV text: save it as XLSX or as CSV UTF-8."
+    row = utf8.count(b"\n", 0, utf8.index(b"\0")) + 1
+    return f"{name} has a NUL character in row {row}, which no text has: type that row again, or save it as XLSX."
+
+
+def _swallowed_rows(columns: list[TextColumn], delimiter: str) -> Iterator[Doubt]:
+    """Yield a doubt for each cell with line breaks and as many delimiters as rows have: a quote was not closed."""
+    least = max(1, len(columns) - 2)  # a row that begins or ends in the cell has one less
+    for texts in columns:
+        broken = np.flatnonzero(texts.matches("[\r\n]"))
+        for at, cell in zip(broken.tolist(), texts.take(broken).to_numpy().tolist(), strict=True):
+            lines = sum(line.count(delimiter) >= least for line in cell.splitlines())
+            if lines:
+                problem = (
+                    f"is in a row with a cell of several lines, {plural(lines, 'line')} of which look like an order"
+                )
+                advice = "Look for a quote that is not closed in this row: the orders behind it are in that cell."
+                yield Doubt((at + 1,), None, problem, advice)
 
 
 def _has_a_row_in_each_line(utf8: bytes) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from itnio_nb.api.models import API_COLUMNS
+from itnio_nb.api.text import listed, shortened
 from itnio_nb.errors import InputError
+from itnio_nb.orders.formats.settings import setting
 
 # What each column may be called, besides the API's own field name; case, blanks and punctuation make no difference.
 _ALIASES = {
@@ -19,6 +21,7 @@ _ALIASES = {
     "appId": ("application id", "voice application id", "audio application id", "语音应用id", "应用id"),
 }
 SEARCHED = 60  # rows that are searched for the headers
+_DIVIDERS = ",;\t|，；、｜"
 _MIN_KNOWN = 3  # headers that must be known for a row below the first to be the row of headers
 
 
@@ -35,11 +38,31 @@ def api_column(header: str) -> str | None:
     return _KNOWN.get(normalize_header(header))
 
 
+def known_headers(rows: Sequence[Sequence[str]]) -> set[str]:
+    """Return the columns of the API that the best row of headers has."""
+    return max(map(_known, rows), key=len, default=set())
+
+
+def _known(row: Sequence[str]) -> set[str]:
+    return {name for cell in row if (name := api_column(cell))}
+
+
 def find_header_row(rows: Sequence[Sequence[str]]) -> int:
     """Return the position of the row of headers: the first that has the most known ones, or the first row."""
-    scores = [len({api_column(cell) for cell in row} - {None}) for row in rows]
+    scores = [len(_known(row)) for row in rows]
     best = max(scores, default=0)
-    return scores.index(best) if best >= _MIN_KNOWN or (best and scores[0] == 0) else 0
+    if not best:
+        return next((at for at, row in enumerate(rows) if _undivided(row)), 0)
+    return scores.index(best) if best >= _MIN_KNOWN or scores[0] == 0 else 0
+
+
+def _undivided(row: Sequence[str]) -> str:
+    """Return the character that divides the headers which stand together in one cell, "" where none do."""
+    cells = [cell for cell in row if cell.strip()]
+    if not 0 < len(cells) < _MIN_KNOWN:
+        return ""
+    best = max(_DIVIDERS, key=lambda divider: max(len(_known(cell.split(divider))) for cell in cells))
+    return best if any(len(_known(cell.split(best))) >= _MIN_KNOWN for cell in cells) else ""
 
 
 def name_columns(headers: Sequence[str]) -> list[str]:
@@ -61,24 +84,37 @@ def require_columns(name: str, headers: Sequence[str], found: Sequence[str], row
     """Raise `InputError` that says which columns are missing or there twice, and what is probably meant."""
     missing = [column for column in API_COLUMNS if column not in found]
     if len(missing) == len(API_COLUMNS) and _looks_like_order(headers):
+        way = f", or say what the columns are {setting('columns')}" if setting("columns") else ""
         raise InputError(
-            f"{name} has no row of headers: row {row} is an order already. Add one ({', '.join(API_COLUMNS)}), or say "
-            f"what the columns are: read_orders(..., columns={list(API_COLUMNS)})."
+            f"{name} has no row of headers: row {row} is an order already. Add one ({', '.join(API_COLUMNS)}){way}."
         )
     if missing:
         others = [header for header, column in zip(headers, found, strict=True) if column not in API_COLUMNS]
-        shown = ", ".join(repr(header) for header in headers if header.strip()) or "none"
+        shown = listed(f"{shortened(header)!r}" for header in headers if header.strip())
+        way = setting("constants") or (setting("appId") if "appId" in missing else "")
         raise InputError(
             f"{name} has no column for {', '.join(missing)}{_suggestions(missing, others)} Its headers"
-            f"{f' (row {row})' if row else ''}: {shown}. Rename or add the column; "
-            "one value for all rows can be given as constants={...}."
+            f"{f' (row {row})' if row else ''}: {shown}. Rename or add the column"
+            f"{f'; one value for all rows can be given {way}' if way else ''}."
         )
     repeated = [column for column in API_COLUMNS if list(found).count(column) > 1]
     if repeated:
-        shown = ", ".join(repr(header) for header, column in zip(headers, found, strict=True) if column in repeated)
+        shown = listed(repr(header) for header, column in zip(headers, found, strict=True) if column in repeated)
         raise InputError(
             f"{name} has more than one column for {', '.join(repeated)} ({shown}): delete or rename all but one."
         )
+
+
+def require_divided(name: str, headers: Sequence[str]) -> None:
+    """Raise `InputError` where headers stand together in one cell."""
+    divider = _undivided(headers)
+    if not divider:
+        return
+    if divider in ",;\t|":
+        step = "divide them into columns (Text to Columns in a spreadsheet program), or read the CSV file itself"
+        raise InputError(f"{name} has whole lines in one cell: {step}.")
+    problem = f"{name} has {divider} between its cells, which is no delimiter"
+    raise InputError(f"{problem}: save it as XLSX, or with commas as CSV UTF-8.")
 
 
 def _looks_like_order(row: Sequence[str]) -> bool:
@@ -89,7 +125,7 @@ def _looks_like_order(row: Sequence[str]) -> bool:
 
 def _suggestions(missing: Sequence[str], headers: Sequence[str]) -> str:
     guesses = [
-        f"did you mean {guess!r}" + (f" for {column}" if len(missing) > 1 else "")
+        f"did you mean {shortened(guess)!r}" + (f" for {column}" if len(missing) > 1 else "")
         for column in missing
         if (guess := _closest_header(column, headers))
     ]

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Number
+from typing import NamedTuple
 
 import numpy as np
 
 from itnio_nb.orders.text_columns import TextColumn
+
+
+class Doubt(NamedTuple):
+    """What may be wrong in a file without any cell that looks so: told once, at the first of its rows."""
+
+    rows: Sequence[int] | np.ndarray  # none for the file as a whole, which is told at the first order
+    column: int | None  # its position: only where it is a column of the API; None for the first of those
+    problem: str
+    advice: str
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,13 @@ class RawTable:
     details: str  # encoding and delimiter, or the sheet
     numbers: Sequence[np.ndarray | None] = ()  # for each column which cells were numbers, None where all were text
     widths: np.ndarray | None = None  # the number of cells of each row, where that differs
+    typed: Sequence[Mapping[int, str]] = ()  # for each column, by row number: what was typed where a date is shown
+    hidden: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))  # numbers of rows that nobody sees
+    guess: str = ""  # the encoding, where it was guessed
+    doubts: Sequence[Doubt] = ()
+    comments: str = ""  # in the file's properties
+    sheet: str = ""  # of a workbook, and all of its sheets that are shown
+    sheets: tuple[str, ...] = ()
 
     def take(self, at: np.ndarray | slice) -> RawTable:
         """Return the rows at some positions."""

@@ -41,3 +41,48 @@ def test_names_that_only_look_different(name: str, other: str) -> None:
     problem = f"differs from {name} in row 2 only in case or in letters that look alike"
     assert warnings_of(groupName=[name, "other", other]) == [[4, "groupName", problem]]
     assert warnings_of(groupName=[name, "other", other], appId=["x", "x", "y"]) == []
+
+
+SAME_TO_THE_EYE = [
+    ("Caf\u00e9 1", "Cafe\u0301 1"), ("north hall", "north  hall"), ("north hall", "north\u00a0hall"),
+    ("north hall", "north\u3000hall"), ("north hall", "north\u2009hall"), ("room-10", "room\u201310"),
+    ("room-10", "room\u221210"), ("room-10", "room\u201110"), ("sales", "sa\u2060les"), ("sales", "sa\u200dles"),
+    ("sales", "sales\ufe0f"), ("sales", "sa\u034fles"), ("sales", "sales\u3164"), ("sales", "sa\U000e0061les"),
+    ("\uac00\uac01\uac02\uac03", "\u1100\u1161\uac01\uac02\uac03"),
+    ("\u304c\u304c\u304c\u304c", "\u304b\u3099\u304c\u304c\u304c"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "other"), SAME_TO_THE_EYE)
+def test_names_that_look_the_same(name: str, other: str) -> None:
+    """Letters of several code points, blanks, dashes and characters that nobody sees: a warning at the second."""
+    problem = f"differs from {name} in row 2 only in blanks, dashes or what nobody sees"
+    found = warnings_of(groupName=[name, "other", other])
+    repaired = "\u2060" in other  # reading takes it away: there are two of the same name
+    assert ([4, "groupName", problem] in found) != repaired
+    if repaired:
+        assert errors_of((name, "one1"), (other, "two2")) == [
+            (3, "groupName", "is a group name that row 2 has in the same application")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("room 1", "room 11"),
+        ("room-1", "room_1"),
+        ("a b c", "abc "),
+        ("1-11", "11-1"),
+        ("Café", "Cafè"),
+        ("会议室一", "会议室二"),
+    ],
+)
+def test_names_that_differ(name: str, other: str) -> None:
+    """Another place of a dash, another accent, a blank that is missing: another name."""
+    assert [one for one in warnings_of(groupName=[name, other]) if "differs" in str(one[2])] == []
+
+
+def test_application_ids_that_only_look_different() -> None:
+    """Told once, at the first row of the second."""
+    found = warnings_of(appId=["4luaKsL2", "4luaKsL2", "4IuaKsL2", "4luaksL2", "4luaksL2", "other"])
+    assert found == [[5, "appId", "differs from 4luaKsL2 in row 2 only in case or in letters that look alike"]]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
+import openpyxl
 import pandas as pd
 import pytest
 
 from itnio_nb import InputError, check_orders, read_orders, write_findings
-from itnio_nb.orders.export import WrittenFiles, next_free_path, table_as_html, write_atomically
-from tests.support.factories import orders_frame
+from itnio_nb.orders.export.files import WrittenFiles, next_free_path, write_atomically
+from itnio_nb.orders.export.tables import table_as_html
+from tests.support.factories import COLUMNS, orders_frame
+from tests.support.spreadsheets import HEADER, csv, workbook
 
 MESS = (
     b"Phones for the new year;;;;;\n\nSite;Group Name;phoneName;quantity;displayNum;appId\n"
@@ -150,3 +154,109 @@ def test_written_files_show_how_many_rows_each_has() -> None:
     assert ("right", "1200") in cells(files._repr_html_())
     nothing = WrittenFiles({}, {}, "order")
     assert (repr(nothing), nothing._repr_html_()) == ("No files were written.", "<p>No files were written.</p>")
+
+
+def sheet_of(**cells: Any) -> bytes:
+    """A workbook of five good orders, one of whose columns has these cells."""
+    good = [[f"group{at}", f"phone{at}", 3, f"86108500{at:02}", "4luaKsL2", "a note"] for at in range(5)]
+    for name, values in cells.items():
+        for order, value in zip(good, values, strict=True):
+            order[COLUMNS.index(name)] = value
+    return workbook((*COLUMNS, "remark"), *map(tuple, good))
+
+
+TRUE = "8610850001"
+NUMBERS = [8610850001, 8610850002, 8610850003, 8610850004, 8610850005]
+# Files with something to be found, and the cell that the colleague mends: row, column, value.
+TO_MEND: dict[str, tuple[bytes, tuple[int, str, str]]] = {
+    "short name": (sheet_of(groupName=["abc", "south", "de", "west", "east"]), (2, "groupName", "abcd")),
+    "long name": (sheet_of(phoneName=["x" * 33, "y" * 40, "desk", "line", "fone"]), (2, "phoneName", "x" * 32)),
+    "duplicates": (sheet_of(groupName=["same", "same", "same", "west", "east"]), (3, "groupName", "other")),
+    "dates": (sheet_of(groupName=["Mar-05", "5-Mar", "2025-03-05", "west", "east"]), (2, "groupName", "mar5")),
+    "exponents": (sheet_of(groupName=["1E+05", "1.20E+04", "north", "west", "east"]), (3, "groupName", "12e03")),
+    "truth": (sheet_of(groupName=[True, "WAHR", "north", "west", "east"]), (2, "groupName", "True North")),
+    "errors": (sheet_of(groupName=["#REF!", "#WERT!", "north", "west", "east"]), (2, "groupName", "south")),
+    "fractions": (sheet_of(groupName=[12.1, "12.10", "north", "west", "east"]), (2, "groupName", "12.10 b")),
+    "point zero": (sheet_of(groupName=["1001.0", "1002.0", "north", "west", "east"]), (2, "groupName", "1001")),
+    "quotes": (sheet_of(groupName=['"sales"', "'sales2'", "north", "west", "east"]), (2, "groupName", "sales")),
+    "no value": (sheet_of(groupName=["NULL", "none", "north", "west", "east"]), (3, "groupName", "south")),
+    "comments": (sheet_of(groupName=["#no", "# was", "//old", "west", "east"]), (2, "groupName", "no. 5")),
+    "lost letters": (sheet_of(groupName=["????", "B\ufffdro", "north", "west", "east"]), (3, "groupName", "Büro")),
+    "misread letters": (sheet_of(groupName=["BÃ¼ro", "ZÃ¼rich", "north", "west", "east"]), (2, "groupName", "Büro")),
+    "blanks": (sheet_of(groupName=[" sales", "north\u00a0", "south", "west", "east"]), (2, "groupName", "sales")),
+    "unseen": (sheet_of(groupName=["sa\u200dles", "no\u200brth", "south", "west", "east"]), (2, "groupName", "sales")),
+    "alike": (sheet_of(groupName=["Sales", "sales", "sаles", "west", "east"]), (3, "groupName", "south")),
+    "names as numbers": (sheet_of(groupName=NUMBERS), (2, "groupName", "0861085001")),
+    "numbers": (sheet_of(displayNum=NUMBERS), (2, "displayNum", "0755820001")),
+    "some numbers": (sheet_of(displayNum=["8610850001", *NUMBERS[1:4], "8610850005"]), (3, "displayNum", "0755820001")),
+    "app ids as numbers": (sheet_of(appId=NUMBERS), (4, "appId", "4luaKsL2")),
+    "(0)": (sheet_of(displayNum=["+44 (0)20 7946095", *map(str, NUMBERS[1:])]), (2, "displayNum", "44207946095")),
+    "00": (sheet_of(displayNum=["004420794609", *map(str, NUMBERS[1:])]), (2, "displayNum", "4420794609")),
+    "extension": (sheet_of(displayNum=["0755-8200001/2", *map(str, NUMBERS[1:])]), (2, "displayNum", "07558200001")),
+    "lost digits": (sheet_of(displayNum=["8.61E+09", *map(str, NUMBERS[1:])]), (2, "displayNum", "8610850001")),
+    "separators": (sheet_of(displayNum=["+86 10 850001", *map(str, NUMBERS[1:])]), (2, "displayNum", TRUE)),
+    "quantities": (sheet_of(quantity=["many", 0, -3, 1.5, "30 "]), (2, "quantity", "30")),
+    "empty cells": (
+        sheet_of(quantity=["", 3, 3, 3, ""], phoneName=["", "desk", "line", "fone", "port"]), (6, "quantity", "3")),
+    "semicolons": (MESS, (5, "groupName", "north")),
+    "a guess": (
+        csv("Büro,desk,3,8610850001,x", "Süd 5,line,no,8610850002,x").decode().encode("cp1252"), (3, "quantity", "3")),
+    "a quote": (
+        csv('sales,desk,3,8610850001,x,"a', "north,line,3,8610850002,x,b", 'south,port,3,8610850003,x,"c',
+            "west,fone,3,8610850004,x,d", header=f"{HEADER},remark"), (2, "quantity", "4")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TO_MEND)
+def test_a_file_goes_to_be_mended_and_comes_back(name: str, tmp_path: Path) -> None:
+    """Not mended, it gives the same orders and findings; mended by hand, all but those of the cell that was mended."""
+    data, (row, column, value) = TO_MEND[name]
+    orders = read_orders(data)
+    findings = check_orders(orders)
+    path = write_findings(orders, findings, tmp_path / "mend.xlsx")
+    again = read_orders(path)
+    pd.testing.assert_frame_equal(again, orders)
+    pd.testing.assert_frame_equal(check_orders(again), findings)
+    book = openpyxl.load_workbook(path)
+    place = 1 + list(orders.attrs["itnio"].columns).index(column)
+    book.active.cell(row, place).value = value
+    book.active.cell(row, place).number_format = "@"
+    book.save(path)
+    mended = read_orders(path)
+    expected = orders.copy()
+    expected.loc[row, column] = value
+    pd.testing.assert_frame_equal(mended, expected)
+    left = check_orders(mended)
+    assert left[(left["row"] == row) & (left["column"] == column)].empty
+    others = findings[(findings["row"] != row) | (findings["column"] != column)]
+    told = {tuple(one) for one in others[["row", "column"]].to_numpy().tolist()}
+    assert told <= {tuple(one) for one in left[["row", "column"]].to_numpy().tolist()}
+
+
+@pytest.mark.parametrize(
+    "index", [[0, 2, 5], [1, 2, 5], [2_000_001, 2_000_002, 2_000_003], [7, 7, 8], ["a", "b", "c"], [-1, 3, 4]]
+)
+@pytest.mark.parametrize("is_read", [True, False])
+def test_every_order_of_a_frame_is_written(index: list[Any], is_read: bool, tmp_path: Path) -> None:
+    """Whatever its index: below the headers, and each finding at its order."""
+    frame = orders_frame(("sales", "desk"), ("abc", "line"), ("south", "port", "many")).set_axis(index)
+    orders = read_orders(frame) if is_read else frame
+    path = write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx")
+    again = read_orders(path)
+    assert again.index.tolist() == [2, 3, 4]
+    assert again["groupName"].tolist() == ["sales", "abc", "south"]
+    comments = openpyxl.load_workbook(path).active
+    assert [cell.coordinate for cells in comments for cell in cells if cell.comment] == ["A3", "C4"]
+
+
+def test_what_a_spreadsheet_cannot_hold(tmp_path: Path) -> None:
+    """A cell that is cut says so; rows below the last are refused, with what to do."""
+    frame = orders_frame(("sales", "desk"), ("south", "line")).assign(remark=["x" * 40_000, "short"])
+    orders = read_orders(frame)
+    path = write_findings(orders, check_orders(orders), tmp_path / "mend.xlsx")
+    cell = openpyxl.load_workbook(path).active["F2"]
+    assert len(cell.value) == 32_767
+    assert "the others are not in this file" in cell.comment.text
+    far = read_orders(b"\n" * 1_048_576 + ",".join(COLUMNS).encode() + b"\nsales,desk,3,8610850001,x\n")
+    with pytest.raises(InputError, match="1,048,576 rows and 16,384 columns"):
+        write_findings(far, check_orders(far), tmp_path / "far.xlsx")

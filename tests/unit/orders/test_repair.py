@@ -49,7 +49,7 @@ UNTOUCHED: tuple[tuple[str, str], ...] = (
     ("phoneName", "'t Hart"),
     ("quantity", "030"),
     ("groupName", "March-5th"),
-    ("groupName", "NULL"),
+    ("groupName", "Nullius"),
     ("groupName", "nan!"),
 )
 

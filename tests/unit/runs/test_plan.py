@@ -23,7 +23,7 @@ from itnio_nb import (
     read_orders,
     submit_plan,
 )
-from itnio_nb.orders.export import orders_from_json, orders_to_json
+from itnio_nb.orders.export.stored import orders_from_json, orders_to_json
 from itnio_nb.runs.plan import account_key, fingerprint
 from tests.support.factories import APP, COLUMNS, group, many_orders, orders_frame
 from tests.support.ledgers import claim, open_run, record

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from itnio_nb import check_orders, read_orders
-from tests.support.factories import COLUMNS, many_orders
+from tests.support.factories import COLUMNS, many_orders, one_order
 from tests.support.spreadsheets import row, warnings_of, workbook
 
 # Column, cell, severity, how the problem begins.
@@ -67,8 +67,8 @@ def test_cells_of_a_workbook() -> None:
     assert row(orders, 2) == ["sales", "2024", "30", "8610850001", "x"]
     findings = check_orders(orders)
     assert findings[["row", "column", "severity"]].to_numpy().tolist() == [
-        [2, "phoneName", "repaired"],
-        [2, "displayNum", "repaired"],
+        [2, "phoneName", "warning"],
+        [2, "displayNum", "warning"],
         [3, "groupName", "error"],
         [4, "phoneName", "error"],
     ]
@@ -90,3 +90,126 @@ def test_one_number_for_hundreds_of_groups() -> None:
     assert warnings_of(displayNum=["8610850001"] * 201) == [[2, "displayNum", "is the display number of 201 groups"]]
     assert warnings_of(displayNum=["8610850001"] * 200) == []
     assert str(warnings_of(displayNum=["8610850001"] * 5, quantity=["5000"] * 5)[0][2]).endswith("500 groups")
+
+
+# What a spreadsheet, a program or an encoding has made of a name: never planned.
+ALTERED = [
+    *["1.20E+04", "1E+05", "2.31E+19", "1,2E+04", "1e+20", "-1E-05", "4e+30"],
+    *[
+        "2025/3/5",
+        "05.03.2025",
+        "5.3.2025",
+        "05. Mrz",
+        "05-mars",
+        "3月5日",
+        "2025年3月5日",
+        "Mär-05",
+        "5-mar",
+        "05-MAR",
+    ],
+    *[
+        "2025-03-05T00:00:00",
+        "2025-03-05 00:00:00",
+        "12/31/2025",
+        "5/3/25",
+        "5-мар",
+        "Şub-25",
+        "5. Dez. 2025",
+        "3월 5일",
+    ],
+    *["12:30", "12:30:00", "1:30 AM", "1:30 p.m.", "23:59:59.5", "12時30分"],
+    *["TRUE", "False", "true", "WAHR", "FALSCH", "VRAI", "FAUX", "VERDADERO", "ИСТИНА", "PRAWDA", "SANT", "DOĞRU"],
+    *["#WERT!", "#BEZUG!", "#ZAHL!", "#VALEUR!", "#NOM?", "#N/D", "#¡REF!", "#ИМЯ?", "#ERROR!", "#SPILL!", "#CALC!"],
+    *["#GETTING_DATA", "Err:502", "#N/V", "#NV", "#Н/Д", "#¿NOMBRE?", "#######", "Loading...", "#NAAM?", "#RIF!"],
+    *["????", "??? ??", "caf??", "锟斤拷锟斤拷", "烫烫烫烫", "sa\ufffdles", "????? sales"],
+]
+# Planned, and told.
+DOUBTFUL = [
+    *[
+        "1001.0",
+        "1001,0",
+        "12.10",
+        "1001.5",
+        "NULL",
+        "None",
+        "(null)",
+        "<null>",
+        "undefined",
+        "N.A.",
+        "(blank)",
+        "<NaN>",
+    ],
+    *["----", "-–—-", "# sales", "// sales", "-- sales", "; sales", "REM sales", '"sales"', "'sales'"],
+    *["“sales”", "`sales`", "«sales»", "„sales“", "sal\u200cles", "sa\ufe00les", "sa\u3164les", "sa\U000e0041les"],
+    *["BÃ¼ro", "CafÃ© Ã©tage", "Ð¡ÐºÐ»Ð°Ð´", "BĂĽro", "上海北京".encode().decode("gbk"), "B√ºro"],
+]
+GOOD = [
+    *[
+        "sales",
+        "Room 12E3",
+        "12E3",
+        "March-5th",
+        "May flower",
+        "Decker",
+        "#1 sales",
+        "What?",
+        "Café étage",
+        "北京销售部",
+    ],
+    *["Отдел продаж", "Αθήνα", "מכירות", "family\U0001f468\u200d\U0001f469", "v1.2.3", "True North", "Null Island"],
+    *["Büro Zürich", "10.1.2.3", "24/7 desk", "3-2-1 shop", "O'Brien's", "Søren", "nanny", "remote", "A-B-C-D", "2025"],
+]
+
+
+@pytest.mark.parametrize("cell", ALTERED)
+def test_a_name_that_was_altered(cell: str) -> None:
+    """An error, whichever program and language it was."""
+    findings = check_orders(read_orders(one_order(groupName=cell)))
+    assert "error" in set(findings["severity"]), findings
+
+
+@pytest.mark.parametrize("cell", DOUBTFUL)
+def test_a_name_that_is_doubtful(cell: str) -> None:
+    """A warning, and the row is planned."""
+    findings = check_orders(read_orders(one_order(groupName=cell)))
+    assert set(findings["severity"]) == {"warning"}, findings
+
+
+@pytest.mark.parametrize("cell", GOOD)
+def test_a_name_that_is_good(cell: str) -> None:
+    """Nothing is said about it."""
+    assert check_orders(read_orders(one_order(groupName=cell))).empty
+
+
+MISREAD = [
+    *[("Büro Zürich", one) for one in ("cp1252", "latin-1", "cp1250", "mac_roman", "cp437", "cp850", "gbk")],
+    *[("Отдел", one) for one in ("latin-1", "cp1251", "cp437", "cp850", "mac_roman")],
+    *[("北京客服", one) for one in ("latin-1", "gbk", "gb18030", "cp437", "mac_roman")],
+    *[("東京営業", one) for one in ("gbk", "cp850")],
+    *[("Zażółć", one) for one in ("latin-1", "mac_roman", "cp437")],
+    *[("서울영업부", one) for one in ("latin-1", "cp437")],
+]
+
+
+@pytest.mark.parametrize(("name", "encoding"), MISREAD)
+def test_a_name_that_was_misread(name: str, encoding: str) -> None:
+    """UTF-8 that a program took for another encoding: what it may have been is said."""
+    cell = name.encode().decode(encoding)
+    findings = check_orders(read_orders(one_order(groupName=cell)))
+    told = findings[findings["problem"].str.startswith("looks as if it had been read in another encoding")]
+    assert told["severity"].tolist() == ["warning"], findings
+    assert told["problem"].iloc[0].endswith(f": it may be {name}") or encoding in ("latin-1", "cp437", "cp850")
+
+
+def test_names_of_china_are_not_doubted() -> None:
+    """Pairs of common letters are UTF-8 of two bytes in GBK: 前台, the reception, is one."""
+    words = (
+        "前台 客服 销售 财务 人事 仓库 会议室 经理 总机 门卫 值班 技术 研发 市场 行政 采购 物流 法务 北京 上海 深圳 "
+    )
+    words += (
+        "广州 成都 华东 一部 二部 三楼 东区 西区 大厅 接待 热线 投诉 维修 车间 食堂 宿舍 欧洲 美洲 木牛 诺农 媒体 猫眼"
+    )
+    names = [f"{one}{other}" for one in words.split() for other in words.split()]
+    assert [
+        found for found in warnings_of(groupName=names) if found[1] == "groupName" and "differs" not in str(found[2])
+    ] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -9,12 +10,24 @@ import numpy as np
 import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, Limits
-from itnio_nb.orders.damage import RuleHit, expand_hits
+from itnio_nb.api.text import shortened
 from itnio_nb.orders.models import split_orders
+from itnio_nb.orders.rules.column_bytes import has_any, hashes
+from itnio_nb.orders.rules.hits import RuleHit, expand_hits
 from itnio_nb.orders.text_columns import TextColumn, translate_ascii
 
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁһӏвкмнтαορνικ", "aeopcyxijsdhlbkmhtaopvik")  # letters that look like Latin
-_MAY_LOOK_LATIN = r"[\x{c0}-\x{52f}\x{1e00}-\x{1fff}\x{ff01}-\x{ff5e}]"
+# Letters that are written in several ways or look like others, blanks, dashes, what nobody sees.
+_MAY_FOLD = (
+    r"[\x{a0}-\x{52f}\x{1100}-\x{11ff}\x{17b4}\x{17b5}\x{180b}-\x{180f}\x{1e00}-\x{206f}\x{2212}\x{2800}\x{3000}"
+    r"\x{3099}\x{309a}\x{3164}\x{fe00}-\x{fe0f}\x{fe58}\x{fe63}\x{feff}-\x{ffef}\x{e0000}-\x{e0fff}]|  "
+)
+_INVISIBLE = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
+_DASH = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_BLANKS = re.compile(r"\s+")
 _ASCII_LOOKALIKES = bytes(range(256)).lower().replace(b"0", b"o").replace(b"1", b"l")
 
 
@@ -26,8 +39,8 @@ def find_duplicates(
     `apps` has a code for each application, `phones` how many phones each order asks for. Compared are only the
     few rows that it may concern: those that look like another one, and those that may meet a part.
     """
-    keys, _ = confusable_keys(texts).factorize()
-    twice = pd.Series(apps.astype(np.int64) * len(keys) + keys).duplicated(keep=False).to_numpy(copy=True)
+    keys = hashes(confusable_keys(texts))
+    twice = pd.Series(keys ^ (apps.astype(np.int64) << 40)).duplicated(keep=False).to_numpy(copy=True)
     at = np.flatnonzero(twice)
     yield from expand_hits(find_confusables(column, noun, texts.take(at), apps[at], keys[at], rows[at]), at, len(rows))
     at = np.flatnonzero(twice | _may_meet_a_part(texts, phones, limits))
@@ -44,7 +57,7 @@ def _may_meet_a_part(texts: TextColumn, phones: np.ndarray, limits: Limits) -> n
     """
     met = np.zeros(len(texts), dtype=bool)
     split = np.flatnonzero(phones > limits.group_max)
-    ends = np.flatnonzero(texts.matches("_", literal=True)) if len(split) else split
+    ends = np.flatnonzero(texts.matches("_", literal=True)) if len(split) and has_any(texts, "_") else split[:0]
     if len(ends):
         before = pd.Index(texts.take(ends).replace("_[0-9]+$", "").to_numpy())
         own = pd.Index(texts.take(split).to_numpy())
@@ -73,7 +86,7 @@ def _duplicates(
 
 
 def _duplicate_problem(noun: str, name: str, part: int, first_row: int, first_part: int) -> str:
-    here = f"is a {noun} that" if part == 1 else f"becomes {name} when the order is split, a {noun} that"
+    here = f"is a {noun} that" if part == 1 else f"becomes {shortened(name)} when the order is split, a {noun} that"
     there = "has" if first_part == 1 else "also makes when it is split,"
     return f"{here} row {first_row} {there} in the same application"
 
@@ -83,7 +96,7 @@ def find_confusables(
 ) -> Iterator[RuleHit]:
     """Suspect names of one application that differ only in case, or in letters that look alike.
 
-    `apps` and `keys` are codes of the applications and of the names' confusable keys.
+    `apps` and `keys` are numbers of the applications and of the names' confusable keys.
     """
     names = pd.DataFrame({"app": apps, "key": keys, "name": texts.factorize()[0], "at": np.arange(len(texts))})
     names = names.drop_duplicates(["app", "name"])
@@ -95,20 +108,32 @@ def find_confusables(
     later = at != first
     where = np.zeros(len(texts), dtype=bool)
     where[at[later]] = True
+    pairs = (texts.take(some).to_numpy().tolist() for some in (at[later], first[later]))
     problems = [
-        f"differs from {name} in row {row} only in case or in letters that look alike"
-        for name, row in zip(texts.take(first[later]).to_numpy(), rows[first[later]].tolist(), strict=True)
+        f"differs from {shortened(name)} in row {row} only in {_difference(own, name)}"
+        for own, name, row in zip(*pairs, rows[first[later]].tolist(), strict=True)
     ]
     yield RuleHit(where, column, problems, f"Compare the two: is it the same {noun}?", "warning")
 
 
 def confusable_keys(texts: TextColumn) -> TextColumn:
-    """Return what each text looks like: without case, and with one letter for those that look like it."""
-    where = np.zeros(len(texts), dtype=bool)
+    """Return what each text looks like: without case, with one letter, blank and dash for those that look like it."""
+    where = texts.matches("  ", literal=True) if has_any(texts, " ") else np.zeros(len(texts), dtype=bool)
     at = texts.non_ascii()
-    where[at] = texts.take(at).matches(_MAY_LOOK_LATIN)
+    where[at] = texts.take(at).matches(_MAY_FOLD)
     return translate_ascii(texts.map_where(where, _latin_lookalike), _ASCII_LOOKALIKES)
 
 
 def _latin_lookalike(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().translate(_LOOKALIKES)
+    return unicodedata.normalize("NFKC", _folded(text)).casefold().translate(_LOOKALIKES)
+
+
+def _folded(text: str) -> str:
+    """Return a text as it is seen: each letter written in one way, one blank and dash, nothing that nobody sees."""
+    seen = _DASH.sub("-", _INVISIBLE.sub("", text))
+    return unicodedata.normalize("NFC", _BLANKS.sub(" ", seen)).strip()
+
+
+def _difference(name: str, other: str) -> str:
+    same = _folded(name) == _folded(other)
+    return "blanks, dashes or what nobody sees" if same else "case or in letters that look alike"

@@ -1,0 +1,1 @@
+"""Tables and files out; read `tables.py` first."""

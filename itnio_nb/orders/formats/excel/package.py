@@ -1,0 +1,136 @@
+"""What the parts of an XLSX or ODS file say besides its cells: where it opens, its calendar, what nobody sees."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+from functools import cached_property
+from xml.etree import ElementTree
+
+import numpy as np
+
+_SMALL = 4 << 20  # bytes of a part that describes others
+_LARGE = 1 << 30  # bytes of a sheet
+_HIDDEN_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\bhidden=[\"'](?:1|true)[\"'][^>]*>")
+_NUMBER = re.compile(rb"\br=[\"'](\d{1,7})[\"']")
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']")
+_MOST_MERGED = 1 << 20  # cells
+# A cell with a formula, as programs write it that do not calculate: without a value, or with 0.
+_FORMULA_CELL = re.compile(
+    rb"<(?:\w+:)?c\b([^>]*?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"'][^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)"
+    rb"\s*(<(?:\w+:)?v\s*(?:/>|>0?</(?:\w+:)?v>))?\s*</(?:\w+:)?c>"
+)
+_DURATION = re.compile(rb"formatCode=\"[^\"]*\[(?:h+|m+|s+)\][^\"]*\"|numFmtId=\"46\"", re.IGNORECASE)
+
+
+class Package:
+    """The parts of a file; where one is missing or damaged it says nothing, and the cells are read all the same."""
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            self._parts = zipfile.ZipFile(io.BytesIO(data)) if data else None
+        except zipfile.BadZipFile:
+            self._parts = None
+        names = set(self._parts.namelist()) if self._parts else set()
+        self.kind = "ODS" if "content.xml" in names else "XLSX" if self._parts else ""
+
+    @cached_property
+    def _workbook(self) -> ElementTree.Element:
+        return _parse(self._read("xl/workbook.xml"))
+
+    @property
+    def since_1904(self) -> bool:
+        """Whether its dates are counted from 1904."""
+        return any(part.get("date1904") in ("1", "true") for part in self._workbook.iterfind("{*}workbookPr"))
+
+    @property
+    def opens_on(self) -> str:
+        """Return the sheet on which the workbook opens, "" where that is not said."""
+        if self.kind == "ODS":
+            found = re.search(rb'config:name="ActiveTable"[^>]*>([^<]*)<', self._read("settings.xml"))
+            return found[1].decode("utf-8", "replace") if found else ""
+        views = [part.get("activeTab", "0") for part in self._workbook.iterfind("{*}bookViews/{*}workbookView")]
+        sheets = [part.get("name", "") for part in self._workbook.iterfind("{*}sheets/{*}sheet")]
+        at = int(views[0]) if views and views[0].isdecimal() else 0
+        return sheets[at] if at < len(sheets) else ""
+
+    @cached_property
+    def comments(self) -> str:
+        """Return what the file's properties say of it."""
+        return _parse(self._read("docProps/core.xml")).findtext("{*}description") or ""
+
+    def sheet(self, name: str) -> Sheet:
+        """Return what is said about the cells of a sheet: nothing unless it is XLSX."""
+        return Sheet(self._read(self._path_of(name), _LARGE) if self.kind == "XLSX" else b"")
+
+    def without_durations(self) -> bytes:
+        """Return the file with the formats of durations (as `[h]:mm`) taken away: their cells are numbers."""
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as copy:
+            for name in self._parts.namelist() if self._parts else ():
+                part = self._read(name, _LARGE)
+                copy.writestr(name, _DURATION.sub(b"", part) if name == "xl/styles.xml" else part)
+        return data.getvalue()
+
+    def _read(self, name: str, limit: int = _SMALL) -> bytes:
+        try:
+            if self._parts is not None and self._parts.getinfo(name).file_size <= limit:
+                return self._parts.read(name)
+        except (KeyError, OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+            pass
+        return b""
+
+    def _path_of(self, sheet: str) -> str:
+        entries = (part for part in self._workbook.iterfind("{*}sheets/{*}sheet") if part.get("name") == sheet)
+        ids = {value for part in entries for name, value in part.attrib.items() if name.endswith("}id")}
+        relations = _parse(self._read("xl/_rels/workbook.xml.rels"))
+        target = next((part.get("Target", "") for part in relations if part.get("Id") in ids), "")
+        return target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+
+
+class Sheet:
+    """What the XML of a sheet says of its rows and cells besides their values."""
+
+    def __init__(self, xml: bytes) -> None:
+        self._xml = xml
+
+    def hidden_rows(self) -> np.ndarray:
+        """Return the numbers of the rows that are hidden by hand, by a filter or in a folded outline."""
+        rows = _HIDDEN_ROW.findall(self._xml)
+        return np.array([int(number[1]) for row in rows if (number := _NUMBER.search(row))], dtype=int)
+
+    def merged_cells(self) -> dict[int, list[int]]:
+        """Return the cells that are merged with one above or to the left: by position of the column, their rows."""
+        cells: dict[int, list[int]] = {}
+        left = _MOST_MERGED
+        for first, top, last, bottom in _MERGED.findall(self._xml):
+            columns, rows = range(_position(first), _position(last) + 1), range(int(top), int(bottom) + 1)
+            left -= len(columns) * len(rows)
+            for column in columns if left > 0 else ():
+                cells.setdefault(column, []).extend(rows[1:] if column == columns[0] else rows)
+        return cells
+
+    def uncalculated_cells(self) -> dict[int, list[int]]:
+        """Return the cells whose formula has no value yet, or 0: by position of the column, their rows."""
+        cells: dict[int, list[int]] = {}
+        for attributes, column, row, value in _FORMULA_CELL.findall(self._xml) if b"<f" in self._xml else ():
+            if not (value and b't="str"' in attributes):  # that is an empty text which was calculated
+                cells.setdefault(_position(column), []).append(int(row))
+        return cells
+
+
+def _position(letters: bytes) -> int:
+    """Return the position of a column: 0 of A, 26 of AA."""
+    position = 0
+    for letter in letters:
+        position = position * 26 + letter - ord("A") + 1
+    return position - 1
+
+
+def _parse(xml: bytes) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(xml or b"<none/>")  # noqa: S314 - small, and expat bounds entities
+    except ElementTree.ParseError:
+        return ElementTree.Element("none")
