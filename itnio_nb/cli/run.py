@@ -17,6 +17,7 @@ from itnio_nb.errors import InputError
 @click.argument("notebook", default="runbook", required=False)
 @click.option("--orders", help="The spreadsheet with the orders.")
 @click.option("--app-id", help="One application for all rows, where the spreadsheet has no such column.")
+@click.option("--sheet", help="The sheet with the orders, by its name, if not the one that is found.")
 @click.option("--plan", help="Execute exactly this saved plan; refused if it has become stale.")
 @click.option("--save-plan", help="Write the plan to this file, for a colleague to look at and for --plan.")
 @click.option("--apply", is_flag=True, help="Send what the plan creates. Without it nothing is sent.")

@@ -15,6 +15,7 @@ from itnio_nb.api.models import Action, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.orders.check import invalid_rows
+from itnio_nb.orders.formats.settings import RUNBOOK, settings_named
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.plan import Plan
 from itnio_nb.runs.results import differing_groups
@@ -65,19 +66,24 @@ class Outcome:
 
 
 def runbook_orders(
-    orders: str | PathLike[str], *, app_id: str | None = None, plan: str | PathLike[str] | None = None
+    orders: str | PathLike[str],
+    *,
+    app_id: str | None = None,
+    sheet: str | None = None,
+    plan: str | PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Return the orders that the parameters of a runbook ask for: those of a saved `plan`, else of a spreadsheet.
 
         wanted = runbook_orders("phones.xlsx")
         ws.reconcile(app_ids=wanted["appId"], unknown_only=True)
 
-    `app_id` is the application of all rows of a spreadsheet that has no such column. Raises `InputError` for what
-    cannot be read.
+    `app_id` is the application of all rows of a spreadsheet that has no such column, `sheet` the name of the sheet to
+    be read, if not the one that is found. Raises `InputError` for what cannot be read.
     """
     if plan is not None:
         return Plan.load(plan).orders
-    return read_orders(orders, constants=None if app_id is None else {"appId": app_id})
+    with settings_named(RUNBOOK):
+        return read_orders(orders, sheet=sheet, constants=None if app_id is None else {"appId": app_id})
 
 
 def runbook_plan(
@@ -85,6 +91,7 @@ def runbook_plan(
     orders: pd.DataFrame | str | PathLike[str],
     *,
     app_id: str | None = None,
+    sheet: str | None = None,
     plan: str | PathLike[str] | None = None,
     limit: int | None = None,
 ) -> Plan:
@@ -92,16 +99,16 @@ def runbook_plan(
 
         runbook_plan(ws, "phones.xlsx")
 
-    `orders` and `app_id`: as for `runbook_orders`, or what that has returned. A saved `plan` takes the place of both,
-    and is executed as it is. `limit`: only the first so many groups to be created, a trial. Raises `InputError` for
-    what cannot be read, and what `make_plan` raises.
+    `orders`, `app_id` and `sheet`: as for `runbook_orders`, or what that has returned. A saved `plan` takes their
+    place, and is executed as it is. `limit`: only the first so many groups to be created, a trial. Raises
+    `InputError` for what cannot be read, and what `make_plan` raises.
     """
     if plan is not None:
         made = Plan.load(plan)
     elif isinstance(orders, pd.DataFrame):
         made = workspace.plan(orders)
     else:
-        made = workspace.plan(runbook_orders(orders, app_id=app_id))
+        made = workspace.plan(runbook_orders(orders, app_id=app_id, sheet=sheet))
     return made if limit is None else made.first(limit)
 
 

@@ -35,6 +35,7 @@ def check_parameters(
     rate: object = None,
     orders: object = None,
     app_id: object = None,
+    sheet: object = None,
     plan: object = None,
     folders: Sequence[object] = (),
 ) -> None:
@@ -49,7 +50,7 @@ def check_parameters(
     require_number("confirm", confirm)
     require_number("limit", limit, least=1)
     RunOptions(workers, rate)  # type: ignore[arg-type] # refuses what they must not be
-    for name, value in {"orders": orders, "app_id": app_id, "plan": plan}.items():
+    for name, value in {"orders": orders, "app_id": app_id, "sheet": sheet, "plan": plan}.items():
         if value is not None and not isinstance(value, str | PathLike):
             raise InputError(f"Nothing was sent: {name} is a text, such as {str(value)!r}, and not {value!r}.")
     for folder in folders:

@@ -19,7 +19,7 @@ from itnio_nb.runbooks.runner import read_notebook
 from itnio_nb.sandbox.endpoints import REASONS
 from tests.support.agreement import creations
 from tests.support.browser import a_lab, a_page, an_app, run_all_from_the_menu
-from tests.support.factories import APP, ROOT
+from tests.support.factories import APP, ROOT, many_orders
 from tests.support.hostile import NAMES as HOSTILE
 from tests.support.person import Person, open_in_lab
 from tests.support.processes import COMMAND, settings_of
@@ -141,6 +141,28 @@ def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> No
     assert [line for line in wrong if not re.search("widget model not found|Comm not found", line)] == []
 
 
+def test_a_sheet_is_chosen(tmp_path: Path) -> None:
+    """The sheets of the file that was uploaded are offered; a choice, or what is typed, reads it again."""
+    data = io.BytesIO()
+    with pd.ExcelWriter(data, engine="xlsxwriter") as book:
+        for number, sheet in ((2, "June"), (3, "July")):
+            many_orders(number).to_excel(book, sheet_name=sheet, index=False)
+    with Sandbox() as sandbox, a_page() as (page, wrong), batch_form("app", page, tmp_path, settings_of(sandbox)):
+        person = Person(page)
+        person.sees("No orders yet", 60)
+        person.upload("phones.xlsx", data.getvalue())
+        person.sees("2 orders · 0 rows with errors · 1 warning")
+        assert page.locator("datalist option").evaluate_all("all => all.map(one => one.value)") == ["June", "July"]
+        person.write("Sheet", "July")
+        page.keyboard.press("Enter")
+        person.sees("3 orders · 0 rows with errors · 0 warnings")
+        person.write("Sheet", "August")
+        page.keyboard.press("Tab")
+        person.sees("no sheet 'August'. Its sheets: June, July.")
+        person.sees("phones.xlsx: XLSX (sheet July)")
+    assert wrong == []
+
+
 def test_the_keyboard_is_enough(tmp_path: Path) -> None:
     """From field to field and to the button, in the order in which one reads; all have names for screen readers."""
     order = ["sales", "desk", "3", "8610850001", APP]
@@ -171,7 +193,7 @@ def test_the_keyboard_is_enough(tmp_path: Path) -> None:
 
 FIELDS = {
     "One order": ["Group name", "Phone name", "Phones", "Display number", "Application"],
-    "Batch": ["or its path", "Application for all rows", "or paste"],
+    "Batch": ["or its path", "Application for all rows", "Sheet", "or paste"],
 }
 
 

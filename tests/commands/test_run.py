@@ -12,6 +12,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pandas as pd
+
 from itnio_nb import Sandbox, exit_code
 from itnio_nb.runbooks.runner import save_notebook
 from tests.support.agreement import creations
@@ -147,3 +149,26 @@ def test_passwords_that_a_cell_prints_are_masked() -> None:
     assert not [password for password in passwords if password in done.stdout + done.stderr]
     assert "The record is withheld: the password of a phone stands in cell 4 of shows.ipynb" in done.stdout
     assert done.returncode == 1
+
+
+def test_a_sheet_is_named() -> None:
+    """The other one is named with what the command has for it, and the last line keeps the choice."""
+    with pd.ExcelWriter("phones.xlsx", engine="xlsxwriter") as book:
+        for number, sheet in ((2, "June"), (3, "July of 2026")):
+            many_orders(number, 2).to_excel(book, sheet_name=sheet, index=False)
+    guessed = run("run", "--orders", "phones.xlsx")
+    assert guessed.returncode == 2, guessed.stderr
+    assert "Plan: 2 groups to create (4 phones)" in guessed.stdout
+    printed = " ".join(guessed.stdout.split())
+    assert "is from sheet June; 1 other sheet has orders too: July of 2026" in printed
+    named = run("run", "--orders", "phones.xlsx", "--sheet", "July of 2026")
+    assert named.returncode == 2, named.stderr
+    assert "Plan: 3 groups to create (6 phones)" in named.stdout
+    assert "other sheet" not in named.stdout
+    assert last_words(named)[:5] == ["run", "--orders", "phones.xlsx", "--sheet", "July of 2026"]
+    missing = run("run", "--orders", "phones.xlsx", "--sheet", "May")
+    assert missing.returncode == 1
+    assert "has no sheet 'May'. Its sheets: June, July of 2026." in missing.stdout + missing.stderr
+    many_orders(2).drop(columns="appId").to_csv("orders.csv", index=False)
+    lacking = run("run", "--orders", "orders.csv")
+    assert "one value for all rows can be given as app_id (--app-id)." in lacking.stdout + lacking.stderr

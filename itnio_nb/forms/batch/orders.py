@@ -1,12 +1,9 @@
-"""Step 1 of a batch: orders from a file, a path or the clipboard, edited in a grid, each edit checked at once."""
+"""Step 1 of a batch: the orders, edited in a grid, each edit checked at once."""
 
 from __future__ import annotations
 
-import io
-import tempfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -16,40 +13,32 @@ from itnio_nb.api.models import API_COLUMNS
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.base import Form
+from itnio_nb.forms.batch.input import OrdersInput
 from itnio_nb.forms.grid import FINDING, MAX_ROWS, Grid, findings_by_row
-from itnio_nb.forms.layout import field, panel, row, show, table_html, text_area
+from itnio_nb.forms.layout import panel, row, show, table_html, text_area
 from itnio_nb.orders.check import check_orders, invalid_rows
-from itnio_nb.orders.export import write_findings
+from itnio_nb.orders.export.findings import write_findings
 from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.plan import Plan
 
-_KINDS = ".xlsx,.xls,.csv,.tsv,.txt,.json"
 NO_ORDERS = pd.DataFrame(columns=list(API_COLUMNS), index=pd.Index([], name="row", dtype="int64"), dtype=str)
 _MAX_FINDINGS = 100  # findings that are listed below the grid
 
 
-class OrdersStep:
+class OrdersStep(OrdersInput):
     """The orders of a batch and their findings; `on_change` is called when they are others than before.
 
     A saved plan can be read in place of orders: it goes to `on_plan`.
     """
 
     def __init__(self, form: Form, on_change: Callable[[], None], on_plan: Callable[[Plan], None]) -> None:
-        self._form, self._on_change, self._on_plan = form, on_change, on_plan
+        super().__init__(form, on_plan)
+        self._on_change = on_change
         self._version = 0  # of the orders: an edit of earlier ones is no edit of these
         self.orders, self.findings = NO_ORDERS, pd.DataFrame(columns=list(FINDING_COLUMNS))
         self.valid = 0  # orders that have no error
-        self.upload = widgets.FileUpload(accept=_KINDS, multiple=False, description="Upload a file", icon="")
-        self.upload.tooltip = "An XLSX, XLS or CSV file of up to 7 MB, or a saved plan; for a larger one give its path"
-        self.upload.observe(self._on_upload, "value")
-        self.path = field("or its path", "A file where the notebook runs", continuous_update=False)
-        self.read = form.button("Read", self._read_path, "Read the file of this path")
-        self.app_id = field("Application for all rows", "Only where the table has no such column", "300px")
-        paste = {"kind": widgets.Textarea, "rows": 3, "placeholder": "Copied from a spreadsheet, with its headers"}
-        self.paste = field("or paste", "Rows copied from a spreadsheet, with their headers", "560px", **paste)
-        self.read_pasted = form.button("Read what is pasted", self._read_pasted)
-        self.source, self.counts, self.details = text_area(), text_area(), text_area("itnio-status")
+        self.counts, self.details = text_area(), text_area("itnio-status")
         self.only = widgets.Checkbox(description="Only rows with findings", indent=False)
         self.only.observe(lambda _: form.tasks.put(self._show, once="orders"), "value")
         self.grid = Grid("itnio-orders", on_edit=self._on_edit, on_select=self._describe_cell)
@@ -58,10 +47,8 @@ class OrdersStep:
         tip = "The orders as XLSX, what is wrong coloured"
         self.download = form.button("Download to mend", self._download, tip, is_ready=lambda: not self.orders.empty)
         self.list = widgets.HTML()
-        file, pasted = row(self.upload, self.path, self.read), row(self.paste, self.read_pasted)
-        ways = panel(file, pasted, row(self.app_id, self.source))
         tools = row(self.add, self.delete, self.download, self.only)
-        self.body = panel(ways, self.counts, self.grid, self.details, tools, self.list)
+        self.body = panel(self.ways, self.counts, self.grid, self.details, tools, self.list)
         self._show()
 
     def take(self, orders: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
@@ -75,31 +62,6 @@ class OrdersStep:
         self.findings = check_orders(orders) if findings is None else findings
         self.valid = len(orders) - len(invalid_rows(self.findings))
         self._on_change()
-
-    def _on_upload(self, change: dict[str, Any]) -> None:
-        if change["new"]:
-            file = io.BytesIO(bytes(change["new"][0]["content"]))
-            file.name = str(change["new"][0]["name"])  # which read_orders shows
-            self.upload.value = ()  # the same file can be given again, mended, and no state of a widget holds it
-            self._form.act(lambda: self._read(file, file.name))
-
-    def _read_path(self) -> None:
-        path = self.path.value.strip()
-        if not path:
-            raise InputError("Write the path of a file first, or upload one.")
-        self._read(path, path)
-
-    def _read(self, source: str | io.BytesIO, name: str) -> None:
-        if name.lower().endswith(".json"):
-            self._on_plan(_load_plan(source))
-        else:
-            app_id = self.app_id.value.strip()
-            self.take(read_orders(source, constants={"appId": app_id} if app_id else None))
-
-    def _read_pasted(self) -> None:
-        if "\n" not in self.paste.value.strip():
-            raise InputError("Paste a row of headers and at least one order below it.")
-        self._read(self.paste.value, "")
 
     def _on_edit(self, *edit: Any) -> None:
         self._form.tasks.put(partial(self._edit, self._version, *edit))
@@ -174,12 +136,3 @@ def _with_findings(orders: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame
     """Return the orders as the grid shows them: API columns, what is wrong, then all other columns."""
     ours, others = orders[list(API_COLUMNS)], orders.drop(columns=list(API_COLUMNS))
     return pd.concat([ours, findings_by_row(findings, orders.index).rename(FINDING), others], axis=1).rename_axis("row")
-
-
-def _load_plan(source: str | io.BytesIO) -> Plan:
-    if isinstance(source, str):
-        return Plan.load(source)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "plan.json")
-        path.write_bytes(source.getvalue())
-        return Plan.load(path)

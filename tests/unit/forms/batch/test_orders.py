@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from itnio_nb import BatchForm, make_plan
@@ -88,6 +89,41 @@ def test_orders_are_read_from_a_path_or_pasted(batch: Batch) -> None:
     assert status(batch.form).startswith("Error: ")
     assert "appId" in status(batch.form)
     assert len(names(batch)) == 2
+
+
+def test_a_sheet_is_chosen(batch: Batch) -> None:
+    """Of an upload too: the sheets are offered, a choice reads the same file again; advice names fields of the form."""
+    data = io.BytesIO()
+    with pd.ExcelWriter(data, engine="xlsxwriter") as book:
+        for number, sheet in ((2, "June"), (3, "July")):
+            many_orders(number).to_excel(book, sheet_name=sheet, index=False)
+        many_orders(4).drop(columns="appId").to_excel(book, sheet_name="August", index=False)
+    field = batch.form.orders.sheet
+    batch.upload("phones.xlsx", data.getvalue())
+    assert len(names(batch)) == 2
+    assert field.options == ("June", "July", "August")
+    assert 'Otherwise give the name of the other one in the field "Sheet".' in batch.form.orders.findings["advice"][0]
+    field.value = "July"
+    wait_for_poll(batch.form)
+    assert (len(names(batch)), counts(batch)) == (3, "3 orders · 0 rows with errors · 0 warnings · 0 repaired")
+    field.value = "August"
+    wait_for_poll(batch.form)
+    assert len(names(batch)) == 3
+    advice = 'one value for all rows can be given in the field "Application for all rows".'
+    assert status(batch.form).endswith(advice)
+    batch.form.orders.app_id.value = APP
+    field.value = "Augustus"
+    wait_for_poll(batch.form)
+    assert "no sheet 'Augustus'. Its sheets: June, July, August." in status(batch.form)
+    field.value = " august "
+    wait_for_poll(batch.form)
+    assert len(names(batch)) == 4
+    batch.form.orders.app_id.value = ""
+    field.value = ""
+    wait_for_poll(batch.form)
+    assert len(names(batch)) == 2
+    batch.paste(many_orders(2))
+    assert field.options == ()
 
 
 def damaged_plan() -> str:
