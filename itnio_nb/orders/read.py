@@ -167,7 +167,7 @@ def _orders(table: RawTable, headers: list[str], source: Source, given: dict[str
     columns: dict[str, pd.Series] = {}
     for at, name in names.items():
         cells = texts[at]
-        if name == "displayNum" and table.typed:
+        if name in ("displayNum", "quantity") and table.typed:
             cells, made = put_typed_numbers(name, cells, table.rows, table.typed[at])
             repairs += made
         if name in API_COLUMNS:

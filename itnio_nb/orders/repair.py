@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from itnio_nb.api.text import shortened
 from itnio_nb.orders.models import SHOWN_AS_DATE, Repair
 from itnio_nb.orders.rules.column_bytes import has_any
 from itnio_nb.orders.rules.numbers import DOUBTFUL_SHAPES, EXPONENT, SEPARATED, WRONG_SHAPES, exponent_digits
@@ -18,7 +19,8 @@ from itnio_nb.orders.text_columns import BLANKS, CONTROLS, TextColumn, text_colu
 # What no name is meant to have inside either; joiners (as in emoji) may be meant.
 _INVISIBLE = r"[\x{ad}\x{61c}\x{180e}\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{feff}]"
 _QUOTED = r'^=?"([^"]*)"$'
-_MILLION = re.compile("[1-9][0-9]{6,}")
+# Numbers that no date of our time has: those of phones are larger, quantities smaller.
+_TYPED = {"displayNum": re.compile("[1-9][0-9]{6,}"), "quantity": re.compile("[1-9][0-9]{0,3}")}
 _FORMULA_TEXT = r'^="([^"]*)"$'
 _POINT_ZERO = "^([0-9]+)[.,]0$"
 _FULL_WIDTH = dict(zip("＋．，Ｅｅ＝＂", '+.,Ee="', strict=True))
@@ -63,9 +65,9 @@ def put_typed_numbers(
 ) -> tuple[TextColumn, list[Repair]]:
     """Return a column of numbers with those that were typed into cells whose format shows a date, each told.
 
-    A number below a million may be a true date: it stays one.
+    What may be a true date stays one.
     """
-    places = [at for at, row in enumerate(rows.tolist()) if _MILLION.fullmatch(typed.get(row, ""))] if typed else []
+    places = [at for at, row in enumerate(rows.tolist()) if _TYPED[name].fullmatch(typed.get(row, ""))] if typed else []
     if not places:
         return texts, []
     where = np.zeros(len(texts), dtype=bool)
@@ -96,7 +98,7 @@ def _describe(
     told = []
     for place, row, old, new in zip(places.tolist(), rows[places].tolist(), before, after, strict=True):
         problem, advice = doubts.get(place, ("; ".join(how.get(place, ())), "Nothing to do"))
-        read_as = f"{advice.removesuffix('.')}: read as {new}." if old != new else advice
+        read_as = f"{advice.removesuffix('.')}: read as {shortened(new)}." if old != new else advice
         told.append(Repair(row, name, old, new, problem, read_as, "warning" if place in doubts else "repaired"))
     return told
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 
 import numpy as np
 
-from itnio_nb.api.text import plural
+from itnio_nb.api.text import plural, shortened
 from itnio_nb.errors import InputError
 from itnio_nb.orders.formats.encodings import to_utf8
 from itnio_nb.orders.formats.raw_table import Doubt, RawTable
@@ -23,7 +23,7 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 def parse_csv(name: str, data: bytes, encoding: str | None, delimiter: str | None) -> RawTable:
     """Return the cells of a text; its encoding and delimiter are detected where they are not given."""
     if delimiter is not None and len(delimiter) != 1:
-        raise InputError(f"A delimiter is one character, not {delimiter!r}: ',', ';' or '\\t'.")
+        raise InputError(f"A delimiter is one character, not {shortened(delimiter)!r}: ',', ';' or '\\t'.")
     utf8, details, guess = to_utf8(name, data, encoding)
     if b"\0" in utf8:
         raise InputError(_nul_problem(name, utf8))

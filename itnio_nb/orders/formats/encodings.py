@@ -44,7 +44,7 @@ def to_utf8(name: str, data: bytes, encoding: str | None) -> tuple[bytes, str, s
             f"{name} is not {wanted} text (row {row}, byte {error.start}): save it as XLSX, or as CSV UTF-8."
         ) from None
     except (LookupError, UnicodeError):
-        raise InputError(f"There is no encoding {encoding!r}: try 'utf-8', 'gb18030' or 'cp1252'.") from None
+        raise InputError(f"There is no encoding {shortened(encoding)!r}: try 'utf-8', 'gb18030' or 'cp1252'.") from None
     details = f"{detected}, detected" if detected else wanted
     guess = detected if detected in _GUESSED else ""
     if guess and _is_garbage(text[:_SAMPLE]):

@@ -34,7 +34,7 @@ def read_source(source: str | PathLike[str] | bytes | IO[bytes]) -> tuple[str, b
         if not isinstance(data, bytes):
             raise InputError('The file was opened as text: open it in binary, as in open(path, "rb").')
     else:
-        raise InputError(f"Orders are read from a path, bytes, an open file or a table, not {source!r}.")
+        raise InputError(f"Orders are read from a path, bytes, an open file or a table, not {shortened(repr(source))}.")
     if len(data) > _MAX_BYTES:
         limit = _MAX_BYTES // 2**20
         raise InputError(f"{name} has {len(data) // 2**20:,} MiB, more than {limit}: split it into several files.")

@@ -227,6 +227,21 @@ def test_a_number_in_a_cell_with_the_format_of_a_date(shape: str, since_1904: bo
     assert "error" not in set(check_orders(orders)["severity"])
 
 
+def test_a_quantity_in_a_cell_with_the_format_of_a_date() -> None:
+    """It is the number that was typed; what may be a day of our time stays one."""
+
+    def write(made: Any, sheet: Any) -> None:
+        sheet.write_row(0, 0, COLUMNS)
+        for at, number in enumerate((1, 30, 500, 45721, 58, 61, 9999), 1):
+            sheet.write_row(at, 0, (f"group{at}", f"phone{at}", "", "8610850001", "x"))
+            sheet.write_number(at, 2, number, made.add_format({"num_format": "yyyy-mm-dd"}))
+
+    orders = read_orders(book(("Orders", write)))
+    assert orders["quantity"].tolist() == ["1", "30", "500", "2025-03-05", "58", "61", "9999"]
+    findings = check_orders(orders).query("column == 'quantity'")
+    assert findings["severity"].tolist() == ["warning"] * 3 + ["error"] + ["warning"] * 3
+
+
 def test_a_date_stays_a_date() -> None:
     """A day of our time in a column of numbers is no number that somebody typed."""
 

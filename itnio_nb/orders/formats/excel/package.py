@@ -34,7 +34,7 @@ class Package:
         except zipfile.BadZipFile:
             self._parts = None
         names = set(self._parts.namelist()) if self._parts else set()
-        self.kind = "ODS" if "content.xml" in names else "XLSX" if self._parts else ""
+        self.kind = "ODS" if "content.xml" in names else "XLSX" if "xl/workbook.xml" in names else ""
 
     @cached_property
     def _workbook(self) -> ElementTree.Element:

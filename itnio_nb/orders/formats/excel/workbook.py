@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 SIGNATURES = (_ZIP, _OLE)  # how an XLSX and an XLS file begin
 _HAS_HEADERS = 3  # columns of the API that a sheet of orders must have
 _ORDERS = 3  # rank of a sheet with headers and something below them
-_EPOCH, _DAYS_1904 = datetime(1899, 12, 30), 1462
+_EPOCH, _DAYS_1904, _LEAP_DAY = datetime(1899, 12, 30), 1462, 60
 
 
 def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Collection[str]) -> RawTable:
@@ -48,8 +49,8 @@ def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Collect
     return RawTable(
         texts,
         np.arange(1, len(rows) + 1),
-        package.kind or "XLS",
-        f"sheet {shortened(chosen)}{'' if package.kind else ', hidden rows cannot be told'}",
+        package.kind or ("XLSB" if data.startswith(_ZIP) else "XLS"),
+        f"sheet {shortened(chosen)}{'' if package.kind == 'XLSX' else ', hidden rows cannot be told'}",
         [are_numbers(cells) for cells in columns],
         typed=[_typed_numbers(cells, package.since_1904) for cells in columns],
         hidden=notes.hidden_rows(),
@@ -153,4 +154,8 @@ def _serial(cell: date | time | timedelta, since_1904: bool) -> float:
     if isinstance(cell, timedelta):
         return cell / timedelta(days=1)
     moment = cell if isinstance(cell, datetime) else datetime(cell.year, cell.month, cell.day)
-    return (moment - _EPOCH) / timedelta(days=1) - _DAYS_1904 * since_1904
+    days = (moment - _EPOCH) / timedelta(days=1) - _DAYS_1904 * since_1904
+    if since_1904 or days > _LEAP_DAY:
+        return days
+    # Up to the 29th of February 1900, which never was, the library counts a day more; that day and the 28th are one.
+    return days - 1 if days < _LEAP_DAY else math.nan
