@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import platform
 import signal
 import threading
@@ -48,6 +49,8 @@ def begin(parameters: Mapping[str, object], files: Sequence[str] = ()) -> Headin
     shell = _shell()
     if shell is not None:
         _hear_signals(shell.kernel)
+        # What its sockets say while it comes to an end is nothing of the run's: without a handler it goes to stderr.
+        logging.getLogger("tornado.general").addHandler(logging.NullHandler())
         clients.reveal_listeners.append(lambda app_id, passwords: _tell_passwords(shell, app_id, passwords))
     with Client(Account.from_env()) as client:
         return heading(client, parameters, files)
