@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from itnio_nb.ledger.ledger import Ledger
     from itnio_nb.orders.check import check_orders
     from itnio_nb.orders.export.findings import write_findings
+    from itnio_nb.orders.export.template import write_template
     from itnio_nb.orders.read import read_orders
     from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_orders, runbook_outcome, runbook_plan
     from itnio_nb.runbooks.parameters import check_parameters
@@ -80,6 +81,7 @@ __all__ = [
     "signed_headers",
     "submit_plan",
     "write_findings",
+    "write_template",
 ]
 
 _HOMES = {
@@ -90,6 +92,7 @@ _HOMES = {
     "runs.credentials": ("export_credentials", "hand_over"),
     "ledger.ledger": ("Ledger",),
     "orders.export.findings": ("write_findings",),
+    "orders.export.template": ("write_template",),
     "api.models": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
     "forms.order": ("OrderForm",),
     "runs.plan": ("Plan", "make_plan"),

@@ -12,6 +12,7 @@ Each message names the place, the problem and the next step; none carries a secr
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,23 @@ def os_error_reason(error: Exception) -> str:
 
 class InputError(ItnioError):
     """The orders or an argument cannot be used: correct them, then run the line again."""
+
+
+class MissingColumnsError(InputError):
+    """A table lacks columns. For a form: which, the headers that are left, and for some of them what may be meant.
+
+    `guesses` has, by the name of a column, the header that it may have and up to three of its cells.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        missing: Sequence[str] = (),
+        headers: Sequence[str] = (),
+        guesses: Mapping[str, tuple[str, Sequence[str]]] | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.missing, self.headers, self.guesses = tuple(missing), tuple(headers), dict(guesses or {})
 
 
 class AccountError(ItnioError):

@@ -20,6 +20,7 @@ from itnio_nb.cli.run import run
 from itnio_nb.cli.sandbox import sandbox
 from itnio_nb.cli.servers import FIRST_NOTEBOOK, LEFT_OUT, command_name, find_notebooks, folder_option
 from itnio_nb.cli.streams import protect_streams
+from itnio_nb.cli.template import template
 from itnio_nb.errors import InputError, ItnioError, os_error_reason
 
 
@@ -109,5 +110,5 @@ def _new_folder(parent: Path) -> Path:
     return folder
 
 
-for command in (lab, app, sandbox, run):
+for command in (lab, app, sandbox, run, template):
     main.add_command(command)

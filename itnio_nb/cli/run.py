@@ -18,6 +18,9 @@ from itnio_nb.errors import InputError
 @click.option("--orders", help="The spreadsheet with the orders.")
 @click.option("--app-id", help="One application for all rows, where the spreadsheet has no such column.")
 @click.option("--sheet", help="The sheet with the orders, by its name, if not the one that is found.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="NAME=HEADER", help="Which header a column has, as phoneName=Handset."
+)
 @click.option("--plan", help="Execute exactly this saved plan; refused if it has become stale.")
 @click.option("--save-plan", help="Write the plan to this file, for a colleague to look at and for --plan.")
 @click.option("--apply", is_flag=True, help="Send what the plan creates. Without it nothing is sent.")
@@ -29,7 +32,14 @@ from itnio_nb.errors import InputError
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Any other parameter; repeatable.")
 @click.option("--records", type=click.Path(path_type=Path, file_okay=False), default=Path("records"), show_default=True)
 @sandbox_option
-def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, sandbox: bool, **given: Any) -> None:
+def run(
+    notebook: str,
+    columns: tuple[str, ...],
+    parameters: tuple[tuple[str, str], ...],
+    records: Path,
+    sandbox: bool,
+    **given: Any,
+) -> None:
     """Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
 
     NOTEBOOK is a path, or a notebook that comes with the package: runbook (the default), 05-go-live, 06-audit.
@@ -54,12 +64,25 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], records: Path, s
     path = _notebook_path(notebook)
     defaults = read_defaults(read_notebook(path))
     values = {name: value for name, value in given.items() if value is not None and value is not False}
+    if columns:
+        values["match"] = _matched(columns)
     values |= {name: parse_given(name, value, defaults) for name, value in parameters}
     with account_for(Path(), sandbox=sandbox, kept=Path("results")) as (account, environment):
         click.echo(banner(account))
         words = [command_name(), *sys.argv[1:]]
         code = run_runbook(RunbookJob(path, values, records, account, words), environment, click.echo)
     raise SystemExit(code)
+
+
+def _matched(columns: tuple[str, ...]) -> dict[str, str]:
+    """Return the headers by column that `--column` gives."""
+    pairs = [text.partition("=") for text in columns]
+    wrong = [
+        text for text, (name, _, header) in zip(columns, pairs, strict=True) if not name.strip() or not header.strip()
+    ]
+    if wrong:
+        raise InputError(f'--column is a name, = and a header, as --column phoneName="Handset prefix", not {wrong[0]}.')
+    return {name.strip(): header.strip() for name, _, header in pairs}
 
 
 def _notebook_path(name: str) -> Path:

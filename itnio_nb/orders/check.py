@@ -10,7 +10,7 @@ import pandas as pd
 from itnio_nb.api.models import API_COLUMNS, LIMITS, Limits
 from itnio_nb.api.text import MAX_QUOTED, plural, shortened
 from itnio_nb.errors import InputError
-from itnio_nb.orders.models import FINDING_COLUMNS, SOURCE, Repair, Source, with_others
+from itnio_nb.orders.models import EXAMPLE, FINDING_COLUMNS, SOURCE, Repair, Source, with_others
 from itnio_nb.orders.rules.column_bytes import hashes
 from itnio_nb.orders.rules.duplicates import confusable_keys, find_confusables, find_duplicates
 from itnio_nb.orders.rules.hits import RuleHit, expand_hits
@@ -60,6 +60,7 @@ def _all_hits(columns: dict[str, TextColumn], rows: np.ndarray, limits: Limits) 
     phones = np.where((quantity < 1) | (quantity > limits.order_max), 1, quantity)  # an unusable one splits nothing
     parts = -(-phones // limits.group_max)
     apps, app_ids = columns["appId"].factorize()
+    yield _example_hit(columns["groupName"])
     yield from _quantity_hits(columns["quantity"], quantity, limits)
     yield from _number_hits(columns["displayNum"], parts, limits)
     yield from _application_hits(app_ids, apps, rows)
@@ -67,6 +68,13 @@ def _all_hits(columns: dict[str, TextColumn], rows: np.ndarray, limits: Limits) 
         yield from _name_hits(name, noun, columns[name], limits)
         yield from _split_hits(name, noun, columns[name], parts, limits)
         yield from find_duplicates(name, noun, columns[name], apps, phones, rows, limits)
+
+
+def _example_hit(texts: TextColumn) -> RuleHit:
+    problem = "is the example of the template"
+    return RuleHit(
+        texts.equals(EXAMPLE["groupName"]), "groupName", problem, "Write an order over it, or delete it.", "warning"
+    )
 
 
 def _findings_table(

@@ -18,13 +18,21 @@ FINDING_COLUMNS = ("row", "column", "value", "problem", "advice", "severity")
 SHOWN_AS_DATE = "is shown as a date or a time by the format of its cell, and was typed as a number"
 # The columns that result files add. They are dropped when such a file is read again.
 RESULT_COLUMNS = ("itnio_row", "itnio_state", "itnio_status", "itnio_reason", "itnio_advice", "itnio_sent_at")
+# The order of the template, for its reader to write over.
+EXAMPLE = {
+    "groupName": "example-group",
+    "phoneName": "example-phone",
+    "quantity": "30",
+    "displayNum": "8610850001",
+    "appId": "4luaKsL2",
+}
 OURS = "itnio-nb: orders to be mended"  # in the properties of a file with findings
 # Under this key the frame that `read_orders` returns carries its `Source` in `attrs`.
 SOURCE = "itnio"
 
 
 class Repair(NamedTuple):
-    """One cell that reading repaired without loss; a `warning` where that may be otherwise than it was meant."""
+    """One cell that reading repaired without loss; a `warning` or an `error` where it may be, or is, otherwise."""
 
     row: int
     column: str

@@ -68,6 +68,10 @@ class TextColumn:
             return np.zeros(0, dtype=bool)
         return np.asarray((pc.match_substring if literal else pc.match_substring_regex)(self.array, pattern))
 
+    def equals(self, text: str) -> np.ndarray:
+        """Return a mask of the texts that are this one."""
+        return np.asarray(pc.equal(self.array, text))
+
     def are_digits(self) -> np.ndarray:
         """Return a mask of the texts that are ASCII digits, at least one, and nothing else."""
         return np.asarray(pc.ascii_is_decimal(self.array))

@@ -31,7 +31,7 @@ from itnio_nb.runbooks.runner import NotebookRunner, keep_what_is_executed, read
 from itnio_nb.runbooks.secrets import SecretFinder
 from itnio_nb.workspace import open_ledger_for
 
-_CHECKED = ("apply", "confirm", "limit", "workers", "rate", "orders", "app_id", "sheet", "plan")
+_CHECKED = ("apply", "confirm", "limit", "workers", "rate", "orders", "app_id", "sheet", "match", "plan")
 _LISTED_AT_ONCE = 4  # applications
 _MARGIN = timedelta(minutes=1)  # between a record's files and what the ledger has of its run
 _MENDING = "Correct what it says, then run the same again:"

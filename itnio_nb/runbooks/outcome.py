@@ -70,6 +70,7 @@ def runbook_orders(
     *,
     app_id: str | None = None,
     sheet: str | None = None,
+    match: Mapping[str, str] | None = None,
     plan: str | PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Return the orders that the parameters of a runbook ask for: those of a saved `plan`, else of a spreadsheet.
@@ -78,12 +79,13 @@ def runbook_orders(
         ws.reconcile(app_ids=wanted["appId"], unknown_only=True)
 
     `app_id` is the application of all rows of a spreadsheet that has no such column, `sheet` the name of the sheet to
-    be read, if not the one that is found. Raises `InputError` for what cannot be read.
+    be read, if not the one that is found, `match` the headers of columns that are not recognised. Raises `InputError`
+    for what cannot be read.
     """
     if plan is not None:
         return Plan.load(plan).orders
     with settings_named(RUNBOOK):
-        return read_orders(orders, sheet=sheet, constants=None if app_id is None else {"appId": app_id})
+        return read_orders(orders, sheet=sheet, match=match, constants=None if app_id is None else {"appId": app_id})
 
 
 def runbook_plan(
@@ -92,6 +94,7 @@ def runbook_plan(
     *,
     app_id: str | None = None,
     sheet: str | None = None,
+    match: Mapping[str, str] | None = None,
     plan: str | PathLike[str] | None = None,
     limit: int | None = None,
 ) -> Plan:
@@ -99,8 +102,8 @@ def runbook_plan(
 
         runbook_plan(ws, "phones.xlsx")
 
-    `orders`, `app_id` and `sheet`: as for `runbook_orders`, or what that has returned. A saved `plan` takes their
-    place, and is executed as it is. `limit`: only the first so many groups to be created, a trial. Raises
+    `orders`, `app_id`, `sheet` and `match`: as for `runbook_orders`, or what that has returned. A saved `plan` takes
+    their place, and is executed as it is. `limit`: only the first so many groups to be created, a trial. Raises
     `InputError` for what cannot be read, and what `make_plan` raises.
     """
     if plan is not None:
@@ -108,7 +111,7 @@ def runbook_plan(
     elif isinstance(orders, pd.DataFrame):
         made = workspace.plan(orders)
     else:
-        made = workspace.plan(runbook_orders(orders, app_id=app_id, sheet=sheet))
+        made = workspace.plan(runbook_orders(orders, app_id=app_id, sheet=sheet, match=match))
     return made if limit is None else made.first(limit)
 
 

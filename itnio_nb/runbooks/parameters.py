@@ -36,6 +36,7 @@ def check_parameters(
     orders: object = None,
     app_id: object = None,
     sheet: object = None,
+    match: object = None,
     plan: object = None,
     folders: Sequence[object] = (),
 ) -> None:
@@ -53,6 +54,11 @@ def check_parameters(
     for name, value in {"orders": orders, "app_id": app_id, "sheet": sheet, "plan": plan}.items():
         if value is not None and not isinstance(value, str | PathLike):
             raise InputError(f"Nothing was sent: {name} is a text, such as {str(value)!r}, and not {value!r}.")
+    if match is not None and not (isinstance(match, Mapping) and all(isinstance(one, str) for one in match.values())):
+        problem = (
+            f"Nothing was sent: match has headers by column, such as {{'phoneName': 'Handset'}}, and not {match!r}."
+        )
+        raise InputError(problem)
     for folder in folders:
         _try_folder(folder)
 

@@ -1,4 +1,6 @@
-"""The fuzzer: bytes of real files, changed at random; reading gives orders or an `InputError`, checking never raises.
+"""The fuzzer: real files changed at random, and files of odd structure; they give orders or an `InputError`.
+
+Nothing else is raised, no process dies, none takes more than 2 seconds of a processor or 500 MB more than before.
 
     python -m tests.torture.fuzz --inputs 100000
 
@@ -10,15 +12,22 @@ from __future__ import annotations
 import argparse
 import io
 import multiprocessing
+import os
 import random
 import sys
 import time
 import zipfile
 from collections import Counter
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 from itnio_nb import InputError, check_orders, read_orders
 from tests.support.factories import ROOT
+from tests.torture.structures import WAYS
 
+MAX_SECONDS, MAX_MB = 2, 500
+OLD = ROOT / "tests" / "data" / "phones.xls"
 DATA = ROOT / "notebooks" / "data" / "phones.xlsx"
 TEXT = (
     "groupName,phoneName,quantity,displayNum,appId,Site\r\n"
@@ -68,12 +77,34 @@ def changed_inside(chance: random.Random, data: bytes) -> bytes:
     return made.getvalue()
 
 
-def one(seed: int) -> str:
-    """Try one input; return what came of it: "orders", "refused", or what must not be."""
+def made(seed: int) -> bytes:
+    """Return one input: a real file that was changed, or one of odd structure, which is changed now and then."""
     chance = random.Random(seed)
+    kind = chance.random()
+    if kind < 0.01:
+        return changed(chance, OLD.read_bytes())  # read in a process of its own, which takes a while
+    if kind < 0.5:
+        data = chance.choice(WAYS)(chance)
+        return data if chance.random() < 0.7 else changed(chance, data)
     data = chance.choice(originals())
     inside = data.startswith(b"PK") and chance.random() < 0.8
-    data = changed_inside(chance, data) if inside else changed(chance, data)
+    return changed_inside(chance, data) if inside else changed(chance, data)
+
+
+def one(seed: int) -> str:
+    """Try one input; return what came of it: "orders", "refused", or what must not be."""
+    data = made(seed)
+    begun = time.process_time()
+    _forget_peak()
+    before = _mb("VmRSS:")
+    outcome = _read_and_check(data, seed)
+    took, peak = time.process_time() - begun, _mb("VmHWM:") - before
+    if took > MAX_SECONDS or peak > MAX_MB:
+        return f"seed {seed}: {took:.1f} s, {peak} MB"
+    return outcome
+
+
+def _read_and_check(data: bytes, seed: int) -> str:
     try:
         orders = read_orders(data)
     except InputError as error:
@@ -88,6 +119,54 @@ def one(seed: int) -> str:
     return "orders"
 
 
+def _forget_peak() -> None:
+    """Let the kernel count the most memory of this process from now on; only Linux does."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _mb(what: str) -> int:
+    """Return what the kernel tells of the memory of this process."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return int(status.split(what)[1].split()[0]) // 1024
+
+
+def _work(first: int, last: int, step: int, outcomes: Connection) -> None:
+    """Try every so-manieth input; tell each before, and what came of it."""
+    for seed in range(first, last, step):
+        outcomes.send(seed)
+        outcomes.send(one(seed))
+
+
+def tried(first: int, last: int, workers: int) -> Counter[str]:
+    """Return how often each outcome was; a worker that dies is one, and another goes on behind its input."""
+    found: Counter[str] = Counter()
+    beginnings = [first + worker for worker in range(workers)]
+    at: dict[Connection, int] = {}
+    while beginnings or at:
+        for beginning in beginnings:
+            ours, theirs = multiprocessing.Pipe(duplex=False)
+            multiprocessing.Process(target=_work, args=(beginning, last, workers, theirs)).start()
+            theirs.close()
+            at[ours] = -1
+        beginnings = []
+        ready = wait(list(at))
+        for connection in [one for one in at if one in ready]:
+            try:
+                told = connection.recv()
+            except EOFError:
+                if (died := at.pop(connection)) >= 0:
+                    found[f"seed {died}: the process died"] += 1
+                    beginnings.append(died + workers)
+                continue
+            at[connection] = told if isinstance(told, int) else -1
+            found.update([told] if isinstance(told, str) else [])
+    return found
+
+
 def main() -> None:
     """Try many inputs on all cores; print the figures."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
@@ -95,8 +174,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     begun = time.monotonic()
-    with multiprocessing.Pool() as pool:
-        outcomes = Counter(pool.imap_unordered(one, range(asked.seed, asked.seed + asked.inputs), 200))
+    outcomes = tried(asked.seed, asked.seed + asked.inputs, os.cpu_count() or 1)
     wrong = [what for what in outcomes if what not in ("orders", "refused")]
     took = time.monotonic() - begun
     print(f"{asked.inputs:,} inputs in {took:.0f} s: {outcomes['orders']:,} read, {outcomes['refused']:,} refused")

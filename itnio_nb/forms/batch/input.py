@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.errors import InputError
+from itnio_nb.api.text import listed
+from itnio_nb.errors import InputError, MissingColumnsError
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.layout import field, panel, row, text_area
 from itnio_nb.orders.formats.settings import FORM, settings_named
@@ -41,8 +42,13 @@ class OrdersInput:
         self.paste = field("or paste", "Rows copied from a spreadsheet, with their headers", "560px", **paste)
         self.read_pasted = form.button("Read what is pasted", self._read_pasted)
         self.source = text_area()
+        self.columns: dict[str, widgets.Dropdown] = {}  # of those that a table lacks: which header they have
+        self.matching = widgets.VBox()
+        self.read_matched = form.button(
+            "Read with these columns", self._read_matched, is_ready=lambda: bool(self.columns)
+        )
         file, pasted = row(self.upload, self.path, self.read), row(self.paste, self.read_pasted)
-        self.ways = panel(file, pasted, row(self.app_id, self.sheet, self.source))
+        self.ways = panel(file, pasted, row(self.app_id, self.sheet, self.source), self.matching)
 
     def take(self, orders: pd.DataFrame) -> None:
         """Go on with orders that were read."""
@@ -65,22 +71,41 @@ class OrdersInput:
         if last := self._last:
             self._form.act(lambda: self._read(*last))
 
-    def _read(self, source: str | io.BytesIO, name: str) -> None:
+    def _read_matched(self) -> None:
+        if self._last is not None:
+            self._read(*self._last, {column: one.value for column, one in self.columns.items() if one.value})
+
+    def _read(self, source: str | io.BytesIO, name: str, match: Mapping[str, str] | None = None) -> None:
         self._last = None if name.lower().endswith(".json") else (source, name)
         if name.lower().endswith(".json"):
             self._on_plan(_load_plan(source))
         else:
-            self.take(self._read_orders(source))
+            self.take(self._read_orders(source, match))
 
-    def _read_orders(self, source: str | io.BytesIO) -> pd.DataFrame:
+    def _read_orders(self, source: str | io.BytesIO, match: Mapping[str, str] | None) -> pd.DataFrame:
         app_id = self.app_id.value.strip()
         if not isinstance(source, str):
             source.seek(0)
         with settings_named(FORM):
             given = {"appId": app_id} if app_id else None
-            orders = read_orders(source, sheet=self.sheet.value.strip() or None, constants=given)
+            try:
+                orders = read_orders(source, sheet=self.sheet.value.strip() or None, constants=given, match=match)
+            except MissingColumnsError as error:
+                self._offer(error)
+                raise
+        self.columns, self.matching.children = {}, ()
         self.sheet.options = orders.attrs[SOURCE].sheets
         return orders
+
+    def _offer(self, error: MissingColumnsError) -> None:
+        """Show for each column that is missing the headers that it may have, the likeliest chosen."""
+        options = {"kind": widgets.Dropdown, "options": ["", *dict.fromkeys(error.headers)]}
+        self.columns = {}
+        for column in error.missing:
+            header, cells = error.guesses.get(column, ("", ()))
+            tip = f"Its first cells: {listed(cells)}" if cells else "Which header has it?"
+            self.columns[column] = field(column, tip, "260px", value=header, **options)
+        self.matching.children = (row(*self.columns.values(), self.read_matched),)
 
     def _read_pasted(self) -> None:
         if "\n" not in self.paste.value.strip():

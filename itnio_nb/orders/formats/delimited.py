@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
 import numpy as np
@@ -13,14 +13,18 @@ import numpy as np
 from itnio_nb.api.text import plural, shortened
 from itnio_nb.errors import InputError
 from itnio_nb.orders.formats.encodings import to_utf8
+from itnio_nb.orders.formats.headers import known_headers
 from itnio_nb.orders.formats.raw_table import Doubt, RawTable
 from itnio_nb.orders.text_columns import TextColumn, read_regular_csv, text_column
 
+_MAX_CELLS = 30_000_000  # of a file whose rows differ in width
 _HEAD = 1 << 16  # bytes in which the first lines are
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
-def parse_csv(name: str, data: bytes, encoding: str | None, delimiter: str | None) -> RawTable:
+def parse_csv(
+    name: str, data: bytes, encoding: str | None, delimiter: str | None, match: Mapping[str, str]
+) -> RawTable:
     """Return the cells of a text; its encoding and delimiter are detected where they are not given."""
     if delimiter is not None and len(delimiter) != 1:
         raise InputError(f"A delimiter is one character, not {shortened(delimiter)!r}: ',', ';' or '\\t'.")
@@ -32,7 +36,7 @@ def parse_csv(name: str, data: bytes, encoding: str | None, delimiter: str | Non
     head = _first_lines(utf8)
     if not head:
         return RawTable([], np.array([], dtype=int), "CSV", "")
-    delimiter = delimiter or _guess_delimiter(head)
+    delimiter = delimiter or _guess_delimiter(head, match)
     columns, widths = None, None
     if delimiter.isascii() and _has_a_row_in_each_line(utf8):
         columns = read_regular_csv(utf8, delimiter, len(next(csv.reader([head[0]], delimiter=delimiter))))
@@ -83,13 +87,17 @@ def _first_lines(utf8: bytes) -> list[str]:
     return [line for line in lines if line.strip(' ,;|\t\r"')][:20]
 
 
-def _guess_delimiter(head: list[str]) -> str:
-    """Return the delimiter that makes the first lines widest, the most alike."""
+def _guess_delimiter(head: list[str], match: Mapping[str, str]) -> str:
+    """Return the delimiter that yields the most headers, else the one that makes the lines widest and most alike."""
 
-    def merit(delimiter: str) -> tuple[int, int]:
+    def merit(delimiter: str) -> tuple[int, int, int]:
+        try:
+            rows = list(csv.reader(head, delimiter=delimiter))
+        except csv.Error:
+            rows = []
         counts = [line.count(delimiter) for line in head]
         usual = max(set(counts), key=counts.count)
-        return (min(usual, 4), max(counts))
+        return len(known_headers(rows, match)), min(usual, 4), max(counts)
 
     return max(_DELIMITERS, key=merit)
 
@@ -102,4 +110,17 @@ def _irregular_columns(name: str, text: str, delimiter: str) -> tuple[list[TextC
     except csv.Error as error:
         problem = f"row {len(rows) + 1} cannot be read ({error}): look for a quote that is not closed"
         raise InputError(f"{name}: {problem}.") from None
-    return [text_column(cells) for cells in zip_longest(*rows, fillvalue="")], np.array([len(row) for row in rows], int)
+    widths = np.array([len(row) for row in rows], dtype=int)
+    if len(rows) * widths.max(initial=0) > _MAX_CELLS:
+        rows = [_without_blank_end(row) for row in rows]
+        filled = np.array([len(row) for row in rows], dtype=int)
+        if len(rows) * filled.max(initial=0) > _MAX_CELLS:
+            at = int(filled.argmax())
+            problem = f"row {at + 1} has {filled[at]:,} cells, and the file {len(rows):,} rows"
+            raise InputError(f"{name}: {problem}: look for a delimiter that is repeated there, or split the file.")
+    return [text_column(cells) for cells in zip_longest(*rows, fillvalue="")], widths
+
+
+def _without_blank_end(row: list[str]) -> list[str]:
+    last = next((at for at in range(len(row), 0, -1) if row[at - 1].strip()), 0)
+    return row[:last]

@@ -32,6 +32,7 @@ class RawTable:
     numbers: Sequence[np.ndarray | None] = ()  # for each column which cells were numbers, None where all were text
     widths: np.ndarray | None = None  # the number of cells of each row, where that differs
     typed: Sequence[Mapping[int, str]] = ()  # for each column, by row number: what was typed where a date is shown
+    slipped: Mapping[int, str] = field(default_factory=dict)  # rows wider than their header: what is told of each
     hidden: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))  # numbers of rows that nobody sees
     guess: str = ""  # the encoding, where it was guessed
     doubts: Sequence[Doubt] = ()

@@ -10,11 +10,12 @@ from contextvars import ContextVar
 PYTHON = {
     "constants": "as constants={...}",
     "columns": "as columns=[...]",
+    "match": "as match={...}",
     "sheet": 'as sheet="..."',
     "encoding": 'as encoding="..."',
 }
-FORM = {"appId": 'in the field "Application for all rows"', "sheet": 'in the field "Sheet"'}
-RUNBOOK = {"appId": "as app_id (--app-id)", "sheet": "as sheet (--sheet)"}
+FORM = {"appId": 'in the field "Application for all rows"', "sheet": 'in the field "Sheet"', "match": "below"}
+RUNBOOK = {"appId": "as app_id (--app-id)", "sheet": "as sheet (--sheet)", "match": "as match (--column)"}
 _NAMES: ContextVar[Mapping[str, str]] = ContextVar("names of settings", default=PYTHON)
 
 

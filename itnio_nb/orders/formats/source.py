@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import IO
@@ -13,7 +13,7 @@ import numpy as np
 from itnio_nb.api.text import shortened
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.orders.formats import delimited
-from itnio_nb.orders.formats.excel.workbook import SIGNATURES, parse_excel
+from itnio_nb.orders.formats.excel.workbook import SIGNATURES, Wanted, parse_excel
 from itnio_nb.orders.formats.kinds import foreign_kind
 from itnio_nb.orders.formats.raw_table import RawTable
 
@@ -78,17 +78,18 @@ def parse_table(
     encoding: str | None,
     delimiter: str | None,
     wanted: Collection[str],
+    match: Mapping[str, str],
 ) -> RawTable:
     """Return the rows of a file that are not blank; XLSX, XLS and CSV are distinguished by their content.
 
-    Of several sheets, the one is read that has the `wanted` columns.
+    Of several sheets, the one is read that has the `wanted` columns; `match` has the headers of some of them.
     """
     what, step = foreign_kind(data)
     if what:
         raise InputError(f"{name} is {what}: {step}.")
     if data.startswith(SIGNATURES):
-        table = parse_excel(name, data, sheet, wanted)
+        table = parse_excel(name, data, sheet, Wanted(frozenset(wanted), match))
     else:
-        table = delimited.parse_csv(name, data, encoding, delimiter)
+        table = delimited.parse_csv(name, data, encoding, delimiter, match)
     filled = table.filled()
     return table if filled.all() else table.take(np.flatnonzero(filled))

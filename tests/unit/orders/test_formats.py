@@ -31,14 +31,21 @@ def test_rows_are_numbered_as_the_spreadsheet_shows() -> None:
 
 
 def test_rows_of_different_widths() -> None:
-    """Short rows are filled up, blank ones counted, old line ends read; a row that is too wide is refused."""
+    """Short rows are filled up, blank ones counted, old line ends read; rows that are too wide are told, each."""
     lines = [HEADER, "sales,desk,3,8610850001,x,,", "", "north,line", "south,phone,3,8610850001,x"]
     for end in ("\n", "\r\n", "\r"):
         orders = read_orders(end.join(lines).encode())
         assert orders.index.tolist() == [2, 4, 5]
         assert row(orders, 4) == ["north", "line", "", "", ""]
-    with pytest.raises(InputError, match="row 5 has 6 cells, the header has 5"):
-        read_orders("\n".join([*lines, ""]).replace("south", "so,uth").encode())
+    slipped = read_orders("\n".join([*lines, "a,b,c,d,e,f,g", ""]).replace("south", "so,uth").encode())
+    errors = check_orders(slipped).query("problem.str.contains('the header has')")
+    assert errors[["row", "value", "problem"]].to_numpy().tolist() == [
+        [5, "so", "has 6 cells, the header has 5"],
+        [6, "a", "has 7 cells, the header has 5"],
+    ]
+    assert set(errors["severity"]) == {"error"}
+    with pytest.raises(InputError, match=r"row 2 has 6 cells, the header has 5 \(and so all 2 rows\)"):
+        read_orders(csv("a,b,c,d,e,f", "a,b,c,d,e,f"))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,14 @@ import io
 import posixpath
 import re
 import zipfile
+import zlib
+from collections.abc import Mapping
 from functools import cached_property
 from xml.etree import ElementTree
 
 import numpy as np
+
+from itnio_nb.orders.formats.excel.plain import column_position
 
 _SMALL = 4 << 20  # bytes of a part that describes others
 _LARGE = 1 << 30  # bytes of a sheet
@@ -22,7 +26,8 @@ _FORMULA_CELL = re.compile(
     rb"<(?:\w+:)?c\b([^>]*?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"'][^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)"
     rb"\s*(<(?:\w+:)?v\s*(?:/>|>0?</(?:\w+:)?v>))?\s*</(?:\w+:)?c>"
 )
-_DURATION = re.compile(rb"formatCode=\"[^\"]*\[(?:h+|m+|s+)\][^\"]*\"|numFmtId=\"46\"", re.IGNORECASE)
+
+_DAMAGED = (KeyError, OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
 class Package:
@@ -63,31 +68,52 @@ class Package:
 
     def sheet(self, name: str) -> Sheet:
         """Return what is said about the cells of a sheet: nothing unless it is XLSX."""
-        return Sheet(self._read(self._path_of(name), _LARGE) if self.kind == "XLSX" else b"")
+        return Sheet(self.read(self.sheet_parts.get(name, "")) if self.kind == "XLSX" else b"")
 
-    def without_durations(self) -> bytes:
-        """Return the file with the formats of durations (as `[h]:mm`) taken away: their cells are numbers."""
+    def read(self, part: str) -> bytes:
+        """Return a part as it is, at most 1 GiB of it; "" where it is missing, damaged or larger."""
+        return self._read(part, _LARGE)
+
+    def beginning(self, part: str) -> tuple[bytes, int]:
+        """Return the first 4 KiB of a part, and its size."""
+        try:
+            if self._parts is not None:
+                with self._parts.open(part) as file:
+                    return file.read(4096), self._parts.getinfo(part).file_size
+        except _DAMAGED:
+            pass
+        return b"", 0
+
+    def rewritten(self, parts: Mapping[str, bytes]) -> bytes:
+        """Return the file with other contents in some parts."""
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as copy:
-            for name in self._parts.namelist() if self._parts else ():
-                part = self._read(name, _LARGE)
-                copy.writestr(name, _DURATION.sub(b"", part) if name == "xl/styles.xml" else part)
+            for part in self._parts.namelist() if self._parts else ():
+                copy.writestr(part, parts[part] if part in parts else self.read(part))
         return data.getvalue()
 
     def _read(self, name: str, limit: int = _SMALL) -> bytes:
         try:
             if self._parts is not None and self._parts.getinfo(name).file_size <= limit:
                 return self._parts.read(name)
-        except (KeyError, OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        except _DAMAGED:
             pass
         return b""
 
-    def _path_of(self, sheet: str) -> str:
-        entries = (part for part in self._workbook.iterfind("{*}sheets/{*}sheet") if part.get("name") == sheet)
-        ids = {value for part in entries for name, value in part.attrib.items() if name.endswith("}id")}
-        relations = _parse(self._read("xl/_rels/workbook.xml.rels"))
-        target = next((part.get("Target", "") for part in relations if part.get("Id") in ids), "")
-        return target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+    @cached_property
+    def sheet_parts(self) -> dict[str, str]:
+        """Return for each sheet the part that has its cells."""
+        relations = {
+            part.get("Id"): part.get("Target", "") for part in _parse(self._read("xl/_rels/workbook.xml.rels"))
+        }
+        parts = {}
+        for sheet in self._workbook.iterfind("{*}sheets/{*}sheet"):
+            targets = [relations.get(value, "") for name, value in sheet.attrib.items() if name.endswith("}id")]
+            target = next(filter(None, targets), "")
+            parts[sheet.get("name", "")] = (
+                target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+            )
+        return parts
 
 
 class Sheet:
@@ -106,7 +132,7 @@ class Sheet:
         cells: dict[int, list[int]] = {}
         left = _MOST_MERGED
         for first, top, last, bottom in _MERGED.findall(self._xml):
-            columns, rows = range(_position(first), _position(last) + 1), range(int(top), int(bottom) + 1)
+            columns, rows = range(column_position(first), column_position(last) + 1), range(int(top), int(bottom) + 1)
             left -= len(columns) * len(rows)
             for column in columns if left > 0 else ():
                 cells.setdefault(column, []).extend(rows[1:] if column == columns[0] else rows)
@@ -117,20 +143,12 @@ class Sheet:
         cells: dict[int, list[int]] = {}
         for attributes, column, row, value in _FORMULA_CELL.findall(self._xml) if b"<f" in self._xml else ():
             if not (value and b't="str"' in attributes):  # that is an empty text which was calculated
-                cells.setdefault(_position(column), []).append(int(row))
+                cells.setdefault(column_position(column), []).append(int(row))
         return cells
-
-
-def _position(letters: bytes) -> int:
-    """Return the position of a column: 0 of A, 26 of AA."""
-    position = 0
-    for letter in letters:
-        position = position * 26 + letter - ord("A") + 1
-    return position - 1
 
 
 def _parse(xml: bytes) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(xml or b"<none/>")  # noqa: S314 - small, and expat bounds entities
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # an encoding that nobody knows
         return ElementTree.Element("none")

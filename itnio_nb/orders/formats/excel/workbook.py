@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from itnio_nb.api.text import listed, plural, shortened
 from itnio_nb.errors import InputError
+from itnio_nb.orders.formats.excel.isolated import IsolatedWorkbook
 from itnio_nb.orders.formats.excel.package import Package, Sheet
+from itnio_nb.orders.formats.excel.plain import (
+    Extent,
+    compact,
+    extent_of,
+    has_false_counts,
+    has_text_in_values,
+    simplify,
+    without_counts,
+)
 from itnio_nb.orders.formats.headers import SEARCHED, known_headers
 from itnio_nb.orders.formats.raw_table import Doubt, RawTable, are_numbers
 from itnio_nb.orders.formats.settings import setting
@@ -24,55 +34,127 @@ if TYPE_CHECKING:
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 SIGNATURES = (_ZIP, _OLE)  # how an XLSX and an XLS file begin
 _HAS_HEADERS = 3  # columns of the API that a sheet of orders must have
+_TEXTS = "xl/sharedStrings.xml"
+_FEW_COLUMNS = 256
 _ORDERS = 3  # rank of a sheet with headers and something below them
 _EPOCH, _DAYS_1904, _LEAP_DAY = datetime(1899, 12, 30), 1462, 60
 
 
-def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Collection[str]) -> RawTable:
-    """Return the cells of one sheet: the visible one that has the `wanted` columns, unless another is named."""
-    from python_calamine import CalamineError, CalamineWorkbook
+class Wanted(NamedTuple):
+    """What a sheet of orders has: columns of the API, and the headers of some of them."""
 
+    columns: frozenset[str]
+    match: Mapping[str, str]
+
+
+class _Book(NamedTuple):
+    """A workbook that is open, and what is said of it besides its cells."""
+
+    workbook: CalamineWorkbook | IsolatedWorkbook
+    package: Package
+    numbers: dict[str, np.ndarray]  # for a sheet that was made compact: the number of each row
+
+
+def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Wanted) -> RawTable:
+    """Return the cells of one sheet: the visible one that has the `wanted` columns, unless another is named."""
     package = Package(data if data.startswith(_ZIP) else b"")
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        chosen, others = _choose_sheet(name, book, sheet, package.opens_on, wanted)
-        rows = _read_cells(book, chosen, package)
+        book = _open(name, data, package, is_simple=False)
+        chosen, others = _choose_sheet(name, book.workbook, sheet, package.opens_on, wanted)
+        rows = book.workbook.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
     except BaseException as error:  # a panic of the library's Rust is no Exception
-        known = isinstance(error, CalamineError | OSError | ValueError | OverflowError)
-        if not (known or type(error).__name__ == "PanicException"):
+        if not _is_known(error):
             raise
-        problem = f"{name} is not a spreadsheet that can be read ({shortened(error)}): save it again as XLSX."
-        raise InputError(problem) from None
-    columns = list(zip(*rows, strict=True))
-    texts = [text_column(map(cell_text, cells)) for cells in columns]
+        book, chosen, others, rows = _read_simplified(name, data, package, sheet, wanted, error)
+    numbers = book.numbers.get(chosen, np.arange(len(rows)) + 1)[: len(rows)]
+    columns = _filled_columns(rows)
+    texts = [text_column(map(cell_text, cells)) for cells in columns.values()]
     notes = package.sheet(chosen)
     return RawTable(
         texts,
-        np.arange(1, len(rows) + 1),
+        numbers,
         package.kind or ("XLSB" if data.startswith(_ZIP) else "XLS"),
         f"sheet {shortened(chosen)}{'' if package.kind == 'XLSX' else ', hidden rows cannot be told'}",
-        [are_numbers(cells) for cells in columns],
-        typed=[_typed_numbers(cells, package.since_1904) for cells in columns],
+        [are_numbers(cells) for cells in columns.values()],
+        typed=[_typed_numbers(cells, numbers, package.since_1904) for cells in columns.values()],
         hidden=notes.hidden_rows(),
-        doubts=[*_other_sheets(chosen, others), *_cell_doubts(notes, texts)],
+        doubts=[*_other_sheets(chosen, others), *_cell_doubts(notes, dict(zip(columns, texts, strict=True)), numbers)],
         comments=package.comments,
         sheet=chosen,
-        sheets=_visible_sheets(book),
+        sheets=_visible_sheets(book.workbook),
     )
 
 
-def _read_cells(book: CalamineWorkbook, sheet: str, package: Package) -> list[list[Any]]:
-    try:
-        return book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-    except OverflowError:  # a display number that a format shows as hours is more than Python has
-        from python_calamine import CalamineWorkbook
+def _filled_columns(rows: list[list[Any]]) -> dict[int, tuple[Any, ...]]:
+    """Return the cells of each column by its position; of a wide sheet without the empty ones, which are nearly all."""
+    columns = dict(enumerate(zip(*rows, strict=True)))
+    if len(columns) <= _FEW_COLUMNS:
+        return columns
+    return {at: cells for at, cells in columns.items() if any(cell != "" for cell in cells)}
 
-        book = CalamineWorkbook.from_filelike(io.BytesIO(package.without_durations()))
-        return book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+
+def _is_known(error: BaseException) -> bool:
+    """Whether a file can be the cause of an error, a panic of the library's Rust included."""
+    from python_calamine import CalamineError
+
+    kinds = (CalamineError, OSError, ValueError, OverflowError)
+    return isinstance(error, kinds) or type(error).__name__ == "PanicException"
+
+
+def _read_simplified(
+    name: str, data: bytes, package: Package, sheet: str | int | None, wanted: Wanted, error: BaseException
+) -> tuple[_Book, str, list[str], list[list[Any]]]:
+    """Read a file again without what the library may have stumbled over; raise `InputError` where that fails too."""
+    if package.kind == "XLSX":
+        try:
+            book = _open(name, data, package, is_simple=True)
+            chosen, others = _choose_sheet(name, book.workbook, sheet, package.opens_on, wanted)
+            return book, chosen, others, book.workbook.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
+        except BaseException as again:
+            if not _is_known(again):
+                raise
+    problem = f"{name} is not a spreadsheet that can be read ({shortened(error)}): save it again as XLSX."
+    raise InputError(problem) from None
+
+
+def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book:
+    """Open a workbook: XLSX here, its cells looked at first; any other in a process of its own."""
+    from python_calamine import CalamineWorkbook
+
+    if package.kind != "XLSX":
+        return _Book(IsolatedWorkbook(data), package, {})
+    changed, numbers = {}, {}
+    for sheet, part in package.sheet_parts.items():
+        xml = package.read(part)
+        extent = extent_of(xml)
+        if extent and extent.is_impossible:
+            row = f"{extent.rows[-1]:,}"
+            raise InputError(
+                f"{name}: sheet {shortened(sheet)} has a cell in row {shortened(row)}: save it again as XLSX."
+            )
+        if extent and extent.is_too_large:
+            raise InputError(_too_large(name, sheet, extent))
+        if extent and extent.is_sparse:
+            changed[part], numbers[sheet] = compact(xml, extent.rows), np.array(extent.rows)
+        if is_simple or has_text_in_values(xml):
+            changed[part] = simplify(part, changed.get(part, xml))
+    if is_simple:
+        changed |= {part: simplify(part, package.read(part)) for part in ("xl/styles.xml", "xl/workbook.xml")}
+    if has_false_counts(*package.beginning(_TEXTS)):
+        changed[_TEXTS] = without_counts(package.read(_TEXTS))
+    data = package.rewritten(changed) if changed else data
+    return _Book(CalamineWorkbook.from_filelike(io.BytesIO(data)), package, numbers)
+
+
+def _too_large(name: str, sheet: str, extent: Extent) -> str:
+    size = f"{len(extent.rows):,} rows of {extent.columns:,} columns"
+    if extent.columns > _FEW_COLUMNS:
+        return f"{name}: sheet {shortened(sheet)} has {size}: delete what stands far away, as {extent.cell}."
+    return f"{name}: sheet {shortened(sheet)} has {size}: split it into several files."
 
 
 def _choose_sheet(
-    name: str, book: CalamineWorkbook, sheet: str | int | None, opens_on: str, wanted: Collection[str]
+    name: str, book: CalamineWorkbook | IsolatedWorkbook, sheet: str | int | None, opens_on: str, wanted: Wanted
 ) -> tuple[str, list[str]]:
     """Return the name of the sheet to read, and of those that might be meant too."""
     if sheet is not None:
@@ -90,16 +172,16 @@ def _choose_sheet(
     return chosen, [one for one in visible if one != chosen and ranks[one] >= _ORDERS]
 
 
-def _rank(rows: list[list[Any]], wanted: Collection[str]) -> int:
+def _rank(rows: list[list[Any]], wanted: Wanted) -> int:
     """Return how likely it is that a sheet with these first rows is the one that is meant."""
     filled = [cells for row in rows if any(cells := [*map(cell_text, row)])]
-    with_orders = known_headers(filled[:-1])
+    with_orders = known_headers(filled[:-1], wanted.match)
     if len(with_orders) >= _HAS_HEADERS:
-        return _ORDERS + (with_orders >= set(wanted))
-    return 2 if len(known_headers(filled)) >= _HAS_HEADERS else 1 if filled else 0
+        return _ORDERS + (with_orders >= wanted.columns)
+    return 2 if len(known_headers(filled, wanted.match)) >= _HAS_HEADERS else 1 if filled else 0
 
 
-def _visible_sheets(book: CalamineWorkbook) -> tuple[str, ...]:
+def _visible_sheets(book: CalamineWorkbook | IsolatedWorkbook) -> tuple[str, ...]:
     """Return the names of the sheets that are shown and have cells; a chart has none."""
     return tuple(
         one.name
@@ -129,22 +211,24 @@ def _other_sheets(chosen: str, others: list[str]) -> list[Doubt]:
     return [Doubt((), None, problem, f"Is this the sheet that is meant?{way}")] if others else []
 
 
-def _cell_doubts(notes: Sheet, texts: list[TextColumn]) -> Iterator[Doubt]:
-    """Yield what explains why cells are empty, or 0: one doubt for a column."""
-    for at, rows in notes.merged_cells().items():
-        empty = set((np.flatnonzero(texts[at].lengths() == 0) + 1).tolist()) if at < len(texts) else set()
-        if lost := sorted(empty.intersection(rows)):
+def _cell_doubts(notes: Sheet, texts: dict[int, TextColumn], numbers: np.ndarray) -> Iterator[Doubt]:
+    """Yield what explains why cells are empty, or 0: one doubt for a column, by its place among those kept."""
+    merged, uncalculated = notes.merged_cells(), notes.uncalculated_cells()
+    for place, (at, cells) in enumerate(texts.items()):
+        empty = set(numbers[cells.lengths() == 0].tolist()) if at in merged else set()
+        if lost := sorted(empty.intersection(merged.get(at, ()))):
             problem = "is merged with another cell, which has the value"
-            yield Doubt(lost, at, problem, "Unmerge the cells, and fill in each of them.")
-    for at, rows in notes.uncalculated_cells().items():
-        problem = "has a formula that no spreadsheet program has calculated yet"
-        yield Doubt(rows, at, problem, "Open the file in a spreadsheet program, save it, and read it again.")
+            yield Doubt(lost, place, problem, "Unmerge the cells, and fill in each of them.")
+        if at in uncalculated:
+            problem = "has a formula that no spreadsheet program has calculated yet"
+            advice = "Open the file in a spreadsheet program, save it, and read it again."
+            yield Doubt(uncalculated[at], place, problem, advice)
 
 
-def _typed_numbers(cells: tuple[Any, ...], since_1904: bool) -> dict[int, str]:
+def _typed_numbers(cells: tuple[Any, ...], numbers: np.ndarray, since_1904: bool) -> dict[int, str]:
     """Return the numbers that were typed into cells which a format shows as dates or times, by row number."""
-    dates = ((at, cell) for at, cell in enumerate(cells, 1) if isinstance(cell, date | time | timedelta))
-    return {at: cell_text(_serial(cell, since_1904)) for at, cell in dates}
+    dates = ((at, cell) for at, cell in enumerate(cells) if isinstance(cell, date | time | timedelta))
+    return {int(numbers[at]): cell_text(_serial(cell, since_1904)) for at, cell in dates}
 
 
 def _serial(cell: date | time | timedelta, since_1904: bool) -> float:

@@ -126,6 +126,29 @@ def test_a_sheet_is_chosen(batch: Batch) -> None:
     assert field.options == ()
 
 
+def test_headers_that_are_not_known_are_matched(batch: Batch) -> None:
+    """Those that are missing are offered, the likeliest chosen, with its first cells; then the file is read again."""
+    frame = many_orders(3).rename(columns={"phoneName": "Handset prefix", "quantity": "Anzahl"})
+    batch.upload("phones.csv", frame.to_csv(index=False).encode())
+    form = batch.form.orders
+    assert "or match it below" in status(batch.form)
+    assert {column: one.value for column, one in form.columns.items()} == {
+        "phoneName": "Handset prefix",
+        "quantity": "Anzahl",
+    }
+    assert form.columns["phoneName"].tooltip == "Its first cells: phone-0, phone-1, phone-2"
+    click(batch.form, form.read_matched)
+    assert len(names(batch)) == 3
+    assert form.orders["phoneName"].tolist() == ["phone-0", "phone-1", "phone-2"]
+    assert form.matching.children == ()
+    batch.paste(frame.rename(columns={"Anzahl": "quantity"}))
+    form.columns["phoneName"].value = ""
+    click(batch.form, form.read_matched)
+    assert "no column for phoneName" in status(batch.form)
+    batch.paste(many_orders(2))
+    assert form.columns == {}
+
+
 def damaged_plan() -> str:
     path = make_plan(many_orders(3)).save("plan.json")
     path.write_text(path.read_text().replace("group-0", "group-9"))

@@ -1,0 +1,68 @@
+"""Workbooks read in a process of their own: a damaged file may end it, and takes nothing else along."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from typing import Any, NamedTuple
+
+_MEMORY, _SECONDS = 2 << 30, 120
+# What the process runs: it needs nothing of this package, so that it starts in a moment.
+_PROGRAM = """
+import io, pickle, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+except (ImportError, ValueError, OSError):
+    pass
+from python_calamine import CalamineWorkbook
+book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
+sheets = [(one.name, str(one.visible), str(one.typ)) for one in book.sheets_metadata]
+cells = {}
+for name, _, kind in sheets:
+    if kind.endswith(".WorkSheet"):
+        cells[name] = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+pickle.dump((sheets, cells), sys.stdout.buffer)
+"""
+
+
+class IsolatedError(ValueError):
+    """The process came to an end without having read the file."""
+
+
+class _Metadata(NamedTuple):
+    name: str
+    visible: str
+    typ: str
+
+
+class _Sheet(NamedTuple):
+    cells: list[list[Any]]
+
+    def to_python(self, *, skip_empty_area: bool = False, nrows: int | None = None) -> list[list[Any]]:
+        """Return the cells, all or those of the first rows, in any case from the first row and column on."""
+        del skip_empty_area
+        return self.cells[:nrows]
+
+
+class IsolatedWorkbook:
+    """What the library's own class tells of a workbook, from another process."""
+
+    def __init__(self, data: bytes) -> None:
+        """Raises `IsolatedError`."""
+        words = [sys.executable, "-c", _PROGRAM, str(_MEMORY)]
+        try:
+            done = subprocess.run(words, input=data, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603
+        except subprocess.TimeoutExpired:
+            raise IsolatedError(f"not within {_SECONDS} s") from None
+        if done.returncode:
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it cannot be read"]
+            raise IsolatedError(lines[-1].removeprefix("python_calamine."))
+        sheets, self._cells = pickle.loads(done.stdout)  # noqa: S301 - our own process wrote it
+        self.sheets_metadata = [_Metadata(*one) for one in sheets]
+        self.sheet_names = [one.name for one in self.sheets_metadata]
+
+    def get_sheet_by_name(self, name: str) -> _Sheet:
+        """Return a sheet; one that is a chart has no cells."""
+        return _Sheet(self._cells.get(name, []))

@@ -1,0 +1,140 @@
+"""Tables of other shapes: headers that the operator matches, delimiters found by the headers, the template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from itnio_nb import InputError, check_orders, read_orders, write_template
+from itnio_nb.errors import MissingColumnsError
+from tests.support.factories import COLUMNS
+from tests.support.spreadsheets import source_of, workbook
+
+FOREIGN = b"Site,Group,Handset prefix,Anzahl,Rufnummer\nA,sales,desk,3,8610850001\nB,north,line,4,8610850002\n"
+MATCH = {"phoneName": "Handset prefix", "quantity": "Anzahl", "displayNum": "Rufnummer"}
+
+
+def test_unknown_headers_are_matched() -> None:
+    """By their words, whatever their case and blanks; the file's own headers are kept."""
+    for match in (MATCH, {"phone name": "handset_prefix", "qty": "ANZAHL", "caller id": " rufnummer "}):
+        orders = read_orders(FOREIGN, constants={"appId": "x"}, match=match)
+        assert orders.iloc[0].tolist() == ["sales", "desk", "3", "8610850001", "x", "A"]
+        assert check_orders(orders).empty
+    assert source_of(orders).headers == ("Site", "Group", "Handset prefix", "Anzahl", "Rufnummer", "appId")
+
+
+def test_a_match_goes_before_a_known_header() -> None:
+    """What had the name before is another column."""
+    data = b"phoneName,groupName,quantity,displayNum,appId,Handset\nIT,sales,3,8610850001,x,desk\n"
+    orders = read_orders(data, match={"phoneName": "Handset"})
+    assert orders["phoneName"].tolist() == ["desk"]
+    assert orders["phoneName (another)"].tolist() == ["IT"]
+
+
+def test_headers_are_found_below_a_title_by_what_is_matched() -> None:
+    """Of a sheet and of a CSV with another delimiter, too."""
+    title = b"Phones of 2026;;;;\n\n"
+    orders = read_orders(title + FOREIGN.replace(b",", b";"), constants={"appId": "x"}, match=MATCH)
+    assert (source_of(orders).header_row, len(orders)) == (3, 2)
+    rows = [tuple(line.split(",")) for line in FOREIGN.decode().splitlines()]
+    book = workbook(("Phones",), *rows, second_sheet=True)
+    assert len(read_orders(book, constants={"appId": "x"}, match=MATCH)) == 2
+
+
+WRONG = [
+    ({"phone": "Site"}, "Rename or add the column"),  # an alias of phoneName, which is matched; others are missing
+    ({"speed": "Site"}, "not for speed"),
+    ({**MATCH, "phoneName": "Handsets"}, "has no header 'Handsets'. Its headers: 'Site', 'Group'"),
+    ({**MATCH, "phoneName": ""}, "has no header ''"),
+    ({**MATCH, "phoneName": "Anzahl"}, "one header is matched with two columns"),
+    ({**MATCH, "groupName": "Rufnummer"}, "one header is matched with two columns"),
+]
+
+
+@pytest.mark.parametrize(("match", "words"), WRONG)
+def test_a_match_that_cannot_be(match: dict[str, str], words: str) -> None:
+    """It is said which, and what there is."""
+    with pytest.raises(InputError) as refused:
+        read_orders(FOREIGN, constants={"appId": "x"}, match=match)
+    assert words in str(refused.value)
+
+
+GUESSES = [
+    ("Site,Gruppe,Prefix,Anzahl,Rufnummer", "A,sales,desk,3,8610850001", "B,north,line,4,8610850002"),
+    (
+        "grp name,handset,no. of phones,number shown,application",
+        "sales,desk,3,8610850001,4luaKsL2",
+        "north,line,4,8610850002,4luaKsL2",
+    ),
+    ("a,b,c,d,e", "sales,desk,3,+86 10 850001,4luaKsL2", "north,line,4,86-10-850002,4luaKsL2"),
+]
+
+
+@pytest.mark.parametrize("lines", GUESSES)
+def test_the_likeliest_headers_are_in_the_error(lines: tuple[str, ...]) -> None:
+    """With three cells of each, in its words and for a form; matched so, the table is read."""
+    data = "\n".join(lines).encode()
+    with pytest.raises(MissingColumnsError) as refused:
+        read_orders(data)
+    error = refused.value
+    assert set(error.guesses) >= {"quantity", "displayNum"} - set(COLUMNS).difference(error.missing)
+    for column, (header, cells) in error.guesses.items():
+        assert f"did you mean '{header}' ({', '.join(cells)}) for {column}" in str(error)
+    match = {column: header for column, (header, _) in error.guesses.items()}
+    given = {column: "4luaKsL2" for column in error.missing if column not in match}
+    orders = read_orders(data, match=match, constants=given)
+    assert orders["quantity"].tolist() == ["3", "4"]
+    assert orders["groupName"].tolist() == ["sales", "north"]
+
+
+ROWS = [f"{'|'.join(COLUMNS)}|remark", "sales|desk|3|8610850001|x|{}", "north|line|4|8610850002|x|{}"]
+# The delimiter, and what stands in the remarks.
+DELIMITED = [
+    (";", "a, b, c, d, e, f"), (";", "1,5 m, 2,5 m"), (";", "a\tb\tc"), (";", "Hall 2, 1st floor, left, at the end"),
+    (";", '"a\nb, c, d, e, f, g"'), (",", '"a;b;c;d;e;f;g"'), (",", '"a|b|c|d|e|f|g"'), (",", "a;b;c;d;e;f"),
+    (",", "a | b | c | d | e"), (",", '"Leeds; UK\nroom; 5; 6; 7; 8"'), ("\t", "a, b, c, d, e, f"),
+    ("\t", "a;b;c;d;e;f"), ("\t", '"x, ""y"", z"'), ("\t", "=A1,B1;C1|D1"), ("|", "a, b, c, d, e, f"),
+    ("|", "a;b;c;d;e;f;g"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("delimiter", "remark"), DELIMITED)
+def test_the_delimiter_is_the_one_that_yields_the_headers(delimiter: str, remark: str) -> None:
+    """However many others there are in other cells."""
+    lines = [line.replace("|", delimiter).replace("{}", remark) for line in ROWS]
+    orders = read_orders("\n".join(lines).encode())
+    assert orders["groupName"].tolist() == ["sales", "north"]
+    assert len(orders.columns) == 6
+    assert check_orders(orders).query("severity == 'error'").empty
+
+
+def test_the_template(tmp_path: Path) -> None:
+    """Unedited it reads without an error, and is told to be the example; filled in, nothing is told."""
+    path = write_template(tmp_path / "new" / "phones.xlsx")
+    orders = read_orders(path)
+    findings = check_orders(orders)
+    assert findings[["severity", "problem"]].to_numpy().tolist() == [["warning", "is the example of the template"]]
+    with pytest.raises(InputError, match=r"phones\.xlsx exists: choose another name"):
+        write_template(path)
+    book = openpyxl.load_workbook(path)
+    sheet = book.active
+    checked = {str(one.sqref) for one in sheet.data_validations.dataValidation}
+    assert checked == {f"{letter}2:{letter}10001" for letter in "ABCDE"}
+    for row, order in enumerate(
+        [("sales", "desk", 30, "0755820001", "x1"), ("north", "line", "12", "0755820002", "x1")], 2
+    ):
+        for place, value in enumerate(order, 1):
+            sheet.cell(row, place).value = value
+    book.save(path)
+    filled = read_orders(path)
+    assert filled["displayNum"].tolist() == ["0755820001", "0755820002"]
+    assert check_orders(filled).empty
+
+
+@pytest.mark.parametrize("name", ["", ".", "a\0b", "x" * 300 + ".xlsx"])
+def test_a_template_that_cannot_be_written(name: str, tmp_path: Path) -> None:
+    """In words, with what to do."""
+    with pytest.raises(InputError, match="choose another"):
+        write_template(f"{tmp_path}/{name}")
