@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 
@@ -21,6 +22,7 @@ _ALIASES = {
     "appId": ("application id", "voice application id", "audio application id", "语音应用id", "应用id"),
 }
 SEARCHED = 60  # rows that are searched for the headers
+_GUESSED = 100  # headers among which one is guessed
 _SHOWN = 3  # cells of a column that is guessed
 _CELLS = {  # what all cells of a column look like
     "groupName": re.compile(r".*[^\W\d].*"),
@@ -82,9 +84,10 @@ def name_columns(headers: Sequence[str], match: Mapping[str, str]) -> list[str]:
     another word for the same one is an extra column.
     """
     own = [normalize_header(header) for header in headers]
+    often = Counter(own)
     names = [api_column(header) or header for header in headers]
     for at, (header, name) in enumerate(zip(headers, names, strict=True)):
-        taken = name in match or (own.count(normalize_header(name)) == 1 and own[at] != normalize_header(name))
+        taken = name in match or (often[normalize_header(name)] == 1 and own[at] != normalize_header(name))
         if name in API_COLUMNS and taken:
             names[at] = header if header not in API_COLUMNS else f"{header} (another)"
     for name, header in match.items():
@@ -128,7 +131,7 @@ def require_columns(
         )
     if missing:
         unnamed = [at for at, column in enumerate(found) if column not in API_COLUMNS and headers[at].strip()]
-        guesses = _guesses(missing, {headers[at]: samples(at) for at in unnamed})
+        guesses = _guesses(missing, {headers[at]: samples(at) for at in unnamed[:_GUESSED]})
         shown = listed(f"{shortened(header)!r}" for header in headers if header.strip())
         ways = [f", or match it {setting('match')}" if setting("match") else ""]
         constant = setting("constants") or (setting("appId") if "appId" in missing else "")

@@ -60,7 +60,7 @@ def foreign_kind(data: bytes) -> tuple[str, str]:
 def _zip_kind(data: bytes) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
-            names = parts.namelist()
+            names = [name.replace("\\", "/") for name in parts.namelist()]  # as some programs write them
             if any(entry.flag_bits & 1 for entry in parts.infolist()):
                 return "protected by a password", "open it with the password, remove it, and save it again"
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):

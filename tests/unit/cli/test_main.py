@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from itnio_nb import LedgerError, __version__
+from itnio_nb import LedgerError, __version__, read_orders
 from itnio_nb.cli.main import main
 
 COMMANDS = ("app", "demo", "lab", "run", "sandbox", "template")
@@ -85,3 +85,22 @@ def test_demo_has_a_folder_of_its_own_each_time(monkeypatch: pytest.MonkeyPatch,
     assert done[2].output.startswith(
         "Error: A cell failed with ValueError: no\nThe notebook as far as it came: itnio-demo/"
     )
+
+
+def test_a_template_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command says what to do with it; what exists stays."""
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["template"])
+    assert (done.exit_code, done.output) == (0, "phones.xlsx: fill it in, then: itnio-nb run --orders phones.xlsx\n")
+    assert len(read_orders("phones.xlsx")) == 1
+    again = CliRunner().invoke(main, ["template", "phones.xlsx"])
+    assert again.exit_code == 1
+    assert "phones.xlsx exists: choose another name" in again.output
+
+
+@pytest.mark.parametrize("text", ["phoneName", "=Handset", "phoneName=", " = "])
+def test_a_column_needs_a_name_and_a_header(text: str) -> None:
+    """Before anything is read or sent."""
+    done = CliRunner().invoke(main, ["run", "--column", text])
+    assert done.exit_code == 1
+    assert '--column phoneName="Handset prefix"' in done.output
