@@ -48,10 +48,9 @@ class Wanted(NamedTuple):
 
 
 class _Book(NamedTuple):
-    """A workbook that is open, and what is said of it besides its cells."""
+    """A workbook that is open."""
 
     workbook: CalamineWorkbook | IsolatedWorkbook
-    package: Package
     numbers: dict[str, np.ndarray]  # for a sheet that was made compact: the number of each row
 
 
@@ -122,7 +121,7 @@ def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book
     from python_calamine import CalamineWorkbook
 
     if package.kind != "XLSX":
-        return _Book(IsolatedWorkbook(data), package, {})
+        return _Book(IsolatedWorkbook(data), {})
     changed, numbers = {}, {}
     for sheet, part in package.sheet_parts.items():
         xml = package.read(part)
@@ -143,7 +142,7 @@ def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book
     if has_false_counts(*package.beginning(_TEXTS)):
         changed[_TEXTS] = without_counts(package.read(_TEXTS))
     data = package.rewritten(changed) if changed else data
-    return _Book(CalamineWorkbook.from_filelike(io.BytesIO(data)), package, numbers)
+    return _Book(CalamineWorkbook.from_filelike(io.BytesIO(data)), numbers)
 
 
 def _too_large(name: str, sheet: str, extent: Extent) -> str:
