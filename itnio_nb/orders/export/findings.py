@@ -87,8 +87,8 @@ def _is_ours(path: Path) -> bool:
 
 def _workbook(orders: pd.DataFrame, said: _Said) -> bytes:
     source: Source = orders.attrs[SOURCE]
-    # What is doubtful of the file that was read, and cannot be seen in this one: reading this one tells it again.
-    doubts = [one for one in source.repairs if one.severity == "warning" and one.before == one.after]
+    # What is wrong or doubtful in the file that was read, and not to be seen in this one: reading this tells it again.
+    doubts = [one for one in source.repairs if one.severity != "repaired" and one.before == one.after]
     data = io.BytesIO()
     with new_workbook(data) as book:
         book.set_properties({"comments": f"{OURS}\n{json.dumps(doubts)}"})

@@ -201,6 +201,7 @@ TO_MEND: dict[str, tuple[bytes, tuple[int, str, str]]] = {
     "semicolons": (MESS, (5, "groupName", "north")),
     "a guess": (
         csv("Büro,desk,3,8610850001,x", "Süd 5,line,no,8610850002,x").decode().encode("cp1252"), (3, "quantity", "3")),
+    "slipped cells": (csv("so,uth1,phone,3,8610850001,x", "sales,desk,3,8610850001,x"), (2, "groupName", "south")),
     "a quote": (
         csv('sales,desk,3,8610850001,x,"a', "north,line,3,8610850002,x,b", 'south,port,3,8610850003,x,"c',
             "west,fone,3,8610850004,x,d", header=f"{HEADER},remark"), (2, "quantity", "4")),
