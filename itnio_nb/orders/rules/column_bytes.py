@@ -55,7 +55,7 @@ def hashes(texts: TextColumn) -> np.ndarray:
         return texts.factorize()[0]
     padded = np.concatenate((np.frombuffer(data, dtype=np.uint8), np.zeros(8, dtype=np.uint8)))
     words = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))  # the eight bytes from each byte on
-    hashes = size.astype(np.uint64)
+    hashes = size.astype(np.uint64) * _ODD  # a length spread over all bits: never a letter more or less at the end
     for first in range(0, int(size.max(initial=0)), 8):
         word = words[np.minimum(at[:-1] + first, len(words) - 1)] & _FIRST_BYTES[np.clip(size - first, 0, 8)]
         hashes = (hashes ^ word) * _ODD
