@@ -163,6 +163,28 @@ def test_a_sheet_is_chosen(tmp_path: Path) -> None:
     assert wrong == []
 
 
+def test_columns_are_matched(tmp_path: Path) -> None:
+    """A colleague's own headers: the guesses stand in the fields, one is changed, and the orders are there."""
+    rows = "Team,Old prefix,Handset prefix,How many,Caller ID,Application\nsales,line,desk,2,8610850001,4luaKsL2\n"
+    with Sandbox() as sandbox, a_page() as (page, wrong), batch_form("app", page, tmp_path, settings_of(sandbox)):
+        person = Person(page)
+        person.sees("No orders yet", 60)
+        person.upload("phones.csv", rows.encode())
+        person.sees("phones.csv has no column for groupName, phoneName, appId")
+        fields = {name: page.get_by_label(name, exact=True) for name in ("groupName", "phoneName", "appId")}
+        assert {name: one.input_value() for name, one in fields.items()} == {
+            "groupName": "Team",
+            "phoneName": "Old prefix",
+            "appId": "Application",
+        }
+        fields["phoneName"].select_option("Handset prefix")
+        person.press("Read with these columns")
+        person.sees("1 order · 0 rows with errors")
+        person.press("Plan")
+        person.sees("Plan: 1 group to create (2 phones)")
+    assert wrong == []
+
+
 def test_the_keyboard_is_enough(tmp_path: Path) -> None:
     """From field to field and to the button, in the order in which one reads; all have names for screen readers."""
     order = ["sales", "desk", "3", "8610850001", APP]

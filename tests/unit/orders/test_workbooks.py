@@ -131,6 +131,72 @@ def test_false_counts(count: int) -> None:
     assert read_orders(workbook(rows, texts=texts)).iloc[0].tolist()[:5] == list(ORDER)
 
 
+def with_parts(data: bytes, renamed: dict[str, str], *more: tuple[str, bytes]) -> bytes:
+    """The workbook with parts under other names, and parts more."""
+    again = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as parts, zipfile.ZipFile(again, "w") as made:
+        for name in parts.namelist():
+            made.writestr(renamed.get(name, name), parts.read(name))
+        for name, content in more:
+            made.writestr(name, content)
+    return again.getvalue()
+
+
+COUNT = 'count="4294967295" uniqueCount="4294967295"'
+ONE_TEXT = "<si><t>sales</t></si></sst>"
+SHARED = "xl/sharedStrings.xml"
+
+
+def counted(head: str = f'<sst xmlns="{structures.SPACE}" {COUNT}>', end: str = ONE_TEXT) -> bytes:
+    """A workbook whose texts begin so."""
+    rows = row(1, COLUMNS) + row(2, ORDER).replace(text_cell("A2", "sales"), '<c r="A2" t="s"><v>0</v></c>')
+    data = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(rows, texts=TEXTS))) as parts, zipfile.ZipFile(data, "w") as made:
+        for name in parts.namelist():
+            made.writestr(name, head + end if name == SHARED else parts.read(name).decode())
+    return data.getvalue()
+
+
+FALSE_COUNTS = {
+    "as usual": counted(),
+    "strokes": counted(f"<sst xmlns='{structures.SPACE}' {COUNT}>".replace('"', "'")),
+    "blanks": counted(f'<sst xmlns="{structures.SPACE}" {COUNT} >'.replace("=", " =\n ")),
+    "a prefix": counted(f'<x:sst xmlns:x="{structures.SPACE}" {COUNT}>', "<x:si><x:t>sales</x:t></x:si></x:sst>"),
+    "one of the two": counted(f'<sst xmlns="{structures.SPACE}" count="1" uniqueCount="4294967295">'),
+    "the other": counted(f'<sst xmlns="{structures.SPACE}" count="4294967295" uniqueCount="1">'),
+    "behind a comment": counted(f'<!-- <sst count="1"> --><sst xmlns="{structures.SPACE}" {COUNT}>'),
+    "as a plus": counted(f'<sst xmlns="{structures.SPACE}" {COUNT}>'.replace('="4', '="+4')),
+    "as entities": counted(f'<sst xmlns="{structures.SPACE}" {COUNT}>'.replace('="4', '="&#52;')),
+    "another case": with_parts(counted(), {SHARED: "xl/SharedStrings.XML"}),
+}
+HIDDEN_COUNTS = {
+    "far behind a comment": counted(f'<!-- {"-x" * 5000} --><sst xmlns="{structures.SPACE}" {COUNT}>'),
+    "twice": with_parts(counted(), {}, (SHARED.upper(), b"<sst/>")),
+    "with a wrong checksum": counted().replace(b"</si></sst>", b"</si> </st"),
+    "under another name inside": counted().replace(SHARED.encode(), b"xl/sharedStringS.xml", 1),
+    "another signature inside": counted()[: counted().index(SHARED.encode()) - 30] + b"PK\x07\x04"
+    + counted()[counted().index(SHARED.encode()) - 26 :],
+    "inside of another element": counted(f'<x><sst xmlns="{structures.SPACE}" {COUNT}>', f"{ONE_TEXT}</x>"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", FALSE_COUNTS)
+def test_false_counts_however_written(way: str) -> None:
+    """They refuse no workbook."""
+    assert read_orders(FALSE_COUNTS[way]).iloc[0].tolist()[:5] == list(ORDER)
+
+
+@pytest.mark.parametrize("way", HIDDEN_COUNTS)
+def test_what_cannot_be_looked_at_ends_no_process(way: str) -> None:
+    """A part that is damaged, or may be another for the library, is read in a process of its own."""
+    try:
+        orders = read_orders(HIDDEN_COUNTS[way])
+    except InputError as error:
+        assert "is not a spreadsheet that can be read" in str(error) or "has no" in str(error)  # noqa: PT017
+    else:
+        assert orders.iloc[0].tolist()[:5] == list(ORDER)
+
+
 TEXT_CELLS = {
     '<c r="A2" t="inlineStr"><v>sales</v></c>': "sales", '<c r="A2" t="s"><v/></c>': "", '<c r="A2" t="s"/>': "",
     '<c r="A2" t="s"></c>': "", '<c r="A2" t="s"><v></v></c>': "", '<c r="A2" t="s"><v>0</v></c>': "FIRST",

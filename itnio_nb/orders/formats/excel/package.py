@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from itnio_nb.orders.formats.excel.plain import column_position
+from itnio_nb.orders.formats.excel.plain import BEGINNING, column_position
 
+TEXTS = "xl/sharedStrings.xml"
 _SMALL = 4 << 20  # bytes of a part that describes others
 _LARGE = 1 << 30  # bytes of a sheet
 _HIDDEN_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\bhidden=[\"'](?:1|true)[\"'][^>]*>")
@@ -31,15 +32,21 @@ _DAMAGED = (KeyError, OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.er
 
 
 class Package:
-    """The parts of a file; where one is missing or damaged it says nothing, and the cells are read all the same."""
+    """The parts of a file; where one is missing or damaged it says nothing, and the cells are read all the same.
+
+    `has_unread` tells whether there is anything that was asked for and could not be read: nobody knows what the
+    library will find there.
+    """
 
     def __init__(self, data: bytes) -> None:
         try:
             self._parts = zipfile.ZipFile(io.BytesIO(data)) if data else None
         except zipfile.BadZipFile:
             self._parts = None
-        names = set(self._parts.namelist()) if self._parts else set()
-        self.kind = "ODS" if "content.xml" in names else "XLSX" if "xl/workbook.xml" in names else ""
+        paths = self._parts.namelist() if self._parts else []
+        self._paths = {path.casefold(): path for path in paths}  # as the library finds them
+        self.has_unread = len(self._paths) < len(paths)
+        self.kind = "ODS" if "content.xml" in self._paths else "XLSX" if "xl/workbook.xml" in self._paths else ""
 
     @cached_property
     def _workbook(self) -> ElementTree.Element:
@@ -74,30 +81,39 @@ class Package:
         """Return a part as it is, at most 1 GiB of it; "" where it is missing, damaged or larger."""
         return self._read(part, _LARGE)
 
-    def beginning(self, part: str) -> tuple[bytes, int]:
-        """Return the first 4 KiB of a part, and its size."""
+    def texts_counts(self) -> tuple[list[str], int]:
+        """Return how many texts the part of all texts says that it has, and its size: no numbers and 0 without one."""
+        path = self._paths.get(TEXTS.casefold())
+        if self._parts is None or path is None:
+            return [], 0
         try:
-            if self._parts is not None:
-                with self._parts.open(part) as file:
-                    return file.read(4096), self._parts.getinfo(part).file_size
+            with self._parts.open(path) as file:
+                root = _root(file.read(BEGINNING))
+            if root is not None and root.tag.rpartition("}")[2] == "sst":
+                counts = [text for name, text in root.attrib.items() if name in ("count", "uniqueCount")]
+                return counts, self._parts.getinfo(path).file_size
         except _DAMAGED:
             pass
-        return b"", 0
+        self.has_unread = True
+        return [], 0
 
     def rewritten(self, parts: Mapping[str, bytes]) -> bytes:
         """Return the file with other contents in some parts."""
-        data = io.BytesIO()
+        data, changed = io.BytesIO(), {part.casefold(): content for part, content in parts.items()}
         with zipfile.ZipFile(data, "w") as copy:
             for part in self._parts.namelist() if self._parts else ():
-                copy.writestr(part, parts[part] if part in parts else self.read(part))
+                copy.writestr(part, changed[part.casefold()] if part.casefold() in changed else self.read(part))
         return data.getvalue()
 
     def _read(self, name: str, limit: int = _SMALL) -> bytes:
-        try:
-            if self._parts is not None and self._parts.getinfo(name).file_size <= limit:
-                return self._parts.read(name)
-        except _DAMAGED:
-            pass
+        path = self._paths.get(name.casefold())
+        if self._parts is not None and path is not None:
+            try:
+                if self._parts.getinfo(path).file_size <= limit:
+                    return self._parts.read(path)
+            except _DAMAGED:
+                pass
+            self.has_unread = True
         return b""
 
     @cached_property
@@ -145,6 +161,17 @@ class Sheet:
             if not (value and b't="str"' in attributes):  # that is an empty text which was calculated
                 cells.setdefault(column_position(column), []).append(int(row))
         return cells
+
+
+def _root(beginning: bytes) -> ElementTree.Element | None:
+    """Return the first element of a part that is in UTF-8; None where its beginning has none."""
+    if b"\0" in beginning:
+        return None
+    try:
+        element: ElementTree.Element = next(ElementTree.iterparse(io.BytesIO(beginning), ["start"]))[1]  # noqa: S314
+    except (ElementTree.ParseError, LookupError, StopIteration):
+        return None
+    return element
 
 
 def _parse(xml: bytes) -> ElementTree.Element:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _REFERENCE = re.compile(rb"(\sr=)([\"'])([A-Z]*)(\d+)\2")
@@ -26,8 +27,10 @@ _VALUES = {
     b"s": re.compile(rb"\d{1,9}"),
     b"d": re.compile(rb"\d{4}-.*"),
 }
-_COUNT = re.compile(rb"\s(?:uniqueC|c)ount=[\"'](\d{1,30})[\"']")
-_SHORTEST_TEXT = 5  # bytes: <si/>
+_TEXTS_TAG = re.compile(rb"<(?:\w+:)?sst\b[^>]*>")
+_COUNT = re.compile(rb"\s(?:uniqueC|c)ount\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+BEGINNING = 4096  # bytes of the texts
+_SHORTEST_TEXT, _MOST_DIGITS = 5, 30  # bytes: <si/>
 _STATE = re.compile(rb"\sstate=[\"'](?!hidden|veryHidden|visible)\w*[\"']")  # of a sheet that nobody knows
 _DURATION = re.compile(rb"formatCode=\"[^\"]*\[(?:h+|m+|s+)\][^\"]*\"|numFmtId=\"46\"", re.IGNORECASE)
 
@@ -80,17 +83,18 @@ def compact(xml: bytes, rows: list[int]) -> bytes:
     return _REFERENCE.sub(lambda one: one[1] + one[2] + one[3] + places[int(one[4])] + one[2], xml)
 
 
-def has_false_counts(beginning: bytes, size: int) -> bool:
+def has_false_counts(counts: Iterable[str], size: int) -> bool:
     """Whether the texts of a workbook are said to be more than its part, of so many bytes, can have.
 
     The library makes room for as many as are said, and ends the process where there is none.
     """
-    return any(int(number) > size // _SHORTEST_TEXT for number in _COUNT.findall(beginning))
+    return any(not one.isdecimal() or len(one) > _MOST_DIGITS or int(one) > size // _SHORTEST_TEXT for one in counts)
 
 
 def without_counts(xml: bytes) -> bytes:
-    """Return the texts of a workbook without how many there are said to be."""
-    return _COUNT.sub(b"", xml, count=2)
+    """Return the texts of a workbook without how many there are said to be at the beginning."""
+    head, rest = xml[:BEGINNING], xml[BEGINNING:]
+    return _TEXTS_TAG.sub(lambda tag: _COUNT.sub(b"", tag[0]), head) + rest
 
 
 def simplify(part: str, xml: bytes) -> bytes:

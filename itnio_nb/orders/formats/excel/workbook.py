@@ -13,7 +13,7 @@ import numpy as np
 from itnio_nb.api.text import listed, plural, shortened
 from itnio_nb.errors import InputError
 from itnio_nb.orders.formats.excel.isolated import IsolatedWorkbook
-from itnio_nb.orders.formats.excel.package import Package, Sheet
+from itnio_nb.orders.formats.excel.package import TEXTS, Package, Sheet
 from itnio_nb.orders.formats.excel.plain import (
     Extent,
     compact,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 SIGNATURES = (_ZIP, _OLE)  # how an XLSX and an XLS file begin
 _HAS_HEADERS = 3  # columns of the API that a sheet of orders must have
-_TEXTS = "xl/sharedStrings.xml"
 _FEW_COLUMNS = 256
 _ORDERS = 3  # rank of a sheet with headers and something below them
 _EPOCH, _DAYS_1904, _LEAP_DAY = datetime(1899, 12, 30), 1462, 60
@@ -104,7 +103,7 @@ def _read_simplified(
     name: str, data: bytes, package: Package, sheet: str | int | None, wanted: Wanted, error: BaseException
 ) -> tuple[_Book, str, list[str], list[list[Any]]]:
     """Read a file again without what the library may have stumbled over; raise `InputError` where that fails too."""
-    if package.kind == "XLSX":
+    if package.kind == "XLSX" and not package.has_unread:
         try:
             book = _open(name, data, package, is_simple=True)
             chosen, others = _choose_sheet(name, book.workbook, sheet, package.opens_on, wanted)
@@ -117,7 +116,7 @@ def _read_simplified(
 
 
 def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book:
-    """Open a workbook: XLSX here, its cells looked at first; any other in a process of its own."""
+    """Open a workbook: XLSX here, all its cells looked at first; any other in a process of its own."""
     from python_calamine import CalamineWorkbook
 
     if package.kind != "XLSX":
@@ -139,8 +138,10 @@ def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book
             changed[part] = simplify(part, changed.get(part, xml))
     if is_simple:
         changed |= {part: simplify(part, package.read(part)) for part in ("xl/styles.xml", "xl/workbook.xml")}
-    if has_false_counts(*package.beginning(_TEXTS)):
-        changed[_TEXTS] = without_counts(package.read(_TEXTS))
+    if has_false_counts(*package.texts_counts()):
+        changed[TEXTS] = without_counts(package.read(TEXTS))
+    if package.has_unread:
+        return _Book(IsolatedWorkbook(data), {})
     data = package.rewritten(changed) if changed else data
     return _Book(CalamineWorkbook.from_filelike(io.BytesIO(data)), numbers)
 
