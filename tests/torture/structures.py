@@ -71,15 +71,16 @@ def _sheet(chance: random.Random) -> str:
     return f'<worksheet xmlns="{SPACE}">{dimension}<sheetData>{"".join(rows)}</sheetData>{end}</worksheet>'
 
 
-def plain_workbook() -> bytes:
-    """Return an XLSX of one empty sheet."""
-    main = f'xmlns="{SPACE}" xmlns:r="{OFFICE}"'
-    sheets = '<sheets><sheet name="S1" sheetId="1" r:id="rId1"/></sheets>'
+def plain_workbook(sheets: int = 1) -> bytes:
+    """Return an XLSX of empty sheets, S1 and so on."""
+    main, numbers = f'xmlns="{SPACE}" xmlns:r="{OFFICE}"', range(1, sheets + 1)
+    entries = "".join(f'<sheet name="S{at}" sheetId="{at}" r:id="rId{at}"/>' for at in numbers)
+    empty = f"<worksheet {main}><sheetData/></worksheet>"
     return _packed(
         {
-            **_frame({"rId1": ("worksheet", "worksheets/sheet1.xml")}),
-            "xl/workbook.xml": f"<workbook {main}>{sheets}</workbook>",
-            "xl/worksheets/sheet1.xml": f"<worksheet {main}><sheetData/></worksheet>",
+            **_frame({f"rId{at}": ("worksheet", f"worksheets/sheet{at}.xml") for at in numbers}),
+            "xl/workbook.xml": f"<workbook {main}><sheets>{entries}</sheets></workbook>",
+            **{f"xl/worksheets/sheet{at}.xml": empty for at in numbers},
         }
     )
 

@@ -29,13 +29,17 @@ def row(number: int, texts: tuple[str, ...] | list[str]) -> str:
     return f'<row r="{number}">{"".join(cells)}</row>'
 
 
-def workbook(rows: str, before: str = "", after: str = "", texts: str = "<si><t>FIRST</t></si>") -> bytes:
-    """A workbook of one sheet that has this XML in it."""
-    sheet = f'<worksheet xmlns="{structures.SPACE}">{before}<sheetData>{rows}</sheetData>{after}</worksheet>'
-    data = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(structures.plain_workbook())) as parts, zipfile.ZipFile(data, "w") as made:
+def workbook(*rows: str, before: str = "", after: str = "", texts: str = "<si><t>FIRST</t></si>") -> bytes:
+    """A workbook of sheets that have this XML in them."""
+    sheets = {
+        f"xl/worksheets/sheet{at}.xml": f'<worksheet xmlns="{structures.SPACE}">{before}<sheetData>{one}</sheetData>'
+        f"{after}</worksheet>"
+        for at, one in enumerate(rows, 1)
+    }
+    data, plain = io.BytesIO(), structures.plain_workbook(len(rows))
+    with zipfile.ZipFile(io.BytesIO(plain)) as parts, zipfile.ZipFile(data, "w") as made:
         for name in parts.namelist():
-            made.writestr(name, sheet if name.endswith("sheet1.xml") else parts.read(name).decode())
+            made.writestr(name, sheets.get(name) or parts.read(name).decode())
         made.writestr("xl/sharedStrings.xml", f'<sst xmlns="{structures.SPACE}" {texts}')
     return data.getvalue()
 
@@ -51,6 +55,8 @@ FAR = {
     "row 20,000 of the last column": (f'<row r="20000">{text_cell("XFD20000", " ")}</row>', 1),
     "a formatted cell": ('<row r="1000000"><c r="ZZ1000000" s="1"/></row>', 1),
     "many formatted rows": ("".join(f'<row r="{at}"><c r="A{at}" s="1"/></row>' for at in range(3, 5000)), 1),
+    "wide formatted rows": ("".join(f'<row r="{at}"><c r="XFD{at}" s="1"></c></row>' for at in range(3, 2000)), 1),
+    "empty rows": ("".join(f'<row r="{at}" ht="15"/>' for at in range(3, 90000)) + '<row><c r="XFD1048576"/></row>', 1),
     "rows without numbers": ('<row><c r="A1048576" t="inlineStr"><is><t> </t></is></c></row>', 1),
     "a number of a row": (f'<row r="900000">{text_cell("A900000", "sales2")}</row>', 2),
     "upside down": (f'<row r="70000">{text_cell("B70000", " ")}</row><row r="3">{text_cell("A3", " ")}</row>', 1),
@@ -83,6 +89,18 @@ def test_a_sheet_that_is_too_large() -> None:
         read_orders(workbook(GOOD + wide, texts=TEXTS))
     with pytest.raises(InputError, match="has a cell in row 99,999,999,999"):
         read_orders(workbook(GOOD + f'<row r="3">{text_cell("A99999999999", "x")}</row>', texts=TEXTS))
+
+
+def test_another_sheet_that_is_too_large() -> None:
+    """It refuses no workbook; the one with the headers is meant, whatever its size."""
+    wide = "".join(f'<row r="{at}">{text_cell(f"XFD{at}", "x")}</row>' for at in range(1, 400))
+    beyond = f'<row r="3">{text_cell("A99999999999", "x")}</row>'
+    for second in (wide, beyond, text_cell("AAAAAAAA1", "x")):
+        assert read_orders(workbook(GOOD, second, texts=TEXTS)).iloc[0].tolist()[:5] == list(ORDER)
+        with pytest.raises(InputError, match="sheet S2 has "):
+            read_orders(workbook(GOOD, second, texts=TEXTS), sheet="S2")
+    with pytest.raises(InputError, match="sheet S2 has "):
+        read_orders(workbook(row(1, ("a", "b", "c", "d", "e")), GOOD + wide, texts=TEXTS))
 
 
 # One cell of an unused column, or what describes the sheet; the order is read all the same.
@@ -119,7 +137,7 @@ def test_one_cell_refuses_no_workbook(cell: str) -> None:
 )
 def test_odd_ranges_refuse_no_workbook(before: str, after: str) -> None:
     """Neither the extent that a sheet says to have, nor merged cells."""
-    orders = read_orders(workbook(GOOD, before, after, TEXTS))
+    orders = read_orders(workbook(GOOD, before=before, after=after, texts=TEXTS))
     assert orders.iloc[0].tolist()[:5] == list(ORDER)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
+
+from itnio_nb.orders.formats.headers import SEARCHED
 
 _REFERENCE = re.compile(rb"(\sr=)([\"'])([A-Z]*)(\d+)\2")
 _USUAL_DIGITS = 4  # of the number of a row
@@ -13,8 +16,12 @@ _NO_ROW = 10_000_000
 _WINDOW = 8 << 20  # bytes of a sheet that are looked at together
 _SPARSE = 100_000  # cells of missing rows from which a sheet is compacted
 _MAX_COLUMNS = 256  # of a large sheet
+_MOST_COLUMNS = 16_384  # of any
 _MAX_WIDE, _MAX_CELLS = 5_000_000, 30_000_000  # cells of a sheet, with more columns and with fewer
 _RANGES = re.compile(rb"<((?:\w+:)?(?:dimension|mergeCells))\b(?:[^>]*/>|.*?</\1>)", re.DOTALL)
+_ROW_END = re.compile(rb"</(\w+:)?row\s*>")
+_EMPTY_CELL = re.compile(rb"<(?:\w+:)?c\b[^>]*/>|<((?:\w+:)?c)\b[^>]*></\1>")
+_EMPTY_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*/>|<((?:\w+:)?row)\b[^>]*>\s*</\1>")
 _CELL = re.compile(rb"<((?:\w+:)?c)\b([^>]*?)(?:/>|>(.*?)</\1>)", re.DOTALL)
 _TYPE, _PLACE = re.compile(rb"\st=[\"']([^\"']*)[\"']"), re.compile(rb"\sr=[\"']([^\"']*)[\"']")
 _VALUE, _IN_LINE = re.compile(rb"<(?:\w+:)?v\b[^>]*>(.*?)</(?:\w+:)?v>", re.DOTALL), re.compile(rb"<(?:\w+:)?is\b")
@@ -75,6 +82,20 @@ def extent_of(xml: bytes) -> Extent | None:
                 farthest = max(farthest, (len(letters), letters, len(number), number))
     _, letters, _, number = farthest
     return Extent(sorted(map(int, numbers)), column_position(letters) + 1, (letters + number).decode())
+
+
+def without_empty_cells(xml: bytes) -> bytes:
+    """Return the XML of a sheet without the cells and rows that have nothing but a format."""
+    return _EMPTY_ROW.sub(b"", _EMPTY_CELL.sub(b"", xml))
+
+
+def first_rows(xml: bytes, extent: Extent) -> bytes:
+    """Return the XML of a sheet that cannot be read with its first rows alone, in which headers are looked for."""
+    last = next(islice(_ROW_END.finditer(xml), SEARCHED, None), None)
+    if last is None or extent.columns > _MOST_COLUMNS:
+        return b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData/></worksheet>'
+    prefix = last[1] or b""
+    return compact(xml[: last.end()], extent.rows) + b"</%bsheetData></%bworksheet>" % (prefix, prefix)
 
 
 def compact(xml: bytes, rows: list[int]) -> bytes:

@@ -18,10 +18,12 @@ from itnio_nb.orders.formats.excel.plain import (
     Extent,
     compact,
     extent_of,
+    first_rows,
     has_false_counts,
     has_text_in_values,
     simplify,
     without_counts,
+    without_empty_cells,
 )
 from itnio_nb.orders.formats.headers import SEARCHED, known_headers
 from itnio_nb.orders.formats.raw_table import Doubt, RawTable, are_numbers
@@ -51,6 +53,7 @@ class _Book(NamedTuple):
 
     workbook: CalamineWorkbook | IsolatedWorkbook
     numbers: dict[str, np.ndarray]  # for a sheet that was made compact: the number of each row
+    problems: dict[str, str]  # for a sheet of which only the first rows are there: why
 
 
 def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Wanted) -> RawTable:
@@ -58,7 +61,7 @@ def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Wanted)
     package = Package(data if data.startswith(_ZIP) else b"")
     try:
         book = _open(name, data, package, is_simple=False)
-        chosen, others = _choose_sheet(name, book.workbook, sheet, package.opens_on, wanted)
+        chosen, others = _choose_sheet(name, book, sheet, package.opens_on, wanted)
         rows = book.workbook.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
     except BaseException as error:  # a panic of the library's Rust is no Exception
         if not _is_known(error):
@@ -106,7 +109,7 @@ def _read_simplified(
     if package.kind == "XLSX" and not package.has_unread:
         try:
             book = _open(name, data, package, is_simple=True)
-            chosen, others = _choose_sheet(name, book.workbook, sheet, package.opens_on, wanted)
+            chosen, others = _choose_sheet(name, book, sheet, package.opens_on, wanted)
             return book, chosen, others, book.workbook.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
         except BaseException as again:
             if not _is_known(again):
@@ -120,19 +123,18 @@ def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book
     from python_calamine import CalamineWorkbook
 
     if package.kind != "XLSX":
-        return _Book(IsolatedWorkbook(data), {})
-    changed, numbers = {}, {}
+        return _Book(IsolatedWorkbook(data), {}, {})
+    changed, numbers, problems = {}, {}, {}
     for sheet, part in package.sheet_parts.items():
         xml = package.read(part)
         extent = extent_of(xml)
-        if extent and extent.is_impossible:
-            row = f"{extent.rows[-1]:,}"
-            raise InputError(
-                f"{name}: sheet {shortened(sheet)} has a cell in row {shortened(row)}: save it again as XLSX."
-            )
         if extent and extent.is_too_large:
-            raise InputError(_too_large(name, sheet, extent))
-        if extent and extent.is_sparse:
+            xml = changed[part] = without_empty_cells(xml)
+            extent = extent_of(xml)
+        if extent and (extent.is_too_large or extent.is_impossible):
+            problems[sheet] = _too_large(name, sheet, extent)
+            changed[part] = first_rows(xml, extent)
+        elif extent and extent.is_sparse:
             changed[part], numbers[sheet] = compact(xml, extent.rows), np.array(extent.rows)
         if is_simple or has_text_in_values(xml):
             changed[part] = simplify(part, changed.get(part, xml))
@@ -141,12 +143,15 @@ def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book
     if has_false_counts(*package.texts_counts()):
         changed[TEXTS] = without_counts(package.read(TEXTS))
     if package.has_unread:
-        return _Book(IsolatedWorkbook(data), {})
+        return _Book(IsolatedWorkbook(data), {}, {})
     data = package.rewritten(changed) if changed else data
-    return _Book(CalamineWorkbook.from_filelike(io.BytesIO(data)), numbers)
+    return _Book(CalamineWorkbook.from_filelike(io.BytesIO(data)), numbers, problems)
 
 
 def _too_large(name: str, sheet: str, extent: Extent) -> str:
+    if extent.is_impossible:
+        row = f"{extent.rows[-1]:,}"
+        return f"{name}: sheet {shortened(sheet)} has a cell in row {shortened(row)}: save it again as XLSX."
     size = f"{len(extent.rows):,} rows of {extent.columns:,} columns"
     if extent.columns > _FEW_COLUMNS:
         return f"{name}: sheet {shortened(sheet)} has {size}: delete what stands far away, as {extent.cell}."
@@ -154,9 +159,18 @@ def _too_large(name: str, sheet: str, extent: Extent) -> str:
 
 
 def _choose_sheet(
-    name: str, book: CalamineWorkbook | IsolatedWorkbook, sheet: str | int | None, opens_on: str, wanted: Wanted
+    name: str, book: _Book, sheet: str | int | None, opens_on: str, wanted: Wanted
 ) -> tuple[str, list[str]]:
     """Return the name of the sheet to read, and of those that might be meant too."""
+    chosen, others = _guess_sheet(name, book.workbook, sheet, opens_on, wanted)
+    if chosen in book.problems:
+        raise InputError(book.problems[chosen])
+    return chosen, others
+
+
+def _guess_sheet(
+    name: str, book: CalamineWorkbook | IsolatedWorkbook, sheet: str | int | None, opens_on: str, wanted: Wanted
+) -> tuple[str, list[str]]:
     if sheet is not None:
         return _sheet_name(name, book.sheet_names, sheet), []
     visible = _visible_sheets(book)
