@@ -57,6 +57,7 @@ FAR = {
     "many formatted rows": ("".join(f'<row r="{at}"><c r="A{at}" s="1"/></row>' for at in range(3, 5000)), 1),
     "wide formatted rows": ("".join(f'<row r="{at}"><c r="XFD{at}" s="1"></c></row>' for at in range(3, 2000)), 1),
     "empty rows": ("".join(f'<row r="{at}" ht="15"/>' for at in range(3, 90000)) + '<row><c r="XFD1048576"/></row>', 1),
+    "a row behind the last": ('<row r="1048575"/><row><c t="str"><v> </v></c></row>', 1),
     "rows without numbers": ('<row><c r="A1048576" t="inlineStr"><is><t> </t></is></c></row>', 1),
     "a number of a row": (f'<row r="900000">{text_cell("A900000", "sales2")}</row>', 2),
     "upside down": (f'<row r="70000">{text_cell("B70000", " ")}</row><row r="3">{text_cell("A3", " ")}</row>', 1),
@@ -185,6 +186,7 @@ FALSE_COUNTS = {
     "behind a comment": counted(f'<!-- <sst count="1"> --><sst xmlns="{structures.SPACE}" {COUNT}>'),
     "as a plus": counted(f'<sst xmlns="{structures.SPACE}" {COUNT}>'.replace('="4', '="+4')),
     "as entities": counted(f'<sst xmlns="{structures.SPACE}" {COUNT}>'.replace('="4', '="&#52;')),
+    "beside a part without a name": with_parts(counted(), {}, ("?.xml", b"")).replace(b"?.xml", b"\0.xml"),
     "another case": with_parts(counted(), {SHARED: "xl/SharedStrings.XML"}),
 }
 HIDDEN_COUNTS = {

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any, NamedTuple
 
+import numpy as np
+
 _MEMORY, _SECONDS = 2 << 30, 120
 # What the process runs: it needs nothing of this package, so that it starts in a moment.
 _PROGRAM = """
@@ -22,7 +24,10 @@ sheets = [(one.name, str(one.visible), str(one.typ)) for one in book.sheets_meta
 cells = {}
 for name, _, kind in sheets:
     if kind.endswith(".WorkSheet"):
-        cells[name] = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        sheet = book.get_sheet_by_name(name)
+        before = [""] * sheet.start[1] if sheet.start else []
+        rows = enumerate(sheet.iter_rows(), 1)
+        cells[name] = [(number, before + row) for number, row in rows if any(cell != "" for cell in row)]
 pickle.dump((sheets, cells), sys.stdout.buffer)
 """
 
@@ -41,13 +46,16 @@ class _Sheet(NamedTuple):
     cells: list[list[Any]]
 
     def to_python(self, *, skip_empty_area: bool = False, nrows: int | None = None) -> list[list[Any]]:
-        """Return the cells, all or those of the first rows, in any case from the first row and column on."""
+        """Return the cells, from the first column on, of all rows that are not empty, or of the first of them."""
         del skip_empty_area
         return self.cells[:nrows]
 
 
 class IsolatedWorkbook:
-    """What the library's own class tells of a workbook, from another process."""
+    """What the library's own class tells of a workbook, from another process, without the rows that are empty.
+
+    `numbers` has for each sheet the numbers of its rows.
+    """
 
     def __init__(self, data: bytes) -> None:
         """Raises `IsolatedError`."""
@@ -59,7 +67,9 @@ class IsolatedWorkbook:
         if done.returncode:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it cannot be read"]
             raise IsolatedError(lines[-1].removeprefix("python_calamine."))
-        sheets, self._cells = pickle.loads(done.stdout)  # noqa: S301 - our own process wrote it
+        sheets, cells = pickle.loads(done.stdout)  # noqa: S301 - our own process wrote it
+        self.numbers = {name: np.array([number for number, _ in rows], dtype=int) for name, rows in cells.items()}
+        self._cells = {name: [row for _, row in rows] for name, rows in cells.items()}
         self.sheets_metadata = [_Metadata(*one) for one in sheets]
         self.sheet_names = [one.name for one in self.sheets_metadata]
 

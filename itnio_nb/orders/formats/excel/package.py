@@ -17,7 +17,7 @@ from itnio_nb.orders.formats.excel.plain import BEGINNING, column_position
 
 TEXTS = "xl/sharedStrings.xml"
 _SMALL = 4 << 20  # bytes of a part that describes others
-_LARGE = 1 << 30  # bytes of a sheet
+_LARGE = 1 << 30  # bytes of any
 _HIDDEN_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\bhidden=[\"'](?:1|true)[\"'][^>]*>")
 _NUMBER = re.compile(rb"\br=[\"'](\d{1,7})[\"']")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']")
@@ -43,9 +43,9 @@ class Package:
             self._parts = zipfile.ZipFile(io.BytesIO(data)) if data else None
         except zipfile.BadZipFile:
             self._parts = None
-        paths = self._parts.namelist() if self._parts else []
-        self._paths = {path.casefold(): path for path in paths}  # as the library finds them
-        self.has_unread = len(self._paths) < len(paths)
+        parts = self._parts.infolist() if self._parts else []
+        self._paths = {part.filename.casefold(): part.filename for part in parts}  # as the library finds them
+        self.has_unread = len(self._paths) < len(parts) or any(part.file_size > _LARGE for part in parts)
         self.kind = "ODS" if "content.xml" in self._paths else "XLSX" if "xl/workbook.xml" in self._paths else ""
 
     @cached_property
@@ -101,7 +101,7 @@ class Package:
         """Return the file with other contents in some parts."""
         data, changed = io.BytesIO(), {part.casefold(): content for part, content in parts.items()}
         with zipfile.ZipFile(data, "w") as copy:
-            for part in self._parts.namelist() if self._parts else ():
+            for part in filter(None, self._paths.values()):
                 copy.writestr(part, changed[part.casefold()] if part.casefold() in changed else self.read(part))
         return data.getvalue()
 

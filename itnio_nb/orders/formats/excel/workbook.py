@@ -52,7 +52,7 @@ class _Book(NamedTuple):
     """A workbook that is open."""
 
     workbook: CalamineWorkbook | IsolatedWorkbook
-    numbers: dict[str, np.ndarray]  # for a sheet that was made compact: the number of each row
+    numbers: dict[str, np.ndarray]  # for a sheet without its empty rows: the numbers of those that have cells
     problems: dict[str, str]  # for a sheet of which only the first rows are there: why
 
 
@@ -67,7 +67,7 @@ def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Wanted)
         if not _is_known(error):
             raise
         book, chosen, others, rows = _read_simplified(name, data, package, sheet, wanted, error)
-    numbers = book.numbers.get(chosen, np.arange(len(rows)) + 1)[: len(rows)]
+    numbers = _row_numbers(book.numbers.get(chosen, np.zeros(0, dtype=int)), len(rows))
     columns = _filled_columns(rows)
     texts = [text_column(map(cell_text, cells)) for cells in columns.values()]
     notes = package.sheet(chosen)
@@ -84,6 +84,12 @@ def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Wanted)
         sheet=chosen,
         sheets=_visible_sheets(book.workbook),
     )
+
+
+def _row_numbers(known: np.ndarray, rows: int) -> np.ndarray:
+    """Return the numbers of so many rows: those that are known, and on from the last of them."""
+    further = np.arange(rows - len(known)) + 1 if rows > len(known) else np.zeros(0, dtype=int)
+    return np.concatenate((known, further + (known[-1] if len(known) else 0)))[:rows]
 
 
 def _filled_columns(rows: list[list[Any]]) -> dict[int, tuple[Any, ...]]:
@@ -123,7 +129,7 @@ def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book
     from python_calamine import CalamineWorkbook
 
     if package.kind != "XLSX":
-        return _Book(IsolatedWorkbook(data), {}, {})
+        return _isolated(data)
     changed, numbers, problems = {}, {}, {}
     for sheet, part in package.sheet_parts.items():
         xml = package.read(part)
@@ -143,9 +149,14 @@ def _open(name: str, data: bytes, package: Package, *, is_simple: bool) -> _Book
     if has_false_counts(*package.texts_counts()):
         changed[TEXTS] = without_counts(package.read(TEXTS))
     if package.has_unread:
-        return _Book(IsolatedWorkbook(data), {}, {})
+        return _isolated(data)
     data = package.rewritten(changed) if changed else data
     return _Book(CalamineWorkbook.from_filelike(io.BytesIO(data)), numbers, problems)
+
+
+def _isolated(data: bytes) -> _Book:
+    workbook = IsolatedWorkbook(data)
+    return _Book(workbook, workbook.numbers, {})
 
 
 def _too_large(name: str, sheet: str, extent: Extent) -> str:
