@@ -157,7 +157,7 @@ def _are_rows(index: pd.Index, first: int, last: int | None) -> bool:
 def _raw_table(frame: pd.DataFrame, rows: np.ndarray) -> RawTable:
     cells = [frame.iloc[:, at] for at in range(frame.shape[1])]
     columns = [to_text_column(column) for column in cells]
-    numbers = [None if was_text else are_numbers(cells[at].astype(object)) for at, (_, was_text) in enumerate(columns)]
+    numbers = [None if was_text else are_numbers(cells[at].tolist()) for at, (_, was_text) in enumerate(columns)]
     return RawTable([texts for texts, _ in columns], rows, "DataFrame", "", numbers)
 
 

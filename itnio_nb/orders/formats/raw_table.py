@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Number
 from typing import NamedTuple
@@ -65,6 +65,9 @@ class RawTable:
         return filled
 
 
-def are_numbers(cells: Iterable[object]) -> np.ndarray:
+def are_numbers(cells: Sequence[object]) -> np.ndarray:
     """Return a mask of the cells that are numbers; a truth value is none."""
-    return np.array([isinstance(cell, Number) and not isinstance(cell, bool) for cell in cells], dtype=bool)
+    numbers = {kind for kind in set(map(type, cells)) - {bool} if issubclass(kind, Number)}
+    if not numbers:
+        return np.zeros(len(cells), dtype=bool)
+    return np.fromiter((kind in numbers for kind in map(type, cells)), dtype=bool, count=len(cells))

@@ -43,6 +43,7 @@ class Package:
             self._parts = zipfile.ZipFile(io.BytesIO(data)) if data else None
         except zipfile.BadZipFile:
             self._parts = None
+        self._last = ("", b"")
         parts = self._parts.infolist() if self._parts else []
         self._paths = {part.filename.casefold(): part.filename for part in parts}  # as the library finds them
         self.has_unread = len(self._paths) < len(parts) or any(part.file_size > _LARGE for part in parts)
@@ -78,8 +79,10 @@ class Package:
         return Sheet(self.read(self.sheet_parts.get(name, "")) if self.kind == "XLSX" else b"")
 
     def read(self, part: str) -> bytes:
-        """Return a part as it is, at most 1 GiB of it; "" where it is missing, damaged or larger."""
-        return self._read(part, _LARGE)
+        """Return a part as it is; "" where it is missing, damaged or larger than 1 GiB. The last one is kept."""
+        if self._last[0] != part:
+            self._last = (part, self._read(part, _LARGE))
+        return self._last[1]
 
     def texts_counts(self) -> tuple[list[str], int]:
         """Return how many texts the part of all texts says that it has, and its size: no numbers and 0 without one."""
@@ -140,14 +143,14 @@ class Sheet:
 
     def hidden_rows(self) -> np.ndarray:
         """Return the numbers of the rows that are hidden by hand, by a filter or in a folded outline."""
-        rows = _HIDDEN_ROW.findall(self._xml)
+        rows = _HIDDEN_ROW.findall(self._xml) if b"hidden=" in self._xml else []
         return np.array([int(number[1]) for row in rows if (number := _NUMBER.search(row))], dtype=int)
 
     def merged_cells(self) -> dict[int, list[int]]:
         """Return the cells that are merged with one above or to the left: by position of the column, their rows."""
         cells: dict[int, list[int]] = {}
         left = _MOST_MERGED
-        for first, top, last, bottom in _MERGED.findall(self._xml):
+        for first, top, last, bottom in _MERGED.findall(self._xml) if b"mergeCell" in self._xml else ():
             columns, rows = range(column_position(first), column_position(last) + 1), range(int(top), int(bottom) + 1)
             left -= len(columns) * len(rows)
             for column in columns if left > 0 else ():

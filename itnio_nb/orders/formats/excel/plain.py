@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from itnio_nb.orders.formats.headers import SEARCHED
 
-_REFERENCE = re.compile(rb"(\sr=)([\"'])([A-Z]*)(\d+)\2")
+_REFERENCE = re.compile(rb"(\sr\s*=\s*)([\"'])([A-Za-z]*)(\d+)\2")
+_FAR = rb"r\s*=\s*[\"'](?:[A-Za-z][A-Za-z]|[A-Za-z]?\d{%d})"
 _USUAL_DIGITS = 4  # of the number of a row
 _OVERLAP = 64  # bytes: a reference is shorter
 _NO_ROW = 10_000_000
@@ -72,14 +73,14 @@ def extent_of(xml: bytes) -> Extent | None:
     Usual are columns to Z, and row numbers of as many digits as the number of rows has: then one search is enough.
     """
     digits = max(_USUAL_DIGITS, len(str(xml.count(b"<row"))))
-    if not re.search(rb"\sr=[\"'](?:[A-Z]{2,}|[A-Z]?\d{%d,})" % (digits + 1), xml):
+    if not re.compile(_FAR % (digits + 1)).search(xml, max(0, xml.find(b"sheetData"))):
         return None
     numbers, farthest = set[bytes](), (1, b"Z", 0, b"")
     for begin in range(0, len(xml), _WINDOW):
         for _, _, letters, number in _REFERENCE.findall(xml, begin, begin + _WINDOW + _OVERLAP):
             numbers.add(number)
             if len(letters) > 1:
-                farthest = max(farthest, (len(letters), letters, len(number), number))
+                farthest = max(farthest, (len(letters), letters.upper(), len(number), number))
     _, letters, _, number = farthest
     return Extent(sorted(map(int, numbers)), column_position(letters) + 1, (letters + number).decode())
 
@@ -129,7 +130,7 @@ def simplify(part: str, xml: bytes) -> bytes:
 
 def has_text_in_values(xml: bytes) -> bool:
     """Whether cells of text have it where numbers stand, which the library takes for an empty cell."""
-    return re.search(rb"\st=[\"']inlineStr[\"'][^>]*><(?:\w+:)?v\b", xml) is not None
+    return b"inlineStr" in xml and re.search(rb"\st=[\"']inlineStr[\"'][^>]*><(?:\w+:)?v\b", xml) is not None
 
 
 def _simple_cell(cell: re.Match[bytes]) -> bytes:

@@ -38,6 +38,7 @@ SIGNATURES = (_ZIP, _OLE)  # how an XLSX and an XLS file begin
 _HAS_HEADERS = 3  # columns of the API that a sheet of orders must have
 _FEW_COLUMNS = 256
 _ORDERS = 3  # rank of a sheet with headers and something below them
+_TIMES = (date, time, timedelta)
 _EPOCH, _DAYS_1904, _LEAP_DAY = datetime(1899, 12, 30), 1462, 60
 
 
@@ -69,7 +70,7 @@ def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Wanted)
         book, chosen, others, rows = _read_simplified(name, data, package, sheet, wanted, error)
     numbers = _row_numbers(book.numbers.get(chosen, np.zeros(0, dtype=int)), len(rows))
     columns = _filled_columns(rows)
-    texts = [text_column(map(cell_text, cells)) for cells in columns.values()]
+    texts = [_texts(cells) for cells in columns.values()]
     notes = package.sheet(chosen)
     return RawTable(
         texts,
@@ -84,6 +85,11 @@ def parse_excel(name: str, data: bytes, sheet: str | int | None, wanted: Wanted)
         sheet=chosen,
         sheets=_visible_sheets(book.workbook),
     )
+
+
+def _texts(cells: tuple[Any, ...]) -> TextColumn:
+    """Return the cells of a column as text; most columns are of text already."""
+    return text_column(cells if set(map(type, cells)) == {str} else map(cell_text, cells))
 
 
 def _row_numbers(known: np.ndarray, rows: int) -> np.ndarray:
@@ -252,7 +258,9 @@ def _cell_doubts(notes: Sheet, texts: dict[int, TextColumn], numbers: np.ndarray
 
 def _typed_numbers(cells: tuple[Any, ...], numbers: np.ndarray, since_1904: bool) -> dict[int, str]:
     """Return the numbers that were typed into cells which a format shows as dates or times, by row number."""
-    dates = ((at, cell) for at, cell in enumerate(cells) if isinstance(cell, date | time | timedelta))
+    if not any(issubclass(kind, _TIMES) for kind in set(map(type, cells))):
+        return {}
+    dates = ((at, cell) for at, cell in enumerate(cells) if isinstance(cell, _TIMES))
     return {int(numbers[at]): cell_text(_serial(cell, since_1904)) for at, cell in dates}
 
 
