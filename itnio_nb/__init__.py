@@ -13,11 +13,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from itnio_nb.api.account import Account, Secret
+    from itnio_nb.api.account.account import Account
+    from itnio_nb.api.account.secret import Secret
     from itnio_nb.api.client import Client
     from itnio_nb.api.models import LIMITS, Limits, PhoneGroup, Receipt, State
     from itnio_nb.api.signing import sign, signed_headers
-    from itnio_nb.errors import AccountError, InputError, ItnioError, LedgerError, ServiceError, StalePlanError
+    from itnio_nb.errors import (
+        AccountError,
+        AccountWarning,
+        InputError,
+        ItnioError,
+        LedgerError,
+        ServiceError,
+        StalePlanError,
+    )
     from itnio_nb.forms.batch.form import BatchForm
     from itnio_nb.forms.order import OrderForm
     from itnio_nb.forms.review import ReviewForm
@@ -43,6 +52,7 @@ __all__ = [
     "LIMITS",
     "Account",
     "AccountError",
+    "AccountWarning",
     "BatchForm",
     "Client",
     "InputError",
@@ -88,7 +98,15 @@ _HOMES = {
     "forms.batch.form": ("BatchForm",),
     "orders.check": ("check_orders",),
     "api.client": ("Client",),
-    "errors": ("AccountError", "InputError", "ItnioError", "LedgerError", "ServiceError", "StalePlanError"),
+    "errors": (
+        "AccountError",
+        "AccountWarning",
+        "InputError",
+        "ItnioError",
+        "LedgerError",
+        "ServiceError",
+        "StalePlanError",
+    ),
     "runs.credentials": ("export_credentials", "hand_over"),
     "ledger.ledger": ("Ledger",),
     "orders.export.findings": ("write_findings",),
@@ -104,7 +122,8 @@ _HOMES = {
     "runbooks.parameters": ("check_parameters",),
     "sandbox.sandbox": ("Sandbox",),
     "runs.reconcile.report": ("reconcile",),
-    "api.account": ("Account", "Secret"),
+    "api.account.account": ("Account",),
+    "api.account.secret": ("Secret",),
     "api.signing": ("sign", "signed_headers"),
     "runs.submit": ("resume", "submit_plan"),
     "workspace": ("Workspace", "open_workspace"),

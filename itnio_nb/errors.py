@@ -64,6 +64,10 @@ class AccountError(ItnioError):
     """The key, secret, address or clock is wrong: correct it before anything else is sent."""
 
 
+class AccountWarning(UserWarning):
+    """Where the account is configured, something could be safer: what, and how to mend it."""
+
+
 class LedgerError(ItnioError):
     """The ledger cannot be read or written: repair its file, or choose another."""
 

@@ -9,7 +9,7 @@ from threading import Event
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.listing.inventory import Inventory, InventoryBuilder, field_text
 from itnio_nb.api.listing.pages import PageReader
 from itnio_nb.api.listing.parallel import for_each, thread_pool

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from itnio_nb.api.account import Account, Secret
+from itnio_nb.api.account.account import Account
+from itnio_nb.api.account.secret import Secret
 
 
 def sign(api_key: str, api_secret: str | Secret, timestamp: int | str) -> str:

@@ -17,7 +17,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 from urllib3 import exceptions
 from urllib3.util.retry import Retry
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.connection import POOLS
 from itnio_nb.api.signing import signed_headers
 from itnio_nb.api.statuses import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+import warnings
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -21,7 +22,7 @@ from itnio_nb.cli.sandbox import sandbox
 from itnio_nb.cli.servers import FIRST_NOTEBOOK, LEFT_OUT, command_name, find_notebooks, folder_option
 from itnio_nb.cli.streams import protect_streams
 from itnio_nb.cli.template import template
-from itnio_nb.errors import InputError, ItnioError, os_error_reason
+from itnio_nb.errors import AccountWarning, InputError, ItnioError, os_error_reason
 
 
 class _Commands(click.Group):
@@ -29,6 +30,7 @@ class _Commands(click.Group):
 
     def main(self, *args: Any, **options: Any) -> Any:
         protect_streams()
+        warnings.formatwarning = _one_line
         # jsonschema's check of international addresses, which no notebook has, builds 38 parsers when it is imported:
         # 1.7 seconds. Without that module it does without that check.
         sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # Python's way to say "not installed"
@@ -44,6 +46,18 @@ class _Commands(click.Group):
             raise
         except ItnioError as error:
             raise click.ClickException(str(error)) from None
+
+
+def _one_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> str:
+    """Return a warning as it is printed: the package's own as one line, without that of our code which gave it."""
+    return (
+        f"Warning: {message}\n"
+        if issubclass(category, AccountWarning)
+        else _as_usual(message, category, *place, **more)
+    )
+
+
+_as_usual = warnings.formatwarning
 
 
 def _require_folder() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.text import plural
 from itnio_nb.cli.servers import port_option
 from itnio_nb.errors import InputError

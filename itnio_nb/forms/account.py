@@ -10,7 +10,9 @@ from typing import Any
 import ipywidgets as widgets
 from traitlets import Unicode
 
-from itnio_nb.api.account import DEFAULT_BASE_URL, Account, Secret
+from itnio_nb.api.account.account import Account
+from itnio_nb.api.account.address import DEFAULT_BASE_URL
+from itnio_nb.api.account.secret import Secret
 from itnio_nb.api.client import Client
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.forms.base import Form

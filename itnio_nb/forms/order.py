@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, LIMITS, State, phone_groups
 from itnio_nb.api.text import plural

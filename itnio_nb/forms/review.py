@@ -9,7 +9,7 @@ from functools import partial
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.api.text import plural

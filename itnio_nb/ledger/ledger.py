@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import pandas as pd
 import sqlalchemy as sa
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import API_COLUMNS, PhoneGroup, State, phone_groups
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.charts import Charts

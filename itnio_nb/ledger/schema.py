@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.errors import LedgerError
 

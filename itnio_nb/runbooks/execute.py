@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.parallel import for_each
 from itnio_nb.api.models import State, now

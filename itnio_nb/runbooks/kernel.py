@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from itnio_nb.api import client as clients
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import now
 from itnio_nb.api.text import encodable

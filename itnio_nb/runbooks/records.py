@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import now
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.orders.export.files import write_atomically

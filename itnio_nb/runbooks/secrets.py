@@ -11,7 +11,7 @@ from functools import partial
 from html import unescape
 from urllib.parse import unquote_plus
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import now
 from itnio_nb.api.signing import sign
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.inventory import Inventory
 from itnio_nb.api.models import API_COLUMNS, Action, PhoneGroup, phone_groups

@@ -7,10 +7,10 @@ import threading
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import Account
 from itnio_nb.sandbox.endpoints import Endpoints
 from itnio_nb.sandbox.server import LoopbackServer
-from itnio_nb.sandbox.store import Store, random_text
+from itnio_nb.sandbox.store import Store, new_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ class Sandbox(Endpoints):
         super().__post_init__()
         self._store = Store(self.file)
         self._server: LoopbackServer | None = None
-        self._key = api_key or next(iter(self._store.secrets), None) or random_text()
+        self._key = api_key or next(iter(self._store.secrets), None) or new_key()
         try:
             self._store.add_account(self._key, api_secret)
         except Exception:
@@ -116,7 +116,7 @@ class Sandbox(Endpoints):
 
     def add_account(self, api_key: str | None = None, api_secret: str | None = None) -> Account:
         """Add an account with applications and phones of its own, or change the secret of one; return it."""
-        key = api_key or random_text()
+        key = api_key or new_key()
         with self._lock:
             self._store.add_account(key, api_secret)
         return Account(key, self._store.secrets[key], self.base_url)

@@ -12,7 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from itnio_nb.api.account import Account
+from itnio_nb.api.account.account import SANDBOX_PREFIX, Account
+from itnio_nb.errors import AccountError
 
 _APPLICATION_ID = 0x49544E42  # marks the SQLite file as a sandbox's: "ITNB"
 _SHOWN = 500  # groups of one application on the page
@@ -43,6 +44,7 @@ class Store:
         if self._journal is not None:
             for (entry,) in self._journal.execute("SELECT entry FROM entries ORDER BY id"):
                 self._apply(**json.loads(entry))
+            self._rename_accounts()
 
     def close(self) -> None:
         """Release the file; what was read from it stays."""
@@ -51,7 +53,15 @@ class Store:
             self._journal.close()
 
     def add_account(self, api_key: str, api_secret: str | None) -> None:
-        """Add an account, or change its secret; None keeps the secret, or makes one. Raises `AccountError`."""
+        """Add an account, or change its secret; None keeps the secret, or makes one.
+
+        Raises `AccountError`, also for a key that does not say that it is a sandbox's.
+        """
+        if not api_key.startswith(SANDBOX_PREFIX):
+            raise AccountError(
+                f"The API key of a sandbox begins with {SANDBOX_PREFIX}: nobody shall take its account for a live one, "
+                f"or a live one for it. Give it {SANDBOX_PREFIX}{api_key if api_key.isprintable() else 'and a name'}."
+            )
         secret = Account(api_key, api_secret or self.secrets.get(api_key) or random_text()).api_secret.reveal()
         if self.secrets.get(api_key) != secret:
             self._enter(key=api_key, secret=secret)
@@ -81,6 +91,11 @@ class Store:
         """Return what an account has in an application, an empty one where that is new."""
         return self.applications.get((api_key, app_id)) or Application()
 
+    def _rename_accounts(self) -> None:
+        """Give the accounts of a file of before, whose keys had no prefix, new keys; their phones stay."""
+        for key in [one for one in self.secrets if not one.startswith(SANDBOX_PREFIX)]:
+            self._enter(key=key, renamed=f"{SANDBOX_PREFIX}{key}")
+
     def _enter(self, **entry: Any) -> None:
         if self.closed:
             raise ValueError("The sandbox is stopped and has let go of its file: start() it first.")
@@ -91,6 +106,11 @@ class Store:
     def _apply(self, key: str, **entry: Any) -> None:
         if "secret" in entry:
             self.secrets[key] = entry["secret"]
+            return
+        if "renamed" in entry:
+            self.secrets = {entry["renamed"] if one == key else one: secret for one, secret in self.secrets.items()}
+            for owner, app_id in [one for one in self.applications if one[0] == key]:
+                self.applications[entry["renamed"], app_id] = self.applications.pop((owner, app_id))
             return
         held = self.applications.setdefault((key, entry["app_id"]), Application())
         if "deleted" in entry:
@@ -113,8 +133,13 @@ class Store:
         return _PAGE + "\n".join(parts)
 
 
+def new_key() -> str:
+    """Return an API key that no live account has."""
+    return f"{SANDBOX_PREFIX}{random_text()}"
+
+
 def random_text() -> str:
-    """Return eight random letters and digits: a key, a secret or a password."""
+    """Return eight random letters and digits: a secret or a password."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(8))
 
 

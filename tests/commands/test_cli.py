@@ -22,6 +22,7 @@ def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]
     process = start([*COMMAND, "sandbox", *words])
     lines = [read_line(process) for _ in range(4)]
     Path(".env").write_text("\n".join(lines))
+    Path(".env").chmod(0o600)
     settings = dict(line.split("=", 1) for line in lines if line.startswith("ITNIO_"))
     try:
         yield process, settings
@@ -42,7 +43,7 @@ def test_sandbox_serves_until_stopped(number: signal.Signals) -> None:
         out = process.stdout.read()  # not communicate(), which forgets what readline() has buffered
         assert process.wait(timeout=60) == 0
     assert re.fullmatch(
-        r"(# or, for another account: ITNIO_API_KEY=\w+ ITNIO_API_SECRET=\w+\n){2}"
+        r"(# or, for another account: ITNIO_API_KEY=sandbox-\w+ ITNIO_API_SECRET=\w+\n){2}"
         r"# http://127\.0\.0\.1:\d+/ shows what exists in it\.\n# Stopped\. 1 request answered\.\n",
         out,
     )
@@ -62,3 +63,16 @@ def test_sandbox_keeps_a_file() -> None:
     with serving("--file", "box.sqlite") as (_, again), Client(Account.from_env()) as client:
         assert again["ITNIO_API_SECRET"] == settings["ITNIO_API_SECRET"]
         assert len(client.list_phones("4luaKsL2")) == 3
+
+
+def test_a_warning_is_one_line(tmp_path: Path) -> None:
+    """Of what could be safer where the account is configured, without a line of our code."""
+    (tmp_path / ".env").write_text("ITNIO_API_KEY=k\n", encoding="utf-8")
+    (tmp_path / ".env").chmod(0o644)
+    done = run("run", "--orders", "nothing.csv")
+    warned, failed = done.stderr.splitlines()
+    assert warned.startswith(
+        f"Warning: {tmp_path}/.env has the API secret, and everybody on this machine can read it: "
+    )
+    assert failed.startswith("Error: ITNIO_API_SECRET is not set in ")
+    assert (done.returncode, done.stdout) == (1, "")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from itnio_nb import Account, AccountError, InputError, Sandbox, State, open_workspace
+from itnio_nb import Account, AccountError, InputError, Sandbox, State, make_plan, open_workspace
 from itnio_nb.workspace import banner, banner_html, settings_of, show_tables_whole
 from tests.support.factories import APP, group, orders_frame, provoke
 
@@ -64,6 +64,7 @@ def test_half_an_account_is_an_error_not_a_sandbox(monkeypatch: pytest.MonkeyPat
 def test_a_sandbox_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an account configured too, in a `.env` file here or above; 0 and nothing do not ask for it."""
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in LIVE.items()))
+    (tmp_path / ".env").chmod(0o600)
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     for value, is_sandbox in (("1", True), ("0", False), ("", False)):
@@ -88,18 +89,41 @@ def test_an_account_on_this_machine_is_a_sandbox(sandbox: Sandbox, monkeypatch: 
 
 
 def test_the_banner_is_text() -> None:
-    """A hostile key or address does not run."""
-    text = banner(Account("<b>x", "secret", "https://example.com/<script>"))
-    assert "<script" not in banner_html(text, sandbox=False)
+    """A hostile key does not run; an address can hold nothing hostile."""
+    text = banner(Account("<b>x", "secret"))
+    assert "<b>x" not in banner_html(text, sandbox=False)
     assert "…<b>x" in text
 
 
-def test_an_encrypted_address_of_this_machine_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be a tunnel to the real API; the sandbox speaks plain http."""
-    configure(monkeypatch, LIVE | {"ITNIO_BASE_URL": "https://localhost:8443/voice"})
+@pytest.mark.parametrize(
+    ("key", "address"),
+    [
+        ("bDqJFiq9", "http://127.0.0.1:8080/voice"),
+        ("bDqJFiq9", "http://localhost:8080/voice"),
+        ("bDqJFiq9", "http://[::1]:8080/voice"),
+        ("bDqJFiq9", "https://localhost:8443/voice"),
+        ("Sandbox-9", "http://127.0.0.1:8080/voice"),
+        ("sandbox-9", "https://api.itniotech.com/voice"),
+        ("sandbox-9", "https://127.0.0.1.example.com/voice"),
+    ],
+)
+def test_any_other_account_is_live(key: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address of this machine may be a tunnel to the real API: red banner, the user's own ledger, a confirmation."""
+    configure(monkeypatch, LIVE | {"ITNIO_API_KEY": key, "ITNIO_BASE_URL": address})
     with open_workspace() as ws:
         assert not ws.is_sandbox
-        assert repr(ws).startswith("LIVE ACCOUNT …Fiq9 at https://localhost:8443/voice.")
+        assert repr(ws).startswith(f"LIVE ACCOUNT …{key[-4:]} at {address}.")
+        assert "#c62828" in ws._repr_html_()
+        assert ws.ledger.path.parent.name != "results"
+        with pytest.raises(InputError, match="this is a live account, and the plan creates 3 phones"):
+            ws.submit(make_plan(orders_frame(("sales", "desk"))))
+
+
+def test_an_encrypted_sandbox_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its key and its address say so; how it is reached does not matter."""
+    configure(monkeypatch, LIVE | {"ITNIO_API_KEY": "sandbox-9", "ITNIO_BASE_URL": "https://localhost:8443/voice"})
+    with open_workspace() as ws:
+        assert (ws.is_sandbox, ws.ledger.path.parent.name) == (True, "results")
 
 
 def test_each_step_is_a_method(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from itnio_nb.api.account import MASK
+from itnio_nb.api.account.secret import MASK
 from itnio_nb.api.listing.inventory import Page
 from itnio_nb.api.statuses import (
     CREATED_STATUS,

@@ -25,7 +25,7 @@ from tests.support.factories import group
         (["--faults", "clock,clock"], "-16"),
         (["--faults", "none,-18-after=1", "--seed", "3"], "0"),
         (["--broken"], "-18"),
-        (["--api-key", "my-key", "--api-secret", "my-secret", "--latency", "0.01"], "0"),
+        (["--api-key", "sandbox-mine", "--api-secret", "my-secret", "--latency", "0.01"], "0"),
     ],
     ids=" ".join,
 )
@@ -36,7 +36,7 @@ def test_options_provoke_each_status(words: list[str], status: str) -> None:
     with _start(**options) as server, Client(server.account) as client:
         assert client.create_phones(group()).status == status
         if "--api-key" in words:
-            assert (server.account.api_key, server.account.api_secret.reveal()) == ("my-key", "my-secret")
+            assert (server.account.api_key, server.account.api_secret.reveal()) == ("sandbox-mine", "my-secret")
 
 
 @pytest.mark.parametrize("option", ["--latency", "--clock-offset", "--stall"])

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from itnio_nb import Account, Client, Sandbox
+from itnio_nb import Account, AccountError, Client, Sandbox
 from tests.support.wire import SAMPLE, ask, ask_as
 
 
@@ -49,11 +49,22 @@ def test_accounts_are_apart(sandbox: Sandbox) -> None:
 
 def test_an_account_can_be_given_and_its_secret_changed(sandbox: Sandbox) -> None:
     """As the console of the vendor would."""
-    account = sandbox.add_account("my-key", "my-secret")
+    account = sandbox.add_account("sandbox-mine", "my-secret")
     assert ask_as(sandbox, account, SAMPLE)["status"] == "0"
-    sandbox.add_account("my-key", "new-secret")
+    sandbox.add_account("sandbox-mine", "new-secret")
     assert ask_as(sandbox, account, SAMPLE)["status"] == "-1"
-    assert ask_as(sandbox, Account("my-key", "new-secret", account.base_url), SAMPLE)["status"] == "-20"
+    assert ask_as(sandbox, Account("sandbox-mine", "new-secret", account.base_url), SAMPLE)["status"] == "-20"
+
+
+@pytest.mark.parametrize("key", ["bDqJFiq9", "Sandbox-1", "my-sandbox-", "sandbox", "sandbox_1"])
+def test_a_sandbox_accepts_no_key_of_a_live_account(sandbox: Sandbox, key: str) -> None:
+    """Whoever has a key that begins with sandbox- works on a sandbox; nobody else does."""
+    with pytest.raises(AccountError, match=f"begins with sandbox-.*Give it sandbox-{key}"):
+        Sandbox(api_key=key)
+    with pytest.raises(AccountError, match="begins with sandbox-"):
+        sandbox.add_account(key)
+    assert sandbox.account.api_key.startswith("sandbox-")
+    assert sandbox.add_account().api_key.startswith("sandbox-")
 
 
 def test_the_console_deletes_and_edits(sandbox: Sandbox) -> None:

@@ -53,6 +53,28 @@ def test_the_same_sandbox_can_be_stopped_and_started() -> None:
         assert len(client.list_phones(APP)) == 6
 
 
+def test_a_file_of_before_gets_new_keys() -> None:
+    """Its accounts had keys like live ones: phones, secrets and what has happened since stay; opened again, nothing."""
+    with Sandbox(file=FILE) as first, Client(first.account) as client:
+        other = first.add_account()
+        client.create_phones(group("sales", "desk", 3))
+        first.edit_phone(APP, "desk-1", displayNum="7777777")
+    journal = sqlite3.connect(FILE)
+    with journal:
+        journal.execute("UPDATE entries SET entry = replace(entry, 'sandbox-', '')")
+    journal.close()
+    for _ in range(2):
+        with Sandbox(file=FILE) as second, Client(second.account) as client:
+            assert second.accounts[1].api_secret == other.api_secret
+            assert [one.api_key for one in second.accounts] == [first.account.api_key, other.api_key]
+            assert second.phones.equals(first.phones)
+            assert client.create_phones(group("sales", "other")).status == "-20"
+            second.delete_group(APP, "sales")
+            assert client.create_phones(group("sales", "desk", 3)).state is State.CREATED
+            second.edit_phone(APP, "desk-1", displayNum="7777777")
+            first = second
+
+
 def test_its_file_is_for_one_at_once() -> None:
     """Each of two would overlook what the other creates. Its owner alone reads it: it holds passwords."""
     before = os.umask(0)
