@@ -80,7 +80,7 @@ class Client:
 
     @property
     def clock_warning(self) -> str:
-        """How far this machine's clock is off, in words; "" unless the server has refused a timestamp."""
+        """What was done about a clock that differs, in words; "" unless the server has refused a timestamp."""
         return self._transport.clock_warning
 
     def create_phones(self, group: PhoneGroup) -> Receipt:

@@ -34,6 +34,9 @@ from itnio_nb.errors import AccountError
 
 _MAX_ANSWER = 8 * 2**20  # bytes; a page of 100 phones has about 20 KB
 _CLOCK_SLACK = 60.0  # seconds; clocks that are closer are not why a timestamp was refused
+# Seconds by which a server is believed that this machine's clock is off. Whoever could have any time signed could keep
+# the signatures of next year.
+_MOST_CORRECTED = 24 * 3600.0
 _PAUSE = 0.2  # seconds; retries of connecting wait 0, 2 and 4 times that, and up to a half of it more
 # What is wrong with a certificate and what helps, by OpenSSL's number of it (X509_V_ERR_…).
 _UNKNOWN_AUTHORITY = (
@@ -105,6 +108,7 @@ class Transport:
         self._context = _tls_context() if encrypted else None
         self.clock_skew: float | None = None  # seconds by which the server's clock was ahead at its last answer
         self.clock_offset = 0.0  # seconds by which the server's clock is ahead, 0 unless it has refused a timestamp
+        self._disbelieved: float | None = None  # seconds that a server asked for, and that were too many
         self._closes_at_once = False  # the server closes each connection after its answer, and does not say so
         self._adapters: list[_Adapter] = []
         self._idle: LifoQueue[_Adapter] = LifoQueue()  # the last used first: its connection is the least likely gone
@@ -128,11 +132,12 @@ class Transport:
 
     @property
     def clock_warning(self) -> str:
-        """How far this machine's clock is off, in words; "" unless the server has refused a timestamp."""
+        """What was done about a clock that differs, in words; "" unless the server has refused a timestamp."""
+        if self._disbelieved is not None:
+            return f"{_difference(self._disbelieved)}, and of more than a day no server is believed; set the clock"
         if abs(self.clock_offset) < _CLOCK_SLACK:
             return ""
-        side = "behind" if self.clock_offset > 0 else "ahead of"
-        return f"this machine's clock is {duration(abs(self.clock_offset))} {side} the server's"
+        return f"requests were signed with the server's time: {_difference(self.clock_offset)}"
 
     def post(self, endpoint: str, body: dict[str, Any]) -> ApiResponse:
         """Send one signed request and return the API's answer; send it again if only the clocks differed.
@@ -151,6 +156,9 @@ class Transport:
         """Adopt the server's time; return False if the request was signed with that time already."""
         offset = used if skew is None else skew
         if abs(offset - used) < _CLOCK_SLACK:
+            return False
+        if abs(offset) > _MOST_CORRECTED:
+            self._disbelieved = offset
             return False
         self.clock_offset = offset
         return True
@@ -190,6 +198,11 @@ class Transport:
         return answer
 
 
+def _difference(offset: float) -> str:
+    """Return in words by how many seconds the server's clock is ahead."""
+    return f"this machine's clock is {duration(abs(offset))} {'behind' if offset > 0 else 'ahead of'} the server's"
+
+
 def _plain(value: object) -> object:
     """Return a number of numpy as one of Python, anything else as text: the server decides what is wrong with it."""
     item = getattr(value, "item", None)
@@ -200,11 +213,14 @@ def _tls_context() -> ssl.SSLContext:
     bundle = Path(os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH)
     try:
         if bundle.is_dir():
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
+            context = ssl.create_default_context(capath=bundle)
+        else:
+            context = ssl.create_default_context(cafile=bundle)
     except OSError as error:  # ssl.SSLError is one
         problem = f"The root certificates {bundle} cannot be read ({error}): mend REQUESTS_CA_BUNDLE."
         raise AccountError(problem) from None
+    context.hostname_checks_common_name = False  # a certificate names its hosts as alternatives, or is for none
+    return context
 
 
 def _request_error(error: requests.RequestException) -> NotSentError | UnknownOutcomeError:

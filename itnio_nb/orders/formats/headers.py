@@ -33,6 +33,7 @@ _CELLS = {  # what all cells of a column look like
 }
 _NAMES = ("groupName", "phoneName")
 _DIVIDERS = ",;\t|，；、｜"
+_LONGEST = 200  # characters of a header that can be known
 _MIN_KNOWN = 3  # headers that must be known for a row below the first to be the row of headers
 
 
@@ -46,7 +47,7 @@ _KNOWN = {normalize_header(word): name for name, words in _ALIASES.items() for w
 
 def api_column(header: str) -> str | None:
     """Return the API's name of a column with this header, None for any other."""
-    return _KNOWN.get(normalize_header(header))
+    return _KNOWN.get(normalize_header(header)) if len(header) <= _LONGEST else None
 
 
 def known_headers(rows: Sequence[Sequence[str]], match: Mapping[str, str]) -> set[str]:

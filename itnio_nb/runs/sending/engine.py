@@ -309,8 +309,8 @@ class RunEngine:
             self._notes.append(why_nothing(group_counts(states.totals)))
         gap = self._limiter.slowed_to
         self._notes += what_happened(self._resolver.found, self._closed_apps, self._undocumented, gap)
-        if difference := self._client.clock_warning:
-            self._notes.append(f"Requests were signed with the server's time: {difference}.")
+        if clock := self._client.clock_warning:
+            self._notes.append(f"{clock[0].upper()}{clock[1:]}.")
         self._store.close_run(self._id, finished=states.finished, note=" ".join(self._notes), verified=verified)
         self._closed = True
 

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from itnio_nb import Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
+from itnio_nb import Account, Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
 from itnio_nb.api.models import PhoneGroup, Receipt, now
+from itnio_nb.api.signing import signed_headers
 from itnio_nb.runs.sending.engine import RunEngine
 from tests.support.agreement import creations, require_agreement
 from tests.support.factories import APP, group, many_orders, until
@@ -97,6 +98,31 @@ def test_the_clock_is_corrected_and_told(sandbox: Sandbox, client: Client, ledge
     sandbox.clock_offset = -3600
     other = submit_plan(make_plan(many_orders(3, app_id="other")), client, ledger).wait()
     assert re.search(r"this machine's clock is (1 h( [1-5] s)?|59 min 5\d s) ahead of the server's", other.summary)
+
+
+@pytest.mark.parametrize("days", [-400, -2, 2, 30, 36_500])
+def test_no_server_is_believed_that_it_is_another_day(
+    days: int, sandbox: Sandbox, client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it could have the time of next year signed, and send requests then; the run stops, and says what to do."""
+    times: list[int] = []
+
+    def signed(account: Account, timestamp: int) -> dict[str, str]:
+        times.append(timestamp)
+        return signed_headers(account, timestamp)
+
+    monkeypatch.setattr("itnio_nb.api.transport.signed_headers", signed)
+    sandbox.clock_offset = days * 86_400
+    run = submit_plan(make_plan(many_orders(20)), client, ledger).wait()
+    side = "behind" if days > 0 else "ahead of"
+    assert re.search(
+        rf"This machine's clock is .* {side} the server's, and of more than a day no server is", run.summary
+    )
+    assert set(run.counts) == {"planned", "refused"}
+    assert sandbox.phones.empty
+    assert max(abs(one - time.time()) for one in times) < 60
+    sandbox.clock_offset = 23 * 3600
+    assert submit_plan(make_plan(many_orders(20)), client, ledger).wait().counts == {"created": 20}
 
 
 def test_a_group_shown_late_is_created_all_the_same(
