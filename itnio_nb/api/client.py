@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from itnio_nb.api.account.account import Account
+from itnio_nb.api.account.secret import private_frames
 from itnio_nb.api.listing.inventory import Inventory, InventoryBuilder, field_text
 from itnio_nb.api.listing.pages import PageReader
 from itnio_nb.api.listing.parallel import for_each, thread_pool
@@ -83,6 +84,7 @@ class Client:
         """What was done about a clock that differs, in words; "" unless the server has refused a timestamp."""
         return self._transport.clock_warning
 
+    @private_frames
     def create_phones(self, group: PhoneGroup) -> Receipt:
         """Send one `sipAdd` for `group` and return its receipt; whatever comes back, nothing is raised.
 
@@ -97,6 +99,7 @@ class Client:
         info = status_info(answer.status)
         return Receipt(info.state, answer.status, answer.reason, info.advice, now())
 
+    @private_frames
     def list_phones(
         self, app_id: str, reveal: bool = False, *, groups: Collection[str] | None = None, stopping: Event | None = None
     ) -> pd.DataFrame:
@@ -118,6 +121,7 @@ class Client:
             listener(app_id, columns["password"])
         return pd.DataFrame(columns, dtype=object).assign(appId=app_id)
 
+    @private_frames
     def fetch_inventory(
         self, app_id: str, stopping: Event | None = None, created: Iterable[PhoneGroup] = ()
     ) -> Inventory:
@@ -128,6 +132,7 @@ class Client:
         with thread_pool(self._transport.workers) as pool:
             return self._read_inventory(app_id, pool, stopping, created)
 
+    @private_frames
     def fetch_inventories(
         self,
         app_ids: Iterable[str],
@@ -146,6 +151,7 @@ class Client:
 
             return for_each(list(dict.fromkeys(app_ids)), read, stopping, workers)
 
+    @private_frames
     def count_phones(self, app_id: str, stopping: Event | None = None) -> int:
         """Return how many phones an application has, from one small request. Raises what `list_phones` raises."""
         return self._pages(app_id, stopping).count()

@@ -81,6 +81,7 @@ class _Answer(http.client.HTTPResponse):
 class _Connection(HTTPConnection):
     """A connection that is used again only after an answer that was whole and alone."""
 
+    debuglevel = 0  # else who sets it on all connections of Python has headers printed
     was_dropped_at_once = False  # by the server, right after an answer, without a word
     _answer: _Answer | None = None
     _begun = 0.0

@@ -16,6 +16,7 @@ import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from itnio_nb.api.account.account import Account
+from itnio_nb.api.account.secret import private_frames
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.parallel import for_each
 from itnio_nb.api.models import State, now
@@ -48,6 +49,7 @@ class RunbookJob:
     command: Sequence[str]  # its words, as it was called: the command that goes on is made of them
 
 
+@private_frames
 def run_runbook(job: RunbookJob, settings: Mapping[str, str], echo: Callable[[str], object]) -> int:
     """Execute a runbook, keep its record, and return its exit code; the last line echoed is the command that goes on.
 

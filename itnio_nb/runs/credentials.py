@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from itnio_nb.api.account.secret import private_frames
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup, State
 from itnio_nb.api.text import plural
@@ -85,6 +86,7 @@ def _export(client: Client, app_id: str, wanted: dict[str, int], path: str | os.
     return path, written
 
 
+@private_frames
 def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str, int]) -> int | ItnioError:
     """Write the phones of the wanted groups and return how many they are, or why that cannot be done."""
     as_text = path.suffix.lower() == ".csv"

@@ -1,11 +1,18 @@
-"""A text that is never shown."""
+"""A text that is never shown, and calls whose variables are not."""
 
 from __future__ import annotations
 
 import hmac
-from typing import NoReturn
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from typing import NoReturn, ParamSpec, TypeVar
+
+from itnio_nb.errors import ItnioError
 
 MASK = "********"
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Secret:
@@ -47,3 +54,29 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a secret is never pickled: give the other process its own ITNIO_API_SECRET")
+
+
+def private_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Return a function of which no traceback shows what it calls: in those frames are headers, bodies or passwords.
+
+    Tools that show variables (`%xmode Verbose`, `pytest -l`, rich) keep to the arguments of the function itself.
+    Whatever it raises, interrupts too, has no other error behind it; a note tells where a mistake of ours was made.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - it is raised again below, without its frames
+            failure = _without_frames(error)
+        raise failure
+
+    return call
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    if not isinstance(error, ItnioError) and isinstance(error, Exception):
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        error.add_note(f"raised in {last.name}, line {last.lineno} of {last.filename}; its variables are private")
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

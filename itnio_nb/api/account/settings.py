@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
 
-from itnio_nb.api.account.secret import Secret
+from itnio_nb.api.account.secret import Secret, private_frames
 from itnio_nb.errors import AccountError, AccountWarning, os_error_reason
 
 _KEY, _SECRET, _ADDRESS = "ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL"
@@ -58,6 +58,7 @@ class Settings:
         )
 
 
+@private_frames
 def read_settings(folder: Path | None = None) -> Settings:
     """Return what the environment says where it says anything, else what the `.env` file of a folder says.
 
