@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets as widgets
 from traitlets import Unicode
 
@@ -20,6 +22,8 @@ from itnio_nb.forms.layout import field, panel, row, text_area
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.workspace import Workspace, open_ledger_for, open_workspace
 
+_STATIC = Path(__file__).parent / "static"
+
 
 @cache
 def session_sandbox() -> Workspace:
@@ -27,16 +31,31 @@ def session_sandbox() -> Workspace:
     return open_workspace(sandbox=True)
 
 
-class _Masked(widgets.Password):  # type: ignore[misc] # no types
-    """A masked field whose text is never sent back to a page, and so is in no saved state of the kernel's."""
+class SecretField(anywidget.AnyWidget):
+    """A masked field whose text comes as a message, and so is in no state that a page or a notebook could save.
 
-    value = Unicode("").tag(sync=True, echo_update=False)
+    `on_secret` is called with what was typed; the field is empty then.
+    """
+
+    _esm = _STATIC / "secret.js"
+    words = Unicode().tag(sync=True)
+    note = Unicode().tag(sync=True)  # shown where nothing is typed
+
+    def __init__(self, words: str, on_secret: Callable[[Secret], None]) -> None:
+        super().__init__(words=words)
+        self._on_secret = on_secret
+        self.on_msg(self._take)
+
+    def _take(self, _: object, message: dict[str, Any], __: object) -> None:
+        typed = message.pop("secret", None)
+        if isinstance(typed, str) and typed:
+            self._on_secret(Secret(typed))
 
 
 class AccountPanel:
     """Open the client and ledger of a form, or ask for an account first; `on_open` is called once they are there.
 
-    A secret that is typed in is taken out of its field as soon as it arrives.
+    A secret that is typed in leaves its field at once.
     """
 
     def __init__(self, form: Form, content: widgets.Widget, on_open: Callable[[], None]) -> None:
@@ -47,11 +66,10 @@ class AccountPanel:
         self._secret: Secret | None = None
         self.banner = widgets.HTML()
         self.key = field("API key")
-        self.secret = field("API secret", kind=_Masked, continuous_update=False)
+        self.secret = SecretField("API secret", self._take_secret)
         self.address = field("Address", value=DEFAULT_BASE_URL)
         self.use_account = form.button("Use this account", self._use_account, main=True)
         self.use_sandbox = form.button("Rehearse on a sandbox", self._use_sandbox)
-        self.secret.observe(self._take_secret, "value")
         words = text_area("", "No account is configured. For this session only; the secret is kept nowhere.")
         fields = panel(self.key, self.secret, self.address, style="itnio-form")
         self.body = panel(words, fields, row(self.use_account, self.use_sandbox), form.status_line)
@@ -82,15 +100,13 @@ class AccountPanel:
         except ItnioError as error:
             self._form.show_error(error)
 
-    def _take_secret(self, change: dict[str, Any]) -> None:
-        if change["new"]:
-            self._secret = Secret(change["new"])
-            self.secret.value = ""
-            self.secret.placeholder = "taken; type it again to change it"
+    def _take_secret(self, secret: Secret) -> None:
+        self._secret = secret
+        self.secret.note = "taken; type it again to change it"
 
     def _use_account(self) -> None:
         self._open(Client(Account(self.key.value.strip(), self._secret or "", self.address.value)))
-        self._secret = None
+        self._secret, self.secret.note = None, ""
 
     def _use_sandbox(self) -> None:
         sandbox = session_sandbox()

@@ -7,10 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from shutil import rmtree
 
-import ipywidgets as widgets
 import pytest
 
-from itnio_nb import BatchForm, Client, Ledger, OrderForm, Sandbox
+from itnio_nb import BatchForm, Client, Ledger, OrderForm, Sandbox, Secret
 from itnio_nb.forms.account import session_sandbox
 from tests.support.factories import APP, group
 from tests.support.forms import (
@@ -45,8 +44,13 @@ def _new_sandbox() -> Iterator[None]:
 
 def type_account(form: OrderForm | BatchForm, sandbox: Sandbox, secret: str = "") -> None:
     form.account.key.value = f" {sandbox.account.api_key} "
-    form.account.secret.value = secret or sandbox.account.api_secret.reveal()
+    type_secret(form, secret or sandbox.account.api_secret.reveal())
     form.account.address.value = sandbox.account.base_url
+
+
+def type_secret(form: OrderForm | BatchForm, secret: str) -> None:
+    """As a page does."""
+    send_from_page(form.account.secret, method="custom", content={"secret": secret})
 
 
 def states(form: OrderForm) -> str:
@@ -89,9 +93,8 @@ def test_the_secret_leaves_its_field_at_once(form: OrderForm, sandbox: Sandbox) 
     """
     secret = sandbox.account.api_secret.reveal()
     type_account(form, sandbox, "a-wrong-secret")
-    form.account.secret.value = secret
-    assert form.account.secret.value == ""
-    assert form.account.secret.placeholder == "taken; type it again to change it"
+    type_secret(form, secret)
+    assert form.account.secret.note == "taken; type it again to change it"
     assert secret not in states(form) + repr(form) + str(vars(form.account)) + str(form.account.secret._trait_values)
     click(form, form.account.use_account)
     assert secret not in states(form) + repr(form) + str(form._repr_mimebundle_())
@@ -109,16 +112,15 @@ def test_the_secret_leaves_its_field_at_once(form: OrderForm, sandbox: Sandbox) 
 
 
 def test_a_typed_secret_is_never_sent_back(form: OrderForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a page sends it, masked and whole: no message to any page holds it, and the page's field is emptied."""
-    assert isinstance(form.account.secret, widgets.Password)
-    assert form.account.secret.get_state()["_view_name"] == "PasswordView"
-    assert form.account.secret.continuous_update is False
+    """As a page sends it, whole: no message to any page holds it; what is no secret is left alone."""
     messages: list[str] = []
     monkeypatch.setattr(type(form.comm), "publish_msg", lambda self, *args, **rest: messages.append(f"{args} {rest}"))
-    send_from_page(form.account.secret, method="update", state={"value": "a-true-secret"}, buffer_paths=[])
-    assert form.account.secret.value == ""
+    type_secret(form, "a-true-secret")
     assert not [message for message in messages if "a-true-secret" in message]
-    assert [message for message in messages if "'value': ''" in message]
+    assert [message for message in messages if "taken; type it again" in message]
+    for content in ({}, {"secret": ""}, {"secret": None}, {"secret": ["a"]}, {"other": "x"}):
+        send_from_page(form.account.secret, method="custom", content=content)
+    assert form.account._secret == Secret("a-true-secret")
 
 
 def test_what_cannot_be_an_account_is_shown(form: OrderForm, sandbox: Sandbox) -> None:
@@ -136,7 +138,8 @@ def test_what_cannot_be_an_account_is_shown(form: OrderForm, sandbox: Sandbox) -
         ("key", "secret", "http://api.example.com/voice", "https"),
         *((text, "secret", f"http://{text}", "") for text in HOSTILE),
     ):
-        form.account.key.value, form.account.secret.value, form.account.address.value = key, secret, address
+        form.account.key.value, form.account.address.value = key, address
+        type_secret(form, secret)
         click(form, form.account.use_account)
         assert words in status(form)
         assert status(form).startswith("Error: ")
