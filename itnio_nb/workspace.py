@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +14,7 @@ import itnio_nb
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup
+from itnio_nb.api.text import html_block, html_text
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.tables import table_as_html, table_as_text
@@ -219,4 +219,4 @@ def banner_html(text: str, *, sandbox: bool) -> str:
     border, ground = ("#1565c0", "rgba(21,101,192,.12)") if sandbox else ("#c62828", "rgba(198,40,40,.16)")
     word, rest = text.split(" ", 1) if sandbox else (text[:12], text[13:])
     style = f"border-left:8px solid {border};background:{ground};padding:10px 14px;font-size:115%"
-    return f'<div style="{style}"><b>{escape(word)}</b> {escape(rest)}</div>'
+    return html_block(f'<div style="{style}"><b>{html_text(word)}</b> {html_text(rest)}</div>')

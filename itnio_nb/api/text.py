@@ -1,12 +1,22 @@
-"""Words for people: plurals, durations, and text from elsewhere made printable."""
+"""Words for people: plurals, durations, and text from elsewhere made harmless on every way out.
+
+What comes from a file, a server or an account is text, and never anything that a page, a terminal or a picture obeys:
+`printable` for terminals and messages, `html_text` inside `html_block` for pages. Tables, CSV and XLSX files are made
+of them by `orders.export`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from html import escape
 
 _MAX_LINE = 300  # characters of a server's text that are kept
 MAX_QUOTED = 78  # characters of a text that is quoted in a message, which makes 80 with its quotes
 _MAX_LISTED = 10  # names that are listed in a message
+# Letters and marks that nobody sees, though Python calls them printable: fillers, joiners, variation selectors. The
+# one that makes a picture of a character before it stays.
+UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]")
 
 
 def plural(number: int, noun: str) -> str:
@@ -22,8 +32,30 @@ def duration(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with control, direction and other invisible characters as escapes; line breaks stay."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+    r"""Return a text with control, direction and other invisible characters as escapes; line breaks stay.
+
+    >>> print(printable("north\u202e\u3164"))
+    north\u202e\u3164
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    seen = "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
+    return UNSEEN.sub(lambda found: _escaped(found[0]), seen)
+
+
+def html_text(text: object) -> str:
+    """Return a text as HTML that shows it and does nothing else; line breaks stay."""
+    return escape(printable(str(text))).replace("\n", "<br>")
+
+
+def html_block(*parts: str) -> str:
+    """Return pieces of HTML as one block in which JupyterLab and its relatives take no dollar signs for formulas."""
+    inside = "\n".join(filter(None, parts))
+    return f'<div class="tex2jax_ignore mathjax_ignore">{inside}</div>'
+
+
+def _escaped(char: str) -> str:
+    return char.encode("ascii", "backslashreplace").decode() if ord(char) > 0x7F else repr(char)[1:-1]
 
 
 def shortened(text: object) -> str:

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.api.text import printable
-
-
-def as_html(text: object) -> str:
-    """Return a text as HTML that shows it and does nothing else; line breaks stay."""
-    return escape(printable(str(text))).replace("\n", "<br>")
+from itnio_nb.api.text import html_text
 
 
 def text_area(style: str = "", text: object = "") -> widgets.HTML:
     """Return a widget for text: never for markup of others (`show` escapes)."""
-    return _add_style(widgets.HTML(as_html(text)), style)
+    return _add_style(widgets.HTML(html_text(text)), style)
 
 
 def show(area: widgets.HTML, text: object, kind: str = "") -> None:
     """Write a text into a text area; the same text again costs no message to the page."""
-    value = f"<span class='{kind}'>{as_html(text)}</span>" if kind and text else as_html(text)
+    value = f"<span class='{kind}'>{html_text(text)}</span>" if kind and text else html_text(text)
     if area.value != value:
         area.value = value
 
 
 def table_html(frame: pd.DataFrame, limit: int = 60) -> str:
     """Return a table as escaped HTML; of a longer one the first `limit` rows, and how many there are."""
-    head = "".join(f"<th scope='col'>{as_html(name)}</th>" for name in frame.columns)
+    head = "".join(f"<th scope='col'>{html_text(name)}</th>" for name in frame.columns)
     rows = frame.head(limit).itertuples(index=False, name=None)
-    body = "".join(f"<tr>{''.join(f'<td>{as_html(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
     more = f"<p class='faint'>The first {limit} of {len(frame):,}.</p>" if len(frame) > limit else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 

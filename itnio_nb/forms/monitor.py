@@ -11,10 +11,10 @@ import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.api.models import State
-from itnio_nb.api.text import duration, plural
+from itnio_nb.api.text import duration, html_text, plural
 from itnio_nb.forms.account import AccountPanel
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.layout import as_html, panel, row, show, text_area
+from itnio_nb.forms.layout import panel, row, show, text_area
 from itnio_nb.runs.run import Run, RunRecord, groups_done, newest_run
 from itnio_nb.runs.submit import working_run
 from itnio_nb.workspace import Workspace
@@ -224,4 +224,4 @@ class ProblemList:
         self._lines += [f"{name}: {state}, {reason}. {advice}" for state, name, reason, advice in cells]
         more = f", the last {_MAX_PROBLEMS} below" if self._number > _MAX_PROBLEMS else ""
         head = f"<p><b>{plural(self._number, 'problem')}</b> as they happened{more}:</p>"
-        self.area.value = head + "".join(f"<p>{as_html(line)}</p>" for line in reversed(self._lines))
+        self.area.value = head + "".join(f"<p>{html_text(line)}</p>" for line in reversed(self._lines))

@@ -11,11 +11,11 @@ import pandas as pd
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, LIMITS, State, phone_groups
-from itnio_nb.api.text import plural
+from itnio_nb.api.text import html_text, plural
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.forms.account import AccountPanel
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.layout import as_html, field, panel, row, show, table_html, text_area
+from itnio_nb.forms.layout import field, panel, row, show, table_html, text_area
 from itnio_nb.forms.monitor import Outcome, RunMonitor
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.check import check_orders
@@ -150,7 +150,7 @@ class OrderForm(Form):
         try:
             phones = pd.concat([client.list_phones(app_id) for app_id in groups["appId"].unique()])
         except ItnioError as error:
-            return f"<p class='warning'>{as_html(error)}</p>"
+            return f"<p class='warning'>{html_text(error)}</p>"
         phones = phones[phones["groupName"].isin(groups["groupName"])]
         return table_html(phones, _MAX_PHONES) if len(phones) else "<p>None of these groups is there.</p>"
 
@@ -176,4 +176,4 @@ def _preview(groups: pd.DataFrame, account: Account) -> str:
     if len(groups) > _MAX_PREVIEW:
         lines.append(f"… and {plural(len(groups) - _MAX_PREVIEW, 'more request')}")
     table = table_html(shown[["groupName", "quantity"]].assign(phones=phones))
-    return table + "<pre>" + as_html("\n".join(lines)) + "</pre>"
+    return table + "<pre>" + html_text("\n".join(lines)) + "</pre>"

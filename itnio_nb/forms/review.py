@@ -12,11 +12,11 @@ import pandas as pd
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, State
-from itnio_nb.api.text import plural
+from itnio_nb.api.text import html_text, plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.base import Action, Form
 from itnio_nb.forms.grid import Grid
-from itnio_nb.forms.layout import as_html, field, panel, row, show, text_area
+from itnio_nb.forms.layout import field, panel, row, show, text_area
 from itnio_nb.forms.monitor import POLL_PAUSE
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.tables import as_csv
@@ -206,5 +206,5 @@ def _charts_html(groups: pd.DataFrame) -> str:
     charts = Charts(groups, "made" if "made" in groups else "at")
     drawn = [(charts.outcomes, f"Outcomes: {charts}"), (charts.created, f"Phones created over time: {charts}")]
     pictures = [(base64.b64encode(as_png(figure)).decode(), alt) for figure, alt in drawn]
-    images = (f'<img alt="{as_html(alt)}" src="data:image/png;base64,{data}">' for data, alt in pictures)
+    images = (f'<img alt="{html_text(alt)}" src="data:image/png;base64,{data}">' for data, alt in pictures)
     return f"<div class='itnio-charts'>{''.join(images)}</div>"

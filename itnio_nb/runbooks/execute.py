@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from html import escape
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -20,7 +19,7 @@ from itnio_nb.api.account.secret import private_frames
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.parallel import for_each
 from itnio_nb.api.models import State, now
-from itnio_nb.api.text import plural
+from itnio_nb.api.text import html_block, html_text, plural
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runbooks.interrupts import Interrupts
@@ -132,7 +131,8 @@ class _Execution:
         outcome = self._outcome_by_ledger() if problem else outcome_in(notebook.cells)
         notebook.metadata[RECORDED] = asdict(outcome)
         if problem:
-            words = f"**{escape(outcome.words)}** (exit code {outcome.code}). {escape(problem)}"
+            # As HTML: in Markdown the words of a problem could be a link, a picture or a formula.
+            words = html_block(f"<b>{html_text(outcome.words)}</b> (exit code {outcome.code}). {html_text(problem)}")
             notebook.cells.append(new_markdown_cell(words))  # type: ignore[no-untyped-call] # nbformat
         with suppress(OSError):
             save_notebook(notebook, path)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, Action, State
 from itnio_nb.api.statuses import SIBLING_STATUSES, STATUSES
-from itnio_nb.api.text import plural, printable
+from itnio_nb.api.text import html_block, html_text, plural, printable
 from itnio_nb.ledger.claims import SyncResult
 from itnio_nb.orders.export.tables import table_as_html, table_as_text
 
@@ -242,4 +242,5 @@ def show_html(summary: str, *tables: pd.DataFrame, end: str = "", rows: int | No
     For `rows` see `table_as_html`.
     """
     shown = [table_as_html(table, rows) for table in tables if len(table)]
-    return "\n".join([f"<p><b>{escape(summary)}</b></p>", *shown, *([f"<pre>{escape(end)}</pre>"] if end else [])])
+    closing = f"<pre>{escape(printable(end))}</pre>" if end else ""
+    return html_block(f"<p><b>{html_text(summary)}</b></p>", *shown, closing)

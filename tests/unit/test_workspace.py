@@ -11,6 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from itnio_nb import Account, AccountError, InputError, Sandbox, State, make_plan, open_workspace
+from itnio_nb.api.text import html_block
 from itnio_nb.workspace import banner, banner_html, settings_of, show_tables_whole
 from tests.support.factories import APP, group, orders_frame, provoke
 
@@ -189,4 +190,4 @@ def test_tables_are_shown_whole_in_a_kernel_alone(monkeypatch: pytest.MonkeyPatc
     assert "text-align:left" in shown["text/html"]
     assert "word " * 30 in shown["text/plain"]
     shown, _ = shell.display_formatter.format(pd.DataFrame(columns=["advice"]))
-    assert shown == {"text/html": "<p>No rows.</p>", "text/plain": "No rows."}
+    assert shown == {"text/html": html_block("<p>No rows.</p>"), "text/plain": "No rows."}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from html import escape
 from pathlib import Path
 
 import pandas as pd
 
-from itnio_nb.api.text import plural, printable
+from itnio_nb.api.text import html_block, html_text, plural, printable
 from itnio_nb.orders.export.tables import table_as_html
 
 
@@ -27,7 +26,7 @@ class WrittenFiles(dict[str, Path]):
 
     def _repr_html_(self) -> str:
         table = pd.DataFrame(self.rows.items(), columns=["file", f"{self._noun}s"])
-        return f"<p>{escape(self._headline)}.</p>" + (f"\n{table_as_html(table)}" if self else "")
+        return html_block(f"<p>{html_text(self._headline)}.</p>", table_as_html(table) if self else "")
 
     @property
     def _headline(self) -> str:

@@ -8,15 +8,14 @@ import os
 import re
 import shutil
 import sys
-from html import escape
 from itertools import cycle
 from typing import Any
 
 import pandas as pd
 import xlsxwriter
-from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype, is_object_dtype, is_string_dtype
 
-from itnio_nb.api.text import encodable, printable
+from itnio_nb.api.text import encodable, html_block, html_text, printable
 from itnio_nb.orders.models import SOURCE
 from itnio_nb.orders.text_columns import cell_text
 
@@ -73,11 +72,11 @@ def table_as_html(table: pd.DataFrame, rows: int | None = None) -> str:
     because code hosts take style sheets away. Where `table` is but the first and last of so many `rows`, see
     `ends_shown`, it looks as if all were there.
     """
-    caption = f"<p>{escape(str(table.attrs[SOURCE]))}</p>\n" if SOURCE in table.attrs and table.index.name else ""
+    caption = f"<p>{html_text(table.attrs[SOURCE])}</p>" if SOURCE in table.attrs and table.index.name else ""
     if table.empty:
-        return f"{caption}<p>No rows.</p>"
+        return html_block(caption, "<p>No rows.</p>")
     if table.columns.nlevels > 1:
-        return caption + str(table.to_html(notebook=True))
+        return html_block(caption, table.to_html(notebook=True))
     named = any(name is not None for name in table.index.names) or not is_integer_dtype(table.index.dtype)
     flat = table.rename_axis(index=lambda name: name or "") if named else table
     flat = flat.reset_index(allow_duplicates=True) if named else flat
@@ -87,10 +86,22 @@ def table_as_html(table: pd.DataFrame, rows: int | None = None) -> str:
     if size:
         gap = pd.DataFrame([["..."] * len(flat.columns)], columns=flat.columns)
         flat = pd.concat([flat[: len(flat) // 2].astype(object), gap, flat[len(flat) // 2 :].astype(object)])
+    flat = flat.set_axis([printable(str(name)) for name in flat.columns], axis=1)
+    texts = {name: _shown for name, dtype in zip(flat.columns, flat.dtypes, strict=True) if _has_texts(dtype)}
     with pd.option_context("display.max_colwidth", None):
-        html = flat.to_html(index=False, border=0, max_rows=most, show_dimensions=most is not None, justify="unset")
+        html = flat.to_html(
+            index=False, border=0, max_rows=most, show_dimensions=most is not None, justify="unset", formatters=texts
+        )
     html += size
-    return caption + re.sub("<(t[hd])>", lambda tag: f'<{tag[1]} style="text-align:{next(sides)}">', html)
+    return html_block(caption, re.sub("<(t[hd])>", lambda tag: f'<{tag[1]} style="text-align:{next(sides)}">', html))
+
+
+def _has_texts(dtype: Any) -> bool:
+    return is_object_dtype(dtype) or is_string_dtype(dtype)
+
+
+def _shown(cell: object) -> str:
+    return printable(str(cell))
 
 
 def table_as_text(table: pd.DataFrame) -> str:

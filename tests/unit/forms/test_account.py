@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from shutil import rmtree
 
 import pytest
 
@@ -179,7 +178,8 @@ def test_what_is_given_goes_before_what_is_configured(
         own = form.account.workspace.ledger
         assert own.path.name == "ledger.sqlite"
     own.close()
-    rmtree("results")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
     Path("results").write_text("a file where the folder would be")
     with closing(OrderForm(client)) as form:
         assert status(form).startswith("Error: The ledger ")

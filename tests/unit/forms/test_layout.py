@@ -8,8 +8,8 @@ import ipywidgets as widgets
 import pandas as pd
 import pytest
 
-from itnio_nb.api.text import printable
-from itnio_nb.forms.layout import as_html, field, show, table_html, text_area
+from itnio_nb.api.text import html_text, printable
+from itnio_nb.forms.layout import field, show, table_html, text_area
 from tests.support.forms import HOSTILE, assert_harmless, text_of
 
 
@@ -22,15 +22,15 @@ def test_text_of_others_is_shown_as_text(text: str) -> None:
     show(area, text + "!", "error")
     assert text_of(area) == printable(text) + "!"
     table = table_html(pd.DataFrame({text: [text]}))
-    for html in (area.value, table, as_html(text)):
+    for html in (area.value, table, html_text(text)):
         assert_harmless(html)
-    assert table.count(as_html(text)) == 2
-    assert unescape(as_html(text)) == printable(text)
+    assert table.count(html_text(text)) == 2
+    assert unescape(html_text(text)) == printable(text)
 
 
 def test_line_breaks_stay() -> None:
     """They are the only markup that a text becomes."""
-    assert as_html("a\nb") == "a<br>b"
+    assert html_text("a\nb") == "a<br>b"
 
 
 def test_a_long_table_says_how_long_it_is() -> None:
