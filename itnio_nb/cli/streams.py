@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import select
 import sys
 from typing import Any
+
+from itnio_nb.api.text import printable
+
+_KEPT = re.compile("([\n\r\t])")  # what a bar and a table are made of
 
 
 class _LosableFile(io.FileIO):
@@ -27,8 +32,19 @@ class _LosableFile(io.FileIO):
         return len(memoryview(data).cast("B"))
 
 
+class _HarmlessText(io.TextIOWrapper):
+    """A stream whose reader may be a terminal: of what is written nothing moves its cursor, or fills its clipboard."""
+
+    def write(self, text: str) -> int:
+        parts = _KEPT.split(text)
+        super().write("".join(part if _KEPT.fullmatch(part) else printable(part) for part in parts))
+        return len(text)
+
+
 def protect_streams() -> None:
     """Have writes to standard output and error never fail: nor for characters that their encoding has not.
+
+    Control sequences, as names of files and cells of tables can hold, are shown for what they are.
 
     A stream that was closed when Python began is one to nowhere, so that no file gets its number.
     """
@@ -43,7 +59,7 @@ def protect_streams() -> None:
         if number and _is_real(stream, number):
             file = io.BufferedWriter(_LosableFile(number, "w", closefd=False))
             encoding = stream.encoding
-            setattr(sys, name, io.TextIOWrapper(file, encoding, errors="backslashreplace", line_buffering=True))
+            setattr(sys, name, _HarmlessText(file, encoding, errors="backslashreplace", line_buffering=True))
 
 
 def _open_nowhere(number: int) -> None:
