@@ -19,7 +19,7 @@ from itnio_nb.runbooks.runner import read_notebook
 from itnio_nb.sandbox.endpoints import REASONS
 from tests.support.agreement import creations
 from tests.support.browser import a_lab, a_page, an_app, run_all_from_the_menu
-from tests.support.factories import APP, ROOT, many_orders
+from tests.support.factories import APP, ROOT, many_orders, until
 from tests.support.hostile import NAMES as HOSTILE
 from tests.support.person import Person, open_in_lab
 from tests.support.processes import COMMAND, settings_of
@@ -160,6 +160,38 @@ def test_a_sheet_is_chosen(tmp_path: Path) -> None:
         page.keyboard.press("Tab")
         person.sees("no sheet 'August'. Its sheets: June, July.")
         person.sees("phones.xlsx: XLSX (sheet July)")
+    assert wrong == []
+
+
+def test_a_typed_secret_is_in_no_saved_notebook(tmp_path: Path) -> None:
+    """JupyterLab saves the state of widgets with a notebook where it is told to: also while the kernel is busy."""
+    settings = tmp_path / "jupyter-config" / "lab" / "user-settings" / "@jupyter-widgets" / "jupyterlab-manager"
+    settings.mkdir(parents=True)
+    (settings / "plugin.jupyterlab-settings").write_text('{"saveState": true}', encoding="utf-8")
+    cell = "import os\nfrom itnio_nb import OrderForm\n\nos.environ.pop('ITNIO_API_KEY')\n"
+    cell += "os.environ.pop('ITNIO_API_SECRET')\nos.environ.pop('ITNIO_BASE_URL')\nform = OrderForm()\nform"
+
+    def saved() -> str:
+        return (tmp_path / "itnio-notebooks" / "0.1.0" / "form.ipynb").read_text(encoding="utf-8")
+
+    with Sandbox() as sandbox, a_page() as (page, wrong), a_lab(COMMAND, tmp_path, {}) as address:
+        open_in_lab(page, address, tmp_path / "itnio-notebooks" / "0.1.0", cell)
+        person = Person(page)
+        run_all_from_the_menu(page)
+        person.sees("API secret", 60)
+        secret = sandbox.account.api_secret.reveal()
+        person.write("API key", sandbox.account.api_key)
+        person.write("Address", sandbox.base_url)
+        person.write("API secret", secret)
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        until(lambda: sandbox.account.api_key in saved())
+        person.press("Use this account")
+        person.sees("SANDBOX at ")
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        until(lambda: "<b>SANDBOX</b>" in saved())
+        page.goto("about:blank")
+    assert "application/vnd.jupyter.widget-state+json" in saved()
+    assert secret not in saved()
     assert wrong == []
 
 
