@@ -195,6 +195,45 @@ def test_a_typed_secret_is_in_no_saved_notebook(tmp_path: Path) -> None:
     assert wrong == []
 
 
+FORMULAS = [
+    "$x^2$",
+    "$a_1$ $b$",
+    "$$\\frac{a}{b}$$",
+    "\\(x\\)",
+    "\\[x\\]",
+    "\\begin{x}y\\end{x}",
+    "$\\href{javascript:p()}{x}$",
+]
+TYPESET = f"""
+import pandas as pd
+from IPython.display import HTML, display
+from itnio_nb import check_orders, open_workspace, read_orders
+
+ws = open_workspace(sandbox=True)
+names = {FORMULAS!r}
+columns = {{"groupName": names, "phoneName": [f"line-{{at}}" for at in range(len(names))], "quantity": "1"}}
+orders = read_orders(pd.DataFrame(columns).assign(displayNum="8610850001", appId="$x$", **{{"$y$": "$z$"}}))
+plan = ws.plan(orders)
+run = ws.submit(plan).wait()
+findings = check_orders(orders.assign(quantity="$n$"))
+display(orders, findings, plan, run, run.table, ws.reconcile(), ws.ledger.table, run.write_results("$r$"))
+display(HTML("<p>$x^2$</p>"))
+"""
+
+
+def test_names_are_no_formulas(tmp_path: Path) -> None:
+    """JupyterLab typesets what stands between dollar signs: of another's page, and of none of our tables."""
+    with Sandbox() as sandbox, a_page() as (page, wrong), a_lab(COMMAND, tmp_path, settings_of(sandbox)) as address:
+        open_in_lab(page, address, tmp_path / "itnio-notebooks" / "0.1.0", TYPESET)
+        run_all_from_the_menu(page)
+        page.locator("mjx-container").first.wait_for(timeout=60_000)
+        assert page.locator("mjx-container").count() == 1
+        for name in FORMULAS:
+            assert page.locator("td", has_text=name).count() >= 5
+        page.goto("about:blank")
+    assert wrong == []
+
+
 def test_columns_are_matched(tmp_path: Path) -> None:
     """A colleague's own headers: the guesses stand in the fields, one is changed, and the orders are there."""
     rows = "Team,Old prefix,Handset prefix,How many,Caller ID,Application\nsales,line,desk,2,8610850001,4luaKsL2\n"
