@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import ssl
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from itnio_nb import Account, Client, State
 from tests.support.factories import group
+from tests.support.https import serving_https
 
 DAY, NOW = timedelta(days=1), datetime.now(UTC)
 UNKNOWN = "is signed by an authority that this machine does not know"
@@ -105,50 +103,17 @@ def chain(made: Certificate, folder: Path) -> Path:
     return shown
 
 
-class _Created(BaseHTTPRequestHandler):
-    served: list[str]
-
-    def do_POST(self) -> None:
-        self.served.append(self.path)
-        self.rfile.read(int(self.headers["Content-Length"]))
-        content = b'{"status": "0", "reason": "success"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(params=CERTIFICATES)
-def secure(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Certificate, str, list[str]]]:
-    """A server with one of the certificates, its address, and what it was asked."""
-    made = CERTIFICATES[request.param]
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain(made, tmp_path))
-    served: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Created", (_Created,), {"served": served}))
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that refuses us is expected
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield made, f"https://localhost:{server.server_address[1]}/voice", served
-    server.shutdown()
-    server.server_close()
-
-
-def test_certificates(
-    secure: tuple[Certificate, str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_certificates(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A good one is believed; any other is refused in words before a request leaves."""
-    made, address, served = secure
+    made, context = CERTIFICATES[name], ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain(made, tmp_path))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
-    with Client(Account("key", "secret", address)) as client:
+    with serving_https(context) as (address, connections), Client(Account("key", "secret", address)) as client:
         receipt = client.create_phones(group())
     if made.words:
         assert (receipt.state, receipt.reason) == (State.PLANNED, f"the server's certificate {made.words}")
         assert receipt.advice
-        assert served == []
+        assert not connections
     else:
-        assert (receipt.state, served) == (State.CREATED, ["/voice/sipAdd"])
+        assert (receipt.state, connections.total()) == (State.CREATED, 1)

@@ -10,9 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 from unittest.mock import Mock
 
 import pandas as pd
@@ -23,6 +21,7 @@ import trustme
 
 from itnio_nb import Account, AccountError, Client, Sandbox, ServiceError, State
 from tests.support.factories import APP, NOWHERE, group
+from tests.support.https import serving_https
 
 URL = "https://api.itniotech.com/voice"
 LOST = "the connection was lost before the whole answer was here"
@@ -139,23 +138,6 @@ def test_plain_http_is_for_loopback_alone() -> None:
             Client(Account("key", "secret", f"http://{host}/voice"))
 
 
-class _Secure(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    connections: ClassVar[Counter[object]] = Counter()
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.connections[self.client_address] += 1
-        content = json.dumps(SUCCESS).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def certified(host: str, bundle: Path) -> ssl.SSLContext:
     """The context of a server with a certificate for this host, of an authority that is written to a file."""
     authority = trustme.CA()
@@ -166,23 +148,16 @@ def certified(host: str, bundle: Path) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def secure(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """An HTTPS server on loopback with a certificate of an authority of its own: address and authority."""
+def secure(tmp_path: Path) -> Iterator[tuple[str, Path, Counter[object]]]:
+    """A server with a certificate of an authority of its own: address, authority, requests by connection."""
     bundle = tmp_path / "authority.pem"
-    context = certified("localhost", bundle)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Secure)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that refuses us is expected
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"https://localhost:{server.server_address[1]}/voice", bundle
-    server.shutdown()
-    server.server_close()
+    with serving_https(certified("localhost", bundle)) as (address, connections):
+        yield address, bundle, connections
 
 
-def test_tls_is_verified(secure: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_is_verified(secure: tuple[str, Path, Counter[object]], monkeypatch: pytest.MonkeyPatch) -> None:
     """An authority that is not trusted, or another name, ends before anything is sent; one that is missing is named."""
-    url, bundle = secure
+    url, bundle, connections = secure
     signed = "is signed by an authority that this machine does not know", "REQUESTS_CA_BUNDLE"
     named = "is for another address", "ITNIO_BASE_URL"
     for address, (reason, todo) in {url: signed, url.replace("localhost", "127.0.0.1"): named}.items():
@@ -193,7 +168,7 @@ def test_tls_is_verified(secure: tuple[str, Path], monkeypatch: pytest.MonkeyPat
         assert (receipt.state, receipt.reason) == (State.PLANNED, f"the server's certificate {reason}")
         assert todo in receipt.advice
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    assert _Secure.connections.total() == 0
+    assert connections.total() == 0
     with Client(Account("key", "secret", url)) as client:
         assert client.create_phones(group()).state is State.CREATED
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "missing.pem")
@@ -202,19 +177,18 @@ def test_tls_is_verified(secure: tuple[str, Path], monkeypatch: pytest.MonkeyPat
 
 
 def test_one_tls_context_and_one_connection_for_each_worker(
-    secure: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    secure: tuple[str, Path, Counter[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Root certificates are parsed once; 20 requests of 4 threads use at most 4 connections."""
-    url, bundle = secure
+    url, bundle, connections = secure
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     create = Mock(wraps=ssl.create_default_context)
     monkeypatch.setattr(ssl, "create_default_context", create)
-    _Secure.connections.clear()
     with Client(Account("key", "secret", url), workers=4) as client, ThreadPoolExecutor(4) as pool:
         list(pool.map(client.create_phones, [group()] * 20))
     assert create.call_count == 1
-    assert _Secure.connections.total() == 20
-    assert len(_Secure.connections) <= 4
+    assert connections.total() == 20
+    assert len(connections) <= 4
 
 
 def test_proxies_are_read_once_and_never_used_for_loopback(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
