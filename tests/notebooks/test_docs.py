@@ -13,7 +13,8 @@ import itnio_nb
 from itnio_nb import Client, Ledger, Workspace
 from tests.support.factories import ROOT
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")]
+DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 
 
 def text_of(path: Path) -> str:
