@@ -50,11 +50,9 @@ class _Commands(click.Group):
 
 def _one_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> str:
     """Return a warning as it is printed: the package's own as one line, without that of our code which gave it."""
-    return (
-        f"Warning: {message}\n"
-        if issubclass(category, AccountWarning)
-        else _as_usual(message, category, *place, **more)
-    )
+    if issubclass(category, AccountWarning):
+        return f"Warning: {message}\n"
+    return _as_usual(message, category, *place, **more)
 
 
 _as_usual = warnings.formatwarning

@@ -171,6 +171,7 @@ def _root(beginning: bytes) -> ElementTree.Element | None:
     if b"\0" in beginning:
         return None
     try:
+        # The beginning is small, and expat bounds entities.
         element: ElementTree.Element = next(ElementTree.iterparse(io.BytesIO(beginning), ["start"]))[1]  # noqa: S314
     except (ElementTree.ParseError, LookupError, StopIteration):
         return None

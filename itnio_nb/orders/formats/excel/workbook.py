@@ -94,8 +94,8 @@ def _texts(cells: tuple[Any, ...]) -> TextColumn:
 
 def _row_numbers(known: np.ndarray, rows: int) -> np.ndarray:
     """Return the numbers of so many rows: those that are known, and on from the last of them."""
-    further = np.arange(rows - len(known)) + 1 if rows > len(known) else np.zeros(0, dtype=int)
-    return np.concatenate((known, further + (known[-1] if len(known) else 0)))[:rows]
+    last = int(known[-1]) if len(known) else 0
+    return np.concatenate((known, np.arange(last + 1, last + 1 + rows - len(known))))[:rows]
 
 
 def _filled_columns(rows: list[list[Any]]) -> dict[int, tuple[Any, ...]]:
