@@ -43,6 +43,11 @@ def printable(text: str) -> str:
     return UNSEEN.sub(lambda found: _escaped(found[0]), seen)
 
 
+def printable_line(text: str) -> str:
+    """Return a text as `printable` does, and its line breaks as escapes too: it can be no line of its own."""
+    return printable(text).replace("\n", "\\n")
+
+
 def html_text(text: object) -> str:
     """Return a text as HTML that shows it and does nothing else; line breaks stay."""
     return escape(printable(str(text))).replace("\n", "<br>")
@@ -67,7 +72,7 @@ def shortened(text: object) -> str:
     whole = str(text)
     if len(whole) > 2 * MAX_QUOTED:  # no need to look at all of a very long one
         whole = f"{whole[:MAX_QUOTED]} {whole[-MAX_QUOTED:]}"
-    shown = printable(whole).replace("\n", "\\n")
+    shown = printable_line(whole)
     half = MAX_QUOTED // 2
     return shown if len(shown) <= MAX_QUOTED else f"{shown[: half - 1]}…{shown[-half:]}"
 

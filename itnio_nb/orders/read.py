@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pandas as pd
 from itnio_nb.api.models import API_COLUMNS, WIRE
 from itnio_nb.api.text import listed
 from itnio_nb.errors import InputError
+from itnio_nb.orders.export.formulas import unescape_formula, unescape_formulas
 from itnio_nb.orders.formats.headers import (
     SEARCHED,
     api_column,
@@ -34,7 +34,6 @@ from itnio_nb.orders.text_columns import DTYPE, TextColumn, cell_text, to_text_c
 
 _SAMPLED = 20  # cells from which a column is guessed
 _FIRST_ROW, LAST_ROW = 2, 1_048_576  # of orders in a spreadsheet
-ESCAPED = r"^'('*[=+\-@\t\r])"  # what `escape_formula` makes
 
 
 def read_orders(
@@ -167,8 +166,8 @@ def _orders(
     """Name the columns, repair the API's and put them first."""
     texts = table.columns
     if any(header in RESULT_COLUMNS for header in headers):
-        headers = [re.sub(ESCAPED, r"\1", header) for header in headers]
-        texts = [cells.replace(ESCAPED, r"\1") for cells in texts]
+        headers = [unescape_formula(header) for header in headers]
+        texts = [unescape_formulas(cells) for cells in texts]
     names = _column_names(texts, headers, source, given, match)
     index = pd.Index(table.rows, dtype="int64", name="row")
     repairs: list[Repair] = []

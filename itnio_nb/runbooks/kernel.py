@@ -21,7 +21,7 @@ from itnio_nb.api import client as clients
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import now
-from itnio_nb.api.text import encodable
+from itnio_nb.api.text import encodable, printable_line
 from itnio_nb.runbooks.interrupts import SAME, SIGNALS
 from itnio_nb.runs.results import show_html
 
@@ -61,7 +61,7 @@ def heading(client: Client, parameters: Mapping[str, object], files: Sequence[st
     account, time = client.account, now()
     rows = {"account": f"…{account.api_key[-4:]} at {account.base_url}", "user": f"{_user()} on {platform.node()}"}
     rows["began"] = f"{time:%Y-%m-%d %H:%M:%S} UTC, {time.astimezone():%Y-%m-%d %H:%M:%S %Z} here"
-    rows |= {encodable(f"file {name}"): _digest(Path(name)) for name in files}
+    rows |= {printable_line(f"file {name}"): _digest(Path(name)) for name in files}
     rows |= {f"parameter {name}": encodable(repr(value)) for name, value in parameters.items()}
     versions = "".join(f"{name} {version(name)}, " for name in _VERSIONS)
     return Heading(rows | {"versions": f"{versions}Python {platform.python_version()}"})

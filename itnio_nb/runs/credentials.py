@@ -17,7 +17,8 @@ from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import WrittenFiles, next_free_path
-from itnio_nb.orders.export.tables import as_csv, as_xlsx, escape_formula
+from itnio_nb.orders.export.formulas import escape_formula
+from itnio_nb.orders.export.tables import as_csv, as_xlsx
 
 if TYPE_CHECKING:
     from itnio_nb.runs.run import RunRecord
@@ -167,8 +168,8 @@ def _formulas(phones: pd.DataFrame) -> ItnioError | None:
     if not changed:
         return None
     return InputError(
-        f"Nothing was written: account or password of {plural(changed, 'phone')} begins like a formula, which a "
-        "spreadsheet would run. Choose a name that ends in .xlsx: there all cells are text."
+        f"Nothing was written: account or password of {plural(changed, 'phone')} would run as a formula in a "
+        "spreadsheet. Choose a name that ends in .xlsx: there all cells are text."
     )
 
 

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from itnio_nb import Account, Client, State
+from itnio_nb import Account, Client, State, check_orders, read_orders, write_findings
+from itnio_nb.api.text import printable
 from itnio_nb.runbooks.runner import save_notebook
-from tests.support.factories import group
+from tests.support.factories import APP, group
+from tests.support.hostile import CONTROLS, TEXTS
 from tests.support.kernel import notebook_of
 from tests.support.processes import COMMAND, read_line, run, start
 
@@ -82,25 +85,23 @@ def test_a_warning_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
 
 
-# Clipboard, screen, cursor, colours, title, questions to the terminal, links, directions.
-SEQUENCES = (
-    "\x1b]52;c;cm0gLXJmIC8=\x07", "\x1b]52;c;cm0=\x1b\\", "\x1b[2J", "\x1b[1A", "\x1b[8m", "\x1b]0;title\x07",
-    "\x9b2J", "\x9d52;c;cm0=\x9c", "\x1bP+q544e\x1b\\", "\x1b[6n", "\x1b[c", "\x05", "\x08\x08", "\x0e", "\x0c", "\x7f",
-    "\u202e", "\u2028", "\x1b]8;;http:x.test\x1b\\x", "\x1bc", "\x1b#8", "\u2066", "\x0b", "\x1b(0",
-)  # fmt: skip
-
-
 def test_nothing_moves_the_cursor(tmp_path: Path) -> None:
     """On a terminal: names of files, cells and headers of a table, what a cell of a notebook prints, wrong words."""
-    name = "".join(SEQUENCES)
-    rows = [f"sal{one}es{at},desk{one}{at},2,8610850001,4luaKsL2,{one}" for at, one in enumerate(SEQUENCES)]
-    orders = ["groupName,phoneName,quantity,displayNum,appId,S" + name.replace("\u2028", ""), *rows]
-    (tmp_path / f"a{name}.csv").write_text("\n".join(orders), encoding="utf-8")
-    save_notebook(notebook_of(f"print({name!r})\n{name!r}"), tmp_path / "own.ipynb")
-    shown = on_a_terminal("run", "--orders", f"a{name}.csv") + on_a_terminal("run", "own.ipynb")
-    shown += on_a_terminal("run", f"missing{name}.ipynb") + on_a_terminal(name)
-    assert len(shown) > 1000
-    assert not {char for char in shown if not char.isprintable()} - {"\n", "\r", "\t"}
+    no_name = dict.fromkeys(map(ord, "/\n\r\t"))  # a text with a tab is pasted
+    name = "".join(dict.fromkeys("".join(CONTROLS))).translate(no_name)
+    orders = {"groupName": TEXTS, "phoneName": TEXTS, "quantity": "2", "displayNum": "8610850001", "appId": APP}
+    read = read_orders(pd.DataFrame({**orders, f"S{name}": TEXTS}))
+    write_findings(read, check_orders(read), tmp_path / f"a{name}.xlsx")
+    printed = on_a_terminal("run", "--orders", f"a{name}.xlsx") + on_a_terminal("run", f"missing{name}.ipynb")
+    printed += on_a_terminal(name)
+    assert "rows invalid" in printed
+    assert not {char for char in printed if not char.isprintable()} - {"\n", "\r", "\t"}
+    assert not re.search(r"x[\r\t]+y", printed)
+    texts = [text for text in TEXTS if not {"\n", "\r", "\t"} & set(text)]
+    save_notebook(notebook_of(f"for text in {texts!r}:\n    print(text)"), tmp_path / "own.ipynb")
+    printed = on_a_terminal("run", "own.ipynb")
+    assert [text for text in texts if printable(text) not in printed] == []
+    assert not {char for char in printed if not char.isprintable()} - {"\n", "\r", "\t"}
 
 
 def on_a_terminal(*words: str) -> str:

@@ -15,21 +15,12 @@ import pandas as pd
 import xlsxwriter
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype, is_object_dtype, is_string_dtype
 
-from itnio_nb.api.text import encodable, html_block, html_text, printable
+from itnio_nb.api.text import encodable, html_block, html_text, printable_line
+from itnio_nb.orders.export.formulas import escape_formula
 from itnio_nb.orders.models import SOURCE
 from itnio_nb.orders.text_columns import cell_text
 
 _MAX_ROWS, _END_ROWS = 60, 10  # a table is shown whole up to the first, else so many rows of each end
-# A cell that a spreadsheet would run as a formula, or that looks as if it had been escaped before.
-_FORMULA_LIKE = re.compile(r"^(?![+\-]?\d+(?:\.\d+)?$)('*[=+\-@\t\r])")
-
-
-def escape_formula(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula; a plain number stays.
-
-    Also before one that already looks so: `read_orders` takes one away, which gives the very same text.
-    """
-    return _FORMULA_LIKE.sub(r"'\1", text) if text[:1] in "'=+-@\t\r" else text  # few cells need the slow way
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
@@ -86,7 +77,7 @@ def table_as_html(table: pd.DataFrame, rows: int | None = None) -> str:
     if size:
         gap = pd.DataFrame([["..."] * len(flat.columns)], columns=flat.columns)
         flat = pd.concat([flat[: len(flat) // 2].astype(object), gap, flat[len(flat) // 2 :].astype(object)])
-    flat = flat.set_axis([printable(str(name)) for name in flat.columns], axis=1)
+    flat = flat.set_axis([printable_line(str(name)) for name in flat.columns], axis=1)
     texts = {name: _shown for name, dtype in zip(flat.columns, flat.dtypes, strict=True) if _has_texts(dtype)}
     with pd.option_context("display.max_colwidth", None):
         html = flat.to_html(
@@ -101,7 +92,7 @@ def _has_texts(dtype: Any) -> bool:
 
 
 def _shown(cell: object) -> str:
-    return printable(str(cell))
+    return printable_line(str(cell))
 
 
 def table_as_text(table: pd.DataFrame) -> str:
@@ -124,11 +115,11 @@ def table_as_text(table: pd.DataFrame) -> str:
     shown = table if max_rows(table) is None else table.iloc[ends_shown(len(table))]
     wrapped = Table(box=None, padding=(0, 1, 0, 0), header_style="")
     for name in table.columns:
-        wrapped.add_column(Text(str(name)), overflow="fold")
+        wrapped.add_column(Text(printable_line(str(name))), overflow="fold")
     for number, cells in enumerate(shown.itertuples(index=False, name=None)):
         if len(shown) < len(table) and number == len(shown) // 2:
             wrapped.add_row(*["..."] * len(table.columns))
-        wrapped.add_row(*(Text(printable(str(cell))) for cell in cells))
+        wrapped.add_row(*(Text(printable_line(str(cell))) for cell in cells))
     console = Console(file=io.StringIO(), width=width, color_system=None)
     with console.capture() as captured:
         console.print(wrapped)

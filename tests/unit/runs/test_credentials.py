@@ -169,7 +169,7 @@ def test_a_password_like_a_formula_goes_to_xlsx_alone(client: Client, sandbox: S
     assert "\"'=cmd|' /C calc'\"" in path.read_text(encoding="utf-8-sig")
     for at, password in enumerate(["=1+1", "-x1", "@sum", "+a", "\tx"]):
         sandbox.edit_phone(APP, "desk-1", password=password)
-        with pytest.raises(InputError, match=r"password of 1 phone begins like a formula.*ends in \.xlsx"):
+        with pytest.raises(InputError, match=r"password of 1 phone would run as a formula.*ends in \.xlsx"):
             export_credentials(client, APP, [name], "phones.csv")
         phone = handed_over(client, [name], Path(f"{at}.xlsx")).iloc[0]
         assert phone[["groupName", "password"]].tolist() == [name, password]
