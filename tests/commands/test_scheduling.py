@@ -6,7 +6,6 @@ import configparser
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from tests.support.browser import a_lab, a_page, run_all_from_the_menu
 from tests.support.factories import ROOT, many_orders, sent
 from tests.support.kernel import notebook_of
 from tests.support.processes import COMMAND, run, settings_of
+from tests.support.required import program
 
 SCHEDULING = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
 RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
@@ -71,10 +71,7 @@ def test_the_systemd_unit_and_the_kubernetes_job_run(job: tuple[Sandbox, dict[st
 
 def test_systemd_finds_no_fault_in_the_units(job: object, tmp_path: Path) -> None:
     """Its own check of both files, with the folder of this job."""
-    verify = shutil.which("systemd-analyze")
-    if verify is None and not os.environ.get("ITNIO_TEST_EVERYTHING"):
-        pytest.skip("no systemd-analyze: on Debian and Ubuntu, apt install systemd")
-    assert verify is not None, "no systemd-analyze: on Debian and Ubuntu, apt install systemd"
+    verify = program("systemd-analyze", "systemd")
     units = [tmp_path / "itnio-phones.service", tmp_path / "itnio-phones.timer"]
     for unit, text in zip(units, blocks(SCHEDULING, "ini"), strict=True):
         unit.write_text(text.replace("/srv/phones", str(tmp_path)))

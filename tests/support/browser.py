@@ -16,6 +16,8 @@ from time import monotonic
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from tests.support.required import lacking
+
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
 _HERE = ("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "data:", "blob:")
@@ -32,13 +34,7 @@ def find_chromium() -> str | None:
 
 def chromium() -> str:
     """Return the system's Chromium; without one skip the test, or fail it where everything is required."""
-    found = find_chromium()
-    if found is None:
-        words = "no Chromium: on Debian and Ubuntu, apt install chromium"
-        if os.environ.get("ITNIO_TEST_EVERYTHING"):
-            pytest.fail(words)
-        pytest.skip(words)
-    return found
+    return find_chromium() or lacking("no Chromium: on Debian and Ubuntu, apt install chromium")
 
 
 @contextmanager

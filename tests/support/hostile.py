@@ -93,7 +93,7 @@ _TYPESET = [
 _BEFORE = ("", " ", "'", '"', "north;", "north\t", "north|", "north\n", "north; ", 'north;"', "1;'")
 _SUMS = ("=1+1", "+1+1", "-1+1", "@SUM(1,1)", "=1+1;x", "＝1+1", '=DDE("cmd";"/C calc";"x")', '=WEBSERVICE("//x.test")')
 # What a terminal obeys: cursor, colours, title, clipboard, keys, its other character sets; the same in one character.
-_ESCAPES = ("[2J", "[1A", "[1;1H", "[31m", "[?1049h", "[6n", "[5i", "[20t", "c", "7", "(0", "#8", "=", "]0;x\x07")
+_ESCAPES = ["[2J", "[1A", "[1;1H", "[31m", "[?1049h", "[6n", "[5i", "[20t", "c", "7", "(0", "#8", "=", "]0;x\x07"]
 _ESCAPES += (
     "]52;c;eA==\x07",
     "]52;c;eA==\x1b\\",
@@ -102,11 +102,11 @@ _ESCAPES += (
     "]1337;File=x:eA==\x07",
     "P+q54\x1b\\",
 )
-_ESCAPES += ("_Gx\x1b\\", "^x\x1b\\", "Xx\x1b\\", "[3;J", "[1000b", "[4h", "[!p", "[?25l", "N", "Z")
+_ESCAPES += ["_Gx\x1b\\", "^x\x1b\\", "Xx\x1b\\", "[3;J", "[1000b", "[4h", "[!p", "[?25l", "N", "Z"]
 _C1 = [chr(code) for code in (0x84, 0x85, 0x88, 0x8D, 0x8E, 0x90, 0x98, 0x9A, 0x9B, 0x9C, 0x9D, 0x9E, 0x9F)]
 _ALONE = [chr(code) for code in range(1, 0x20)] + ["\x7f"]
 # What nobody sees, or what turns the line round; look-alikes of a line break, of an end.
-_UNSEEN = ("\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u202a", "\u202b", "\u202d", "\u202e", "\u2066", "\u2067")
+_UNSEEN = ["\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u202a", "\u202b", "\u202d", "\u202e", "\u2066", "\u2067"]
 _UNSEEN += (
     "\u2068",
     "\u2069",
@@ -120,8 +120,8 @@ _UNSEEN += (
     "\u115f",
     "\u1160",
 )
-_UNSEEN += ("\u3164", "\uffa0", "\u2800", "\u17b4", "\u180b", "\u180e", "\ufe00", "\ufe0f", "\U000e0041", "\U000e0100")
-_UNSEEN += ("\u2028", "\u2029", "\u0085", "\ufffe", "\U0001d173", "\ue000", "\U000f0000", "\u0300" * 20)
+_UNSEEN += ["\u3164", "\uffa0", "\u2800", "\u17b4", "\u180b", "\u180e", "\ufe00", "\ufe0f", "\U000e0041", "\U000e0100"]
+_UNSEEN += ["\u2028", "\u2029", "\u0085", "\ufffe", "\U0001d173", "\ue000", "\U000f0000", "\u0300" * 20]
 
 CONTROLS = (
     *(f"x\x1b{text}y" for text in _ESCAPES),

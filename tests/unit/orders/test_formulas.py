@@ -50,7 +50,7 @@ def test_no_field_runs(delimiter: str) -> None:
 def test_results_are_read_as_they_were() -> None:
     """A result file is orders again: each text as it was before it was written."""
     orders = {"groupName": FORMULAS, "phoneName": "desk", "quantity": "2", "displayNum": "8610850001", "appId": APP}
-    frame = pd.DataFrame({**orders, "itnio_state": "refused", "own": FORMULAS})
-    again = read_orders(as_csv(frame))
-    assert again["own"].tolist() == read_orders(frame)["own"].tolist() == list(FORMULAS)
+    frame = pd.DataFrame({**orders, "own": FORMULAS})
+    again = read_orders(as_csv(frame.assign(itnio_state="refused")))
+    assert again["own"].tolist() == list(FORMULAS)
     assert again["groupName"].tolist() == read_orders(frame)["groupName"].tolist()
