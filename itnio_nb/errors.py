@@ -65,7 +65,7 @@ class AccountError(ItnioError):
 
 
 class AccountWarning(UserWarning):
-    """Where the account is configured, something could be safer: what, and how to mend it."""
+    """Where the account is configured, or a file of it is kept, something could be safer: what, and how to mend it."""
 
 
 class LedgerError(ItnioError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from itnio_nb.cli.servers import (
     working_copy,
 )
 from itnio_nb.errors import InputError, os_error_reason
+from itnio_nb.orders.export.files import write_atomically
 
 _STATIC = Path(__file__).parents[1] / "forms" / "static"
 _APP = "app.ipynb"
@@ -96,7 +96,7 @@ def _serve_app(folder: Path, environment: Mapping[str, str], port: int, options:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_STATIC / _APP, folder / _APP)
+        write_atomically(folder / _APP, (_STATIC / _APP).read_bytes())
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({os_error_reason(error)}): choose another --folder.") from None
     port = _usable_port(port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from itnio_nb.api.account.account import Account
+from itnio_nb.api.account.private import make_private
 from itnio_nb.api.text import plural
 from itnio_nb.cli.servers import port_option
 from itnio_nb.errors import InputError
@@ -149,5 +150,7 @@ def _kept_sandbox(folder: Path) -> Iterator[Sandbox]:
     except (OSError, ValueError, OverflowError):  # the first time, nonsense in the file, or the port is taken
         server.port = 0
     with server:
-        last_port.write_text(str(server.port))
+        with suppress(OSError):  # what stands there is something else: the next one has another port
+            make_private(last_port)
+            last_port.write_text(str(server.port))
         yield server

@@ -99,7 +99,7 @@ def _draw_created(axes: Axes, table: pd.DataFrame, when: str) -> None:
     if made.empty:
         _say_nothing(axes)
         return
-    times = pd.to_datetime(made[when], utc=True, format="ISO8601").dt.tz_localize(None)
+    times = pd.to_datetime(made[when], utc=True, format="ISO8601", errors="coerce").dt.tz_localize(None)
     created = pd.Series(made["quantity"].astype("int64").to_numpy(), index=times).sort_index().cumsum()
     axes.step(created.index, created.to_numpy(), where="post", color=_COLOURS[State.CREATED], linewidth=2)
     axes.fill_between(created.index, created.to_numpy(), step="post", alpha=0.2, color=_COLOURS[State.CREATED])

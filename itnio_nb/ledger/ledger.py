@@ -16,11 +16,12 @@ from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import API_COLUMNS, PhoneGroup, State, phone_groups
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.charts import Charts
+from itnio_nb.ledger.file.soundness import foreign_content, foreign_object
+from itnio_nb.ledger.file.storage import Database
 from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, CREATED_GROUPS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
 from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
-from itnio_nb.ledger.storage import Database
 
 
 class LedgerEntry(NamedTuple):
@@ -52,11 +53,19 @@ class Ledger:
         self.run_store = RunStore(self._database, self.run_control)
         try:
             with self._database.transaction(write=True) as connection:
+                self._require(foreign_object(connection))
                 open_schema(connection, self.path)
+            with self._database.transaction() as connection:
+                self._require(foreign_content(connection))
+            self._database.make_private()
             self.run_control.expire_claims()
         except LedgerError:
             self.close()
             raise
+
+    def _require(self, problem: str) -> None:
+        if problem:
+            raise self._database.error(problem, is_damaged=True)
 
     def close(self) -> None:
         """Close its connections. A closed ledger opens new ones when it is used again."""

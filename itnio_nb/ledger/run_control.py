@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from itnio_nb.errors import os_error_reason
 from itnio_nb.ledger.claims import expire_claims, take_turns
-from itnio_nb.ledger.locks import OwnerLock, is_alive
+from itnio_nb.ledger.file.locks import OwnerLock, is_alive
+from itnio_nb.ledger.file.storage import Database
 from itnio_nb.ledger.queries import CLAIM_OWNERS, DIRECTIONS, STOPPING_CLAIM_OWNERS, TERMS, WORKING_OWNERS
 from itnio_nb.ledger.schema import claims, run_owners, runs
-from itnio_nb.ledger.storage import Database
 
 
 class RunTerms(NamedTuple):

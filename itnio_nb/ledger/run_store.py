@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import WIRE, now
 from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, sync, write_resolutions
-from itnio_nb.ledger.locks import is_alive
+from itnio_nb.ledger.file.locks import is_alive
+from itnio_nb.ledger.file.storage import Database
 from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
 from itnio_nb.ledger.schema import accounts, groups, insert_rows, is_account, run_groups, run_owners, runs, text_of
-from itnio_nb.ledger.storage import Database
 
 _CHUNK = 500  # resolutions written in one transaction
 

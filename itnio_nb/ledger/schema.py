@@ -107,7 +107,7 @@ run_owners = sa.Table(
 
 def open_schema(connection: sa.Connection, path: Path) -> None:
     """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else."""
-    tables = sa.inspect(connection).get_table_names()
+    tables = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
     if not tables:
         metadata.create_all(connection, checkfirst=False)
         connection.execute(info.insert().values(schema=SCHEMA))
@@ -117,6 +117,10 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
             f"{path} is a database, but not a ledger: choose another file with Ledger(path) or ITNIO_LEDGER."
         )
     version = connection.execute(sa.select(info.c.schema)).scalar_one()
+    if not isinstance(version, int) or version < 1:
+        raise LedgerError(
+            f"The ledger {path} has no version: keep it, choose another with Ledger(path) or ITNIO_LEDGER."
+        )
     if version > SCHEMA:
         raise LedgerError(f"The ledger {path} was made by a newer itnio-nb (schema {version}): upgrade this one.")
     for older in range(version, SCHEMA):

@@ -199,7 +199,7 @@ class _Execution:
         _write_page(left.path, self._tell)
         finder = SecretFinder(self._job.account, left.since, left.until, self._client.clock_offset)
         table = self._ledger.table_for(self._job.account)
-        at = pd.to_datetime(table["at"], utc=True)
+        at = pd.to_datetime(table["at"], utc=True, errors="coerce")
         theirs = table[(at >= left.since - _MARGIN) & (at <= left.until + _MARGIN)]
         applications = [*left.applications, *theirs["appId"]]
         place, why_not = self._search(left.path, finder, applications)

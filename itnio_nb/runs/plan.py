@@ -16,20 +16,21 @@ import pandas as pd
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.inventory import Inventory
-from itnio_nb.api.models import API_COLUMNS, Action, PhoneGroup, phone_groups
+from itnio_nb.api.models import API_COLUMNS, LIMITS, Action, PhoneGroup, phone_groups
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, os_error_reason
 from itnio_nb.ledger.ledger import Ledger, LedgerEntry
 from itnio_nb.orders.check import check_orders, invalid_rows
 from itnio_nb.orders.export.files import write_atomically
-from itnio_nb.orders.export.stored import orders_from_json, orders_to_json
-from itnio_nb.orders.models import FINDING_COLUMNS, split_orders
+from itnio_nb.orders.export.stored import are_whole, orders_from_json, orders_to_json, require_texts
+from itnio_nb.orders.models import split_orders
 from itnio_nb.orders.read import read_orders
 from itnio_nb.runs.reconcile.actions import PlannedGroup, decide, list_applications
 from itnio_nb.runs.results import GONE, show_html, show_text
 
 _EMPTY = Inventory({})
 _FORMAT, _VERSION = "itnio-nb plan", 1
+_LARGEST = 1 << 30  # bytes of a plan file
 _HEAD = json.dumps({"format": _FORMAT})[:-1].encode()  # how a plan file begins
 
 
@@ -105,14 +106,15 @@ class Plan:
 
         JSON, without any secret; an earlier plan of that name is replaced, any other file is not (`InputError`).
         """
-        contents = {"format": _FORMAT, "version": _VERSION, "account": self.account_key}
+        contents: dict[str, Any] = {"format": _FORMAT, "version": _VERSION, "account": self.account_key}
         contents |= {"fingerprint": self.fingerprint, "groups": self.table.to_dict("split", index=False)}
         contents["rest"] = _table_of(self.rest).to_numpy().tolist()
         contents["again"] = [[*key, receipt] for key, receipt in self.recreated.items()]
         contents["orders"] = orders_to_json(self.orders, self.findings)
+        contents["checksum"] = _checksum(contents)
         try:
             path = Path(path)
-            if path.exists() and not path.read_bytes().startswith(_HEAD):
+            if path.exists() and not _is_plan_file(path):
                 raise InputError(f"{path} exists and is not a saved plan: choose another name, such as plan.json.")
             write_atomically(path, json.dumps(contents).encode("ascii"))
         except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
@@ -130,16 +132,15 @@ class Plan:
         try:
             again = {(app_id, name): int(receipt) for app_id, name, receipt in contents["again"]}
             groups = tuple(_planned_group(cells, again) for cells in contents["groups"]["data"])
-            account = tuple(contents["account"]) if contents["account"] else None
-            rest = tuple(_planned_group(cells, {}) for cells in contents.get("rest", ()))  # none before there were any
+            account = _account_of(contents["account"])
+            rest = tuple(_planned_group(cells, {}) for cells in contents.get("rest", ()))
             plan = cls(*orders_from_json(contents["orders"]), groups, account, loaded=True, rest=rest)
-            columns = [*plan.table.columns], [*plan.findings.columns]
-            expected = contents["groups"]["columns"], [*FINDING_COLUMNS]
-            whole = columns == expected and plan.fingerprint == contents["fingerprint"]
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            is_whole = contents.pop("checksum", None) in (None, _checksum(contents))  # none before there were any
+            agrees = contents["groups"]["columns"] == [*plan.table.columns] and _is_of_its_orders(plan)
+            if not (is_whole and agrees and plan.fingerprint == contents["fingerprint"]):
+                raise _damaged(path)
+        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
             raise _damaged(path) from None
-        if not whole:
-            raise _damaged(path)
         return plan
 
     def __repr__(self) -> str:
@@ -240,11 +241,12 @@ def _table_of(groups: Iterable[PlannedGroup]) -> pd.DataFrame:
 
 def _read_plan_file(path: str | PathLike[str]) -> dict[str, Any]:
     try:
-        data = Path(path).read_bytes()
+        path = Path(path)
+        data = path.read_bytes() if _is_plan_file(path) else None
     except (OSError, TypeError, ValueError) as error:
         why = os_error_reason(error)
         raise InputError(f"The plan {path!s} cannot be read ({why}): check the name and the folder.") from None
-    if not data.startswith(_HEAD):
+    if data is None:
         raise InputError(f"{path} is not a saved plan: give a file that plan.save(path) has written.")
     try:
         contents: dict[str, Any] = json.loads(data)
@@ -253,13 +255,44 @@ def _read_plan_file(path: str | PathLike[str]) -> dict[str, Any]:
     version = contents.get("version")
     if isinstance(version, int) and version > _VERSION:
         raise InputError(f"{path} was saved by a newer itnio-nb (plan version {version}): upgrade this one.")
+    if type(version) is not int or version != _VERSION:
+        raise _damaged(path)
     return contents
+
+
+def _is_plan_file(path: Path) -> bool:
+    """Tell whether a file begins like a plan. A pipe, or a device, could be read for ever. Raises `OSError`."""
+    if not path.is_dir() and not (path.is_file() and path.stat().st_size <= _LARGEST) and path.exists():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_HEAD)) == _HEAD
+
+
+def _checksum(contents: dict[str, Any]) -> str:
+    """Return the SHA-256 of all that a plan file has, however it is laid out: a change by chance is noticed."""
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+
+
+def _account_of(kept: Any) -> tuple[str, str] | None:
+    if kept is None:
+        return None
+    base_url, api_key = require_texts(kept)
+    return base_url, api_key
+
+
+def _is_of_its_orders(plan: Plan) -> bool:
+    """Tell whether each group comes from a row of the orders, and none is planned twice."""
+    keys = {_key(one.group) for one in plan.groups}
+    return len(keys) == len(plan.groups) and bool(plan.whole_table["row"].isin(plan.orders.index).all())
 
 
 def _planned_group(cells: list[Any], again: dict[tuple[str, str], int]) -> PlannedGroup:
     """Return a group from its cells in a plan file, which has `gone` in the words of `why` alone."""
     *wire, action, row, why = cells
     group = PhoneGroup(*wire)
+    require_texts((group.group_name, group.phone_name, group.display_num, group.app_id, why))
+    if not are_whole((group.quantity, row)) or not 1 <= group.quantity <= LIMITS.group_max:
+        raise ValueError("a group has 1 to 50 phones, and a row")
     gone = action == Action.IN_DOUBT and GONE in why
     return PlannedGroup(group, int(row), Action(action), why, again.get(_key(group)), gone)
 

@@ -12,8 +12,8 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import State
 from itnio_nb.api.text import duration, plural
 from itnio_nb.errors import AccountError, InputError, ItnioError
+from itnio_nb.ledger.file.storage import free_bytes
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.storage import free_bytes
 
 _ROOM = 1_000_000_000  # bytes that should be free: a ledger of a million groups has less
 _CLOCK_SLACK = 60  # seconds; half an hour is where the API refuses a timestamp

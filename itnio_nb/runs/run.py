@@ -18,8 +18,8 @@ import pandas as pd
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.charts import Charts
+from itnio_nb.ledger.file.locks import OwnerLock, is_alive
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.locks import OwnerLock, is_alive
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.stored import orders_from_json
 from itnio_nb.orders.export.tables import ends_shown
@@ -98,7 +98,10 @@ class RunRecord:
     @cached_property
     def orders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The orders that it was made from, and their findings."""
-        return orders_from_json(self._store.run_info(self._id, "orders")["orders"])
+        try:
+            return orders_from_json(self._store.run_info(self._id, "orders")["orders"])
+        except ValueError:
+            raise self._store.database.error(f"the orders of run {self.name} are damaged", is_damaged=True) from None
 
     def problems(self, since: int = 0) -> pd.DataFrame:
         """Return what was not created as asked, in the order of the receipts, after receipt `since`.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from itnio_nb.api.account.account import SANDBOX_PREFIX, Account
+from itnio_nb.api.account.private import make_private, tighten
 from itnio_nb.errors import AccountError
 
 _APPLICATION_ID = 0x49544E42  # marks the SQLite file as a sandbox's: "ITNB"
@@ -162,9 +163,10 @@ def _open_journal(path: Path) -> sqlite3.Connection:
     """Open or create the file for this sandbox alone, readable by its owner only, since it holds passwords."""
     journal = None
     try:
-        path.touch(mode=0o600)
+        make_private(path)
         journal = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
         if not (problem := _lock(journal)):
+            tighten(path)
             return journal
     except (OSError, sqlite3.Error) as error:
         locked = "locked" in str(error)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pandas as pd
 
 from itnio_nb import Account, Ledger, State
 from itnio_nb.api.models import Receipt, now
 from itnio_nb.runs.plan import make_plan
-from tests.support.factories import many_orders
+from tests.support.factories import DATA, many_orders
 
 ACCOUNT = Account("key", "secret", "http://127.0.0.1:1/voice")
 NOBODY = "an owner that is dead"
@@ -39,3 +42,10 @@ def receipt(state: State, status: str = "") -> Receipt:
 
 def close(ledger: Ledger, run_id: int, *, finished: bool = True, note: str = "") -> None:
     ledger.run_store.close_run(run_id, finished=finished, note=note, verified=None)
+
+
+def earlier_ledger(version: int, folder: Path) -> Path:
+    """A copy of a ledger as an earlier version left it."""
+    path = Path(shutil.copyfile(DATA / f"ledger-v{version}.sqlite", folder / "ledger.sqlite"))
+    path.chmod(0o600)
+    return path

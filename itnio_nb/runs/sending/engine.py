@@ -16,8 +16,8 @@ from itnio_nb.api.statuses import NAME_TAKEN, status_info
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
 from itnio_nb.ledger.claims import Outcomes, SyncResult, Wanted
+from itnio_nb.ledger.file.locks import OwnerLock, exclusive_lock
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.locks import OwnerLock, exclusive_lock
 from itnio_nb.runs.reconcile.resolver import RunResolver
 from itnio_nb.runs.results import GroupStates, RunProgress, group_counts, why_nothing
 from itnio_nb.runs.sending.dispatcher import CircuitBreaker, Dispatcher

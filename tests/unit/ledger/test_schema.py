@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +11,10 @@ import sqlalchemy as sa
 
 from itnio_nb import Client, Ledger, LedgerError, Sandbox, resume
 from itnio_nb.ledger import schema
+from itnio_nb.ledger.file.storage import open_engine
 from itnio_nb.ledger.schema import SCHEMA, metadata, open_schema
-from itnio_nb.ledger.storage import open_engine
-from tests.support.factories import DATA, group
+from tests.support.factories import group
+from tests.support.ledgers import earlier_ledger
 
 
 def test_a_new_file_gets_every_table_and_the_version(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_new_file_gets_every_table_and_the_version(tmp_path: Path) -> None:
 @pytest.fixture
 def earlier(tmp_path: Path) -> Path:
     """A ledger as the first version left it: six groups, one of them being sent when it was killed, one never sent."""
-    return Path(shutil.copyfile(DATA / "ledger-v1.sqlite", tmp_path / "ledger-v1.sqlite"))
+    return earlier_ledger(1, tmp_path)
 
 
 def test_a_ledger_of_the_first_version_is_migrated(earlier: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_ledger_of_a_later_version_is_migrated(
     version: int, tmp_path: Path, sandbox: Sandbox, client: Client
 ) -> None:
     """One group created, one unknown, one being sent by a process that is gone, one not sent: the run goes on."""
-    path = Path(shutil.copyfile(DATA / f"ledger-v{version}.sqlite", tmp_path / "ledger.sqlite"))
+    path = earlier_ledger(version, tmp_path)
     with closing(sqlite3.connect(path)) as other, other:
         other.execute("UPDATE accounts SET base_url = ?, api_key = ?", (sandbox.base_url, sandbox.account.api_key))
     for at in (0, 2):

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
+from itnio_nb.api.account.private import make_private, refuse_link, tighten
 from itnio_nb.errors import LedgerError, os_error_reason
 from itnio_nb.ledger.schema import info
 
@@ -36,9 +37,11 @@ class Database:
         self._writing = threading.Lock()  # SQLite has one writer: waiting here is fairer than polling there
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.path.touch(mode=0o600)
+            make_private(self.path)
+            for path in self._beside("-wal", "-shm", "-journal"):
+                refuse_link(path)
         except OSError as error:
-            raise self.error(error.strerror or str(error)) from None
+            raise self.error(os_error_reason(error)) from None
         if kind := network_kind(self.path.parent):
             raise self.error(f"its folder is on a network, {kind}, where two programs could corrupt it")
         self._identity = self._file_identity()
@@ -67,9 +70,17 @@ class Database:
             # Tuples: pandas takes three times as long over rows of SQLAlchemy.
             return pd.DataFrame(list(map(tuple, result)), columns=list(result.keys()))
 
+    def make_private(self) -> None:
+        """Take the file, and what SQLite keeps beside it, away from all but its owner; warn where it was not so."""
+        try:
+            for path in self._beside("", "-wal", "-shm"):
+                tighten(path)
+        except OSError as error:
+            raise self.error(os_error_reason(error)) from None
+
     def require_space(self) -> None:
         """Raise `LedgerError` if the disk has so little space left that outcomes might not be recorded."""
-        log = self.path.with_name(f"{self.path.name}-wal")
+        (log,) = self._beside("-wal")
         try:
             free = free_bytes(self.path, log)
             if free < RESERVE:
@@ -80,6 +91,9 @@ class Database:
         if free < RESERVE:
             raise self.error(f"its disk is full: {max(0, free) // 1024:,} KiB are left")
 
+    def _beside(self, *endings: str) -> list[Path]:
+        return [self.path.with_name(f"{self.path.name}{ending}") for ending in endings]
+
     def _file_identity(self) -> tuple[int, int] | None:
         """Return what tells this file from another of the same name, None where there is none."""
         with suppress(OSError):
@@ -87,9 +101,9 @@ class Database:
             return found.st_dev, found.st_ino
         return None
 
-    def error(self, reason: str) -> LedgerError:
+    def error(self, reason: str, *, is_damaged: bool = False) -> LedgerError:
         """Return the error to raise where the ledger cannot be used, with what to do next."""
-        damaged = "malformed" in reason or "not a database" in reason
+        damaged = is_damaged or "malformed" in reason or "not a database" in reason
         advice = "keep it, restore an earlier copy" if damaged else "repair the file or its folder"
         return LedgerError(
             f"The ledger {self.path} cannot be used ({reason}): {advice}, "
@@ -111,7 +125,8 @@ def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
         raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
     if "\0" in text:
         raise LedgerError(f"No file can be named {text!r}: give another path.")
-    return Path(text.removeprefix("sqlite:///")).expanduser().resolve()
+    path = Path(text.removeprefix("sqlite:///")).expanduser()
+    return path.parent.resolve() / path.name  # a link in its place is told, and not followed
 
 
 class SharedDialect(SQLiteDialect_pysqlite):
@@ -154,6 +169,7 @@ def _set_up(connection: Any, _: object) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables or info.name in tables:  # the mode is kept in the file: never change one that is not ours
         connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 

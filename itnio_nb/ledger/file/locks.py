@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from threading import Event
 
 from filelock import FileLock, Timeout
 
+from itnio_nb.api.account.private import refuse_link
+
 _RETRY = 0.1  # seconds between two tries to take a lock
+_TOKEN = re.compile("[0-9a-f]{16}")  # a name of a file: a ledger of somebody else can have any text for one
 _OLD = 60.0  # seconds after which a lock file that nobody holds is deleted: by then its maker holds it, or is gone
 
 
@@ -38,6 +42,8 @@ class OwnerLock:
 
 def is_alive(ledger: Path, token: str) -> bool:
     """Tell whether an owner still holds its lock; assume so where its file belongs to another user."""
+    if not _TOKEN.fullmatch(token):
+        return False
     path = _lock_path(ledger, token)
     return path.exists() and _is_held(path)
 
@@ -63,9 +69,10 @@ def _sweep(ledger: Path) -> None:
 @contextmanager
 def exclusive_lock(ledger: Path, name: str, stopping: Event) -> Iterator[None]:
     """Enter when no other process is inside with the same ledger and name; enter anyway once `stopping` is set."""
-    lock = _file_lock(_lock_path(ledger, name))
+    lock = None
     while not stopping.is_set():
         try:
+            lock = _file_lock(_lock_path(ledger, name))
             lock.acquire(timeout=0)
             break
         except Timeout:
@@ -75,7 +82,8 @@ def exclusive_lock(ledger: Path, name: str, stopping: Event) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 def _lock_path(ledger: Path, token: str) -> Path:
@@ -83,5 +91,6 @@ def _lock_path(ledger: Path, token: str) -> Path:
 
 
 def _file_lock(path: Path) -> FileLock:
+    refuse_link(path)
     # Not per thread: a run acquires it in one thread and releases it in another.
     return FileLock(path, mode=0o600, thread_local=False)
