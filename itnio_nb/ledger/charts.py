@@ -95,11 +95,12 @@ def _draw_outcomes(axes: Axes, table: pd.DataFrame) -> None:
 def _draw_created(axes: Axes, table: pd.DataFrame, when: str) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    made = table[(table["state"] == State.CREATED) & (table[when] != "")]
+    times = pd.to_datetime(table[when], utc=True, format="ISO8601", errors="coerce").dt.tz_localize(None)
+    is_shown = (table["state"] == State.CREATED) & times.notna()
+    made, times = table[is_shown], times[is_shown]
     if made.empty:
         _say_nothing(axes)
         return
-    times = pd.to_datetime(made[when], utc=True, format="ISO8601", errors="coerce").dt.tz_localize(None)
     created = pd.Series(made["quantity"].astype("int64").to_numpy(), index=times).sort_index().cumsum()
     axes.step(created.index, created.to_numpy(), where="post", color=_COLOURS[State.CREATED], linewidth=2)
     axes.fill_between(created.index, created.to_numpy(), step="post", alpha=0.2, color=_COLOURS[State.CREATED])

@@ -42,7 +42,7 @@ class OwnerLock:
 
 def is_alive(ledger: Path, token: str) -> bool:
     """Tell whether an owner still holds its lock; assume so where its file belongs to another user."""
-    if not _TOKEN.fullmatch(token):
+    if not _TOKEN.fullmatch(str(token)):
         return False
     path = _lock_path(ledger, token)
     return path.exists() and _is_held(path)

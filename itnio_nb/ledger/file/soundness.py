@@ -23,7 +23,7 @@ _VALUES: dict[str, sa.ColumnElement[bool]] = {
     "a quantity": run_groups.c.quantity > 0,
     "a name of a run": ~runs.c.name.bool_op("GLOB")("*[^0-9A-Za-z-]*")
     & (runs.c.name != ""),  # files are named after it
-    "a rate": runs.c.rate.is_(None) | (runs.c.rate > 0),
+    "a rate": runs.c.rate.is_(None) | runs.c.rate.between(1e-9, 1e9),
     "a number of workers": runs.c.workers.is_(None) | (runs.c.workers > 0),
 }
 

@@ -62,6 +62,8 @@ class Database:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             raise self.error(str(getattr(error, "orig", None) or error)) from None
+        except UnicodeDecodeError:  # SQLite's own words about a damaged file may be no text
+            raise self.error("it is damaged", is_damaged=True) from None
 
     def read_table(self, query: sa.Select[Any], **parameters: object) -> pd.DataFrame:
         """Return what a query selects as a table; one without rows has the columns too."""

@@ -68,7 +68,9 @@ def _findings_of(kept: dict[str, Any], orders: pd.DataFrame) -> pd.DataFrame:
     findings = pd.DataFrame(**kept, dtype=object).astype({"row": "int64"})
     _require(findings.columns.tolist() == [*FINDING_COLUMNS] and set(findings["severity"]) <= _SEVERITIES)
     _require_table_of_texts(findings.drop(columns="row"))
-    _require(findings["row"][findings["severity"] == "error"].isin(orders.index).all())
+    invalid = findings["row"][findings["severity"] == "error"]
+    _require(invalid.isin(orders.index).all())
+    _require(orders["quantity"][~orders.index.isin(invalid)].str.fullmatch("[0-9]{1,6}").all())
     return findings
 
 

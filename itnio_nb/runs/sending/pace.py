@@ -19,7 +19,7 @@ _MAX_GAP = 1.0  # seconds between two requests to which a server that is busy ca
 _FIRST_GAP = 0.02  # seconds between two requests after it was busy for the first time
 _MEASURED = 20  # requests over which the pace of a run is measured
 _EASING = 0.9  # of the gap is left after each answer
-_AHEAD = 0.5  # seconds for which turns are reserved at once
+_AHEAD, _MOST_AHEAD = 0.5, 4 * MAX_WORKERS  # seconds for which turns are reserved at once, and how many at most
 _LATE = 0.02  # seconds after which a turn that was not used is lost
 
 
@@ -100,7 +100,7 @@ class RateLimiter:
         if self.rate is None:
             return 0
         with self._lock:
-            return max(0, max(1, int(self.rate * _AHEAD)) - len(self._reserved))
+            return max(0, max(1, int(min(self.rate * _AHEAD, _MOST_AHEAD))) - len(self._reserved))
 
     def add_turns(self, turns: Sequence[float]) -> None:
         """Take turns that were reserved."""
