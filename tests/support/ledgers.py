@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 
-from itnio_nb import Account, Ledger, State
+from itnio_nb import Account, Client, Ledger, State, submit_plan
 from itnio_nb.api.models import Receipt, now
+from itnio_nb.orders.export.stored import orders_to_json
 from itnio_nb.runs.plan import make_plan
-from tests.support.factories import DATA, many_orders
+from tests.support.factories import DATA, many_orders, orders_frame
 
 ACCOUNT = Account("key", "secret", "http://127.0.0.1:1/voice")
 NOBODY = "an owner that is dead"
@@ -48,4 +51,29 @@ def earlier_ledger(version: int, folder: Path) -> Path:
     """A copy of a ledger as an earlier version left it."""
     path = Path(shutil.copyfile(DATA / f"ledger-v{version}.sqlite", folder / "ledger.sqlite"))
     path.chmod(0o600)
+    return path
+
+
+def used_ledger(client: Client, path: Path) -> Path:
+    """A ledger with a run that is over, one with something left, and a claim of somebody dead."""
+    with Ledger(path) as ledger:
+        orders = orders_frame(("sales", "desk", "120"), ("abc",))
+        submit_plan(make_plan(orders, client, ledger), client, ledger).wait()
+        more = make_plan(many_orders(3))
+        claim(ledger, open_run(ledger, 3, client.account, orders=orders_to_json(more.orders, more.findings)), 1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+def changed_ledger(good: Path, statements: str, value: object = None) -> Path:
+    """A copy of a ledger in which statements were executed, or the one that a value belongs to."""
+    path = Path(shutil.copyfile(good, good.with_name("changed.sqlite")))
+    path.chmod(0o600)
+    with closing(sqlite3.connect(path)) as connection:
+        if "?" in statements:
+            connection.execute(statements, (value,))
+        else:
+            connection.executescript(statements)
+        connection.commit()
     return path

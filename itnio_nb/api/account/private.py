@@ -25,8 +25,8 @@ def make_private(path: Path) -> None:
         pass
 
 
-def tighten(path: Path) -> None:
-    """Take a file away from all but its owner, with a warning (`AccountWarning`); nothing where there is none.
+def tighten(path: Path, *, tell: bool = True) -> None:
+    """Take a file away from all but its owner, and `tell` with an `AccountWarning`; nothing where there is none.
 
     Raises `OSError` as `make_private` does.
     """
@@ -38,6 +38,8 @@ def tighten(path: Path) -> None:
         with suppress(OSError):  # it belongs to somebody else, or its file system has no modes
             os.fchmod(descriptor, 0o600)
         is_open = os.fstat(descriptor).st_mode & _OTHERS
+    if not tell:
+        return
     now = "and that could not be changed: keep it in a folder of your own" if is_open else "and cannot any more"
     warnings.warn(f"Others could read or write {path}, {now}.", AccountWarning, stacklevel=3)
 

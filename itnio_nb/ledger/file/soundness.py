@@ -12,20 +12,29 @@ from functools import cache
 import sqlalchemy as sa
 
 from itnio_nb.api.models import Action, State
-from itnio_nb.ledger.schema import metadata, receipts, run_groups, runs
+from itnio_nb.ledger.schema import claims, metadata, receipts, run_groups, runs
 
 # What no statement of ours has: it would change what ours do.
 _RULES = re.compile(r"\b(AS|CHECK|COLLATE|CONFLICT|GENERATED|STRICT|WITHOUT|VIRTUAL)\b", re.IGNORECASE)
 _KINDS = {sa.Text: ["text"], sa.Integer: ["integer"], sa.Float: ["real", "integer"], sa.Boolean: ["integer"]}
+_TIME = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
 _VALUES: dict[str, sa.ColumnElement[bool]] = {
     "a state": receipts.c.state.in_(list(State)),
     "an action": run_groups.c.action.in_(list(Action)),
     "a quantity": run_groups.c.quantity > 0,
     "a name of a run": ~runs.c.name.bool_op("GLOB")("*[^0-9A-Za-z-]*")
     & (runs.c.name != ""),  # files are named after it
+    "a time of a receipt": receipts.c.at.bool_op("GLOB")(_TIME),
+    "a time of a claim": claims.c.at.bool_op("GLOB")(_TIME),
+    "a start": runs.c.started.bool_op("GLOB")(_TIME),
     "a rate": runs.c.rate.is_(None) | runs.c.rate.between(1e-9, 1e9),
     "a number of workers": runs.c.workers.is_(None) | (runs.c.workers > 0),
 }
+
+
+# The groups of a run are numbered from 0.
+_gap = (sa.func.min(run_groups.c.position) != 0) | (sa.func.max(run_groups.c.position) >= sa.func.count())
+_GAPS = sa.select(run_groups.c.run_id).group_by(run_groups.c.run_id).having(_gap).limit(1)
 
 
 def foreign_object(connection: sa.Connection) -> str:
@@ -51,6 +60,8 @@ def foreign_content(connection: sa.Connection) -> str:
     for what, is_ours in _VALUES.items():
         if _has(connection, ~is_ours):
             return f"it holds {what} that is none of a ledger"
+    if connection.execute(_GAPS).first() is not None:
+        return "a run in it lacks one of its groups"
     if (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()) is not None:
         return f"a row of its table {broken[0]} belongs to nothing"
     return ""

@@ -75,8 +75,9 @@ class Database:
     def make_private(self) -> None:
         """Take the file, and what SQLite keeps beside it, away from all but its owner; warn where it was not so."""
         try:
-            for path in self._beside("", "-wal", "-shm"):
-                tighten(path)
+            tighten(self.path)
+            for path in self._beside("-wal", "-shm"):
+                tighten(path, tell=False)
         except OSError as error:
             raise self.error(os_error_reason(error)) from None
 

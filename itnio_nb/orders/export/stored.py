@@ -57,7 +57,7 @@ def are_whole(values: Sequence[Any]) -> bool:
 
 def _orders_of(kept: dict[str, Any]) -> pd.DataFrame:
     rows = pd.Index(kept["rows"], name="row", dtype="int64")
-    orders = pd.DataFrame(kept["cells"], index=rows, columns=kept["columns"], dtype=object)
+    orders = _table(kept["columns"], kept["cells"], rows)
     _require(are_whole(kept["rows"]) and rows.is_unique and (rows > 0).all())
     _require(orders.columns.is_unique and {*API_COLUMNS} <= {*orders.columns})
     _require_table_of_texts(orders)
@@ -65,7 +65,7 @@ def _orders_of(kept: dict[str, Any]) -> pd.DataFrame:
 
 
 def _findings_of(kept: dict[str, Any], orders: pd.DataFrame) -> pd.DataFrame:
-    findings = pd.DataFrame(**kept, dtype=object).astype({"row": "int64"})
+    findings = _table(**kept).astype({"row": "int64"})
     _require(findings.columns.tolist() == [*FINDING_COLUMNS] and set(findings["severity"]) <= _SEVERITIES)
     _require_table_of_texts(findings.drop(columns="row"))
     invalid = findings["row"][findings["severity"] == "error"]
@@ -90,6 +90,11 @@ def _source_of(kept: dict[str, Any]) -> Source:
     for column, runs in kept.get("numbers", {}).items():
         _require(column in API_COLUMNS and all(are_whole([first, last]) and first <= last for first, last in runs))
     return Source(**kept)
+
+
+def _table(columns: list[str], data: list[list[object]], index: pd.Index | None = None) -> pd.DataFrame:
+    _require(isinstance(data, list) and all(isinstance(row, list) and len(row) == len(columns) for row in data))
+    return pd.DataFrame(data, index=index, columns=columns, dtype=object)
 
 
 def _require_table_of_texts(table: pd.DataFrame) -> None:
