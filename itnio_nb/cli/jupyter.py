@@ -6,7 +6,9 @@ import os
 import secrets
 import socket
 import sys
+import webbrowser
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 
 import click
@@ -17,6 +19,7 @@ from itnio_nb.cli.servers import (
     FIRST_NOTEBOOK,
     find_notebooks,
     folder_option,
+    hiding_files,
     port_option,
     require_installed,
     run_server,
@@ -52,11 +55,15 @@ def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
     with account_for(copy, sandbox=sandbox, seed=seed) as (account, environment):
         click.echo(banner(account))
         click.echo(f"Your working copy of the notebooks: {copy} ({'new' if made else 'as you left it'})")
+        for path in hiding_files(copy):
+            click.echo(
+                f"Warning: {path} hides an installed package of that name from the notebooks: rename it.", err=True
+            )
         if environment:
             page = account.base_url.removesuffix("voice")
             click.echo(f"{page} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
         command = [
-            *(sys.executable, "-m", "jupyterlab"),
+            *(sys.executable, "-P", "-m", "jupyterlab"),  # -P: notebooks may import what is beside them, the server not
             f"--ServerApp.root_dir={folder.resolve()}",
             f"--LabApp.default_url=/lab/tree/{__version__}/{FIRST_NOTEBOOK}",
             "--ServerApp.ip=127.0.0.1",
@@ -84,12 +91,11 @@ def app(folder: Path, sandbox: bool, port: int, theme: str, no_browser: bool) ->
     require_installed("Voilà", "lab", "voila")
     with account_for(folder, sandbox=sandbox) as (account, environment):
         click.echo(banner(account))
-        options = [f"--VoilaConfiguration.theme={theme}", f"--Voila.open_browser={not no_browser}"]
-        code = _serve_app(folder, environment, port, options)
+        code = _serve_app(folder, environment, port, theme, open_browser=not no_browser)
     raise SystemExit(code)
 
 
-def _serve_app(folder: Path, environment: Mapping[str, str], port: int, options: list[str]) -> int:
+def _serve_app(folder: Path, environment: Mapping[str, str], port: int, theme: str, *, open_browser: bool) -> int:
     """Serve the forms on 127.0.0.1 until stopped; return Voilà's exit code. Files go to `folder`.
 
     Only who has the printed address with its token can open the page: whoever opens it can create phones.
@@ -108,14 +114,25 @@ def _serve_app(folder: Path, environment: Mapping[str, str], port: int, options:
         "--Voila.port_retries=0",
         "--Voila.auto_token=True",  # takes the one of the environment: a command line is seen by all users
         "--Voila.log_level=ERROR",
+        "--Voila.open_browser=False",  # it would open the page without the token
+        "--Voila.identity_provider_class=itnio_nb.cli.page_access.PageAccess",
         "--VoilaConfiguration.template=itnio",
-        *options,
+        f"--VoilaConfiguration.theme={theme}",
     ]
-    click.echo(f"Open http://127.0.0.1:{port}/?token={token} (Ctrl-C stops it)")
+    address = f"http://127.0.0.1:{port}/?token={token}"
+
+    def tell(place: Path) -> None:
+        click.echo(f"Open {address} (Ctrl-C stops it)")
+        if open_browser:  # through a file: the command line of a browser is seen by all users
+            (place / "open.html").write_text(f'<meta http-equiv="refresh" content="0; url={escape(address)}">')
+            webbrowser.open((place / "open.html").as_uri())
+
     page = (_STATIC / "app.html.j2").read_text(encoding="utf-8")
     template = {"index.html.j2": page, "conf.json": '{"base_template": "lab"}'}
     files = {f"voila/templates/itnio/{name}": text for name, text in template.items()}
-    return run_server(command, {**environment, "JUPYTER_TOKEN": token}, files)
+    # Python files in the folder are not run, whoever has put them there.
+    given = {**environment, "JUPYTER_TOKEN": token, "PYTHONSAFEPATH": "1"}
+    return run_server(command, given, files, port=port, when_ready=tell)
 
 
 def _usable_port(port: int) -> int:

@@ -9,7 +9,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,8 @@ import click
 from itnio_nb.errors import InputError, os_error_reason
 
 _LARGEST = 200 * 1024 * 1024  # bytes of one upload
+_MODULES = (".py", ".pyc", ".so", ".pyd")  # what Python imports
+_ANSWER = 30.0  # seconds for which the first answer may take
 FIRST_NOTEBOOK = "01-first-phones.ipynb"
 FIRST_DATA = "data/phones.xlsx"
 LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")
@@ -91,24 +97,32 @@ def working_copy(notebooks: Path, folder: Path) -> bool:
     return True
 
 
-def run_server(command: Sequence[str], environment: Mapping[str, str], files: Mapping[str, str] | None = None) -> int:
+def hiding_files(folder: Path) -> list[Path]:
+    """Return the Python files and packages in a folder that notebooks in it import in place of installed packages."""
+    installed = packages_distributions()
+    named_alike = [path for path in folder.iterdir() if path.name.split(".")[0] in installed]
+    return sorted(path for path in named_alike if path.suffix in _MODULES or (path / "__init__.py").exists())
+
+
+def run_server(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
+    *,
+    port: int = 0,
+    when_ready: Callable[[Path], None] | None = None,
+) -> int:
     """Run a Jupyter server until it is stopped, and return its exit code.
 
     It takes uploads of 200 MB, and sends tables of any size. `files` are more files for its search paths.
+    `when_ready` is called once it answers at `port`, with a folder of this user alone that lasts as long as it does.
     """
-    limits: dict[str, Any] = {"ZMQChannelsWebsocketConnection": {"iopub_data_rate_limit": 1e10}}
-    limits["ServerApp"] = limits["Voila"] = {"tornado_settings": {"websocket_max_message_size": _LARGEST}}
     with tempfile.TemporaryDirectory(prefix="itnio-nb-") as place:
-        settings = dict.fromkeys(("jupyter_server_config.json", "voila.json"), json.dumps(limits))
-        for name, text in {**settings, **(files or {})}.items():
-            Path(place, name).parent.mkdir(parents=True, exist_ok=True)
-            Path(place, name).write_text(text, encoding="utf-8")
-        given = {**os.environ, **environment}
-        for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
-            given[name] = os.pathsep.join(filter(None, [place, given.get(name)]))
-        server = subprocess.Popen(command, env=given)  # noqa: S603 - this Python, the user's options
+        given = {**os.environ, **environment, **_search_paths(Path(place), files or {})}
+        # In a folder of its own: Jupyter runs files such as voila.py, its configuration, of where it is started.
+        server = subprocess.Popen(command, env=given, cwd=place)  # noqa: S603 - this Python, the user's options
         watcher = subprocess.Popen(  # noqa: S603 - this Python
-            [sys.executable, "-c", _WATCHER, str(server.pid)], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-I", "-c", _WATCHER, str(server.pid)], stdin=subprocess.PIPE, start_new_session=True
         )
 
         def stop(number: int, _: object) -> None:
@@ -119,7 +133,38 @@ def run_server(command: Sequence[str], environment: Mapping[str, str], files: Ma
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), stop)
+        if when_ready is not None:
+            threading.Thread(target=_await_answer, args=(server, port, when_ready, Path(place)), daemon=True).start()
         try:
             return server.wait()
         finally:
             watcher.kill()
+
+
+def _search_paths(place: Path, files: Mapping[str, str]) -> dict[str, str]:
+    """Write the settings and other files of a server to a folder, and return the environment in which it finds them."""
+    limits: dict[str, Any] = {"ZMQChannelsWebsocketConnection": {"iopub_data_rate_limit": 1e10}}
+    limits["ServerApp"] = limits["Voila"] = {"tornado_settings": {"websocket_max_message_size": _LARGEST}}
+    settings = dict.fromkeys(("jupyter_server_config.json", "voila.json"), json.dumps(limits))
+    for name, text in {**settings, **files}.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text, encoding="utf-8")
+    names = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
+    return {name: os.pathsep.join(filter(None, [str(place), os.environ.get(name)])) for name in names}
+
+
+def _await_answer(server: subprocess.Popen[bytes], port: int, when_ready: Callable[[Path], None], place: Path) -> None:
+    """Call `when_ready` once a server answers, if it ever does."""
+    while server.poll() is None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=_ANSWER)
+        try:
+            connection.request("GET", "/login")
+            connection.getresponse()
+        except (OSError, HTTPException):
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.1)
+        else:
+            when_ready(place)
+            return
+        finally:
+            connection.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -9,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from itnio_nb import __version__
 from tests.support.browser import a_page, an_app
 from tests.support.factories import until
 from tests.support.person import Person
-from tests.support.processes import COMMAND, start
+from tests.support.processes import COMMAND, read_line, run, start
 
 LIVE = {"ITNIO_API_KEY": "bDqJFiq9", "ITNIO_API_SECRET": "7bz1lzh9"}
 
@@ -62,3 +65,72 @@ def test_a_kill_leaves_no_server(name: str) -> None:
         process.communicate()
     _, alive = psutil.wait_procs(left, 60)
     assert alive == []
+
+
+def test_its_address_answers_when_it_is_printed(tmp_path: Path) -> None:
+    """The address as it stands on the terminal opens the forms; one of before, or a part of it, says what to do."""
+    with start([*COMMAND, "app", "--no-browser", "--folder", str(tmp_path)]) as process, a_page() as (page, wrong):
+        while not (line := read_line(process)).startswith("Open "):
+            assert process.poll() is None
+        address = line.split()[1]
+        page.goto(address)
+        Person(page).sees("No orders yet", 60)
+        page.context.clear_cookies()
+        for old in (address[:-3], address.replace("token=", "token=x"), address.split("?")[0]):
+            page.goto(old)
+            Person(page).sees("This address does not open the page")
+            wrong.clear()  # Chromium asks for an icon
+            Person(page).sees("Open the one that itnio-nb app has printed last")
+            assert page.locator("input").count() == 0
+        page.goto("about:blank")
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert wrong == []
+
+
+def test_a_browser_is_opened_at_the_form(tmp_path: Path) -> None:
+    """Not at a page that asks for a token, nor with the token in a list of processes."""
+    browser = tmp_path / "browser"
+    script = f'#!/bin/sh\necho "$1" > {tmp_path}/opened\ncp "${{1#file://}}" {tmp_path}/page.html\n'
+    browser.write_text(script, encoding="utf-8")
+    browser.chmod(0o700)
+    with start([*COMMAND, "app", "--folder", str(tmp_path / "app")], {"BROWSER": f"{browser} %s"}) as process:
+        until(lambda: (tmp_path / "page.html").exists() and (tmp_path / "page.html").stat().st_size > 0, 60)
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        address = re.search(r"url=(http://127\.0\.0\.1:\d+/\?token=[\w-]+)", page)
+        assert address is not None
+        assert answered(address[1]) == "a page"
+        assert "token" not in (tmp_path / "opened").read_text(encoding="utf-8")
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+
+def test_python_files_in_the_folder_are_not_run(tmp_path: Path) -> None:
+    """Whoever has put them there: neither by the server nor by the page's kernel."""
+    folder = tmp_path / "itnio-app"
+    folder.mkdir()
+    names = ("pandas", "requests", "ipywidgets", "voila", "tornado", "itnio_nb", "sitecustomize", "json", "signal")
+    for name in (*names, "jupyter_config", "jupyter_server_config"):
+        for place in (folder, tmp_path):
+            (place / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write(__file__)", encoding="utf-8")
+    with an_app(COMMAND, tmp_path, {}) as address, a_page() as (page, wrong):
+        page.goto(address)
+        Person(page).sees("No orders yet", 60)
+        page.goto("about:blank")
+    assert not (tmp_path / "ran").exists()
+    assert wrong == []
+
+
+def test_a_file_that_hides_a_package_is_told(tmp_path: Path) -> None:
+    """In JupyterLab notebooks import what is beside them: that is said, and the server itself does not."""
+    copy = tmp_path / "mine" / __version__
+    copy.mkdir(parents=True)
+    for name in ("requests.py", "voila.py", "helpers.py"):
+        (copy / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write(__file__)", encoding="utf-8")
+        (tmp_path / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write(__file__)", encoding="utf-8")
+    done = run("lab", "--folder", str(tmp_path / "mine"), "--version")
+    assert [line for line in done.stderr.splitlines() if "hides" in line] == [
+        f"Warning: {copy / name} hides an installed package of that name from the notebooks: rename it."
+        for name in ("requests.py", "voila.py")
+    ]
+    assert not (tmp_path / "ran").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,8 +25,18 @@ class Servers:
     command: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str], files: object = None) -> int:
+    def run(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        files: object = None,
+        *,
+        port: int = 0,
+        when_ready: Callable[[Path], None] | None = None,
+    ) -> int:
         self.command, self.environment = command, environment
+        if when_ready is not None:
+            when_ready(Path())
         return 5
 
 
