@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from itnio_nb.api.account.account import Account
 from itnio_nb.api.account.private import make_private
 from itnio_nb.api.text import plural
 from itnio_nb.cli.servers import port_option
-from itnio_nb.errors import InputError
+from itnio_nb.errors import InputError, os_error_reason
 
 if TYPE_CHECKING:
     from itnio_nb.sandbox.sandbox import Sandbox
@@ -142,15 +142,23 @@ def _kept_sandbox(folder: Path) -> Iterator[Sandbox]:
     """Serve the sandbox of a folder: its phones, its key and, if it is free, its port are those of the last time."""
     from itnio_nb.sandbox.sandbox import Sandbox
 
-    folder.mkdir(parents=True, exist_ok=True)
-    last_port, server = folder / "sandbox.port", Sandbox(file=folder / "sandbox.db")
+    last_port = folder / "sandbox.port"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        make_private(last_port)
+        server = Sandbox(file=folder / "sandbox.db")
+    except OSError as error:
+        words = (
+            f"The sandbox cannot be kept in {folder} ({os_error_reason(error)}): delete that, or go to another folder."
+        )
+        raise InputError(words) from None
+    except ValueError as error:
+        raise InputError(str(error)) from None
     try:
         server.port = int(last_port.read_text())
         server.start()
     except (OSError, ValueError, OverflowError):  # the first time, nonsense in the file, or the port is taken
         server.port = 0
     with server:
-        with suppress(OSError):  # what stands there is something else: the next one has another port
-            make_private(last_port)
-            last_port.write_text(str(server.port))
+        last_port.write_text(str(server.port))
         yield server

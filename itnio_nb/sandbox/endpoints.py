@@ -38,6 +38,7 @@ REASONS = {
     "-36": "More than can be created",
 }
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
+LOGGED, _LONGEST = 100_000, 200  # the last requests that the log has at least, and characters of a name in it
 _TIMESTAMP_WINDOW = 1800  # seconds to either side of the server's clock
 # A page of another site may reach this port through a host name of its own: it gets no answer.
 _HOSTS = ("", "127.0.0.1", "localhost", "[::1]")
@@ -127,7 +128,9 @@ class Endpoints:
             if fault == "late" and status == "0":
                 self._hidden[request.header("Api-Key"), app_id][subject] = LATE_LISTINGS
             self.served[endpoint, shown if replaced is reply else fault] += 1
-            self.log.append(Served(endpoint, subject, app_id, fault, status, at))
+            self.log.append(Served(endpoint, subject[:_LONGEST], app_id[:_LONGEST], fault, status, at))
+            if len(self.log) >= 2 * LOGGED:
+                del self.log[:LOGGED]
         return replaced
 
     def _work(self, endpoint: str, request: Request, body: dict[str, Any], half: bool) -> tuple[str, Any]:

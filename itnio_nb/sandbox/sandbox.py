@@ -46,7 +46,8 @@ class Sandbox(Endpoints):
     `stall`              seconds for which a stalled request is kept waiting
 
     `served` counts the answers by (endpoint, status), such as `served["sipAdd", "0"]`; an answer that a fault replaced
-    is counted under the fault. `log` has every request in order: `endpoint group app_id fault status at`.
+    is counted under the fault. `log` has the requests in order, the last 100,000 at least: `endpoint group app_id fault
+    status at`.
     """
 
     app_id: ClassVar = "4luaKsL2"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from itnio_nb import Client
+from itnio_nb import Client, InputError
 from itnio_nb.cli.main import main
 from itnio_nb.cli.sandbox import _kept_sandbox, _start, sandbox
 from tests.support.factories import group
@@ -89,3 +89,20 @@ def test_the_sandbox_of_a_folder_keeps_its_port() -> None:
         port = first.port
     with _kept_sandbox(Path("results")) as again:
         assert again.port == port
+
+
+@pytest.mark.parametrize("name", ["sandbox.port", "sandbox.db"])
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "endless", "folder"])
+def test_what_stands_in_the_way_of_its_files(name: str, kind: str, tmp_path: Path) -> None:
+    """Of a sandbox that is kept in a folder: nothing is written where a link leads, and nothing read for ever."""
+    (tmp_path / "mine").write_text("mine", encoding="utf-8")
+    place = tmp_path / "results" / name
+    place.parent.mkdir()
+    if kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to({"link": tmp_path / "mine", "endless": Path("/dev/zero")}.get(kind, tmp_path / "new"))
+    with pytest.raises(InputError, match=f"{name}|Is a directory"), _kept_sandbox(tmp_path / "results"):
+        pass
+    assert (tmp_path / "mine").read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "new").exists()

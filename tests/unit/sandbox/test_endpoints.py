@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from itnio_nb import Client, Sandbox
+from tests.support.factories import group
 from tests.support.wire import SAMPLE, ask, browse
 
 
@@ -237,3 +238,12 @@ def test_the_page_has_one_address(sandbox: Sandbox) -> None:
     assert browse(sandbox, method="HEAD")[::2] == (200, "")
     assert browse(sandbox, "/voice/")[0] == 404
     assert browse(sandbox, method="POST")[0] == 404
+
+
+def test_the_log_is_bounded(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, client: Client) -> None:
+    """It has the last requests, in order, and the beginning of endless names; the counts have all."""
+    monkeypatch.setattr("itnio_nb.sandbox.endpoints.LOGGED", 3)
+    for number in range(10):
+        client.create_phones(group(f"{number}" + "x" * 1000))
+    assert [one.group for one in sandbox.log] == [f"{number}" + "x" * 199 for number in (6, 7, 8, 9)]
+    assert sandbox.served.total() == 10

@@ -92,6 +92,15 @@ def test_its_file_is_for_one_at_once() -> None:
         pass
 
 
+def test_a_file_that_others_can_read_is_tightened() -> None:
+    """And said; what is in it stays."""
+    Sandbox(file=FILE).stop()
+    FILE.chmod(0o644)
+    with pytest.warns(UserWarning, match="Others could read or write .*, and cannot any more"):
+        Sandbox(file=FILE).stop()
+    assert FILE.stat().st_mode & 0o777 == 0o600
+
+
 def test_files_of_something_else_are_left_alone(tmp_path: Path) -> None:
     """A spreadsheet, a ledger, another database, a folder: refused in words, not touched."""
     Path("text.csv").write_text("groupName,phoneName\n" * 100)
