@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 
+from itnio_nb.api.account.secret import child_environment
 from itnio_nb.errors import InputError, os_error_reason
 
 _LARGEST = 200 * 1024 * 1024  # bytes of one upload
@@ -121,9 +122,8 @@ def run_server(
         given = {**os.environ, **environment, **_search_paths(Path(place), files or {})}
         # In a folder of its own: Jupyter runs files such as voila.py, its configuration, of where it is started.
         server = subprocess.Popen(command, env=given, cwd=place)  # noqa: S603 - this Python, the user's options
-        watcher = subprocess.Popen(  # noqa: S603 - this Python
-            [sys.executable, "-I", "-c", _WATCHER, str(server.pid)], stdin=subprocess.PIPE, start_new_session=True
-        )
+        options: dict[str, Any] = {"stdin": subprocess.PIPE, "start_new_session": True, "env": child_environment()}
+        watcher = subprocess.Popen([sys.executable, "-I", "-c", _WATCHER, str(server.pid)], **options)  # noqa: S603
 
         def stop(number: int, _: object) -> None:
             # At a terminal Ctrl-C has reached the server too, which asks whether to stop.

@@ -1,8 +1,9 @@
-"""A text that is never shown, and calls whose variables are not."""
+"""A text that is never shown, calls whose variables are not, and an environment without it."""
 
 from __future__ import annotations
 
 import hmac
+import os
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -13,6 +14,11 @@ from itnio_nb.errors import ItnioError
 MASK = "********"
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for a program that sends nothing: this one's, without key and secret."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ITNIO_API_")}
 
 
 class Secret:

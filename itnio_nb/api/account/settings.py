@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
+from typing import Any
 
-from itnio_nb.api.account.secret import Secret, private_frames
+from itnio_nb.api.account.secret import Secret, child_environment, private_frames
 from itnio_nb.errors import AccountError, AccountWarning, os_error_reason
 
 _KEY, _SECRET, _ADDRESS = "ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL"
@@ -198,7 +199,8 @@ def _is_in_git(path: Path) -> bool:
     # No program that the repository's own settings name.
     asked = [git, "-c", "core.fsmonitor=false", "-C", str(path.parent), "check-ignore", "--quiet", path.name]
     try:
-        done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)  # noqa: S603
+        options: dict[str, Any] = {"env": child_environment(), "capture_output": True, "timeout": 5}
+        done = subprocess.run(asked, stdin=subprocess.DEVNULL, check=False, **options)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 1

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from itnio_nb.api.account.secret import child_environment
+
 _MEMORY, _SECONDS = 2 << 30, 120
 # What the process runs: it needs nothing of this package, so that it starts in a moment.
 _PROGRAM = """
@@ -59,9 +61,10 @@ class IsolatedWorkbook:
 
     def __init__(self, data: bytes) -> None:
         """Raises `IsolatedError`."""
-        words = [sys.executable, "-c", _PROGRAM, str(_MEMORY)]
+        words = [sys.executable, "-P", "-c", _PROGRAM, str(_MEMORY)]  # -P: no module of the working folder
+        options: dict[str, Any] = {"env": child_environment(), "capture_output": True, "timeout": _SECONDS}
         try:
-            done = subprocess.run(words, input=data, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603
+            done = subprocess.run(words, input=data, check=False, **options)  # noqa: S603
         except subprocess.TimeoutExpired:
             raise IsolatedError(f"not within {_SECONDS} s") from None
         if done.returncode:
