@@ -43,7 +43,7 @@ _APP = "app.ipynb"
 def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
     """Open the notebooks in JupyterLab: on the configured account or, where none is, on a sandbox.
 
-    Options that are not listed here are JupyterLab's, such as --no-browser or --port 9000.
+    Options that are not listed here are JupyterLab's, such as --no-browser or --port 9000. Paths in them are absolute.
     """
     from itnio_nb.workspace import banner
 
