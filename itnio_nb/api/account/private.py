@@ -1,4 +1,8 @@
-"""Files that are their owner's alone: made so, and tightened where they are not."""
+"""Files that are their owner's alone: made so, and tightened where they are not.
+
+A file that is there is never opened here: closing it would release the locks that SQLite holds on it in this process
+(https://sqlite.org/howtocorrupt.html, "POSIX advisory locks canceled").
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,12 @@ import errno
 import os
 import stat
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from itnio_nb.errors import AccountWarning
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def make_private(path: Path) -> None:
@@ -21,8 +23,9 @@ def make_private(path: Path) -> None:
 
     Raises `OSError`, also for a symbolic link, which could lead to any other file, and for what is no file.
     """
-    with _opened(path, os.O_CREAT):
-        pass
+    if _mode(path) is None:
+        with suppress(FileExistsError):  # somebody else was quicker
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def tighten(path: Path, *, tell: bool = True) -> None:
@@ -30,18 +33,15 @@ def tighten(path: Path, *, tell: bool = True) -> None:
 
     Raises `OSError` as `make_private` does.
     """
-    if os.name == "nt" or not os.path.lexists(path):
+    mode = _mode(path)
+    if os.name == "nt" or mode is None or not mode & _OTHERS:
         return
-    with _opened(path) as descriptor:
-        if not os.fstat(descriptor).st_mode & _OTHERS:
-            return
-        with suppress(OSError):  # it belongs to somebody else, or its file system has no modes
-            os.fchmod(descriptor, 0o600)
-        is_open = os.fstat(descriptor).st_mode & _OTHERS
-    if not tell:
-        return
+    with suppress(OSError):  # it belongs to somebody else, or its file system has no modes
+        path.chmod(0o600)
+    is_open = (_mode(path) or 0) & _OTHERS
     now = "and that could not be changed: keep it in a folder of your own" if is_open else "and cannot any more"
-    warnings.warn(f"Others could read or write {path}, {now}.", AccountWarning, stacklevel=3)
+    if tell:
+        warnings.warn(f"Others could read or write {path}, {now}.", AccountWarning, stacklevel=3)
 
 
 def refuse_link(path: Path) -> None:
@@ -50,13 +50,15 @@ def refuse_link(path: Path) -> None:
         raise OSError(errno.ELOOP, f"{path.name} is a symbolic link: give the file that it leads to")
 
 
-@contextmanager
-def _opened(path: Path, flags: int = 0) -> Iterator[int]:
+def _mode(path: Path) -> int | None:
+    """Return the mode of a file, None where there is none."""
     refuse_link(path)
-    descriptor = os.open(path, _FLAGS | flags, 0o600)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, f"{path.name} is no file")
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"{path.name} is no file")
+    return mode
