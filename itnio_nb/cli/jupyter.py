@@ -27,7 +27,6 @@ from itnio_nb.cli.servers import (
     working_copy,
 )
 from itnio_nb.errors import InputError, os_error_reason
-from itnio_nb.orders.export.files import write_atomically
 
 _STATIC = Path(__file__).parents[1] / "forms" / "static"
 _APP = "app.ipynb"
@@ -100,6 +99,8 @@ def _serve_app(folder: Path, environment: Mapping[str, str], port: int, theme: s
 
     Only who has the printed address with its token can open the page: whoever opens it can create phones.
     """
+    from itnio_nb.orders.export.files import write_atomically
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / _APP, (_STATIC / _APP).read_bytes())
