@@ -95,6 +95,7 @@ def test_a_disk_that_turns_read_only(failing_disk: Path, sandbox: Sandbox, clien
     ledger.close()
     for name in ("ledger.sqlite", "ledger.sqlite-wal"):
         (tmp_path / name).write_bytes((failing_disk / name).read_bytes())
+        (tmp_path / name).chmod(0o600)
     with Ledger(tmp_path / "ledger.sqlite") as rescued:
         assert set(requests(sandbox)) <= set(rescued.table["groupName"])
         assert resume(client, rescued).wait(60).counts == {"created": 400}
