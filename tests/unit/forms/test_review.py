@@ -50,6 +50,7 @@ def client(past: tuple[Sandbox, bytes]) -> Iterator[Client]:
 def ledger(past: tuple[Sandbox, bytes], tmp_path: Path) -> Iterator[Ledger]:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(past[1])
+    path.chmod(0o600)
     with Ledger(path) as made:
         yield made
 
@@ -65,6 +66,7 @@ def form(client: Client, ledger: Ledger) -> Iterator[ReviewForm]:
 def one_for_all(past: tuple[Sandbox, bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewForm]:
     path = tmp_path_factory.mktemp("looked at") / "ledger.sqlite"
     path.write_bytes(past[1])
+    path.chmod(0o600)
     with Client(past[0].account) as client, Ledger(path) as ledger, closing(ReviewForm(client, ledger)) as made:
         yield made
 
