@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from itnio_nb.orders.read import read_orders
     from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_orders, runbook_outcome, runbook_plan
     from itnio_nb.runbooks.parameters import check_parameters
-    from itnio_nb.runs.credentials import export_credentials, hand_over
+    from itnio_nb.runs.credentials.hand_over import export_credentials, hand_over
     from itnio_nb.runs.plan import Plan, make_plan
     from itnio_nb.runs.preflight import preflight
     from itnio_nb.runs.reconcile.report import reconcile
@@ -107,7 +107,7 @@ _HOMES = {
         "ServiceError",
         "StalePlanError",
     ),
-    "runs.credentials": ("export_credentials", "hand_over"),
+    "runs.credentials.hand_over": ("export_credentials", "hand_over"),
     "ledger.ledger": ("Ledger",),
     "orders.export.findings": ("write_findings",),
     "orders.export.template": ("write_template",),

@@ -19,7 +19,7 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.tables import table_as_html, table_as_text
 from itnio_nb.orders.read import read_orders
-from itnio_nb.runs.credentials import export_credentials, hand_over
+from itnio_nb.runs.credentials.hand_over import export_credentials, hand_over
 from itnio_nb.runs.plan import Plan, make_plan
 from itnio_nb.runs.preflight import preflight
 from itnio_nb.runs.reconcile.report import reconcile

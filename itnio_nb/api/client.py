@@ -1,4 +1,4 @@
-"""The client of one account: create a group of phones, list and count what exists."""
+"""The client of one account: create a group of phones, list and count what exists, reset a password."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from itnio_nb.api.account.account import Account
-from itnio_nb.api.account.secret import private_frames
+from itnio_nb.api.account.secret import Secret, private_frames
 from itnio_nb.api.listing.inventory import Inventory, InventoryBuilder, field_text
 from itnio_nb.api.listing.pages import PageReader
 from itnio_nb.api.listing.parallel import for_each, thread_pool
 from itnio_nb.api.listing.reader import LISTING_COLUMNS, ListingReader, PhoneList
-from itnio_nb.api.models import PhoneGroup, Receipt, now
-from itnio_nb.api.statuses import RequestError, status_info
+from itnio_nb.api.models import PhoneGroup, Receipt, ResetReceipt, ResetState, State, now
+from itnio_nb.api.statuses import ApiResponse, RequestError, reset_outcome, status_info
 from itnio_nb.api.transport import Transport
 from itnio_nb.errors import InputError, ItnioError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Called with an application and its passwords when phones are listed with them: whoever keeps outputs has to know.
+# Called with an application and passwords of it that were listed or answered: whoever keeps outputs has to know.
 reveal_listeners: list[Callable[[str, Collection[str]], object]] = []
 
 
@@ -100,6 +100,27 @@ class Client:
         return Receipt(info.state, answer.status, answer.reason, info.advice, now())
 
     @private_frames
+    def reset_password(self, app_id: str, account: str) -> ResetReceipt:
+        """Send one `sipReset` for the phone of an `account` and return its receipt; nothing is raised.
+
+            receipt = client.reset_password("4luaKsL2", "test_001")
+            receipt.state, receipt.password           # reset, ********; receipt.password.reveal() is its text
+
+        `receipt.state` is `reset`, `refused`, `unknown` (no answer of the API: which password works is not known) or
+        `planned` (it never left, or the server is busy: `receipt.wait` seconds). Only a refused timestamp (-16) is
+        sent a second time. Source of the statuses: the vendor's public documentation.
+        """
+        try:
+            answer = self._transport.post("sipReset", {"account": account, "appId": app_id})
+        except RequestError as error:
+            state, advice = reset_outcome("planned" if error.info.state is State.PLANNED else "")
+            return ResetReceipt(state, "", str(error), advice, now(), error.wait)
+        state, advice = reset_outcome(answer.status)
+        if state is not ResetState.RESET:
+            return ResetReceipt(state, answer.status, answer.reason, advice, now())
+        return _new_password(answer, app_id, account, advice)
+
+    @private_frames
     def list_phones(
         self, app_id: str, reveal: bool = False, *, groups: Collection[str] | None = None, stopping: Event | None = None
     ) -> pd.DataFrame:
@@ -164,3 +185,17 @@ class Client:
     ) -> Inventory:
         builder, complete = ListingReader(self._pages(app_id, stopping), pool).read(InventoryBuilder())
         return builder.inventory(complete=complete).learn_writing(created)
+
+
+def _new_password(answer: ApiResponse, app_id: str, account: str, advice: str) -> ResetReceipt:
+    """Return the receipt of a `sipReset` that was answered with 0; one that names another phone tells nothing."""
+    data = answer.data if isinstance(answer.data, dict) else {}
+    if data.get("account", account) != account:
+        state, advice = reset_outcome("")
+        return ResetReceipt(state, answer.status, "the answer is about the phone of another account", advice, now())
+    password = data.get("password")
+    if not isinstance(password, str) or not password:
+        return ResetReceipt(ResetState.RESET, answer.status, answer.reason, advice, now())
+    for listener in reveal_listeners:
+        listener(app_id, [password])
+    return ResetReceipt(ResetState.RESET, answer.status, answer.reason, advice, now(), password=Secret(password))

@@ -1,4 +1,4 @@
-"""What a request asks for and what comes of it: limits, phone groups, states, actions, receipts."""
+"""What a request asks for and what comes of it: limits, phone groups, states, actions, receipts, resets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum, nonmember
 from typing import TYPE_CHECKING
+
+from itnio_nb.api.account.secret import Secret
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,6 +101,29 @@ class Receipt:
     advice: str  # what it means, whether anything was created, what to do next
     at: datetime  # when the outcome was known, UTC
     wait: float = 0.0  # seconds for which the server wants no more requests
+
+
+class ResetState(StrEnum):
+    """What is known of a phone that is to get a new password. After a run, `planned` is shown as "not sent"."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    RESET = "reset"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"  # a request left, and no answer tells: which password works is not known
+
+
+@dataclass(frozen=True)
+class ResetReceipt:
+    """The outcome of one attempt to give a phone a new password; the other fields are those of `Receipt`."""
+
+    state: ResetState
+    status: str
+    reason: str
+    advice: str
+    at: datetime
+    wait: float = 0.0
+    password: Secret | None = None  # the new one, where the answer has it
 
 
 def now() -> datetime:

@@ -1,4 +1,7 @@
-"""What an answer of the API means: every status in words, the errors of a request, and the parser of its response."""
+"""What an answer of the API means: every status in words, the errors of a request, and the parser of its response.
+
+`STATUSES` is about groups of phones; what the same statuses mean for a password is `reset_outcome`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from itnio_nb.api.models import State, now
+from itnio_nb.api.models import ResetState, State, now
 from itnio_nb.api.text import duration, one_line
 
 CREATED_STATUS = "0"
@@ -133,6 +136,35 @@ _ALL = STATUSES | SIBLING_STATUSES | {"": _NO_STATUS}
 def status_info(status: str) -> StatusInfo:
     """Return what a status means, `UNDOCUMENTED` for one that no list of the vendor has; "" is no answer at all."""
     return _ALL.get(status, UNDOCUMENTED)
+
+
+# What the statuses of `sipReset` mean for the phone: the vendor's public documentation lists these and no others.
+_UNCHANGED = "No password was changed."
+_RESETS = {
+    CREATED_STATUS: (ResetState.RESET, "New password. Next: hand it over; the old one does not work any more."),
+    "-1": (ResetState.REFUSED, f"Authentication failed: key, secret or signature is wrong. {_UNCHANGED} Check them."),
+    "-2": (
+        ResetState.REFUSED,
+        f"Address not allowed: this machine's is not on the account's allow-list. {_UNCHANGED} Add it in the console.",
+    ),
+    TIMESTAMP_EXPIRED: (ResetState.REFUSED, f"Timestamp expired. {_UNCHANGED} Set this machine's clock."),
+    FIELD_REFUSED: (ResetState.REFUSED, f"Account or application id refused. {_UNCHANGED} Check both."),
+    NOT_EXISTING: (ResetState.REFUSED, f"The application has no phone of that account. {_UNCHANGED} List its phones."),
+    # Of a request, not of an answer.
+    ResetState.PLANNED: (ResetState.PLANNED, f"Not sent, or the server is busy. {_UNCHANGED} Reset it again."),
+}
+_RESET_UNKNOWN = (
+    "It is not known whether the password was changed, nor, while the request may still be under way, which one works. "
+    "Reset the phone again before it is handed over."
+)
+
+
+def reset_outcome(status: str) -> tuple[ResetState, str]:
+    """Return state and advice of a phone by the status of `sipReset`, or by "planned" where nothing was done.
+
+    Any status that is not in the vendor's list, and no answer at all (""), leave it unknown.
+    """
+    return _RESETS.get(status, (ResetState.UNKNOWN, _RESET_UNKNOWN))
 
 
 class RequestError(Exception):

@@ -15,7 +15,8 @@ from itnio_nb.api.text import duration, html_text, plural
 from itnio_nb.forms.account import AccountPanel
 from itnio_nb.forms.base import Form
 from itnio_nb.forms.layout import panel, row, show, text_area
-from itnio_nb.runs.run import Run, RunRecord, groups_done, newest_run
+from itnio_nb.runs.run import Run, RunRecord, newest_run
+from itnio_nb.runs.sending.background import items_done
 from itnio_nb.runs.submit import working_run
 from itnio_nb.workspace import Workspace
 
@@ -158,7 +159,7 @@ class RunMonitor:
         return None
 
     def _show_counts(self, counts: Counter[str], *, going: bool) -> None:
-        total, done = counts.total(), groups_done(counts)
+        total, done = counts.total(), items_done(counts)
         self.bar.max, self.bar.value = max(total, 1), done
         whole = total == counts[State.CREATED] + counts[State.EXISTS]
         self.bar.bar_style = "info" if going else "success" if whole else "warning"

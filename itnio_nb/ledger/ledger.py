@@ -19,6 +19,7 @@ from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.file.soundness import foreign_content, foreign_object
 from itnio_nb.ledger.file.storage import Database
 from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, CREATED_GROUPS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
+from itnio_nb.ledger.resets import ResetStore
 from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
@@ -40,10 +41,12 @@ class Ledger:
         ledger.table        # one row for each group ever sent, with its state
         ledger.history      # every receipt
         ledger.runs         # every run
+        ledger.resets       # every phone that was to get a new password
 
     A group's key is base address, API key, `appId` and `groupName`: a trial on the sandbox never hides anything live.
-    A ledger can be used from any thread; what a run asks of it is `run_store` and `run_control`. Raises `LedgerError`
-    for a file that is no ledger, cannot be written, or was made by a newer version; such a file is never touched.
+    A ledger can be used from any thread; what runs ask of it is `run_store`, `run_control` and `reset_store`. Raises
+    `LedgerError` for a file that is no ledger, cannot be written, or was made by a newer version; such a file is never
+    touched.
     """
 
     def __init__(self, path_or_url: str | os.PathLike[str] | None = None) -> None:
@@ -51,6 +54,7 @@ class Ledger:
         self.path = self._database.path
         self.run_control = RunControl(self._database)
         self.run_store = RunStore(self._database, self.run_control)
+        self.reset_store = ResetStore(self._database)
         try:
             with self._database.transaction(write=True) as connection:
                 self._require(foreign_object(connection))
@@ -59,6 +63,7 @@ class Ledger:
                 self._require(foreign_content(connection))
             self._database.make_private()
             self.run_control.expire_claims()
+            self.reset_store.expire()
         except LedgerError:
             self.close()
             raise
@@ -97,6 +102,14 @@ class Ledger:
     def runs(self) -> pd.DataFrame:
         """Every run: `run started finished groups phones account note`; not `finished` while something is open."""
         return self._database.read_table(ALL_RUNS)
+
+    @property
+    def resets(self) -> pd.DataFrame:
+        """Every phone that was to get a new password, `appId groupName phoneName account state … at run`, in order.
+
+        The columns are those of `ResetStore.run_table`. No password is in the ledger.
+        """
+        return self.reset_store.table()
 
     def table_for(self, account: Account) -> pd.DataFrame:
         """Return the groups of one account: `table`'s columns and `receipt tried`."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from hashlib import sha256
-from itertools import count
 from typing import Any
 
 import pandas as pd
@@ -18,7 +16,18 @@ from itnio_nb.ledger.file.locks import is_alive
 from itnio_nb.ledger.file.storage import Database
 from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
-from itnio_nb.ledger.schema import accounts, groups, insert_rows, is_account, run_groups, run_owners, runs, text_of
+from itnio_nb.ledger.schema import (
+    account_number,
+    accounts,
+    free_name,
+    groups,
+    insert_rows,
+    is_account,
+    run_groups,
+    run_owners,
+    runs,
+    text_of,
+)
 
 _CHUNK = 500  # resolutions written in one transaction
 
@@ -61,10 +70,8 @@ class RunStore:
             if (found := self._unfinished_run(connection, account, fingerprint, contents)) is not None:
                 self._control.add_owner(connection, found, owner, terms)
                 return found
-            key = {"base_url": account.base_url, "api_key": account.api_key}
-            connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**key))
-            account_id = connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one()
-            name = _free_name(connection, started)
+            account_id = account_number(connection, account)
+            name = free_name(connection, runs.c.name, f"{started:%Y%m%dT%H%M%SZ}")
             replaced = {"finished": text_of(started), "note": f"Run {name} took its place."}
             connection.execute(runs.update().where(*same_groups).values(**replaced))
             values = {"name": name, "account_id": account_id, "fingerprint": fingerprint, "contents": contents}
@@ -174,14 +181,6 @@ def _unfinished(account: Account, fingerprint: str) -> tuple[sa.ColumnElement[bo
     """Return the conditions that an account's unfinished runs of the same groups meet."""
     account_id = sa.select(accounts.c.id).where(*is_account(account)).scalar_subquery()
     return runs.c.account_id == account_id, runs.c.fingerprint == fingerprint, runs.c.finished.is_(None)
-
-
-def _free_name(connection: sa.Connection, started: datetime) -> str:
-    """Name a run by its start, in UTC, as in 20261123T203119Z; -2, -3, … follow where one second has several."""
-    stem = f"{started:%Y%m%dT%H%M%SZ}"
-    taken = set(connection.execute(sa.select(runs.c.name).where(runs.c.name.startswith(stem))).scalars())
-    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-    return next(name for name in names if name not in taken)
 
 
 def _add_groups(connection: sa.Connection, run_id: int, account_id: int, planned: pd.DataFrame) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.errors import LedgerError
 
-SCHEMA = 4
+SCHEMA = 5
 
 
 def _required(kind: type[sa.Text | sa.Integer], *names: str) -> list[sa.Column[Any]]:
@@ -105,6 +106,39 @@ run_owners = sa.Table(
 )
 
 
+# Phones that were to get new passwords, never the passwords. One process at a time works on each run of resets: its
+# owner, as long as it lives.
+reset_runs = sa.Table(
+    "reset_runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
+    *_required(sa.Text, "app_id", "fingerprint", "started"),  # the fingerprint is of all phones that were asked for
+    sa.Column("finished", sa.Text),  # empty while a phone is left to be reset
+    sa.Column("note", sa.Text, nullable=False, default=""),
+    sa.Column("owner", sa.Text),
+    sa.Column("confirmed", sa.Integer),
+)
+reset_phones = sa.Table(
+    "reset_phones",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("reset_runs.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    *_required(sa.Text, "group_name", "phone_name", "account"),
+)
+# What came of each request; the newest one has the phone's state. `sending` is the intent, on disk before it leaves.
+reset_receipts = sa.Table(
+    "reset_receipts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    *_required(sa.Integer, "run_id", "position"),
+    *_required(sa.Text, "state", "status", "reason", "advice", "at"),
+    sa.ForeignKeyConstraint(["run_id", "position"], ["reset_phones.run_id", "reset_phones.position"]),
+    sa.Index("reset_receipts_by_phone", "run_id", "position", "id"),
+)
+
+
 def open_schema(connection: sa.Connection, path: Path) -> None:
     """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else."""
     tables = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
@@ -152,12 +186,32 @@ def _from_3(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE run_owners ADD COLUMN stopping BOOLEAN NOT NULL DEFAULT 0")
 
 
-_MIGRATIONS = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(connection: sa.Connection) -> None:
+    """Add resets of passwords."""
+    for table in (reset_runs, reset_phones, reset_receipts):
+        table.create(connection)
+
+
+_MIGRATIONS = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 
 
 def is_account(account: Account) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions that one account alone meets."""
     return accounts.c.base_url == account.base_url, accounts.c.api_key == account.api_key
+
+
+def account_number(connection: sa.Connection, account: Account) -> int:
+    """Return the number of an account, which is new from now on where the ledger had it not."""
+    key = {"base_url": account.base_url, "api_key": account.api_key}
+    connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**key))
+    return int(connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one())
+
+
+def free_name(connection: sa.Connection, names: sa.Column[str], stem: str) -> str:
+    """Return a name that no run has: the stem, as in 20261123T203119Z; -2, -3, … follow where that is taken."""
+    taken = set(connection.execute(sa.select(names).where(names.startswith(stem))).scalars())
+    free = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    return next(name for name in free if name not in taken)
 
 
 def text_of(at: datetime) -> str:

@@ -26,7 +26,7 @@ from itnio_nb.runbooks.interrupts import Interrupts
 from itnio_nb.runbooks.kernel import REVEALED_MIME
 from itnio_nb.runbooks.outcome import MIME
 from itnio_nb.runbooks.parameters import inject
-from itnio_nb.runs.run import PROGRESS_MIME
+from itnio_nb.runs.sending.background import PROGRESS_MIME
 
 _LINE_EVERY = 5  # seconds between two lines of progress, where there is no terminal
 _GRACE = 30.0  # seconds in which an interrupted cell ends, or a run that it waits for tells that it is at work

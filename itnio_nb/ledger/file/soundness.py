@@ -11,19 +11,37 @@ from functools import cache
 
 import sqlalchemy as sa
 
-from itnio_nb.api.models import Action, State
-from itnio_nb.ledger.schema import claims, metadata, receipts, run_groups, runs
+from itnio_nb.api.models import Action, ResetState, State
+from itnio_nb.ledger.schema import (
+    claims,
+    metadata,
+    receipts,
+    reset_phones,
+    reset_receipts,
+    reset_runs,
+    run_groups,
+    runs,
+)
 
 # What no statement of ours has: it would change what ours do.
 _RULES = re.compile(r"\b(AS|CHECK|COLLATE|CONFLICT|GENERATED|STRICT|WITHOUT|VIRTUAL)\b", re.IGNORECASE)
 _KINDS = {sa.Text: ["text"], sa.Integer: ["integer"], sa.Float: ["real", "integer"], sa.Boolean: ["integer"]}
 _TIME = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
+
+
+def _is_name(column: sa.Column[str]) -> sa.ColumnElement[bool]:
+    return ~column.bool_op("GLOB")("*[^0-9A-Za-z-]*") & (column != "")
+
+
 _VALUES: dict[str, sa.ColumnElement[bool]] = {
     "a state": receipts.c.state.in_(list(State)),
     "an action": run_groups.c.action.in_(list(Action)),
     "a quantity": run_groups.c.quantity > 0,
-    "a name of a run": ~runs.c.name.bool_op("GLOB")("*[^0-9A-Za-z-]*")
-    & (runs.c.name != ""),  # files are named after it
+    "a name of a run": _is_name(runs.c.name),  # files are named after it
+    "a name of a run of resets": _is_name(reset_runs.c.name),
+    "a state of a phone": reset_receipts.c.state.in_(list(ResetState)),
+    "a time of a reset": reset_receipts.c.at.bool_op("GLOB")(_TIME),
+    "a start of resets": reset_runs.c.started.bool_op("GLOB")(_TIME),
     "a time of a receipt": receipts.c.at.bool_op("GLOB")(_TIME),
     "a time of a claim": claims.c.at.bool_op("GLOB")(_TIME),
     "a start": runs.c.started.bool_op("GLOB")(_TIME),
@@ -32,9 +50,10 @@ _VALUES: dict[str, sa.ColumnElement[bool]] = {
 }
 
 
-# The groups of a run are numbered from 0.
-_gap = (sa.func.min(run_groups.c.position) != 0) | (sa.func.max(run_groups.c.position) >= sa.func.count())
-_GAPS = sa.select(run_groups.c.run_id).group_by(run_groups.c.run_id).having(_gap).limit(1)
+def _gaps(table: sa.Table) -> sa.Select[tuple[int]]:
+    """Select runs whose groups, or phones, are not numbered from 0."""
+    gap = (sa.func.min(table.c.position) != 0) | (sa.func.max(table.c.position) >= sa.func.count())
+    return sa.select(table.c.run_id).group_by(table.c.run_id).having(gap).limit(1)
 
 
 def foreign_object(connection: sa.Connection) -> str:
@@ -60,8 +79,9 @@ def foreign_content(connection: sa.Connection) -> str:
     for what, is_ours in _VALUES.items():
         if _has(connection, ~is_ours):
             return f"it holds {what} that is none of a ledger"
-    if connection.execute(_GAPS).first() is not None:
-        return "a run in it lacks one of its groups"
+    for table, noun in ((run_groups, "groups"), (reset_phones, "phones")):
+        if connection.execute(_gaps(table)).first() is not None:
+            return f"a run in it lacks one of its {noun}"
     if (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()) is not None:
         return f"a row of its table {broken[0]} belongs to nothing"
     return ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
-from itnio_nb.api.client import Client
-from itnio_nb.api.models import PhoneGroup, Receipt, State
+from itnio_nb.api.models import State
 from itnio_nb.api.statuses import TOO_FREQUENT, status_info
 from itnio_nb.runs.sending.pace import RateLimiter
 
@@ -16,31 +16,63 @@ _MAX_WAIT = 300.0  # seconds; a server that asks for more is asked again by the 
 _FIRST_LIMIT = 10  # failures in a row
 
 
-class Dispatcher:
-    """Send the groups whose positions are submitted, `size` at once, until it is closed.
+class Sendable(Protocol):
+    """What one request is about: a phone group, or a phone."""
+
+    @property
+    def app_id(self) -> str:
+        """The application that it belongs to."""
+
+
+class Outcome(Protocol):
+    """What became of one request, as `Receipt` has it."""
+
+    @property
+    def state(self) -> str:
+        """`planned` for what was certainly not done, `unknown` for what may have been."""
+
+    @property
+    def status(self) -> str:
+        """The API's status, "" where it did not answer."""
+
+    @property
+    def reason(self) -> str:
+        """In the server's words."""
+
+    @property
+    def wait(self) -> float:
+        """Seconds for which the server wants no more requests."""
+
+
+S = TypeVar("S", bound=Sendable)
+R = TypeVar("R", bound=Outcome)
+
+
+class Dispatcher(Generic[S, R]):
+    """Have `send` called for the items whose positions are submitted, `size` at once, until it is closed.
 
     Once `halt` is set nothing more is sent: what was submitted comes back unsent. The dispatcher sets `halt` itself
     where an answer stops all other groups (`fatal_receipt`), or after too many failures in a row (`tripped`). To an
-    application in `closed`, which has given an answer that all its groups would get, it sends nothing; it adds those
+    application in `closed`, which has given an answer that all its items would get, it sends nothing; it adds those
     that it finds closed, with that answer.
     """
 
     def __init__(
         self,
-        client: Client,
-        groups: Sequence[PhoneGroup],
+        send: Callable[[S], R],
+        items: Sequence[S],
         size: int,
         limiter: RateLimiter,
         breaker: CircuitBreaker,
-        closed: dict[str, Receipt],
+        closed: dict[str, R],
     ) -> None:
-        self._client, self._groups, self._limiter, self._breaker = client, groups, limiter, breaker
+        self._send_one, self._items, self._limiter, self._breaker = send, items, limiter, breaker
         self._closed_apps, self.size = closed, size
         self.halt = threading.Event()
         self.tripped, self.last_failure = False, ""
-        self.fatal_receipt: Receipt | None = None
+        self.fatal_receipt: R | None = None
         self._ready: deque[int] = deque()
-        self._outcomes: list[tuple[int, Receipt]] = []
+        self._outcomes: list[tuple[int, R]] = []
         self._returned: list[int] = []
         self._under_way, self._closed, self._want_more = 0, False, False
         self._error: BaseException | None = None
@@ -52,21 +84,21 @@ class Dispatcher:
             thread.start()
 
     def submit(self, positions: Sequence[int]) -> None:
-        """Queue groups to be sent; the caller has claimed each."""
+        """Queue items to be sent; the caller has recorded that each is about to be."""
         with self._work_ready:
             self._ready.extend(positions)
             self._work_ready.notify(len(positions))
 
     def capacity(self) -> int:
-        """Return how many more groups to submit, so that no worker waits: a window of two for each worker."""
+        """Return how many more items to submit, so that no worker waits: a window of two for each worker."""
         with self._work_ready:
             return 2 * self.size - len(self._ready) if self._runs_low() else 0
 
-    def collect(self, seconds: float, *, want_more: bool) -> tuple[list[tuple[int, Receipt]], list[int], bool]:
+    def collect(self, seconds: float, *, want_more: bool) -> tuple[list[tuple[int, R]], list[int], bool]:
         """Wait at most `seconds` for results; return outcomes, positions that come back unsent, and idleness.
 
         It returns when there is an outcome for each worker; at once where it is idle, or runs low while the caller
-        has more groups (`want_more`). Raises what a worker did.
+        has more items (`want_more`). Raises what a worker did.
         """
         with self._results_ready:
             self._want_more = want_more
@@ -99,7 +131,7 @@ class Dispatcher:
         while (at := self._take()) is not None:
             receipt, error = None, None
             try:
-                receipt = self._send(self._groups[at])
+                receipt = self._send(self._items[at])
             except BaseException as failed:  # noqa: BLE001 - kept for the run, which raises it
                 error = failed
                 self.halt.set()
@@ -122,17 +154,17 @@ class Dispatcher:
             self._under_way += 1
             return self._ready.popleft()
 
-    def _send(self, group: PhoneGroup) -> Receipt | None:
-        """Send a group; None where it was not sent, because of what became known in the meantime."""
-        if self.halt.is_set() or group.app_id in self._closed_apps or not self._limiter.wait(self.halt):
+    def _send(self, item: S) -> R | None:
+        """Send an item; None where it was not sent, because of what became known in the meantime."""
+        if self.halt.is_set() or item.app_id in self._closed_apps or not self._limiter.wait(self.halt):
             return None
         begun = time.monotonic()
-        receipt = self._client.create_phones(group)
-        self._react(group, receipt, begun)
+        receipt = self._send_one(item)
+        self._react(item, receipt, begun)
         return receipt
 
-    def _react(self, group: PhoneGroup, receipt: Receipt, begun: float) -> None:
-        """Act on what an answer means for the groups that are still to be sent; `begun`: when it was asked for."""
+    def _react(self, item: S, receipt: R, begun: float) -> None:
+        """Act on what an answer means for the items that are still to be sent; `begun`: when it was asked for."""
         info = status_info(receipt.status)
         # A status that the document does not list is an answer all the same: the server works.
         works = not info.documented and receipt.status != TOO_FREQUENT
@@ -146,7 +178,7 @@ class Dispatcher:
         if receipt.wait:
             self._limiter.hold(receipt.wait)
         if info.failure_scope == "application":
-            self._closed_apps.setdefault(group.app_id, receipt)
+            self._closed_apps.setdefault(item.app_id, receipt)
         if info.failure_scope == "run" or receipt.wait > _MAX_WAIT:
             self.fatal_receipt = self.fatal_receipt or receipt
             self.halt.set()

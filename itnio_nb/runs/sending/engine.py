@@ -11,7 +11,7 @@ from functools import partial
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.inventory import Inventory
-from itnio_nb.api.models import Action, Receipt, State, phone_groups
+from itnio_nb.api.models import Action, PhoneGroup, Receipt, State, phone_groups
 from itnio_nb.api.statuses import NAME_TAKEN, status_info
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
@@ -60,7 +60,7 @@ class RunEngine:
         self._fatal: Receipt | None = None
         self._stopping = threading.Event()
         self._halting = threading.Lock()
-        self._dispatcher: Dispatcher | None = None
+        self._dispatcher: Dispatcher[PhoneGroup, Receipt] | None = None
         self._watch: RunWatch | None = None
         self._stop_all = False  # whether all who work on the run are to stop
         paced = client.paced(self._limiter.wait_to_list)
@@ -129,7 +129,7 @@ class RunEngine:
         """Have a dispatcher send what is in the queue, and record it; False if the run is to stop."""
         self.activity = "Submit"
         dispatcher = Dispatcher(
-            self._client, self._groups, self._workers, self._limiter, self._breaker, self._closed_apps
+            self._client.create_phones, self._groups, self._workers, self._limiter, self._breaker, self._closed_apps
         )
         with self._halting:
             self._dispatcher = dispatcher
@@ -153,7 +153,7 @@ class RunEngine:
                 self._stopping.set()
         return not self._stopping.is_set()
 
-    def _supply(self, dispatcher: Dispatcher, owner: str) -> None:
+    def _supply(self, dispatcher: Dispatcher[PhoneGroup, Receipt], owner: str) -> None:
         """Claim a window ahead of the workers and record in groups what comes back, until nothing is left.
 
         Where a position is, and what moves it (each arrow into or out of `claimed` is one `_sync`):

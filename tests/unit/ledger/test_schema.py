@@ -63,7 +63,7 @@ def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, 
     assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"] == ["group-3", "group-5", "group-4"]
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_a_ledger_of_a_later_version_is_migrated(
     version: int, tmp_path: Path, sandbox: Sandbox, client: Client
 ) -> None:

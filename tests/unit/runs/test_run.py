@@ -28,9 +28,10 @@ from itnio_nb import (
     submit_plan,
 )
 from itnio_nb.api.models import API_COLUMNS, PhoneGroup, Receipt
-from itnio_nb.runs.credentials import next_step
+from itnio_nb.runs.credentials.hand_over import next_step
 from itnio_nb.runs.results import show_html
-from itnio_nb.runs.run import PROGRESS_MIME, RunRecord, advance, newest_run, progress_bar
+from itnio_nb.runs.run import RunRecord, newest_run
+from itnio_nb.runs.sending.background import PROGRESS_MIME, advance, progress_bar
 from tests.support.factories import APP, Gate, many_orders, orders_frame, sent, until
 from tests.support.ledgers import ACCOUNT, open_run, record
 
@@ -235,7 +236,7 @@ def progress(monkeypatch: pytest.MonkeyPatch) -> Iterator[Progress]:
     made = Progress()
     monkeypatch.setenv("ITNIO_PROGRESS", "messages")
     monkeypatch.setattr("IPython.display.publish_display_data", lambda data: made.messages.append(data[PROGRESS_MIME]))
-    monkeypatch.setattr("itnio_nb.runs.run._TICK", 0.01)
+    monkeypatch.setattr("itnio_nb.runs.sending.background._TICK", 0.01)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield made
     signal.signal(signal.SIGINT, before)

@@ -12,7 +12,7 @@ import pytest
 
 from itnio_nb import Client, Ledger, LedgerError, make_plan, submit_plan
 from itnio_nb.ledger.file.storage import Database
-from itnio_nb.ledger.schema import metadata
+from itnio_nb.ledger.schema import SCHEMA, metadata
 from itnio_nb.runs.run import RunRecord
 from tests.support.factories import many_orders
 from tests.support.ledgers import changed_ledger, used_ledger
@@ -47,10 +47,10 @@ def test_what_is_none_of_a_ledger(rule: str, good: Path) -> None:
         assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("version", [0, -1, 1.5, "x", b"x", None, "4"])
+@pytest.mark.parametrize("version", [0, -1, 1.5, "x", b"x", None, str(SCHEMA)])
 def test_a_version_that_is_none(version: object, good: Path) -> None:
     """A ledger says which one it is."""
-    if version == "4":  # a column of whole numbers makes one of it
+    if version == str(SCHEMA):  # a column of whole numbers makes one of it
         Ledger(changed_ledger(good, "UPDATE itnio_ledger SET schema = ?", value=version)).close()
         return
     with suppress(sqlite3.IntegrityError), pytest.raises(LedgerError, match="has no version"):

@@ -1,0 +1,203 @@
+"""Runs of password resets: which phones, what came of each request, who works on them; never a password."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import pandas as pd
+import sqlalchemy as sa
+
+from itnio_nb.api.account.account import Account
+from itnio_nb.api.models import ResetReceipt, ResetState, now
+from itnio_nb.errors import os_error_reason
+from itnio_nb.ledger.file.locks import OwnerLock, is_alive
+from itnio_nb.ledger.file.storage import Database
+from itnio_nb.ledger.schema import (
+    account_number,
+    accounts,
+    free_name,
+    insert_rows,
+    is_account,
+    reset_phones,
+    reset_receipts,
+    reset_runs,
+    text_of,
+)
+
+_newest = reset_receipts.alias("newest")
+_theirs = reset_receipts.alias("theirs")
+_number = (
+    sa.select(sa.func.max(_theirs.c.id))
+    .where(_theirs.c.run_id == reset_phones.c.run_id, _theirs.c.position == reset_phones.c.position)
+    .scalar_subquery()
+)
+_phones = reset_phones.join(reset_runs).join(accounts).outerjoin(_newest, _newest.c.id == _number)
+_NOT_RECORDED = (
+    "what became of it was not recorded: its sender was killed or lost power, and may have sent it",
+    "It is not known which password works. Reset the phone again before it is handed over.",
+)
+# Every phone of every run of resets, in order.
+_TABLE = (
+    sa.select(reset_runs.c.app_id.label("appId"), reset_phones.c.group_name.label("groupName"))
+    .add_columns(reset_phones.c.phone_name.label("phoneName"), reset_phones.c.account)
+    .add_columns(sa.func.coalesce(_newest.c.state, ResetState.PLANNED).label("state"))
+    .add_columns(*(sa.func.coalesce(_newest.c[name], "").label(name) for name in ("status", "reason", "advice", "at")))
+    .add_columns(reset_runs.c.name.label("run"))
+    .select_from(_phones)
+    .order_by(reset_phones.c.run_id, reset_phones.c.position)
+)
+
+
+class ResetPhone(NamedTuple):
+    """A phone that is to get a new password."""
+
+    app_id: str
+    group_name: str
+    phone_name: str
+    account: str
+
+
+class ResetRequest(NamedTuple):
+    """What a run of resets was asked for: all phones, also those that are not to be sent again."""
+
+    account: Account
+    app_id: str
+    phones: Sequence[ResetPhone]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the application and the phones' accounts, in whatever order they were listed."""
+        return sha256("\0".join([self.app_id, *sorted(phone.account for phone in self.phones)]).encode()).hexdigest()
+
+
+class ResetStore:
+    """Read and write runs of resets, from any thread; reached as `ledger.reset_store`.
+
+    A run is known by its number. Each method that writes is one transaction, on disk when it returns; every method
+    raises `LedgerError` where the ledger cannot be used.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def new_owner(self) -> OwnerLock:
+        """Return who is to work on a run: alive until it is released, or this process ends."""
+        try:
+            return OwnerLock(self._database.path)
+        except OSError as error:
+            raise self._database.error(os_error_reason(error)) from None
+
+    def unfinished(self, account: Account, app_id: str, fingerprint: str | None = None) -> int | None:
+        """Return the newest unfinished run of an application, or of the very same phones; None where there is none."""
+        query = sa.select(sa.func.max(reset_runs.c.id)).select_from(reset_runs.join(accounts))
+        query = query.where(*is_account(account), reset_runs.c.app_id == app_id, reset_runs.c.finished.is_(None))
+        if fingerprint is not None:
+            query = query.where(reset_runs.c.fingerprint == fingerprint)
+        with self._database.transaction() as connection:
+            found = connection.execute(query).scalar()
+            return None if found is None else int(found)
+
+    def open_run(self, wanted: ResetRequest, to_send: Sequence[ResetPhone], owner: str, confirmed: int | None) -> int:
+        """Return the number of a new run that is to reset some of the phones that were asked for, in this order."""
+        started = now()
+        with self._database.transaction(write=True) as connection:
+            values: dict[str, Any] = {"account_id": account_number(connection, wanted.account), "note": ""}
+            values["name"] = free_name(connection, reset_runs.c.name, f"reset-{started:%Y%m%dT%H%M%SZ}")
+            values |= {"app_id": wanted.app_id, "fingerprint": wanted.fingerprint, "started": text_of(started)}
+            values |= {"owner": owner, "confirmed": confirmed}
+            run_id = int(
+                connection.execute(reset_runs.insert().values(**values).returning(reset_runs.c.id)).scalar_one()
+            )
+            rows = [
+                {"run_id": run_id, "position": at, "group_name": phone.group_name}
+                | {"phone_name": phone.phone_name, "account": phone.account}
+                for at, phone in enumerate(to_send)
+            ]
+            insert_rows(connection, reset_phones.insert(), rows)
+        return run_id
+
+    def take_over(self, run_id: int, owner: str) -> bool:
+        """Have `owner` work on a run, unless somebody does; return whether it does."""
+        with self._database.transaction(write=True) as connection:
+            if self._is_alive(self._owner(connection, run_id)):
+                return False
+            self._expire(connection, [run_id])
+            ours = reset_runs.update().where(reset_runs.c.id == run_id)
+            connection.execute(ours.values(owner=owner, finished=None, note=""))
+        return True
+
+    def is_worked_on(self, run_id: int) -> bool:
+        """Tell whether somebody works on a run."""
+        with self._database.transaction() as connection:
+            return self._is_alive(self._owner(connection, run_id))
+
+    def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
+        """Return what a run's own row holds under `names`, such as `name`, `note`, `finished` or `confirmed`."""
+        query = sa.select(*(reset_runs.c[name] for name in names)).where(reset_runs.c.id == run_id)
+        with self._database.transaction() as connection:
+            return dict(connection.execute(query).mappings().one())
+
+    def run_table(self, run_id: int) -> pd.DataFrame:
+        """Return the phones of a run in order: `appId groupName phoneName account state status reason advice at run`.
+
+        The state is that of the newest receipt, `planned` where there is none.
+        """
+        self.expire()
+        return self._database.read_table(_TABLE.where(reset_phones.c.run_id == run_id))
+
+    def table(self, account: Account | None = None) -> pd.DataFrame:
+        """Return every phone of every run, of one account or all, in the columns of `run_table`."""
+        self.expire()
+        return self._database.read_table(_TABLE if account is None else _TABLE.where(*is_account(account)))
+
+    def record(self, run_id: int, outcomes: Sequence[tuple[int, ResetReceipt]], claimed: Sequence[int]) -> None:
+        """Write what came of some phones, by position, and that others of them are about to be sent."""
+        if claimed:
+            self._database.require_space()
+        intent = ResetReceipt(ResetState.SENDING, "", "", "", now())
+        with self._database.transaction(write=True) as connection:
+            _add_receipts(connection, run_id, [*outcomes, *((at, intent) for at in claimed)])
+
+    def close_run(self, run_id: int, note: str) -> None:
+        """Write how a run ended; one with phones that are not sent, or unknown, stays unfinished."""
+        with self._database.transaction(write=True) as connection:
+            states = set(connection.execute(_TABLE.where(reset_phones.c.run_id == run_id)).scalars("state"))
+            is_finished = states <= {ResetState.RESET, ResetState.REFUSED}
+            ended = {"finished": text_of(now()) if is_finished else None, "note": note, "owner": None}
+            connection.execute(reset_runs.update().where(reset_runs.c.id == run_id).values(**ended))
+
+    def expire(self) -> None:
+        """Write an `unknown` receipt for each phone that a dead process was sending; nobody works on its run now."""
+        query = sa.select(reset_runs.c.id, reset_runs.c.owner).where(reset_runs.c.owner.is_not(None))
+        with self._database.transaction() as connection:
+            owners = {int(run_id): owner for run_id, owner in connection.execute(query)}
+        dead = [run_id for run_id, owner in owners.items() if not self._is_alive(owner)]
+        if dead:
+            with self._database.transaction(write=True) as connection:
+                self._expire(connection, [one for one in dead if self._owner(connection, one) == owners[one]])
+
+    def _expire(self, connection: sa.Connection, run_ids: Collection[int]) -> None:
+        sending = sa.select(reset_phones.c.run_id, reset_phones.c.position).select_from(_phones)
+        sending = sending.where(reset_phones.c.run_id.in_(run_ids), _newest.c.state == ResetState.SENDING)
+        lost = ResetReceipt(ResetState.UNKNOWN, "", *_NOT_RECORDED, now())
+        for run_id, position in connection.execute(sending).all():
+            _add_receipts(connection, run_id, [(position, lost)])
+        connection.execute(reset_runs.update().where(reset_runs.c.id.in_(run_ids)).values(owner=None))
+
+    def _owner(self, connection: sa.Connection, run_id: int) -> str | None:
+        owner: str | None = connection.execute(sa.select(reset_runs.c.owner).where(reset_runs.c.id == run_id)).scalar()
+        return owner
+
+    def _is_alive(self, owner: str | None) -> bool:
+        return owner is not None and is_alive(self._database.path, owner)
+
+
+def _add_receipts(connection: sa.Connection, run_id: int, learnt: Sequence[tuple[int, ResetReceipt]]) -> None:
+    rows = [
+        {"run_id": run_id, "position": at, "state": str(one.state), "status": one.status}
+        | {"reason": one.reason, "advice": one.advice, "at": text_of(one.at)}
+        for at, one in learnt
+    ]
+    insert_rows(connection, reset_receipts.insert(), rows)
