@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from itnio_nb.runbooks.outcome import Outcome, exit_code, runbook_orders, runbook_outcome, runbook_plan
     from itnio_nb.runbooks.parameters import check_parameters
     from itnio_nb.runs.credentials.hand_over import export_credentials, hand_over
+    from itnio_nb.runs.credentials.reset import reset_passwords
     from itnio_nb.runs.plan import Plan, make_plan
     from itnio_nb.runs.preflight import preflight
     from itnio_nb.runs.reconcile.report import reconcile
@@ -83,6 +84,7 @@ __all__ = [
     "preflight",
     "read_orders",
     "reconcile",
+    "reset_passwords",
     "resume",
     "runbook_orders",
     "runbook_outcome",
@@ -108,6 +110,7 @@ _HOMES = {
         "StalePlanError",
     ),
     "runs.credentials.hand_over": ("export_credentials", "hand_over"),
+    "runs.credentials.reset": ("reset_passwords",),
     "ledger.ledger": ("Ledger",),
     "orders.export.findings": ("write_findings",),
     "orders.export.template": ("write_template",),

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -19,7 +19,9 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.tables import table_as_html, table_as_text
 from itnio_nb.orders.read import read_orders
+from itnio_nb.runs.credentials.groups import Groups
 from itnio_nb.runs.credentials.hand_over import export_credentials, hand_over
+from itnio_nb.runs.credentials.reset import ResetRun, reset_passwords
 from itnio_nb.runs.plan import Plan, make_plan
 from itnio_nb.runs.preflight import preflight
 from itnio_nb.runs.reconcile.report import reconcile
@@ -94,6 +96,21 @@ class Workspace:
     def hand_over(self, run: RunRecord, folder: str | os.PathLike[str] = "results") -> WrittenFiles:
         """Write a hand-over file for each application of a run: `hand_over`."""
         return hand_over(self.client, run, folder)
+
+    def reset_passwords(
+        self,
+        app_id: str,
+        groups: Groups,
+        *,
+        apply: bool = True,
+        confirm: int | None = None,
+        again: bool = False,
+        workers: int | None = None,
+        rate: float | None = None,
+    ) -> ResetRun:
+        """Give every phone of some groups a new password, in the background: `reset_passwords`."""
+        options: dict[str, Any] = {"apply": apply, "confirm": confirm, "again": again, "workers": workers, "rate": rate}
+        return reset_passwords(self.client, self.ledger, app_id, groups, **options)
 
     # The forms stand on this file: the package's lazy exports lead to them.
 

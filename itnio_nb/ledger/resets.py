@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import ResetReceipt, ResetState, now
-from itnio_nb.errors import os_error_reason
-from itnio_nb.ledger.file.locks import OwnerLock, is_alive
+from itnio_nb.ledger.file.locks import is_alive
 from itnio_nb.ledger.file.storage import Database
 from itnio_nb.ledger.schema import (
     account_number,
@@ -60,7 +59,7 @@ class ResetPhone(NamedTuple):
 
 
 class ResetRequest(NamedTuple):
-    """What a run of resets was asked for: all phones, also those that are not to be sent again."""
+    """What a run of resets was asked for: all phones, also those that it does not send."""
 
     account: Account
     app_id: str
@@ -82,56 +81,39 @@ class ResetStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def new_owner(self) -> OwnerLock:
-        """Return who is to work on a run: alive until it is released, or this process ends."""
-        try:
-            return OwnerLock(self._database.path)
-        except OSError as error:
-            raise self._database.error(os_error_reason(error)) from None
-
-    def unfinished(self, account: Account, app_id: str, fingerprint: str | None = None) -> int | None:
-        """Return the newest unfinished run of an application, or of the very same phones; None where there is none."""
-        query = sa.select(sa.func.max(reset_runs.c.id)).select_from(reset_runs.join(accounts))
-        query = query.where(*is_account(account), reset_runs.c.app_id == app_id, reset_runs.c.finished.is_(None))
-        if fingerprint is not None:
-            query = query.where(reset_runs.c.fingerprint == fingerprint)
+    def unfinished(self, wanted: ResetRequest) -> int | None:
+        """Return the unfinished run of the very same phones, None where there is none."""
+        query = sa.select(sa.func.max(reset_runs.c.id)).where(*_same_phones(wanted))
         with self._database.transaction() as connection:
             found = connection.execute(query).scalar()
             return None if found is None else int(found)
 
-    def open_run(self, wanted: ResetRequest, to_send: Sequence[ResetPhone], owner: str, confirmed: int | None) -> int:
-        """Return the number of a new run that is to reset some of the phones that were asked for, in this order."""
-        started = now()
-        with self._database.transaction(write=True) as connection:
-            values: dict[str, Any] = {"account_id": account_number(connection, wanted.account), "note": ""}
-            values["name"] = free_name(connection, reset_runs.c.name, f"reset-{started:%Y%m%dT%H%M%SZ}")
-            values |= {"app_id": wanted.app_id, "fingerprint": wanted.fingerprint, "started": text_of(started)}
-            values |= {"owner": owner, "confirmed": confirmed}
-            run_id = int(
-                connection.execute(reset_runs.insert().values(**values).returning(reset_runs.c.id)).scalar_one()
-            )
-            rows = [
-                {"run_id": run_id, "position": at, "group_name": phone.group_name}
-                | {"phone_name": phone.phone_name, "account": phone.account}
-                for at, phone in enumerate(to_send)
-            ]
-            insert_rows(connection, reset_phones.insert(), rows)
-        return run_id
+    def open_run(
+        self, wanted: ResetRequest, to_send: Sequence[ResetPhone], owner: str, run_id: int | None = None
+    ) -> int | None:
+        """Have `owner` reset phones: go on with an unfinished run, or with a new one, which takes the place of others.
 
-    def take_over(self, run_id: int, owner: str) -> bool:
-        """Have `owner` work on a run, unless somebody does; return whether it does."""
+        Return the run's number; None where somebody is at work on any of the phones.
+        """
         with self._database.transaction(write=True) as connection:
-            if self._is_alive(self._owner(connection, run_id)):
-                return False
+            accounts_wanted = {phone.account for phone in to_send}
+            if not accounts_wanted.isdisjoint(self._being_reset(connection, wanted)):
+                return None
+            if run_id is None:
+                run_id = _new_run(connection, wanted, to_send)
             self._expire(connection, [run_id])
             ours = reset_runs.update().where(reset_runs.c.id == run_id)
-            connection.execute(ours.values(owner=owner, finished=None, note=""))
-        return True
+            connection.execute(ours.values(owner=owner, note=""))
+        return run_id
 
-    def is_worked_on(self, run_id: int) -> bool:
-        """Tell whether somebody works on a run."""
-        with self._database.transaction() as connection:
-            return self._is_alive(self._owner(connection, run_id))
+    def _being_reset(self, connection: sa.Connection, wanted: ResetRequest) -> set[str]:
+        """Return the accounts of the application's phones that living owners work on."""
+        query = sa.select(reset_runs.c.id, reset_runs.c.owner).select_from(reset_runs.join(accounts))
+        query = query.where(*is_account(wanted.account), reset_runs.c.app_id == wanted.app_id)
+        owned = connection.execute(query.where(reset_runs.c.owner.is_not(None))).all()
+        working = [run_id for run_id, owner in owned if self._is_alive(owner)]
+        theirs = sa.select(reset_phones.c.account).where(reset_phones.c.run_id.in_(working))
+        return set(connection.execute(theirs).scalars())
 
     def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
         """Return what a run's own row holds under `names`, such as `name`, `note`, `finished` or `confirmed`."""
@@ -147,10 +129,22 @@ class ResetStore:
         self.expire()
         return self._database.read_table(_TABLE.where(reset_phones.c.run_id == run_id))
 
-    def table(self, account: Account | None = None) -> pd.DataFrame:
-        """Return every phone of every run, of one account or all, in the columns of `run_table`."""
+    def table(self) -> pd.DataFrame:
+        """Return every phone of every run in the columns of `run_table`."""
         self.expire()
-        return self._database.read_table(_TABLE if account is None else _TABLE.where(*is_account(account)))
+        return self._database.read_table(_TABLE)
+
+    def newest(self, wanted: ResetRequest) -> pd.DataFrame:
+        """Return the phones that were asked for, in the columns of `run_table`, each as the last run that has it.
+
+        One that no run has is `planned`.
+        """
+        self.expire()
+        theirs = (*is_account(wanted.account), reset_runs.c.app_id == wanted.app_id)
+        known = self._database.read_table(_TABLE.where(*theirs)).drop_duplicates("account", keep="last")
+        phones = pd.DataFrame(wanted.phones, columns=["appId", "groupName", "phoneName", "account"], dtype=object)
+        table = phones.merge(known.drop(columns=["appId", "groupName", "phoneName"]), how="left", on="account")
+        return table.fillna({"state": str(ResetState.PLANNED)}).fillna("")
 
     def record(self, run_id: int, outcomes: Sequence[tuple[int, ResetReceipt]], claimed: Sequence[int]) -> None:
         """Write what came of some phones, by position, and that others of them are about to be sent."""
@@ -163,9 +157,10 @@ class ResetStore:
     def close_run(self, run_id: int, note: str) -> None:
         """Write how a run ended; one with phones that are not sent, or unknown, stays unfinished."""
         with self._database.transaction(write=True) as connection:
+            self._expire(connection, [run_id])  # what was about to be sent and not recorded is not known
             states = set(connection.execute(_TABLE.where(reset_phones.c.run_id == run_id)).scalars("state"))
             is_finished = states <= {ResetState.RESET, ResetState.REFUSED}
-            ended = {"finished": text_of(now()) if is_finished else None, "note": note, "owner": None}
+            ended = {"finished": text_of(now()) if is_finished else None, "note": note}
             connection.execute(reset_runs.update().where(reset_runs.c.id == run_id).values(**ended))
 
     def expire(self) -> None:
@@ -192,6 +187,31 @@ class ResetStore:
 
     def _is_alive(self, owner: str | None) -> bool:
         return owner is not None and is_alive(self._database.path, owner)
+
+
+def _same_phones(wanted: ResetRequest) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that unfinished runs of the very same phones meet."""
+    account_id = sa.select(accounts.c.id).where(*is_account(wanted.account)).scalar_subquery()
+    is_theirs = (reset_runs.c.account_id == account_id, reset_runs.c.app_id == wanted.app_id)
+    return *is_theirs, reset_runs.c.fingerprint == wanted.fingerprint, reset_runs.c.finished.is_(None)
+
+
+def _new_run(connection: sa.Connection, wanted: ResetRequest, to_send: Sequence[ResetPhone]) -> int:
+    """Write a run that is to reset some of the phones that were asked for, in this order; return its number."""
+    started = now()
+    name = free_name(connection, reset_runs.c.name, f"reset-{started:%Y%m%dT%H%M%SZ}")
+    replaced = {"finished": text_of(started), "note": f"Run {name} took its place."}
+    connection.execute(reset_runs.update().where(*_same_phones(wanted)).values(**replaced))
+    values = {"account_id": account_number(connection, wanted.account), "name": name, "app_id": wanted.app_id}
+    values |= {"fingerprint": wanted.fingerprint, "started": text_of(started), "note": ""}
+    run_id = int(connection.execute(reset_runs.insert().values(**values).returning(reset_runs.c.id)).scalar_one())
+    rows = [
+        {"run_id": run_id, "position": at, "group_name": phone.group_name}
+        | {"phone_name": phone.phone_name, "account": phone.account}
+        for at, phone in enumerate(to_send)
+    ]
+    insert_rows(connection, reset_phones.insert(), rows)
+    return run_id
 
 
 def _add_receipts(connection: sa.Connection, run_id: int, learnt: Sequence[tuple[int, ResetReceipt]]) -> None:

@@ -118,7 +118,6 @@ reset_runs = sa.Table(
     sa.Column("finished", sa.Text),  # empty while a phone is left to be reset
     sa.Column("note", sa.Text, nullable=False, default=""),
     sa.Column("owner", sa.Text),
-    sa.Column("confirmed", sa.Integer),
 )
 reset_phones = sa.Table(
     "reset_phones",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import threading
 from collections.abc import Callable, Iterator
 
 import pandas as pd
@@ -20,11 +17,11 @@ from itnio_nb.orders.export.stored import orders_to_json
 from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
 from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import Run
+from itnio_nb.runs.sending.background import AtWork
 from itnio_nb.runs.sending.pace import RunOptions, is_whole
 
 _Key = tuple[str, ...]  # ledger, account and fingerprint
-_working: dict[_Key, Run] = {}  # runs at work in this process
-_starting = threading.RLock()
+_at_work = AtWork[Run]()
 
 
 class DryRun(Run):
@@ -91,7 +88,7 @@ def submit_plan(
     """
     if not isinstance(plan, Plan):
         raise InputError("submit_plan sends a plan: submit_plan(make_plan(orders, client, ledger), client, ledger).")
-    _require_tools(client, ledger)
+    require_tools(client, ledger)
     require_switch("apply", apply)
     terms = _terms(workers, rate)._replace(confirmed=plan.phones)
     _require_agreement(plan, client, confirm, sends=apply)
@@ -100,13 +97,13 @@ def submit_plan(
     account = account_key(client.account)
     wanted = plan.fingerprint if plan.account_key else fingerprint((one.group for one in plan.groups), account)
     key = (str(ledger.path), *account, wanted)
-    if (working := _working.get(key)) is not None:  # a double click: nothing to write, nobody to ask
+    if (working := _at_work.by_key.get(key)) is not None:  # a double click: nothing to write, nobody to ask
         return working
     to_keep = (client.account, wanted, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings))
     if plan.loaded and not ledger.run_store.has_unfinished(*to_keep):
         _require_current(plan, client, ledger)
     ledger.run_control.expire_claims()
-    with _starting:
+    with _at_work.lock:
         return _begin(key, client, ledger, lambda owner: ledger.run_store.open_run(*to_keep, owner, terms))
 
 
@@ -124,10 +121,10 @@ def resume(
     `InputError` for a `run` that is finished, that there is not, or whose number nobody has confirmed on this live
     account.
     """
-    _require_tools(client, ledger)
+    require_tools(client, ledger)
     terms = _terms(workers, rate)
     ledger.run_control.expire_claims()
-    with _starting:
+    with _at_work.lock:
         unfinished = ledger.runs_of(client.account, unfinished=True)
         if run is not None and run not in unfinished:
             names = ", ".join(unfinished) or "none"
@@ -148,33 +145,23 @@ def resume(
 
 def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
     """Return the run of that name that is at work in this process, if it is."""
-    with _starting:
+    with _at_work.lock:
         theirs = (str(ledger.path), *account_key(client.account))
-        return next((run for key, run in _working.items() if key[:-1] == theirs and run.name == name), None)
+        return next((run for key, run in _at_work.by_key.items() if key[:-1] == theirs and run.name == name), None)
 
 
 def _begin(key: _Key, client: Client, ledger: Ledger, open_run: Callable[[str], int]) -> Run:
     """Return the run that is at work here under `key`, or have the one begin that `open_run` gives to its new owner."""
-    if (working := _working.get(key)) is not None:
+    if (working := _at_work.by_key.get(key)) is not None:
         return working
     owner = ledger.run_control.new_owner()
-    try:
-        _working[key] = Run(open_run(owner.token), client, ledger, owner, on_over=lambda: _forget(key))
-    except BaseException:
-        owner.release()
-        raise
-    return _working[key]
+    return _at_work.begin(key, owner, lambda on_over: Run(open_run(owner.token), client, ledger, owner, on_over))
 
 
 def _terms(workers: int | None, rate: float | None) -> RunTerms:
     """Return the terms that were asked for, checked; a number of workers that nobody has named is left open."""
     options = RunOptions(workers, rate)
     return RunTerms(options.workers, options.rate)
-
-
-def _forget(key: _Key) -> None:
-    with _starting:
-        _working.pop(key, None)
 
 
 def require_switch(name: str, value: object) -> None:
@@ -189,7 +176,8 @@ def require_number(name: str, value: object, least: int = 0) -> None:
         raise InputError(f"Nothing was sent: {name} is a whole number from {least}, or None, and not {value!r}.")
 
 
-def _require_tools(client: object, ledger: object) -> None:
+def require_tools(client: object, ledger: object) -> None:
+    """Raise `InputError` for what is no client and no ledger, in this order."""
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         words = "submit_plan(plan, client, ledger), or resume(client, ledger)"
         raise InputError(f"A run needs a client and a ledger: {words}.")
@@ -245,25 +233,3 @@ def _changes(plan: Plan, fresh: Plan) -> Iterator[tuple[int, str, str, str, str,
         else:
             continue
         yield one.row, one.group.app_id, one.group.group_name, str(one.action), *change
-
-
-def _after_fork() -> None:
-    """Forget the parent's runs: their threads are not in the child, and what they hold is the parent's."""
-    global _starting
-    _working.clear()
-    _starting = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-@atexit.register
-def _stop_all() -> None:
-    """Let what is under way finish when Python ends, so that nothing is left in doubt; others go on."""
-    with _starting:
-        working = list(_working.values())
-    for run in working:
-        run.leave()
-    for run in working:
-        run.join()

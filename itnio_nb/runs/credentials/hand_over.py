@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,13 @@ import pandas as pd
 
 from itnio_nb.api.account.secret import private_frames
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import PhoneGroup, State
+from itnio_nb.api.models import State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
-from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import WrittenFiles, next_free_path
 from itnio_nb.orders.export.formulas import escape_formula
 from itnio_nb.orders.export.tables import as_csv, as_xlsx
+from itnio_nb.runs.credentials.groups import Groups, created_groups, named_groups
 
 if TYPE_CHECKING:
     from itnio_nb.runs.run import RunRecord
@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 _EXACT = ("account", "password")  # typed into a handset as they are: not one character may be added
 
 
-def export_credentials(
-    client: Client,
-    app_id: str,
-    groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup],
-    path: str | os.PathLike[str],
-) -> Path:
+def export_credentials(client: Client, app_id: str, groups: Groups, path: str | os.PathLike[str]) -> Path:
     """Write account, password and display number of each phone of some groups to a new file; return its path.
 
         export_credentials(client, "4luaKsL2", run.table, "4luaKsL2-phones.xlsx")
@@ -44,7 +39,7 @@ def export_credentials(
     nothing is ever overwritten, and nothing is written unless every group is there with all its phones: `InputError`.
     Raises what `list_phones` raises.
     """
-    path, _ = _export(client, app_id, _wanted(client, app_id, groups), path)
+    path, _ = _export(client, app_id, named_groups(client, app_id, groups), path)
     return path
 
 
@@ -65,7 +60,7 @@ def hand_over(client: Client, run: RunRecord, folder: str | os.PathLike[str]) ->
     for app_id, stem in file_stems(table["appId"][table["created_in"] != ""].unique().tolist()).items():
         path = next_free_path(folder / f"{run.name}-{stem}-phones.xlsx")
         try:
-            paths[app_id], phones[app_id] = _export(client, app_id, _created(app_id, table), path)
+            paths[app_id], phones[app_id] = _export(client, app_id, created_groups(app_id, table), path)
         except ItnioError as error:  # it keeps no other application from being handed over
             errors.append(error)
     if errors:
@@ -103,39 +98,6 @@ def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str
         except OSError as error:
             return _unwritable(path, error)
     return len(phones)
-
-
-def _wanted(client: Client, app_id: str, groups: Ledger | pd.DataFrame | Iterable[str | PhoneGroup]) -> dict[str, int]:
-    """Return the number of phones that each group, by name, must have at least."""
-    if isinstance(groups, Ledger):
-        groups = groups.table_for(client.account)[["appId", "groupName", "state"]]
-    if isinstance(groups, pd.DataFrame):
-        return _created(app_id, groups)
-    if isinstance(groups, str | PhoneGroup):
-        groups = [groups]
-    if not isinstance(groups, Iterable):
-        raise InputError("The groups to hand over are a table or group names: give run.table.")
-    named = [(one.group_name, one.quantity) if isinstance(one, PhoneGroup) else (str(one), 1) for one in groups]
-    if not named:
-        raise InputError("No group was named to be handed over: give run.table, or group names.")
-    return dict(named)
-
-
-def _created(app_id: str, table: pd.DataFrame) -> dict[str, int]:
-    if "groupName" not in table.columns:
-        raise InputError("The table of groups has no column groupName: give run.table, or group names.")
-    chosen = table[table["appId"] == app_id] if "appId" in table.columns else table
-    if "state" in table.columns:
-        earlier = chosen["created_in"] != "" if "created_in" in chosen.columns else False
-        chosen = chosen[(chosen["state"] == State.CREATED) | earlier]
-    if chosen.empty:
-        what = f"No group of application {app_id} was created here, so there is nothing to hand over"
-        raise InputError(f"{what}: for groups that existed before, give their names.")
-    try:
-        sizes = chosen["quantity"].astype("int64") if "quantity" in chosen.columns else pd.Series(1, index=chosen.index)
-    except (TypeError, ValueError):
-        raise InputError("The table's quantity holds something that is no whole number: give run.table.") from None
-    return dict(zip(chosen["groupName"].astype(str), sizes.tolist(), strict=True))
 
 
 def _lacking(app_id: str, wanted: dict[str, int], phones: pd.DataFrame) -> ItnioError | None:

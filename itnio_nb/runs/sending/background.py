@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -10,9 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from itnio_nb.api.models import State
+from itnio_nb.ledger.file.locks import OwnerLock
 
 # Progress as a message of a kernel: whoever runs the notebook shows it, and keeps it out of the notebook.
 PROGRESS_MIME = "application/vnd.itnio-nb.progress+json"
@@ -138,6 +140,69 @@ class BackgroundWork:
         """Have what is under way here finished, and return at once: whoever else works on the run goes on."""
         if self._engine is not None:
             self._engine.leave()
+
+
+W = TypeVar("W", bound=BackgroundWork)
+
+
+class AtWork(Generic[W]):
+    """What is at work in this process, by key: a double click finds it, and the end of Python leaves nothing in doubt.
+
+    `lock` is held while one begins.
+    """
+
+    _all: ClassVar[list[AtWork[Any]]] = []
+
+    def __init__(self) -> None:
+        self._all.append(self)
+        self.forget_all()
+
+    def forget_all(self) -> None:
+        """Forget what is at work: after a fork its threads are not in the child, and what they hold is the parent's."""
+        self.by_key: dict[tuple[str, ...], W] = {}
+        self.lock = threading.RLock()
+
+    def begin(self, key: tuple[str, ...], owner: OwnerLock, make: Callable[[Callable[[], None]], W]) -> W:
+        """Return what `make` makes, at work until it is over; it is given what to call then. The caller has the lock.
+
+        The owner is released where that fails.
+        """
+        try:
+            self.by_key[key] = make(lambda: self._forget(key))
+        except BaseException:
+            owner.release()
+            raise
+        return self.by_key[key]
+
+    def _forget(self, key: tuple[str, ...]) -> None:
+        with self.lock:
+            self.by_key.pop(key, None)
+
+    def leave(self) -> None:
+        """Let what is under way finish, in all of them at once, so that nothing is left in doubt; others go on."""
+        with self.lock:
+            working = list(self.by_key.values())
+        for work in working:
+            work.leave()
+        for work in working:
+            work.join()
+
+    @classmethod
+    def leave_all(cls) -> None:
+        """Do so for everything that is at work."""
+        for one in cls._all:
+            one.leave()
+
+    @classmethod
+    def forget_everything(cls) -> None:
+        """Do so for everything that is at work."""
+        for one in cls._all:
+            one.forget_all()
+
+
+atexit.register(AtWork.leave_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=AtWork.forget_everything)
 
 
 class _MessageBar:
