@@ -52,6 +52,11 @@ class Client:
         client._wait_to_list = wait_to_list  # noqa: SLF001 - its own class
         return client
 
+    @property
+    def workers(self) -> int:
+        """How many requests can be under way at once."""
+        return self._transport.workers
+
     def widen(self, workers: int) -> None:
         """Allow at least `workers` requests under way at once."""
         self._transport.widen(workers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from threading import Event
 from typing import TypeVar
@@ -24,10 +24,16 @@ def thread_pool(size: int) -> Iterator[Executor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def for_each(items: Collection[T], act: Callable[[T], R], stopping: Event, at_once: int) -> dict[T, R | ItnioError]:
+def for_each(
+    items: Collection[T],
+    act: Callable[[T], R],
+    stopping: Event,
+    at_once: int,
+    tell: Callable[[int], object] = lambda _: None,
+) -> dict[T, R | ItnioError]:
     """Return for each item what `act` returns, or the package's error that it raises; `at_once` are done together.
 
-    An interrupt sets `stopping`, which `act` heeds.
+    An interrupt sets `stopping`, which `act` heeds. `tell` is told, in the caller's thread, how many are done.
     """
 
     def result_or_error(item: T) -> R | ItnioError:
@@ -38,7 +44,11 @@ def for_each(items: Collection[T], act: Callable[[T], R], stopping: Event, at_on
 
     with thread_pool(at_once) as pool:
         try:
-            return dict(zip(items, pool.map(result_or_error, items), strict=True))
+            futures = {item: pool.submit(result_or_error, item) for item in items}
+            for done, future in enumerate(as_completed(futures.values()), 1):
+                future.result()  # raises what is no error of the package
+                tell(done)
+            return {item: future.result() for item, future in futures.items()}
         except BaseException:
             stopping.set()
             raise

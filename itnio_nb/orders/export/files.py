@@ -15,10 +15,13 @@ from itnio_nb.orders.export.tables import table_as_html
 class WrittenFiles(dict[str, Path]):
     """Files that were written, path by kind. In a cell it shows how many rows each has, and all of them together."""
 
-    def __init__(self, paths: dict[str, Path], rows: dict[str, int], noun: str) -> None:
-        """`rows` has the number of rows of each kind, `noun` what one of them is, such as `order`."""
+    def __init__(self, paths: dict[str, Path], rows: dict[str, int], noun: str, *, is_new: bool = True) -> None:
+        """`rows` has the number of rows of each kind, `noun` what one of them is, such as `order`.
+
+        Several kinds may be in one file. `is_new`: False for files that were there before.
+        """
         super().__init__(paths)
-        self.rows, self._noun = rows, noun
+        self.rows, self.is_new, self._noun = rows, is_new, noun
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{kind} {number:,}" for kind, number in self.rows.items())
@@ -33,7 +36,9 @@ class WrittenFiles(dict[str, Path]):
         if not self:
             return "No files were written"
         folder = os.path.relpath(next(iter(self.values())).parent)
-        return f"{plural(len(self), 'file')} in {folder}/ with {plural(sum(self.rows.values()), self._noun)}"
+        files = f"{plural(len(set(self.values())), 'file')} in {folder}/"
+        number = plural(sum(self.rows.values()), self._noun)
+        return f"{files} with {number}" if self.is_new else f"Nothing was written: {number}, before, to {files}"
 
 
 def write_atomically(path: Path, contents: bytes) -> None:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from itnio_nb.api.account.secret import private_frames
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import State
-from itnio_nb.api.text import plural
-from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
+from itnio_nb.api.models import API_COLUMNS, State
+from itnio_nb.errors import ItnioError
 from itnio_nb.orders.export.files import WrittenFiles, next_free_path
-from itnio_nb.orders.export.formulas import escape_formula
-from itnio_nb.orders.export.tables import as_csv, as_xlsx
+from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
 from itnio_nb.runs.credentials.groups import Groups, created_groups, named_groups
+from itnio_nb.runs.credentials.phone_files import Wanted, unwritable, write_phones
 
 if TYPE_CHECKING:
     from itnio_nb.runs.run import RunRecord
-
-_EXACT = ("account", "password")  # typed into a handset as they are: not one character may be added
 
 
 def export_credentials(client: Client, app_id: str, groups: Groups, path: str | os.PathLike[str]) -> Path:
@@ -39,121 +37,93 @@ def export_credentials(client: Client, app_id: str, groups: Groups, path: str | 
     nothing is ever overwritten, and nothing is written unless every group is there with all its phones: `InputError`.
     Raises what `list_phones` raises.
     """
-    path, _ = _export(client, app_id, named_groups(client, app_id, groups), path)
+    wanted = Wanted(named_groups(client, app_id, groups), f"{_stems([app_id])[app_id]}-phones.xlsx")
+    path, written = write_phones(client, {app_id: wanted}, path)
+    _raise_first(written)
     return path
 
 
-def hand_over(client: Client, run: RunRecord, folder: str | os.PathLike[str]) -> WrittenFiles:
-    """Write one hand-over file for each application of a run into a folder; return their paths by application.
+def hand_over(
+    client: Client, run: RunRecord, folder: str | os.PathLike[str], *, again: bool = False, one_table: bool = False
+) -> WrittenFiles:
+    """Write the phones of a run for those who configure the handsets, to one new file; return its path by application.
 
         hand_over(client, run, "results")
 
-    They are named `<run>-<application>-phones.xlsx`, and hold what `export_credentials` writes of the groups that the
-    run or an earlier one has created. Raises what it raises, too, once the files of all other applications are there.
+    The phones are those of the groups that the run, or an earlier one, has created: what `export_credentials` writes,
+    and behind that the other columns of the orders, in their order. One application makes an XLSX file, several a ZIP
+    with an XLSX file for each, or one table of all (`one_table`). Named after the run that has created the newest of
+    them, it is written once: where it is there, nothing is written unless `again` asks for it, or phones in it have
+    got new passwords since.
+
+    Raises what `export_credentials` raises, of one application once all others are in the file.
     """
-    table, folder = run.table, Path(folder)
+    table, folder = run.table, Path(folder).absolute()
+    created = table[table["created_in"] != ""]
+    if created.empty:
+        return WrittenFiles({}, {}, "phone")
+    wanted = _wanted(run, created)
+    path = _path(folder, max(created["created_in"]), wanted, one_table=one_table)
+    if not again and _is_complete(path, wanted) and not run.was_reset_since(_changed(path)):
+        return WrittenFiles(dict.fromkeys(wanted, path), _sizes(wanted), "phone", is_new=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from None
-    paths, phones, errors = {}, {}, list[ItnioError]()
-    for app_id, stem in file_stems(table["appId"][table["created_in"] != ""].unique().tolist()).items():
-        path = next_free_path(folder / f"{run.name}-{stem}-phones.xlsx")
-        try:
-            paths[app_id], phones[app_id] = _export(client, app_id, created_groups(app_id, table), path)
-        except ItnioError as error:  # it keeps no other application from being handed over
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    return WrittenFiles(paths, phones, "phone")
+        raise unwritable(folder, error) from None
+    path, written = write_phones(client, wanted, next_free_path(path))
+    _raise_first(written)
+    rows = {app_id: number for app_id, number in written.items() if isinstance(number, int)}
+    return WrittenFiles(dict.fromkeys(rows, path), rows, "phone")
 
 
-def _export(client: Client, app_id: str, wanted: dict[str, int], path: str | os.PathLike[str]) -> tuple[Path, int]:
-    """Write the phones of the wanted groups to a new file; return its path and how many they are."""
-    path, handle = _new_file(path)
+def _wanted(run: RunRecord, created: pd.DataFrame) -> dict[str, Wanted]:
+    """Return what is handed over of each application, in the order of the orders."""
+    orders, _ = run.orders
+    source: Source = orders.attrs[SOURCE]
+    pairs = zip(source.columns, source.headers, strict=True)
+    own = {column: header for column, header in pairs if column not in (*API_COLUMNS, *RESULT_COLUMNS)}
+    stems = _stems(created["appId"].unique().tolist())
+    wanted = {}
+    for app_id, stem in stems.items():
+        theirs = created[created["appId"] == app_id]
+        cells = orders[list(own)].loc[theirs["row"]].set_axis(theirs["groupName"].to_numpy(), axis=0)
+        wanted[app_id] = Wanted(created_groups(app_id, theirs), f"{stem}-phones.xlsx", cells, tuple(own.values()))
+    return wanted
+
+
+def _path(folder: Path, run: str, wanted: dict[str, Wanted], *, one_table: bool) -> Path:
+    """Return the file in which these applications are handed over."""
+    if len(wanted) == 1:
+        (one,) = wanted.values()
+        return folder / f"{run}-{one.file_name}"
+    return folder / f"{run}-phones{'.xlsx' if one_table else '.zip'}"
+
+
+def _is_complete(path: Path, wanted: dict[str, Wanted]) -> bool:
+    """Tell whether a file is there that has all applications: one may have failed the last time."""
+    if not path.is_file():
+        return False
+    if path.suffix != ".zip":
+        return True
     try:
-        written = _fill(handle, path, client, app_id, wanted)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    if isinstance(written, ItnioError):  # raised here, where a traceback that shows variables shows no password
-        path.unlink(missing_ok=True)
-        raise written
-    return path, written
+        with zipfile.ZipFile(path) as archive:
+            return {one.file_name for one in wanted.values()} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
-@private_frames
-def _fill(handle: int, path: Path, client: Client, app_id: str, wanted: dict[str, int]) -> int | ItnioError:
-    """Write the phones of the wanted groups and return how many they are, or why that cannot be done."""
-    as_text = path.suffix.lower() == ".csv"
-    with open(handle, "wb") as file:
-        phones = client.list_phones(app_id, reveal=True, groups=wanted)
-        problem = _lacking(app_id, wanted, phones) or (_formulas(phones) if as_text else None)
-        if problem is not None:
-            return problem
-        try:
-            file.write(as_csv(phones) if as_text else as_xlsx(phones, "Phones"))
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError as error:
-            return _unwritable(path, error)
-    return len(phones)
+def _changed(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
-def _lacking(app_id: str, wanted: dict[str, int], phones: pd.DataFrame) -> ItnioError | None:
-    """Return the error of a hand-over that would lack a phone or a password, None where none is lacking."""
-    there = phones.groupby("groupName").size()
-    short = [
-        f"{name!r} ({f'{there[name]:,} of {size:,}' if name in there else 'not there'})"
-        for name, size in wanted.items()
-        if there.get(name, 0) < size
-    ]
-    if short:
-        more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
-        return InputError(
-            f"Nothing was written: in application {app_id} {plural(len(short), 'group')} "
-            f"{'lacks' if len(short) == 1 else 'lack'} phones: {', '.join(short[:5])}{more}. Check the application id, "
-            "and look with client.list_phones; to hand over what is there, give the names of the groups that are whole."
-        )
-    empty = int((phones[list(_EXACT)] == "").any(axis=1).sum())
-    if empty:
-        return ServiceError(
-            f"Nothing was written: the server did not show account and password of {plural(empty, 'phone')}. Try again."
-        )
-    return None
+def _sizes(wanted: dict[str, Wanted]) -> dict[str, int]:
+    return {app_id: sum(one.groups.values()) for app_id, one in wanted.items()}
 
 
-def _formulas(phones: pd.DataFrame) -> ItnioError | None:
-    """Return the error of a CSV file in which an account or password would run, None where none would."""
-    exact = phones[list(_EXACT)]
-    changed = int((exact.map(escape_formula) != exact).any(axis=1).sum())
-    if not changed:
-        return None
-    return InputError(
-        f"Nothing was written: account or password of {plural(changed, 'phone')} would run as a formula in a "
-        "spreadsheet. Choose a name that ends in .xlsx: there all cells are text."
-    )
-
-
-def _new_file(path: str | os.PathLike[str]) -> tuple[Path, int]:
-    """Make an empty file that was not there before and that its owner alone can read; return it opened."""
-    try:
-        path = Path(path)
-        if path.suffix.lower() not in (".csv", ".xlsx"):
-            raise InputError(f"The hand-over file is a table: name it .xlsx or .csv, not {path.name!r}.")
-        return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise InputError(
-            f"{path} exists already, and a hand-over file is never overwritten: choose another name."
-        ) from None
-    except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: object, error: Exception) -> InputError:
-    return InputError(
-        f"The hand-over file cannot be written to {path} ({os_error_reason(error)}): choose another name or folder."
-    )
+def _raise_first(written: dict[str, int | ItnioError]) -> None:
+    for one in written.values():
+        if isinstance(one, ItnioError):
+            raise one
 
 
 def next_step(table: pd.DataFrame) -> str:
@@ -166,10 +136,10 @@ def next_step(table: pd.DataFrame) -> str:
     )
 
 
-def file_stems(applications: Sequence[str]) -> dict[str, str]:
+def _stems(applications: Sequence[str]) -> dict[str, str]:
     """Return for each application id what a file of it can be called: no two the same, whatever stands in them."""
     stems: dict[str, str] = {}
     for app_id in applications:
         stem = re.sub(r"[^0-9A-Za-z-]", "_", app_id)
-        stems[app_id] = stem if stem not in stems.values() else f"{stem}-{len(stems) + 1}"
+        stems[app_id] = stem if stem.casefold() not in map(str.casefold, stems.values()) else f"{stem}-{len(stems) + 1}"
     return stems

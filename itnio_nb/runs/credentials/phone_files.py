@@ -1,0 +1,185 @@
+"""The file with the phones of some groups: listed in parallel, checked, written whole for its owner alone, or not."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pandas as pd
+
+from itnio_nb.api.account.secret import private_frames
+from itnio_nb.api.client import Client
+from itnio_nb.api.listing.parallel import for_each
+from itnio_nb.api.listing.reader import LISTING_COLUMNS
+from itnio_nb.api.text import plural
+from itnio_nb.errors import InputError, ItnioError, ServiceError, os_error_reason
+from itnio_nb.orders.export.formulas import escape_formula
+from itnio_nb.orders.export.tables import as_csv, as_xlsx
+from itnio_nb.runs.sending.background import progress_bar
+
+_EXACT = ["account", "password"]  # typed into a handset as they are: not one character may be added
+_KINDS = (".csv", ".xlsx", ".zip")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of one application is handed over."""
+
+    groups: Mapping[str, int]  # the phones that each group, by name, must have at least; rows come in this order
+    file_name: str = ""  # inside a zip
+    own: pd.DataFrame | None = None  # the colleague's own columns, a row for each group, by its name
+    headers: tuple[str, ...] = ()  # of those columns
+
+
+def write_phones(
+    client: Client, wanted: Mapping[str, Wanted], path: str | os.PathLike[str]
+) -> tuple[Path, dict[str, int | ItnioError]]:
+    """Write the phones of the wanted groups, by application, to a new file.
+
+    Return its path and for each application how many phones are in it, or why they are not. The name decides:
+    `.csv` and `.xlsx` are one table, `.zip` has an XLSX file for each application. Nothing is left of a file in which
+    no application is.
+    """
+    path, handle = _new_file(path)
+    try:
+        written = _fill(handle, path, client, wanted)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if isinstance(written, ItnioError):  # raised here, where a traceback that shows variables shows no password
+        path.unlink(missing_ok=True)
+        raise written
+    if all(isinstance(one, ItnioError) for one in written.values()):
+        path.unlink(missing_ok=True)
+    return path, written
+
+
+@private_frames
+def _fill(
+    handle: int, path: Path, client: Client, wanted: Mapping[str, Wanted]
+) -> dict[str, int | ItnioError] | ItnioError:
+    with open(handle, "wb") as file:
+        phones = _list_all(client, wanted)
+        good = {app_id: one for app_id, one in phones.items() if isinstance(one, pd.DataFrame)}
+        if path.suffix.lower() == ".csv" and (problem := _formulas(good)) is not None:
+            return problem
+        try:
+            file.write(_contents(path, wanted, good))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            return unwritable(path, error)
+    return {app_id: one if isinstance(one, ItnioError) else len(one) for app_id, one in phones.items()}
+
+
+def _list_all(client: Client, wanted: Mapping[str, Wanted]) -> dict[str, pd.DataFrame | ItnioError]:
+    """Return the phones of each application, or why they cannot be handed over; all are read in parallel."""
+    stopping = Event()
+
+    @private_frames  # an error of one application is kept, and raised once the others are written
+    def read(app_id: str) -> pd.DataFrame:
+        phones = client.list_phones(app_id, reveal=True, groups=wanted[app_id].groups, stopping=stopping)
+        if (problem := _lacking(app_id, wanted[app_id].groups, phones)) is not None:
+            raise problem
+        return _with_own_columns(phones, wanted[app_id])
+
+    with progress_bar(len(wanted), 0, "application") as bar:
+        bar.set_description("Hand over", refresh=False)
+        return for_each(wanted, read, stopping, client.workers, partial(_advance, bar))
+
+
+def _advance(bar: Any, done: int) -> None:
+    bar.n = done
+    bar.set_postfix({})  # which shows it
+
+
+def _with_own_columns(phones: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+    """Return the phones in the order of the orders, with the colleague's own columns behind ours."""
+    order = {name: at for at, name in enumerate(wanted.groups)}
+    phones = phones.iloc[phones["groupName"].map(order).argsort(kind="stable")].reset_index(drop=True)
+    if wanted.own is None:
+        return phones
+    theirs = wanted.own.loc[phones["groupName"]].reset_index(drop=True)
+    taken = {name.casefold() for name in LISTING_COLUMNS}
+    headers = [f"{name} (orders)" if name.strip().casefold() in taken else name for name in wanted.headers]
+    return pd.concat([phones, theirs.set_axis(headers, axis=1)], axis=1)
+
+
+def _contents(path: Path, wanted: Mapping[str, Wanted], phones: Mapping[str, pd.DataFrame]) -> bytes:
+    if path.suffix.lower() != ".zip":
+        tables = list(phones.values()) or [pd.DataFrame(columns=list(LISTING_COLUMNS))]
+        table = pd.concat(tables, ignore_index=True).fillna("") if len(tables) > 1 else tables[0]
+        return as_csv(table) if path.suffix.lower() == ".csv" else as_xlsx(table, "Phones")
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for app_id, table in phones.items():
+            entry = zipfile.ZipInfo(wanted[app_id].file_name)
+            entry.external_attr = 0o600 << 16  # whoever unpacks it is the only one who can read it, too
+            archive.writestr(entry, as_xlsx(table, "Phones"))
+    return data.getvalue()
+
+
+def _lacking(app_id: str, wanted: Mapping[str, int], phones: pd.DataFrame) -> ItnioError | None:
+    """Return the error of a hand-over that would lack a phone or a password, None where none is lacking."""
+    there = phones.groupby("groupName").size()
+    short = [
+        f"{name!r} ({f'{there[name]:,} of {size:,}' if name in there else 'not there'})"
+        for name, size in wanted.items()
+        if there.get(name, 0) < size
+    ]
+    if short:
+        more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
+        return InputError(
+            f"Nothing was written: in application {app_id} {plural(len(short), 'group')} "
+            f"{'lacks' if len(short) == 1 else 'lack'} phones: {', '.join(short[:5])}{more}. Check the application id, "
+            "and look with client.list_phones; to hand over what is there, give the names of the groups that are whole."
+        )
+    empty = int((phones[_EXACT] == "").any(axis=1).sum())
+    if empty:
+        return ServiceError(
+            f"Nothing was written: the server did not show account and password of {plural(empty, 'phone')}. Try again."
+        )
+    return None
+
+
+def _formulas(phones: Mapping[str, pd.DataFrame]) -> ItnioError | None:
+    """Return the error of a CSV file in which an account or password would run, None where none would."""
+    changed = 0
+    for table in phones.values():
+        exact = table[_EXACT]
+        changed += int((exact.map(escape_formula) != exact).any(axis=1).sum())
+    if not changed:
+        return None
+    return InputError(
+        f"Nothing was written: account or password of {plural(changed, 'phone')} would run as a formula in a "
+        "spreadsheet. Choose a name that ends in .xlsx: there all cells are text."
+    )
+
+
+def _new_file(path: str | os.PathLike[str]) -> tuple[Path, int]:
+    """Make an empty file that was not there before and that its owner alone can read; return it opened."""
+    try:
+        path = Path(path)
+        if path.suffix.lower() not in _KINDS:
+            raise InputError(f"The hand-over file is a table: name it .xlsx or .csv, not {path.name!r}.")
+        return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise InputError(
+            f"{path} exists already, and a hand-over file is never overwritten: choose another name."
+        ) from None
+    except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: object, error: Exception) -> InputError:
+    """Return the error of a hand-over file that cannot be written."""
+    return InputError(
+        f"The hand-over file cannot be written to {path} ({os_error_reason(error)}): choose another name or folder."
+    )
