@@ -46,6 +46,13 @@ def _list_faults(context: click.Context, _: click.Parameter, wanted: bool) -> No
     "--app-id", "app_ids", multiple=True, help="Application id; others get status -22. Repeatable. Default: any."
 )
 @click.option("--allow", multiple=True, help="Client address; others get status -2. Repeatable. Default: any.")
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Answer to this name in the Host header too, of a tunnel or a container; it still listens on 127.0.0.1 alone.",
+)
 @click.option("--clock-offset", type=_Seconds(-1e9, 1e9), default=0.0, help="Seconds by which its clock is ahead.")
 @click.option("--lenient-names", is_flag=True, help="Accept names of 1 to 32 characters, as the vendor's samples send.")
 @click.option("--broken", is_flag=True, help="Answer status -18 to every request, listings included.")

@@ -37,11 +37,14 @@ REASONS = {
     "-32": "No permission for the application",
     "-36": "More than can be created",
 }
-_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 LOGGED, _LONGEST = 100_000, 200  # the last requests that the log has at least, and characters of a name in it
 _TIMESTAMP_WINDOW = 1800  # seconds to either side of the server's clock
 # A page of another site may reach this port through a host name of its own: it gets no answer.
 _HOSTS = ("", "127.0.0.1", "localhost", "[::1]")
+_HOST = re.compile(r"(?!-)[a-z0-9_.-]{1,253}|\[[0-9a-f:.]+\]")  # a name or an address as it stands in a Host header
+# What stands before the name of an endpoint: in the document, at other brands, and nothing at all.
+_PREFIXES = ("/voice/", "/v3/voice/", "/")
+_KNOWN = ("sipAdd", "sipQuery", "sipReset")
 
 
 class StatusError(Exception):
@@ -66,6 +69,7 @@ class Endpoints:
     writes_number: Callable[[str], str] = str
     faults: Faults | str | None = None
     stall: float = 60.0
+    allowed_hosts: Collection[str] = ()
 
     def __post_init__(self) -> None:
         self.served: Counter[tuple[str, str]] = Counter()
@@ -76,7 +80,9 @@ class Endpoints:
         self._hidden: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)  # listings without a group
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Parse faults when they are set: a text with a mistake is refused at once."""
+        """Parse faults and hosts when they are set: a text with a mistake is refused at once."""
+        if name == "allowed_hosts":
+            value = _host_names(value)
         if name == "faults" and not (value is None or isinstance(value, Faults | str)):
             raise ValueError(f"Faults are given as a text or as Faults(...), not as {type(value).__name__}.")
         super().__setattr__(name, Faults.parse(value) if name == "faults" and isinstance(value, str) else value)
@@ -87,18 +93,21 @@ class Endpoints:
 
     def answer(self, request: Request) -> Reply:
         """Return the reply to a request; what is not in the document gets an HTTP error that says what is."""
-        host, path = request.header("Host"), request.path.split("?")[0]
-        if re.sub(r":\d*$", "", host).lower() not in _HOSTS:
-            return Reply(403, {"error": f"The sandbox answers to 127.0.0.1 and localhost, not to {host}."})
+        host, path = request.header("Host"), re.sub("//+", "/", request.path.split("?")[0])
+        if _host_name(host) not in (*_HOSTS, *self.allowed_hosts):
+            words = f"The sandbox answers to 127.0.0.1 and localhost, not to {host}: --allow-host has it do so."
+            return Reply(403, {"error": words})
         if path == "/" and request.method in ("GET", "HEAD"):
             return Reply(200, self._page(host))
         if self.latency:
             time.sleep(self.latency)
-        if path not in ("/voice/sipAdd", "/voice/sipQuery"):
-            return Reply(404, {"error": f"The sandbox knows /voice/sipAdd and /voice/sipQuery, not {path}."})
+        endpoint = path.rsplit("/", 1)[-1]
+        if endpoint not in _KNOWN or path.removesuffix(endpoint) not in _PREFIXES:
+            known = f"{', '.join(_KNOWN)} below {', '.join(_PREFIXES)}"
+            return Reply(404, {"error": f"The sandbox knows {known}, not {path}."})
         if request.method != "POST":
             return Reply(405, {"error": f"{path} is asked by POST, not {request.method}."})
-        return self._serve(path.removeprefix("/voice/"), request)
+        return self._serve(endpoint, request)
 
     def _page(self, host: str) -> str:
         """Return the page that shows a person what exists and what was answered."""
@@ -116,7 +125,7 @@ class Endpoints:
         body = _json_object(request.body)
         asked = body.get("params", {}) if endpoint == "sipQuery" else body
         app_id = str(asked.get("appId", "")) if isinstance(asked, dict) else ""
-        subject = str(body.get("current", 1) if endpoint == "sipQuery" else body.get("groupName"))
+        subject = _subject(endpoint, body)
         fault = faults.draw(endpoint, subject) if isinstance(faults := self.faults, Faults) else ""
         if fault == "clock":
             self._clock_jumped = not self._clock_jumped
@@ -139,6 +148,8 @@ class Endpoints:
             key = self._authenticate(request)
             if endpoint == "sipQuery":
                 return "0", self._query(key, body)
+            if endpoint == "sipReset":
+                return "0", self._reset(key, body)
             self._add(key, body, half)
         except StatusError as refusal:
             return str(refusal), None
@@ -163,7 +174,7 @@ class Endpoints:
         """Create the phones of one sipAdd, or half of them."""
         app_id = self._known_app(body.get("appId"))
         shortest = 1 if self.lenient_names else 4
-        group, phone = (_name(body.get(field), shortest) for field in ("groupName", "phoneName"))
+        group, phone = (_text(body.get(field), shortest) for field in ("groupName", "phoneName"))
         quantity, number = _whole_number(body.get("quantity"), 1, 50), body.get("displayNum")
         if not _is_digits(number, 7, 13):
             raise StatusError("-22")
@@ -198,6 +209,14 @@ class Endpoints:
             page = (phones[::-1] if self.newest_first else phones)[(current - 1) * size : current * size]
         return {"total": total, "size": size, "current": current, "pages": -(-total // size), "records": page}
 
+    def _reset(self, key: str, body: dict[str, Any]) -> dict[str, str]:
+        """Give one phone a new password; return the data of the answer."""
+        app_id, account = self._known_app(body.get("appId")), _text(body.get("account"), 4)
+        with self._lock:
+            if not any(phone["account"] == account for phone in self._store.application(key, app_id).phones):
+                raise StatusError("-24")
+            return {"account": account, "password": self._store.reset_password(key, app_id, account)}
+
     def _known_app(self, app_id: object) -> str:
         if isinstance(app_id, str) and app_id and (self.app_ids is None or app_id in self.app_ids):
             return app_id
@@ -227,8 +246,28 @@ def _is_digits(text: object, least: int, most: int) -> TypeGuard[str]:
     return isinstance(text, str) and least <= len(text) <= most and text.isascii() and text.isdigit()
 
 
-def _name(name: object, shortest: int) -> str:
-    """Return the name of a group or phone: up to 32 characters, none of them a control character."""
-    if not isinstance(name, str) or not shortest <= len(name) <= 32 or _CONTROL.search(name):
+def _text(text: object, shortest: int) -> str:
+    """Return a name or an account: up to 32 characters, of any kind."""
+    if not isinstance(text, str) or not shortest <= len(text) <= 32:
         raise StatusError("-22")
-    return name
+    return text
+
+
+def _subject(endpoint: str, body: dict[str, Any]) -> str:
+    """Return what a request is about: a group, the account of a phone, or the page of a listing."""
+    field = {"sipAdd": "groupName", "sipReset": "account"}.get(endpoint)
+    return str(body.get("current", 1) if field is None else body.get(field))
+
+
+def _host_name(header: str) -> str:
+    """Return the host of a Host header: without port and final dot, in lower case."""
+    return re.sub(r":\d*$", "", header).lower().removesuffix(".")
+
+
+def _host_names(names: object) -> tuple[str, ...]:
+    """Return the names of further hosts that are answered to; raise `ValueError` for what no Host header has."""
+    hosts = [names] if isinstance(names, str) or not isinstance(names, Collection) else names
+    for host in hosts:
+        if not isinstance(host, str) or not _HOST.fullmatch(host.lower()):
+            raise ValueError(f"{host!r} is no host: give a name as it stands in an address, without http:// and port.")
+    return tuple(map(_host_name, hosts))

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from itnio_nb.sandbox.server import Reply
 
-# Every kind of fault, and what it does to a request; -before and -after are before and after it has done its work.
+# Every kind of fault, and what it does to a request; -before and -after are before and after it has done its work. To
+# create phones means, for a sipReset, to change the password of one.
 KINDS = {
     "drop-before": "the connection is cut before anything is created",
     "drop-after": "the phones are created, the connection is cut before the answer",
@@ -42,15 +43,16 @@ _STILL_WORKS = {"", *ADD_ONLY, "503-silent", "html", "truncated", "number", "slo
 CLOCK_JUMP = 2700.0  # seconds; a timestamp may be 1,800 off
 LATE_LISTINGS = 3
 _STATUS = re.compile(r"(-[1-9]\d{0,3})-(before|after)")
-_QUERY = "query:"
+_PREFIXES = {"sipAdd": "", "sipQuery": "query:", "sipReset": "reset:"}  # of a fault's name, by endpoint
+_GROUPS_ONLY = {"half", "late"}
 _DRIP = 0.01  # seconds between two bytes of a slow answer
 
 
 class Served(NamedTuple):
     """What one request asked for and met."""
 
-    endpoint: str  # sipAdd or sipQuery
-    group: str  # the group's name; of a listing, the page
+    endpoint: str  # sipAdd, sipQuery or sipReset
+    group: str  # the group's name; of a listing the page, of a reset the account
     app_id: str
     fault: str  # the fault that it met, "" for none
     status: str  # the outcome on the server, "" where it did not get that far
@@ -64,13 +66,14 @@ class Faults:
         Faults(chances={"drop-after": 0.2, "late": 0.1}, seed=7)
         Faults.parse("all=0.33", seed=7)                    # every kind alike, listings included
 
-    `query:` before a kind means sipQuery, as in `query:500-before`. Chance depends on the seed, the group (or page) and
-    how often it was asked for: the same seed gives the same faults, in whatever order requests arrive.
+    `query:` before a kind means sipQuery, as in `query:500-before`, and `reset:` sipReset. Chance depends on the seed,
+    the group (page, account) and how often it was asked for: the same seed gives the same faults, in whatever order
+    requests arrive.
     """
 
     def __init__(self, script: Iterable[str] = (), chances: Mapping[str, float] | None = None, seed: int = 0) -> None:
-        self._scripts: dict[str, deque[str]] = {"sipAdd": deque(), "sipQuery": deque()}
-        self._chances: dict[str, dict[str, float]] = {"sipAdd": {}, "sipQuery": {}}
+        self._scripts: dict[str, deque[str]] = {endpoint: deque() for endpoint in _PREFIXES}
+        self._chances: dict[str, dict[str, float]] = {endpoint: {} for endpoint in _PREFIXES}
         self._seed = seed
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -170,15 +173,26 @@ def _chances(name: str, number: str) -> dict[str, float]:
         raise ValueError(f"{name}={number}: a chance is a number from 0 to 1.")
     if name != "all":
         return {name: chance}
-    listing = [f"{_QUERY}{kind}" for kind in KINDS if kind not in ADD_ONLY]
-    return dict.fromkeys(KINDS, chance / len(KINDS)) | dict.fromkeys(listing, chance / len(listing))
+    chances: dict[str, float] = {}
+    for endpoint, prefix in _PREFIXES.items():
+        kinds = [f"{prefix}{kind}" for kind in KINDS if _can_meet(endpoint, kind)]
+        chances |= dict.fromkeys(kinds, chance / len(kinds))
+    return chances
+
+
+def _can_meet(endpoint: str, kind: str) -> bool:
+    """Tell whether a request of an endpoint can meet a fault: a listing creates nothing, a reset has no halves."""
+    if endpoint == "sipQuery":
+        return not _adds(kind)
+    return endpoint == "sipAdd" or kind not in _GROUPS_ONLY
 
 
 def _endpoint_and_kind(name: str) -> tuple[str, str]:
     """Return which requests a named fault is for, and its kind, "" for none."""
-    kind = name.removeprefix(_QUERY)
-    if not (kind in (*KINDS, NONE) or status_of(kind)) or (kind != name and _adds(kind)):
-        listing = " (with query: before it not those of creating)" if kind != name else ""
+    endpoint = next((one for one, prefix in _PREFIXES.items() if prefix and name.startswith(prefix)), "sipAdd")
+    kind = name.removeprefix(_PREFIXES[endpoint])
+    if not (kind in (*KINDS, NONE) or status_of(kind)) or not _can_meet(endpoint, kind):
+        listing = f" (with {_PREFIXES[endpoint]} before it not those that it cannot meet)" if kind != name else ""
         others = "and any other status, as in -10-before or -10-after"
         raise ValueError(f"There is no fault {name!r}. There are: {', '.join(KINDS)}, none{listing}, {others}.")
-    return "sipAdd" if kind == name else "sipQuery", "" if kind == NONE else kind
+    return endpoint, "" if kind == NONE else kind

@@ -27,14 +27,15 @@ class Sandbox(Endpoints):
 
     In a notebook, `Sandbox().start()` and `stop()`. Clients in any language can use it: `base_url` ends in `/voice`; a
     browser shows what exists at the same address without it. Accounts and phones live in memory, or also in a `file`
-    that another sandbox can open later. Raises `ValueError` for a file that cannot be used. Not emulated: `sipReset`,
-    a rate limit (none is published), TLS. What can be set, before or while it runs:
+    that another sandbox can open later. Raises `ValueError` for a file that cannot be used. `sipAdd`, `sipQuery` and
+    `sipReset` are answered below `/voice`, `/v3/voice` and `/`. Not emulated: a rate limit (none is published), TLS.
+    What can be set, before or while it runs:
 
     `latency`            seconds before each answer
     `clock_offset`       seconds by which the server's clock is ahead (a timestamp may be 1,800 s off: -16)
     `allowed_addresses`  client addresses that may ask, None for all (others: -2)
     `cap`                phones that one application can hold, None for no cap (above: -23)
-    `broken`             True: every sipAdd and sipQuery answers -18 and does nothing
+    `broken`             True: every request is answered -18 and does nothing
     `app_ids`            application ids that exist, None for any (others: -22)
     `lenient_names`      True: names of 1–32 characters, as the vendor's own samples send them
     `ignores_case`       True: names that differ in case or in blanks at their end are the same name (-20)
@@ -43,6 +44,7 @@ class Sandbox(Endpoints):
     `writes_name`        how a phone is named: a function of the phone name that was asked for and its number
     `writes_number`      how a display number is kept and shown: a function of the one that was asked for
     `faults`             what goes wrong: `Faults(...)`, or a text such as "drop-after,none,half" or "all=0.33"
+    `allowed_hosts`      names in a `Host` header that are answered to besides this machine's (it listens on loopback)
     `stall`              seconds for which a stalled request is kept waiting
 
     `served` counts the answers by (endpoint, status), such as `served["sipAdd", "0"]`; an answer that a fault replaced

@@ -88,6 +88,12 @@ class Store:
             raise KeyError(phone_name)
         self._enter(key=api_key, app_id=app_id, edited=phone_name, fields=fields)
 
+    def reset_password(self, api_key: str, app_id: str, account: str) -> str:
+        """Give the phone of an account a new password and return it; the caller knows that there is one."""
+        password = random_text()
+        self._enter(key=api_key, app_id=app_id, reset=account, password=password)
+        return password
+
     def application(self, api_key: str, app_id: str) -> Application:
         """Return what an account has in an application, an empty one where that is new."""
         return self.applications.get((api_key, app_id)) or Application()
@@ -119,6 +125,10 @@ class Store:
             held.phones = [phone for phone in held.phones if phone["groupName"] != entry["deleted"]]
         elif "edited" in entry:
             next(phone for phone in held.phones if phone["phoneName"] == entry["edited"]).update(entry["fields"])
+        elif "reset" in entry:
+            for phone in held.phones:
+                if phone["account"] == entry["reset"]:
+                    phone["password"] = entry["password"]
         else:
             held.phones += entry["records"]
             held.groups[entry["group"]] = entry["phone"]
