@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from itnio_nb.runs.credentials.hand_over import export_credentials, hand_over
     from itnio_nb.runs.credentials.reset import reset_passwords
     from itnio_nb.runs.plan import Plan, make_plan
-    from itnio_nb.runs.preflight import preflight
+    from itnio_nb.runs.preflight.preflight import preflight
     from itnio_nb.runs.reconcile.report import reconcile
     from itnio_nb.runs.run import Run
     from itnio_nb.runs.submit import resume, submit_plan
@@ -117,7 +117,7 @@ _HOMES = {
     "api.models": ("LIMITS", "Limits", "PhoneGroup", "Receipt", "State"),
     "forms.order": ("OrderForm",),
     "runs.plan": ("Plan", "make_plan"),
-    "runs.preflight": ("preflight",),
+    "runs.preflight.preflight": ("preflight",),
     "orders.read": ("read_orders",),
     "forms.review": ("ReviewForm",),
     "runs.run": ("Run",),

@@ -23,7 +23,7 @@ from itnio_nb.runs.credentials.groups import Groups
 from itnio_nb.runs.credentials.hand_over import export_credentials, hand_over
 from itnio_nb.runs.credentials.reset import ResetRun, reset_passwords
 from itnio_nb.runs.plan import Plan, make_plan
-from itnio_nb.runs.preflight import preflight
+from itnio_nb.runs.preflight.preflight import preflight
 from itnio_nb.runs.reconcile.report import reconcile
 from itnio_nb.runs.run import Run, RunRecord
 from itnio_nb.runs.submit import resume, submit_plan
@@ -147,7 +147,10 @@ class Workspace:
 
 
 def open_workspace(
-    sandbox: bool | None = None, *, seed: pd.DataFrame | str | os.PathLike[str] | None = None
+    sandbox: bool | None = None,
+    *,
+    profile: str | None = None,
+    seed: pd.DataFrame | str | os.PathLike[str] | None = None,
 ) -> Workspace:
     """Open the configured account or, where none is configured, a sandbox of its own.
 
@@ -155,14 +158,14 @@ def open_workspace(
         ws                         # the banner: SANDBOX or LIVE ACCOUNT
 
     `sandbox`: True opens a sandbox, False the account, None the account where one is configured and
-    `ITNIO_SANDBOX=1` does not ask for a sandbox. An account is configured by `ITNIO_API_KEY` and
-    `ITNIO_API_SECRET`, in the environment or in a `.env` file (see `Account.from_env`). `seed` has orders that this
-    new sandbox begins with, as if a colleague had created their phones yesterday; those whose column `madeBy` is
-    `ledger` are created through the ledger. An account, or a sandbox that runs elsewhere, begins with what it has.
+    `ITNIO_SANDBOX=1` does not ask for a sandbox. An account is configured in the environment, in a `.env` file, or in
+    the keyring, where `profile` names one of several (see `Account.from_env`). `seed` has orders that this new sandbox
+    begins with, as if a colleague had created their phones yesterday; those whose column `madeBy` is `ledger` are
+    created through the ledger. An account, or a sandbox that runs elsewhere, begins with what it has.
     Raises `AccountError` for half an account, `LedgerError` where the ledger cannot be opened.
     """
-    if not (wants_sandbox() if sandbox is None else sandbox):
-        account = Account.from_env()
+    if not (wants_sandbox(profile=profile) if sandbox is None else sandbox):
+        account = Account.from_env(profile=profile)
         return Workspace(Client(account), open_ledger_for(account))
     orders = None if seed is None else read_orders(seed)  # before anything is started that would stay
     own = Sandbox().start()
@@ -208,14 +211,17 @@ def open_ledger_for(account: Account | None) -> Ledger:
     return Ledger(_SANDBOX_LEDGER if account is None or account.is_sandbox else None)
 
 
-def wants_sandbox(folder: Path | None = None) -> bool:
+def wants_sandbox(folder: Path | None = None, profile: str | None = None) -> bool:
     """Tell whether one works on a sandbox: asked for by ITNIO_SANDBOX, or no account is configured for the folder."""
-    return os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0") or not Account.is_configured(folder)
+    if os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0"):
+        return True
+    return not profile and not Account.is_configured(folder)
 
 
 def settings_of(account: Account) -> dict[str, str]:
     """Return the environment in which notebooks find a sandbox's account."""
-    settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key, "ITNIO_SANDBOX": ""}
+    settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
+    settings |= {"ITNIO_SANDBOX": "", "ITNIO_PROFILE": ""}
     settings["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else
     return settings
 

@@ -146,6 +146,13 @@ class ResetStore:
         table = phones.merge(known.drop(columns=["appId", "groupName", "phoneName"]), how="left", on="account")
         return table.fillna({"state": str(ResetState.PLANNED)}).fillna("")
 
+    def left(self, account: Account) -> int:
+        """Return how many phones unfinished runs of an account have left: not sent, or of unknown outcome."""
+        unfinished = (*is_account(account), reset_runs.c.finished.is_(None))
+        self.expire()
+        states = self._database.read_table(_TABLE.where(*unfinished))["state"]
+        return int((~states.isin([ResetState.RESET, ResetState.REFUSED])).sum())
+
     def record(self, run_id: int, outcomes: Sequence[tuple[int, ResetReceipt]], claimed: Sequence[int]) -> None:
         """Write what came of some phones, by position, and that others of them are about to be sent."""
         if claimed:

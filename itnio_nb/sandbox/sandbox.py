@@ -110,7 +110,7 @@ class Sandbox(Endpoints):
     @property
     def account(self) -> Account:
         """The account that it accepts; the first of several."""
-        return Account(self._key, self._store.secrets[self._key], self.base_url)
+        return Account(self._key, self._store.secrets[self._key], self.base_url, source="the sandbox")
 
     @property
     def accounts(self) -> list[Account]:

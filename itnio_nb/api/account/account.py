@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from itnio_nb.api.account.address import DEFAULT_BASE_URL, is_loopback, normal_base_url
@@ -28,11 +28,19 @@ class Account:
     api_key: str
     api_secret: Secret
     base_url: str
+    source: str = field(compare=False, repr=False)  # where it comes from, in words
 
-    def __init__(self, api_key: str, api_secret: str | Secret, base_url: str = DEFAULT_BASE_URL) -> None:
+    def __init__(
+        self,
+        api_key: str,
+        api_secret: str | Secret,
+        base_url: str = DEFAULT_BASE_URL,
+        *,
+        source: str = "the program that made it",
+    ) -> None:
         secret = api_secret if isinstance(api_secret, Secret) else Secret(api_secret)
         del api_secret  # from here on, a traceback that shows variables shows the mask
-        for name, value in (("api_key", api_key), ("api_secret", secret), ("base_url", "")):
+        for name, value in (("api_key", api_key), ("api_secret", secret), ("base_url", ""), ("source", source)):
             object.__setattr__(self, name, value)  # before any check: a traceback may show this object half made
         _require("key", bool(api_key), api_key.isascii() and _is_clean(api_key))
         _require("secret", bool(secret.reveal()), _is_clean(secret.reveal()))
@@ -54,16 +62,17 @@ class Account:
         return read_settings(folder).is_given
 
     @classmethod
-    def from_env(cls, folder: Path | None = None) -> Account:
+    def from_env(cls, folder: Path | None = None, *, profile: str | None = None) -> Account:
         """Read `ITNIO_API_KEY`, `ITNIO_API_SECRET` and, where set, `ITNIO_BASE_URL`, all from one source.
 
-        The environment is that source where any of the three is set there; else the nearest `.env` file in `folder`
-        (default: the current one) or above, up to the home folder or the first folder of another owner. Nothing is
-        taken from both: an address that somebody else has written must never get our signatures.
+        That is the profile of the keyring that is asked for, by `profile` or by `ITNIO_PROFILE`; else the environment
+        where any of the three is set there; else the nearest `.env` file in `folder` (default: the current one) or
+        above, up to the home folder or the first folder of another owner; else what `itnio-nb login` has kept. Nothing
+        is taken from two: an address that somebody else has written must never get our signatures.
         Raises `AccountError` that names exactly the variables that are missing, or says why the file is not trusted.
         """
-        settings = read_settings(folder)
-        return cls(*settings.complete(folder), settings.base_url or DEFAULT_BASE_URL)
+        settings = read_settings(folder, profile)
+        return cls(*settings.complete(folder), settings.base_url or DEFAULT_BASE_URL, source=settings.source)
 
 
 def _require(name: str, is_given: bool, is_usable: bool) -> None:

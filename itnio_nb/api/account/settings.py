@@ -1,4 +1,8 @@
-"""Where an account is configured: the environment or one `.env` file, never both, and no file of others."""
+"""Where an account is configured: in one place, and in no file of others.
+
+The first of these that says anything, and nothing is taken from two: a profile of the keyring that is asked for by its
+name, the environment, the nearest `.env` file, the keyring's profile `default`.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,13 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+from itnio_nb.api.account.profiles import DEFAULT_PROFILE, known_profiles, profile_name, read_profile
 from itnio_nb.api.account.secret import Secret, child_environment, private_frames
 from itnio_nb.errors import AccountError, AccountWarning, os_error_reason
 
 _KEY, _SECRET, _ADDRESS = "ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL"
+_PROFILE = "ITNIO_PROFILE"
+ENVIRONMENT = "the environment"
 _LARGEST = 1 << 20  # bytes of a .env file
 _BY_GROUP, _BY_ALL, _READ_BY_GROUP, _READ_BY_ALL = 0o020, 0o002, 0o040, 0o004
 # File systems that keep no owners and modes, as Linux names them.
@@ -28,7 +35,7 @@ _MOUNTS = Path("/proc/self/mounts")
 class Settings:
     """What one source says of the account: each is empty where it says nothing."""
 
-    source: str  # "the environment", the path of a file, "" where there is neither
+    source: str  # "the environment", the path of a file, "the keyring's profile …", "" where there is none
     key: str = ""
     secret: Secret = field(default_factory=lambda: Secret(""))
     base_url: str = ""
@@ -55,31 +62,57 @@ class Settings:
         nor = f"nor in {self.source}" if self.source else f"and there is no .env file in {here} or above"
         lines = "=… and ".join(missing)
         raise AccountError(
-            f"{problem}: not in the environment, {nor}. Set {them}, or write {lines}=… into {self.source or '.env'}."
+            f"{problem}: not in the environment, {nor}. Set {them}, or write {lines}=… into {self.source or '.env'}; "
+            "or keep them in the keyring: itnio-nb login."
         )
 
 
 @private_frames
-def read_settings(folder: Path | None = None) -> Settings:
-    """Return what the environment says where it says anything, else what the `.env` file of a folder says.
+def read_settings(folder: Path | None = None, profile: str | None = None) -> Settings:
+    """Return what the first source says that says anything: see the top of this file; `profile` is asked for.
 
-    Raises `AccountError` for a file that cannot be read, or that somebody else could have written. Warns
-    (`AccountWarning`) of one that others can read, or that git would take into a repository.
+    Raises `AccountError` for a profile that is asked for and not there, and for a file that cannot be read, or that
+    somebody else could have written. Warns (`AccountWarning`) of one that others can read, or that git would take into
+    a repository.
     """
-    if any(os.environ.get(name) for name in (_KEY, _SECRET, _ADDRESS)):
-        return _settings("the environment", os.environ)
-    path = next((place / ".env" for place in _folders(folder) if (place / ".env").is_file()), None)
-    if path is None:
-        return Settings("")
-    values, info = _read(path)
-    found = _settings(str(path), values)
-    if found.is_given:
-        _require_trust(path, info)
-    return found
+    if profile:
+        return _from_keyring(profile)
+    if any(os.environ.get(name) for name in (_KEY, _SECRET, _ADDRESS, _PROFILE)):
+        return _settings(ENVIRONMENT, os.environ)
+    path = find_file(folder)
+    if path is not None:
+        values, info = _read(path)
+        if any(values.get(name) for name in (_KEY, _SECRET, _ADDRESS, _PROFILE)):
+            _require_trust(path, info)
+            return _settings(str(path), values)
+    if DEFAULT_PROFILE in known_profiles():
+        return _from_keyring(DEFAULT_PROFILE)
+    return Settings("" if path is None else str(path))
+
+
+def find_file(folder: Path | None = None) -> Path | None:
+    """Return the nearest `.env` file in a folder or above it, whatever is in it, None where there is none."""
+    return next((place / ".env" for place in _folders(folder) if (place / ".env").is_file()), None)
 
 
 def _settings(source: str, values: Mapping[str, str | None]) -> Settings:
+    if profile := values.get(_PROFILE):
+        if unused := [name for name in (_KEY, _SECRET, _ADDRESS) if values.get(name)]:
+            _warn(
+                f"{_PROFILE}={profile} is used, and {' and '.join(unused)} in {source} not: take out one or the other."
+            )
+        return _from_keyring(profile)
     return Settings(source, values.get(_KEY) or "", Secret(values.get(_SECRET) or ""), values.get(_ADDRESS) or "")
+
+
+def _from_keyring(name: str) -> Settings:
+    found = read_profile(profile_name(name))
+    if found is None:
+        known = ", ".join(known_profiles()) or "none"
+        words = f"The keyring has no profile {name} (it has: {known}). Keep the account there: itnio-nb login"
+        option = "" if name == DEFAULT_PROFILE else f" --profile {name}"
+        raise AccountError(f"{words}{option}; or take the profile out, for the environment or a .env file.")
+    return Settings(f"the keyring's profile {name}", *found)
 
 
 def _folders(folder: Path | None) -> Iterator[Path]:

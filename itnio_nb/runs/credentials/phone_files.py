@@ -6,11 +6,10 @@ import io
 import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -28,8 +27,7 @@ _EXACT = ["account", "password"]  # typed into a handset as they are: not one ch
 _KINDS = (".csv", ".xlsx", ".zip")
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What of one application is handed over."""
 
     groups: Mapping[str, int]  # the phones that each group, by name, must have at least; rows come in this order

@@ -1,0 +1,179 @@
+"""Accounts in the keyring of the operating system, by profile; the one user of the library keyring.
+
+A keyring cannot be asked which entries it has, and asking it may open a window: the names of the profiles, and nothing
+else of them, are in a file of the data folder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from itnio_nb.api.account.private import make_private
+from itnio_nb.api.account.secret import Secret, private_frames
+from itnio_nb.errors import AccountError, os_error_reason
+
+DEFAULT_PROFILE = "default"
+INSTALL = 'pip install "itnio-nb[keyring]"'
+_SERVICE = "itnio-nb"
+_VERSION = 1  # of an entry
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_MOST = 1200  # characters of an entry: Windows keeps 2,560 bytes, two for each
+_PATIENCE = 60.0  # seconds for which a window that asks to unlock the keyring may stay open
+_NONE = ("keyring.backends.fail", "keyring.backends.null")  # back ends that keep nothing
+_PLAIN = ("keyrings.alt.file", "keyrings.cryptfile.file")
+_INSTEAD = "Set ITNIO_API_KEY and ITNIO_API_SECRET in the environment, or in a file .env with mode 600."
+T = TypeVar("T")
+
+
+class NoKeyringError(AccountError):
+    """There is no keyring here, or it does not answer: as on a server, or in a container."""
+
+
+class Profile(NamedTuple):
+    """An account as a keyring has it."""
+
+    key: str
+    secret: Secret
+    base_url: str
+
+
+def profile_name(name: str) -> str:
+    """Return the name of a profile; raise `AccountError` for what cannot be one."""
+    if not _NAME.fullmatch(name):
+        raise AccountError("The name of a profile has letters, digits, - _ and . in it, 64 at most: choose another.")
+    return name
+
+
+def keyring_name() -> str:
+    """Return which keyring this is, in its own words; raise `NoKeyringError` where there is none."""
+    backend = _ask(lambda keyring: keyring.get_keyring())
+    return f"{type(backend).__module__}.{type(backend).__qualname__}"
+
+
+def keeps_plain_text() -> bool:
+    """Tell whether the keyring is a file that everybody can read who has it."""
+    return keyring_name().startswith(_PLAIN) and "Plaintext" in keyring_name()
+
+
+@private_frames
+def read_profile(name: str) -> Profile | None:
+    """Return the account of a profile, None where the keyring has none of that name.
+
+    Raises `NoKeyringError`, and `AccountError` for an entry that is none of ours.
+    """
+    kept = _ask(lambda keyring: keyring.get_password(_SERVICE, profile_name(name)))
+    if kept is None:
+        return None
+    try:
+        entry = json.loads(kept)
+        parts = [entry["key"], entry["secret"], entry["base_url"]]
+        is_ours = entry["version"] == _VERSION and all(isinstance(part, str) for part in parts)
+    except (KeyError, RecursionError, TypeError, ValueError):
+        is_ours, parts = False, []
+    if not is_ours:
+        raise AccountError(
+            f"The keyring's profile {name} is none that this itnio-nb has written: itnio-nb logout --profile {name}, "
+            f"then itnio-nb login --profile {name}."
+        )
+    return Profile(parts[0], Secret(parts[1]), parts[2])
+
+
+@private_frames
+def write_profile(name: str, profile: Profile) -> None:
+    """Keep an account in the keyring, in place of what the profile had, and read it back.
+
+    Raises `NoKeyringError`, also for a keyring that does not give back what it was given.
+    """
+    entry = {"version": _VERSION, "key": profile.key, "secret": profile.secret.reveal(), "base_url": profile.base_url}
+    text = json.dumps(entry)
+    if len(text) > _MOST:
+        raise AccountError("Key, secret and address are too long for a keyring. " + _INSTEAD)
+    _ask(lambda keyring: keyring.set_password(_SERVICE, profile_name(name), text))
+    if _ask(lambda keyring: keyring.get_password(_SERVICE, name)) != text:
+        raise NoKeyringError(f"The keyring does not keep what it is given. {_INSTEAD}")
+    _write_names({*known_profiles(), name})
+
+
+def delete_profile(name: str) -> bool:
+    """Delete a profile; return whether there was one. Raises `NoKeyringError`."""
+    was_there = _ask(lambda keyring: keyring.get_password(_SERVICE, profile_name(name))) is not None
+    if was_there:
+        _ask(lambda keyring: keyring.delete_password(_SERVICE, name))
+    if name in known_profiles():
+        _write_names({*known_profiles()} - {name})
+    return was_there
+
+
+def known_profiles() -> list[str]:
+    """Return the names of the profiles that `write_profile` has kept for this user."""
+    try:
+        names = json.loads(_names_path().read_text(encoding="utf-8"))
+        return sorted(name for name in names if isinstance(name, str) and _NAME.fullmatch(name))
+    except (OSError, RecursionError, TypeError, ValueError):
+        return []
+
+
+def _write_names(names: set[str]) -> None:
+    path = _names_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path)
+        path.write_text(json.dumps(sorted(names)), encoding="utf-8")
+    except OSError as error:
+        raise AccountError(f"{path} cannot be written ({os_error_reason(error)}): mend its folder.") from None
+
+
+def _names_path() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("itnio-nb", appauthor=False) / "profiles.json"
+
+
+def _ask(action: Callable[[Any], T]) -> T:
+    """Return what an action on the keyring returns; whatever goes wrong there is a `NoKeyringError` in our words.
+
+    Another thread asks, so that one that never answers is not waited for: what it says may be a window somewhere.
+    """
+    answers: list[T] = []
+    problems: list[str] = []
+
+    def ask() -> None:
+        try:
+            answers.append(action(_backend()))
+        except NoKeyringError as error:
+            problems.append(str(error))
+        except Exception as error:  # noqa: BLE001 - of any back end; its words may hold the entry
+            problems.append(_problem(error))
+
+    thread = threading.Thread(target=ask, name="keyring", daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    if answers:
+        return answers[0]
+    reason = problems[0] if problems else f"it does not answer within {_PATIENCE:.0f} seconds"
+    raise NoKeyringError(f"The keyring cannot be used: {reason}. {_INSTEAD}")
+
+
+def _backend() -> Any:
+    try:
+        import keyring
+    except ImportError:
+        raise NoKeyringError(f"its package is not installed ({INSTALL})") from None
+    if type(keyring.get_keyring()).__module__ in _NONE:
+        raise NoKeyringError("this machine has none, as servers and containers have not")
+    return keyring
+
+
+def _problem(error: Exception) -> str:
+    words = {
+        "KeyringLocked": "it is locked: unlock it and try again",
+        "NoKeyringError": "this machine has none, as servers and containers have not",
+        "PasswordSetError": "it refused to keep the entry",
+        "PasswordDeleteError": "it refused to delete the entry",
+    }
+    return words.get(type(error).__name__, f"it failed ({type(error).__name__})")

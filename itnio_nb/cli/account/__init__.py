@@ -1,0 +1,1 @@
+"""Commands around the account: `login`, `logout`, `doctor`, `credentials`."""
