@@ -46,10 +46,11 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees, or writes to, what belongs to the person who runs it."""
-    account = ("ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL", "ITNIO_PROFILE", "ITNIO_SANDBOX")
+    account = ("ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL", "ITNIO_SANDBOX")
     for name in (*account, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ITNIO_LEDGER", str(tmp_path / "default-ledger.sqlite"))
+    monkeypatch.setenv("ITNIO_PROFILE", "")  # restored, where --profile has set it
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
     monkeypatch.setenv("ITNIO_PROGRESS", "off")

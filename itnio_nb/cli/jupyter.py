@@ -21,6 +21,7 @@ from itnio_nb.cli.servers import (
     folder_option,
     hiding_files,
     port_option,
+    profile_option,
     require_installed,
     run_server,
     sandbox_option,
@@ -37,6 +38,7 @@ _APP = "app.ipynb"
     "itnio-notebooks",
     "Your folder: in it is a working copy of the notebooks for each version, which no upgrade overwrites.",
 )
+@profile_option
 @sandbox_option
 @click.argument("jupyter_options", nargs=-1, type=click.UNPROCESSED)
 def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
@@ -79,6 +81,7 @@ def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
 
 @click.command()
 @folder_option("itnio-app", "Where result files, hand-over files and, on a sandbox, the ledger go.")
+@profile_option
 @sandbox_option
 @port_option
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)

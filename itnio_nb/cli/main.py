@@ -16,6 +16,9 @@ from typing import Any
 import click
 
 from itnio_nb import __version__
+from itnio_nb.cli.account.credentials import credentials
+from itnio_nb.cli.account.doctor import doctor
+from itnio_nb.cli.account.login import login, logout
 from itnio_nb.cli.jupyter import app, lab
 from itnio_nb.cli.run import run
 from itnio_nb.cli.sandbox import sandbox
@@ -92,7 +95,10 @@ def demo(folder: Path) -> None:
         raise click.ClickException(f"{problem}\nThe notebook as far as it came: {executed}")
     results = target / "results"
     click.echo(f"\nExecuted notebook: {executed}\nLedger:            {results / 'ledger.sqlite'}")
-    for words, pattern in (("Result files", "*.csv"), ("Hand-over files, with the passwords of the phones", "*.xlsx")):
+    for words, pattern in (
+        ("Result files", "*.csv"),
+        ("Hand-over file, with the passwords of the phones", "*-phones.*"),
+    ):
         click.echo("\n".join([f"{words}:", *(f"  {path}" for path in sorted(results.glob(pattern)))]))
     click.echo(f"Next, the notebooks in JupyterLab, for a file of your own:\n{_lab_command(source.parent)}")
 
@@ -122,5 +128,5 @@ def _new_folder(parent: Path) -> Path:
     return folder
 
 
-for command in (lab, app, sandbox, run, template):
+for command in (lab, app, sandbox, run, template, login, logout, doctor, credentials):
     main.add_command(command)

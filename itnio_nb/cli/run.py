@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from itnio_nb.cli.sandbox import account_for
-from itnio_nb.cli.servers import command_name, find_notebooks, require_installed, sandbox_option
+from itnio_nb.cli.servers import command_name, find_notebooks, profile_option, require_installed, sandbox_option
 from itnio_nb.errors import InputError
 
 
@@ -31,6 +31,7 @@ from itnio_nb.errors import InputError
 @click.option("--results", help="Folder of the result files. Default: results.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Any other parameter; repeatable.")
 @click.option("--records", type=click.Path(path_type=Path, file_okay=False), default=Path("records"), show_default=True)
+@profile_option
 @sandbox_option
 def run(
     notebook: str,

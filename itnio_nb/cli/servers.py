@@ -36,6 +36,21 @@ sys.stdin.buffer.read()
 os.kill(int(sys.argv[1]), signal.SIGTERM)
 """
 
+
+def _use_profile(_: click.Context, __: click.Parameter, name: str | None) -> None:
+    """Have this process, and the kernels that it starts, read the account from a profile of the keyring."""
+    if name:
+        from itnio_nb.api.account.profiles import profile_name
+
+        os.environ["ITNIO_PROFILE"] = profile_name(name)
+
+
+profile_option = click.option(
+    "--profile",
+    callback=_use_profile,
+    expose_value=False,
+    help="The account that itnio-nb login has kept under this name, whatever else is configured.",
+)
 sandbox_option = click.option("--sandbox", is_flag=True, help="Work on the sandbox, whatever account is configured.")
 port_option = click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1. Default: a free one."

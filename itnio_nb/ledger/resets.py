@@ -22,6 +22,7 @@ from itnio_nb.ledger.schema import (
     reset_phones,
     reset_receipts,
     reset_runs,
+    runs,
     text_of,
 )
 
@@ -141,10 +142,20 @@ class ResetStore:
         """
         self.expire()
         theirs = (*is_account(wanted.account), reset_runs.c.app_id == wanted.app_id)
-        known = self._database.read_table(_TABLE.where(*theirs)).drop_duplicates("account", keep="last")
+        known = self._newest(*theirs)
         phones = pd.DataFrame(wanted.phones, columns=["appId", "groupName", "phoneName", "account"], dtype=object)
         table = phones.merge(known.drop(columns=["appId", "groupName", "phoneName"]), how="left", on="account")
         return table.fillna({"state": str(ResetState.PLANNED)}).fillna("")
+
+    def newest_of_run(self, run_id: int) -> pd.DataFrame:
+        """Return all phones of the account of a run that creates groups, as `newest` does."""
+        account_id = sa.select(runs.c.account_id).where(runs.c.id == run_id).scalar_subquery()
+        self.expire()
+        return self._newest(reset_runs.c.account_id == account_id)
+
+    def _newest(self, *conditions: sa.ColumnElement[bool]) -> pd.DataFrame:
+        table = self._database.read_table(_TABLE.where(*conditions))
+        return table.drop_duplicates(["appId", "account"], keep="last")
 
     def left(self, account: Account) -> int:
         """Return how many phones unfinished runs of an account have left: not sent, or of unknown outcome."""

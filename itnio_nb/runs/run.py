@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property
 
 import pandas as pd
@@ -95,12 +94,11 @@ class RunRecord:
         except ValueError:
             raise self._store.database.error(f"the orders of run {self.name} are damaged", is_damaged=True) from None
 
-    def was_reset_since(self, at: datetime) -> bool:
-        """Tell whether a phone of its groups has got a new password, or may have, after a time."""
-        resets = self._ledger.resets
-        newer = resets[pd.to_datetime(resets["at"], utc=True, errors="coerce") >= at]
-        groups = self.table[["appId", "groupName"]]
-        return not newer.merge(groups, on=["appId", "groupName"]).empty
+    @property
+    def resets(self) -> pd.DataFrame:
+        """The phones of its groups that were to get a new password, each as the last run of resets left it."""
+        newest = self._ledger.reset_store.newest_of_run(self._id)
+        return newest.merge(self.table[["appId", "groupName"]], on=["appId", "groupName"])
 
     def problems(self, since: int = 0) -> pd.DataFrame:
         """Return what was not created as asked, in the order of the receipts, after receipt `since`.

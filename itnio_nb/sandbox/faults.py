@@ -192,7 +192,11 @@ def _endpoint_and_kind(name: str) -> tuple[str, str]:
     endpoint = next((one for one, prefix in _PREFIXES.items() if prefix and name.startswith(prefix)), "sipAdd")
     kind = name.removeprefix(_PREFIXES[endpoint])
     if not (kind in (*KINDS, NONE) or status_of(kind)) or not _can_meet(endpoint, kind):
-        listing = f" (with {_PREFIXES[endpoint]} before it not those that it cannot meet)" if kind != name else ""
-        others = "and any other status, as in -10-before or -10-after"
-        raise ValueError(f"There is no fault {name!r}. There are: {', '.join(KINDS)}, none{listing}, {others}.")
+        prefix = _PREFIXES[endpoint]
+        known = ", ".join(f"{prefix}{one}" for one in (*KINDS, NONE) if _can_meet(endpoint, one))
+        others = "" if endpoint == "sipQuery" else f" or {prefix}-10-after"
+        status = f"and any other status, as in {prefix}-10-before{others}"
+        raise ValueError(
+            f"There is no fault {name!r}{f' of {endpoint}' if prefix else ''}. There are: {known}, {status}."
+        )
     return endpoint, "" if kind == NONE else kind

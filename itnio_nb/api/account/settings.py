@@ -17,7 +17,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from itnio_nb.api.account.profiles import DEFAULT_PROFILE, known_profiles, profile_name, read_profile
+from itnio_nb.api.account.profiles import DEFAULT_PROFILE, NoKeyringError, known_profiles, profile_name, read_profile
 from itnio_nb.api.account.secret import Secret, child_environment, private_frames
 from itnio_nb.errors import AccountError, AccountWarning, os_error_reason
 
@@ -106,7 +106,11 @@ def _settings(source: str, values: Mapping[str, str | None]) -> Settings:
 
 
 def _from_keyring(name: str) -> Settings:
-    found = read_profile(profile_name(name))
+    try:
+        found = read_profile(profile_name(name))
+    except NoKeyringError as error:
+        problem = f"{error} Then take the profile {name} out: --profile, ITNIO_PROFILE, or itnio-nb logout."
+        raise AccountError(problem) from None
     if found is None:
         known = ", ".join(known_profiles()) or "none"
         words = f"The keyring has no profile {name} (it has: {known}). Keep the account there: itnio-nb login"

@@ -64,7 +64,7 @@ def hand_over(
         return WrittenFiles({}, {}, "phone")
     wanted = _wanted(run, created)
     path = _path(folder, max(created["created_in"]), wanted, one_table=one_table)
-    if not again and _is_complete(path, wanted) and not run.was_reset_since(_changed(path)):
+    if not again and _is_complete(path, wanted) and not _is_outdated(path, run):
         return WrittenFiles(dict.fromkeys(wanted, path), _sizes(wanted), "phone", is_new=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,8 +112,10 @@ def _is_complete(path: Path, wanted: dict[str, Wanted]) -> bool:
         return False
 
 
-def _changed(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def _is_outdated(path: Path, run: RunRecord) -> bool:
+    """Tell whether a phone of the run has got a new password, or may have, since a file was written."""
+    resets = pd.to_datetime(run.resets["at"], utc=True, errors="coerce")
+    return bool((resets >= datetime.fromtimestamp(path.stat().st_mtime, UTC)).any())
 
 
 def _sizes(wanted: dict[str, Wanted]) -> dict[str, int]:

@@ -117,23 +117,22 @@ def reset_passwords(
     that was reset is left alone, so that a cell that runs twice takes no password away that was handed over;
     `again=True` resets all once more. The ledger has no password: `export_credentials` reads them from the account.
 
-    Raises `InputError` for groups that are not there, a number that was not confirmed, or phones that another process
-    resets now; what `list_phones` raises; `LedgerError` where the intent cannot be written.
+    Raises `InputError` for groups that are not there, a number that was not confirmed, phones that another process
+    resets now; and what `list_phones` and the ledger raise.
     """
     require_tools(client, ledger)
     require_switch("apply", apply)
     require_switch("again", again)
-    options = RunOptions(workers, rate)
     wanted = ResetRequest(client.account, app_id, _phones(client, app_id, groups))
     key = (str(ledger.path), client.account.base_url, client.account.api_key, app_id, wanted.fingerprint)
     with _at_work.lock:
-        if (working := _at_work.by_key.get(key)) is not None:  # a double click
-            return working
+        if key in _at_work.by_key:  # a double click
+            return _at_work.by_key[key]
         run_id, to_send = _to_send(ledger, wanted, again=again)
         _require_agreement(client, confirm, to_send, wanted)
         if not apply or not to_send:
             return ResetRun(ledger, wanted, headline=_headline(to_send, wanted))
-        return _begin(key, client, ledger, wanted, to_send, run_id, options)
+        return _begin(key, client, ledger, wanted, to_send, run_id, RunOptions(workers, rate))
 
 
 def _begin(

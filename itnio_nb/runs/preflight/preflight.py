@@ -66,11 +66,10 @@ def account_checks(client: Client, app_ids: Sequence[str]) -> list[Check]:
         _certificates(client, answers),
         _allow_list(answers),
         _clock(client, answers),
-        *(_applications(answers) if app_ids else [_NONE_KNOWN]),
+        *(_applications(answers) if app_ids else [_no_application(answers)]),
     ]
 
 
-_NONE_KNOWN = Check("applications", "warning", "none is known", "Name those of the batch, by their ids: app_ids=[…].")
 IRREVERSIBLE = (
     Check(
         "irreversible", "note", "a phone that is created stays: the API cannot delete it", "Begin with plan.first(1)."
@@ -177,6 +176,15 @@ def ledger_checks(account: Account, ledger: Ledger) -> list[Check]:
         found = f"{plural(resets, 'phone')} of an unfinished reset: which password works may not be known"
         earlier.append(Check("earlier resets", "warning", found, "ws.reset_passwords(…) of the same groups goes on."))
     return [Check("ledger", "ok", where), disk(ledger.path), *earlier]
+
+
+def _no_application(answers: _Answers) -> Check:
+    """Return the line for no application: what was asked for one that there is not tells whether listing works."""
+    for error in _errors(answers):
+        if error.status and not isinstance(error, AccountError | InputError):
+            return Check("applications", "error", f"could not be listed (status {error.status})", str(error))
+    advice = "Name those of the batch, by their ids: app_ids=[…], or --app-id."
+    return Check("applications", "warning", "none is known", advice)
 
 
 def _applications(answers: _Answers) -> Iterator[Check]:
