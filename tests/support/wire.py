@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 from itnio_nb import Account, Sandbox
@@ -28,6 +28,7 @@ def ask(
     body: dict[str, Any] | bytes,
     *,
     endpoint: str = "sipAdd",
+    base: str = "/voice/",
     account: Account | None = None,
     secret: str | None = None,
     offset: int = 0,
@@ -38,13 +39,12 @@ def ask(
     timestamp = str(int(time.time()) + offset)
     text = account.api_key + (secret or account.api_secret.reveal()) + timestamp
     signed = {"Sign": hashlib.md5(text.encode()).hexdigest(), "Timestamp": timestamp, "Api-Key": account.api_key}
-    connection = http.client.HTTPConnection(sandbox.base_url.split("/")[2], timeout=5)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    connection.request("POST", f"/voice/{endpoint}", content, {**signed, **(headers or {})})
-    response = connection.getresponse()
-    assert response.status == 200
-    answer: dict[str, Any] = json.loads(response.read())
-    connection.close()
+    with closing(http.client.HTTPConnection(sandbox.base_url.split("/")[2], timeout=5)) as connection:
+        connection.request("POST", f"{base}{endpoint}", content, {**signed, **(headers or {})})
+        response = connection.getresponse()
+        assert response.status == 200
+        answer: dict[str, Any] = json.loads(response.read())
     assert list(answer) == ["status", "reason", "data"]
     assert isinstance(answer["status"], str)
     return answer
