@@ -89,6 +89,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - the library's names
 
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come: the client waits for it, and the answers are buffered."""
+        proceeds = super().handle_expect_100()
+        self.wfile.flush()
+        return proceeds
+
     def _body(self) -> bytes | None:
         """Return the body, None for one that is too long or whose length cannot be read."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():

@@ -52,6 +52,19 @@ def test_a_body_without_a_usable_length_is_413(server: LoopbackServer) -> None:
         assert talk(server, b"POST / HTTP/1.1\r\nHost: x\r\n" + rest).startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_client_that_asks_whether_to_go_on_is_told_at_once(server: LoopbackServer) -> None:
+    """`Expect: 100-continue`: it sends its body only then. The connection serves others afterwards."""
+    with socket.create_connection(("127.0.0.1", server.server_address[1]), 5) as connection:
+        for body in (b"first", b"second"):
+            head = f"POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode())
+            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(body)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            assert f'"body": "{body.decode()}"'.encode() in response.read()
+
+
 def test_connections_are_kept_for_every_method(server: LoopbackServer) -> None:
     """One connection serves many requests, with and without a body."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=5)
