@@ -7,8 +7,7 @@ import pty
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -20,22 +19,7 @@ from itnio_nb.runbooks.runner import save_notebook
 from tests.support.factories import APP, group
 from tests.support.hostile import CONTROLS, TEXTS
 from tests.support.kernel import notebook_of
-from tests.support.processes import COMMAND, read_line, run, start
-
-
-@contextmanager
-def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """The sandbox command, and the settings that it printed; what it printed is in .env."""
-    process = start([*COMMAND, "sandbox", *words])
-    lines = [read_line(process) for _ in range(4)]
-    Path(".env").write_text("\n".join(lines))
-    Path(".env").chmod(0o600)
-    settings = dict(line.split("=", 1) for line in lines if line.startswith("ITNIO_"))
-    try:
-        yield process, settings
-    finally:
-        process.kill()
-        process.communicate()
+from tests.support.processes import COMMAND, run, serving
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 
@@ -52,6 +53,21 @@ def run(*words: str, settings: Mapping[str, str] | None = None) -> CompletedProc
     finally:
         process.kill()
     return CompletedProcess([*COMMAND, *words], process.returncode, out, err)
+
+
+@contextmanager
+def serving(*words: str) -> Iterator[tuple[Popen[str], dict[str, str]]]:
+    """The sandbox command, and the settings that it printed; what it printed is in .env."""
+    process = start([*COMMAND, "sandbox", *words])
+    lines = [read_line(process) for _ in range(4)]
+    Path(".env").write_text("\n".join(lines))
+    Path(".env").chmod(0o600)
+    settings = dict(line.split("=", 1) for line in lines if line.startswith("ITNIO_"))
+    try:
+        yield process, settings
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def settings_of(sandbox: Sandbox) -> dict[str, str]:
