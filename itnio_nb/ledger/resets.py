@@ -189,7 +189,7 @@ class ResetStore:
         dead = [run_id for run_id, owner in owners.items() if not self._is_alive(owner)]
         if dead:
             with self._database.transaction(write=True) as connection:
-                self._expire(connection, [one for one in dead if self._owner(connection, one) == owners[one]])
+                self._expire(connection, [one for one in dead if _owner(connection, one) == owners[one]])
 
     def _expire(self, connection: sa.Connection, run_ids: Collection[int]) -> None:
         sending = sa.select(reset_phones.c.run_id, reset_phones.c.position).select_from(_phones)
@@ -199,12 +199,13 @@ class ResetStore:
             _add_receipts(connection, run_id, [(position, lost)])
         connection.execute(reset_runs.update().where(reset_runs.c.id.in_(run_ids)).values(owner=None))
 
-    def _owner(self, connection: sa.Connection, run_id: int) -> str | None:
-        owner: str | None = connection.execute(sa.select(reset_runs.c.owner).where(reset_runs.c.id == run_id)).scalar()
-        return owner
-
     def _is_alive(self, owner: str | None) -> bool:
         return owner is not None and is_alive(self._database.path, owner)
+
+
+def _owner(connection: sa.Connection, run_id: int) -> str | None:
+    owner: str | None = connection.execute(sa.select(reset_runs.c.owner).where(reset_runs.c.id == run_id)).scalar()
+    return owner
 
 
 def _same_phones(wanted: ResetRequest) -> tuple[sa.ColumnElement[bool], ...]:

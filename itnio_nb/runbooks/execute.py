@@ -29,11 +29,13 @@ from itnio_nb.runbooks.parameters import as_python, check_parameters, read_defau
 from itnio_nb.runbooks.records import LeftRecord, PendingRecord, left_records, public_path, publish
 from itnio_nb.runbooks.runner import NotebookRunner, keep_what_is_executed, read_notebook, save_notebook
 from itnio_nb.runbooks.secrets import SecretFinder
+from itnio_nb.runs.run import newest_run
 from itnio_nb.workspace import open_ledger_for
 
 _CHECKED = ("apply", "confirm", "limit", "workers", "rate", "orders", "app_id", "sheet", "match", "plan")
 _LISTED_AT_ONCE = 4  # applications
 _MARGIN = timedelta(minutes=1)  # between a record's files and what the ledger has of its run
+HAND_OVER = "Hand the phones over, accounts and passwords for those who configure the handsets:"
 _MENDING = "Correct what it says, then run the same again:"
 
 
@@ -80,6 +82,7 @@ class _Execution:
         self._began = now()
         self._finder = SecretFinder(job.account, self._began)
         self._newest = max(ledger.table_for(job.account)["receipt"], default=0)  # receipt before it began
+        self._runs_before = ledger.runs_of(job.account).keys() - ledger.runs_of(job.account, unfinished=True).keys()
         self._passwords: dict[str, list[str] | ItnioError] = {}  # by application, listed once
         self._tell: Callable[[str], object] = lambda text: echo(self._finder.mask(text))
         self._interrupts = Interrupts(self._tell)
@@ -105,7 +108,7 @@ class _Execution:
         if place is None and outcome.code == 0 and not self._interrupts.count:
             outcome = replace(outcome, code=1, because="all went well, and there is no record to show for it")
         self._tell(f"Exit code {outcome.code}: {outcome.words}.")
-        for line in _next_lines(outcome, self._job):
+        for line in _next_lines(outcome, self._job) if outcome.code else self._hand_over_lines():
             self._tell(line)
         return outcome.code
 
@@ -137,6 +140,17 @@ class _Execution:
         with suppress(OSError):
             save_notebook(notebook, path)
         return outcome
+
+    def _hand_over_lines(self) -> list[str]:
+        """Return the command that hands the phones of this run over, where there are any."""
+        worked_on = [name for name in self._ledger.runs_of(self._job.account) if name not in self._runs_before]
+        run = newest_run(self._ledger, self._ledger.runs_of(self._job.account), worked_on[0]) if worked_on else None
+        if run is None or not run.table["created_in"].any():
+            return []
+        command = [self._job.command[0], "credentials", "--run", run.name]
+        for name in ("--sandbox", "--profile", "--results"):
+            command += _option(self._job.command, name)
+        return [HAND_OVER, shlex.join(command).replace("--results", "--folder")]
 
     def _outcome_by_ledger(self) -> Outcome:
         """Return how it ended where the notebook has no conclusion: by what the ledger has since."""
@@ -224,10 +238,8 @@ def _heading_source(job: RunbookJob) -> str:
 
 
 def _next_lines(outcome: Outcome, job: RunbookJob) -> list[str]:
-    """Return what is to be done next, the command that goes on as the last line; nothing after 0."""
+    """Return what is to be done next after a code that is not 0, the command that goes on as the last line."""
     command = _without_number(job.command)
-    if outcome.code == 0:
-        return []
     if outcome.code in (2, 6) and outcome.left:
         applied = [*command, *([] if "--apply" in command else ["--apply"])]
         trial = _without(applied, "--limit")
@@ -245,6 +257,16 @@ def _next_lines(outcome: Outcome, job: RunbookJob) -> list[str]:
 def _without_number(command: Sequence[str]) -> list[str]:
     """Return the words of a command without the number that was confirmed: the next run creates another number."""
     return _without(command, "--confirm")
+
+
+def _option(command: Sequence[str], option: str) -> list[str]:
+    """Return an option of a command as it was given, with its value if it has one."""
+    for at, word in enumerate(command):
+        if word == option:
+            return [word] if option == "--sandbox" else list(command[at : at + 2])
+        if word.startswith(f"{option}="):
+            return [word]
+    return []
 
 
 def _without(command: Sequence[str], option: str) -> list[str]:

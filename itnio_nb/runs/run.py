@@ -124,16 +124,17 @@ class RunRecord:
         summary, table = self.snapshot()
         troubled = table[~table["state"].isin([State.CREATED, State.EXISTS]) & (table["advice"] != "")]
         advice = troubled[["groupName", "state", "advice"]]  # apart from the others: a terminal is not so wide
-        return show_text(summary, table[_SHOWN], advice, end=self._next(table))
+        return show_text(summary, table[_SHOWN], advice, end=_next(self, table))
 
     def _repr_html_(self) -> str:
         totals = self._totals
         rows = int(totals["groups"].sum())
         table = _states(self._store.run_table(self._id, ends_shown(rows)), self._ledger, over=self.done).table
-        return show_html(self._summary_of(totals), table[[*_SHOWN, "advice"]], end=self._next(totals), rows=rows)
+        return show_html(self._summary_of(totals), table[[*_SHOWN, "advice"]], end=_next(self, totals), rows=rows)
 
-    def _next(self, table: pd.DataFrame) -> str:
-        return next_step(table) if self.done else ""
+
+def _next(run: RunRecord, table: pd.DataFrame) -> str:
+    return next_step(table) if run.done else ""
 
 
 def _states(kept: pd.DataFrame, ledger: Ledger, *, over: bool) -> GroupStates:

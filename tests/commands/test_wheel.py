@@ -119,10 +119,12 @@ def test_demo_leaves_notebook_ledger_and_results(demo: tuple[Path, subprocess.Co
 def test_the_demos_hand_over(installed: Installed, demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """Each phone of each created group once, for its owner alone; no password in any other file, wherever."""
     folder, done = demo
-    files = [folder / name for name in re.findall(r"^  (.*-phones\.xlsx)$", done.stdout, re.MULTILINE)]
-    assert len(files) == 3
-    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
-    phones = pd.concat([pd.read_excel(path, dtype=str, engine="calamine") for path in files])
+    files = [folder / name for name in re.findall(r"^  (.*-phones\.zip)$", done.stdout, re.MULTILINE)]
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o600]
+    with zipfile.ZipFile(files[0]) as archive:
+        tables = [pd.read_excel(archive.open(name), dtype=str, engine="calamine") for name in archive.namelist()]
+    assert len(tables) == 3
+    phones = pd.concat(tables)
     [created] = [read_orders(path) for path in folder.glob("**/*-created.csv")]
     assert len(phones) == created["quantity"].astype(int).sum() == 865
     assert not phones.duplicated(["appId", "account"]).any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import zipfile
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -167,21 +168,21 @@ def test_what_was_refused_is_mended_and_planned_again(batch: Batch, client: Clie
 
 
 def test_the_hand_over_is_for_its_owner_alone(batch: Batch, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
-    """Mode 0600, never overwritten, downloaded by the page; the passwords are on no widget."""
+    """One ZIP of mode 0600 for both applications, written once, downloaded by the page; no password on a widget."""
     files, result = downloads_of(batch.form, monkeypatch), batch.form.result
     batch.create(pd.concat([many_orders(2), orders_frame(("other", "line", "3", "861000000", "app 2/x"))]))
     click(batch.form, result.hand_over)
-    first = sorted(Path("results").glob("*-phones.xlsx"))
-    assert len(first) == 2
-    for path in first:
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert path.name in text_of(result.note)
+    [path] = Path("results").glob("*-phones.*")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert f"Written, for you alone to read, with the passwords of 9 phones: {path.absolute()}" in text_of(result.note)
     click(batch.form, result.hand_over)
-    second = sorted(set(Path("results").glob("*.xlsx")) - set(first))
-    assert sorted(path.stem.removesuffix("-2") for path in second) == sorted(path.stem for path in first)
+    assert "handed over before" in text_of(result.note)
+    assert [*Path("results").glob("*-phones.*")] == [path]
     click(batch.form, result.fetch)
-    assert files == {path.name: path.read_bytes() for path in second}
-    phones = pd.concat([pd.read_excel(path, dtype=str, engine="calamine") for path in second])
+    assert files == {path.name: path.read_bytes()}
+    with zipfile.ZipFile(path) as archive:
+        tables = [pd.read_excel(archive.open(name), dtype=str, engine="calamine") for name in archive.namelist()]
+    phones = pd.concat(tables)
     assert sorted(phones["password"]) == sorted(sandbox.phones["password"])
     for password in sandbox.phones["password"]:
         assert password not in repr(batch.form)

@@ -59,9 +59,9 @@ class ResultStep:
         self.retry = button("Try the rest again", lambda: try_again(self._shown), tip, lambda: self.left > 0)
         tip = "Six files: each order is in exactly one"
         self.download = button("Download results", self._download, tip, lambda: self.record is not None)
-        tip = "Write accounts and passwords for the handsets"
+        tip = "Write accounts and passwords for the handsets to one file"
         self.hand_over = button("Hand over", self._hand_over, tip, lambda: self._any_created)
-        tip = "The files that Hand over has written"
+        tip = "The file that Hand over has written"
         self.fetch = button("Download the hand-over", self._fetch, tip, lambda: bool(self.files))
         self.new = button("New batch", begin, "Begin with other orders", lambda: True)
         actions = row(self.reconcile, self.retry, self.download, self.hand_over, self.fetch, self.new)
@@ -139,9 +139,12 @@ class ResultStep:
         show(self.note, f"Six files with {plural(len(orders), 'order')} are in {FOLDER}/ too: {name}-created.csv …")
 
     def _hand_over(self) -> None:
-        self.files = list(self._monitor.account.workspace.hand_over(self._shown, FOLDER).values())
-        names = ", ".join(path.name for path in self.files)
-        show(self.note, f"Written to {FOLDER}/, for you alone to read, with the passwords of the phones: {names}.")
+        written = self._monitor.account.workspace.hand_over(self._shown, FOLDER)
+        self.files = list(dict.fromkeys(written.values()))  # one for all applications
+        words = "Written" if written.is_new else "The phones were handed over before; written then"
+        phones = plural(sum(written.rows.values()), "phone")
+        where = ", ".join(map(str, self.files))
+        show(self.note, f"{words}, for you alone to read, with the passwords of {phones}: {where}")
 
     def _fetch(self) -> None:
         for path in self.files:

@@ -111,11 +111,10 @@ def reset_passwords(
         reset_passwords(client, ledger, "4luaKsL2", run.table, confirm=500).wait()
 
     `groups` is as for `export_credentials`; the phones that they have now are reset, one `sipReset` each. A live
-    account needs `confirm`, the number of phones; `workers` and `rate` are those of `submit_plan`.
-
-    The same words go on with what was left by a stop or a kill: phones not sent, refused, or of unknown outcome. One
-    that was reset is left alone, so that a cell that runs twice takes no password away that was handed over;
-    `again=True` resets all once more. The ledger has no password: `export_credentials` reads them from the account.
+    account needs `confirm`, the number of phones; `workers` and `rate` are those of `submit_plan`. The same words go on
+    with what a stop or a kill has left: phones not sent, refused, or of unknown outcome. One that was reset is left
+    alone, so that a cell that runs twice takes no password away that was handed over; `again=True` resets all once
+    more. The ledger has no password: `export_credentials` reads them from the account.
 
     Raises `InputError` for groups that are not there, a number that was not confirmed, phones that another process
     resets now; and what `list_phones` and the ledger raise.
@@ -123,6 +122,7 @@ def reset_passwords(
     require_tools(client, ledger)
     require_switch("apply", apply)
     require_switch("again", again)
+    options = RunOptions(workers, rate)
     wanted = ResetRequest(client.account, app_id, _phones(client, app_id, groups))
     key = (str(ledger.path), client.account.base_url, client.account.api_key, app_id, wanted.fingerprint)
     with _at_work.lock:
@@ -132,7 +132,7 @@ def reset_passwords(
         _require_agreement(client, confirm, to_send, wanted)
         if not apply or not to_send:
             return ResetRun(ledger, wanted, headline=_headline(to_send, wanted))
-        return _begin(key, client, ledger, wanted, to_send, run_id, RunOptions(workers, rate))
+        return _begin(key, client, ledger, wanted, to_send, run_id, options)
 
 
 def _begin(

@@ -13,6 +13,7 @@ import pytest
 from nbformat.v4 import new_output
 
 from itnio_nb import Account, Client, InputError, Ledger, Sandbox, exit_code, make_plan
+from itnio_nb.runbooks.execute import HAND_OVER
 from itnio_nb.runbooks.outcome import CODES, NO_CONCLUSION
 from itnio_nb.runbooks.parameters import inject
 from itnio_nb.runbooks.records import PendingRecord, public_path
@@ -38,12 +39,14 @@ def own(*sources: str, parameters: str = "") -> Path:
 
 
 def test_dry_and_applied(run: Run, sandbox: Sandbox) -> None:
-    """2 and 0: the last line is the command that goes on, if any; the records have these codes."""
+    """2 and 0: the last line is the command that goes on, or hands over; the records have these codes."""
     dry = run(orders=orders(3))
     goes_on = "itnio-nb run runbook.ipynb --apply --confirm 6"
     assert (dry.code, dry.lines[-1], creations(sandbox).total()) == (2, goes_on, 0)
     applied = run(orders="orders.csv", apply=True, confirm=6)
-    assert (applied.code, applied.lines[-1]) == (0, f"Exit code 0: {CODES[0]}."), applied.text
+    [name] = {path.name.removesuffix("-created.csv") for path in Path("results").glob("*-created.csv")}
+    last = [f"Exit code 0: {CODES[0]}.", HAND_OVER, f"itnio-nb credentials --run {name}"]
+    assert (applied.code, applied.lines[-3:]) == (0, last), applied.text
     assert applied.lines[0] == "Should this be cut off, this goes on: itnio-nb run runbook.ipynb"
     assert any(line.startswith("Verify: 3 of 3 groups (created 3") for line in applied.lines)
     assert "Verified: 6 of 6 phones." in applied.text

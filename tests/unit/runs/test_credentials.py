@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+import zipfile
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -23,6 +24,7 @@ from itnio_nb import (
     hand_over,
     make_plan,
     read_orders,
+    reset_passwords,
     submit_plan,
 )
 from tests.support.factories import APP, group, many_orders, orders_frame
@@ -208,19 +210,76 @@ def test_the_run_names_the_hand_over_as_the_next_step(run: Run, client: Client, 
     assert "Next" not in repr(nothing) + nothing._repr_html_()
 
 
-def test_a_run_is_handed_over_in_a_file_for_each_application(run: Run, client: Client) -> None:
-    """None is ever overwritten; how many phones each has is what a cell shows."""
+def in_zip(path: Path) -> dict[str, pd.DataFrame]:
+    """The tables of a ZIP, by their names in it."""
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name: READERS["phones.xlsx"](archive.open(name)) for name in archive.namelist()}  # type: ignore[arg-type]
+
+
+def test_a_run_is_handed_over_in_one_file(run: Run, client: Client) -> None:
+    """A table for each application in one ZIP, or one table; how many phones each has is what a cell shows."""
     files = hand_over(client, run, "results")
-    assert {app_id: path.name for app_id, path in files.items()} == {
-        "4luaKsL2": f"{run.name}-4luaKsL2-phones.xlsx",
-        "other": f"{run.name}-other-phones.xlsx",
-    }
-    assert {app_id: len(READERS["phones.xlsx"](path)) for app_id, path in files.items()} == files.rows
-    assert repr(files) == "2 files in results/ with 63 phones: 4luaKsL2 60, other 3."
-    again = hand_over(client, run, "results")
-    assert not set(again.values()) & set(files.values())
+    [path] = set(files.values())
+    assert (path.name, path.is_absolute(), path.stat().st_mode & 0o777) == (f"{run.name}-phones.zip", True, 0o600)
+    tables = in_zip(path)
+    assert {name: len(table) for name, table in tables.items()} == {"4luaKsL2-phones.xlsx": 60, "other-phones.xlsx": 3}
+    assert files.rows == {"4luaKsL2": 60, "other": 3}
+    assert repr(files) == "1 file in results/ with 63 phones: 4luaKsL2 60, other 3."
+    [table] = {*hand_over(client, run, "results", one_table=True).values()}
+    assert table.name == f"{run.name}-phones.xlsx"
+    assert pd.concat(tables.values(), ignore_index=True).equals(READERS["phones.xlsx"](table))
     with pytest.raises(InputError, match="choose another name or folder"):
-        hand_over(client, run, files["other"])
+        hand_over(client, run, path)
+
+
+def test_a_run_is_handed_over_once(run: Run, client: Client, ledger: Ledger, sandbox: Sandbox) -> None:
+    """Asked again, by this run or one that created nothing, the file that is there is named; unless phones changed."""
+    path = hand_over(client, run, "results")["other"]
+    sent = sandbox.served.total()
+    again = hand_over(client, run, "results")
+    assert (again["other"], again.is_new, sandbox.served.total()) == (path, False, sent)
+    assert repr(again).startswith("Nothing was written: 63 phones, before, to 1 file in results/")
+    orders = orders_frame(("hotline", "hotln", "60", "0861000000"), ("sales", "desk", "3", "861000000", "other"))
+    later = submit_plan(make_plan(orders, client, ledger), client, ledger).wait()
+    assert hand_over(client, later, "results")["other"] == path
+    asked = hand_over(client, run, "results", again=True)["other"]
+    assert asked.name == f"{path.stem}-2.zip"
+    asked.unlink()
+    reset_passwords(client, ledger, "other", ["sales"]).wait()
+    changed = hand_over(client, run, "results")["other"]
+    assert changed.name == f"{path.stem}-2.zip"
+    theirs = sandbox.phones.query("appId == 'other'")["password"]
+    assert in_zip(changed)["other-phones.xlsx"]["password"].tolist() == theirs.tolist()
+
+
+def test_an_application_that_fails_keeps_no_other(run: Run, client: Client, sandbox: Sandbox) -> None:
+    """Its error is raised once the others are in the file; the next time is not taken for one that was complete."""
+    sandbox.delete_group("other", "sales")
+    with pytest.raises(InputError, match=r"in application other 1 group lacks phones: 'sales' \(not there\)"):
+        hand_over(client, run, "results")
+    assert [[*in_zip(path)] for path in Path("results").iterdir()] == [["4luaKsL2-phones.xlsx"]]
+    client.create_phones(group("sales", "desk", 3, "other"))
+    assert [*in_zip(hand_over(client, run, "results")["other"])] == ["4luaKsL2-phones.xlsx", "other-phones.xlsx"]
+
+
+def test_the_colleagues_own_columns_stand_beside_the_phones(client: Client, ledger: Ledger, tmp_path: Path) -> None:
+    """In their order, under their headers, for each phone of an order, in the order of the file; a header of ours too.
+
+    A group of two parts has its order's cells twice; result columns of a file of before are none of theirs.
+    """
+    rows = [["Desk", "Name of group", "phoneName", "quantity", "Number", "App", "Password", "account", "@x", "itnio_row"]]
+    rows += [["4.07", "zulu", "zuluu", "60", "8610850001", APP, "none", "acc-1", "@sum(1)", "2"]]
+    rows += [["", "alpha", "alphaa", "2", "8610850002", APP, "", "acc-2", "-", "3"]]
+    pd.DataFrame(rows).to_excel(tmp_path / "orders.xlsx", index=False, header=False, engine="xlsxwriter")
+    match = {"groupName": "Name of group", "displayNum": "Number", "appId": "App"}
+    orders = read_orders(tmp_path / "orders.xlsx", match=match)
+    run = submit_plan(make_plan(orders, client, ledger), client, ledger).wait()
+    table = READERS["phones.xlsx"](hand_over(client, run, "results")[APP])
+    assert table.columns.tolist() == [*COLUMNS, "Desk", "Password (orders)", "account (orders)", "@x"]
+    assert table["groupName"].tolist() == ["zulu"] * 50 + ["zulu_2"] * 10 + ["alpha"] * 2
+    assert table["Desk"].tolist() == ["4.07"] * 60 + [""] * 2
+    assert table.iloc[-1, 6:].tolist() == ["", "", "acc-2", "-"]
 
 
 def test_a_run_that_created_nothing_has_nothing_to_hand_over(client: Client, ledger: Ledger) -> None:
@@ -228,4 +287,4 @@ def test_a_run_that_created_nothing_has_nothing_to_hand_over(client: Client, led
     client.create_phones(group("there", "phone"))
     run = submit_plan(make_plan(orders_frame(("there", "phone")), client, ledger), client, ledger).wait()
     assert repr(hand_over(client, run, "results")) == "No files were written."
-    assert list(Path("results").iterdir()) == []
+    assert not Path("results").exists()
