@@ -32,9 +32,10 @@ class _Seconds(click.FloatRange):
 
 def _list_faults(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from itnio_nb.sandbox.faults import KINDS
+        from itnio_nb.sandbox.faults import KINDS, OF_RESETS
 
         click.echo("\n".join(f"{kind:13}{words}" for kind, words in KINDS.items()))
+        click.echo(f"These are for sipAdd; query: before a kind is for sipQuery, reset: for sipReset.\n{OF_RESETS}")
         context.exit()
 
 

@@ -41,8 +41,9 @@ LOGGED, _LONGEST = 100_000, 200  # the last requests that the log has at least, 
 _TIMESTAMP_WINDOW = 1800  # seconds to either side of the server's clock
 # A page of another site may reach this port through a host name of its own: it gets no answer.
 _HOSTS = ("", "127.0.0.1", "localhost", "[::1]")
-_HOST = re.compile(r"(?!-)[a-z0-9_.-]{1,253}|\[[0-9a-f:.]+\]")  # a name or an address as it stands in a Host header
-# What stands before the name of an endpoint: in the document, at other brands, and nothing at all.
+_HOST = re.compile(r"(?!-)(?=.{1,253}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]")  # as a Host header has it
+# What stands before the name of an endpoint, slashes in a row taken as one: the document's base, the other brands', and
+# nothing, for a base that is the bare address. The vendor's SDK joins a base with `voice/sipAdd`: the first two again.
 _PREFIXES = ("/voice/", "/v3/voice/", "/")
 _KNOWN = ("sipAdd", "sipQuery", "sipReset")
 
@@ -95,7 +96,7 @@ class Endpoints:
         """Return the reply to a request; what is not in the document gets an HTTP error that says what is."""
         host, path = request.header("Host"), re.sub("//+", "/", request.path.split("?")[0])
         if _host_name(host) not in (*_HOSTS, *self.allowed_hosts):
-            words = f"The sandbox answers to 127.0.0.1 and localhost, not to {host}: --allow-host has it do so."
+            words = f"The sandbox answers to 127.0.0.1 and localhost, not to {host}: start it with --allow-host NAME."
             return Reply(403, {"error": words})
         if path == "/" and request.method in ("GET", "HEAD"):
             return Reply(200, self._page(host))

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from itnio_nb.sandbox.server import Reply
 
-# Every kind of fault, and what it does to a request; -before and -after are before and after it has done its work. To
-# create phones means, for a sipReset, to change the password of one.
+# Every kind of fault, and what it does to a request; -before and -after are before and after it has done its work.
+# Written for sipAdd; OF_RESETS says how to read it for sipReset.
 KINDS = {
     "drop-before": "the connection is cut before anything is created",
     "drop-after": "the phones are created, the connection is cut before the answer",
@@ -37,6 +37,7 @@ KINDS = {
     "late": "the phones are created, and the next three listings do not show them",
     "clock": "the server's clock jumps by 45 minutes, and back with the next such fault",
 }
+OF_RESETS = 'With reset: before it, "created" means that the password of the phone is changed.'
 NONE = "none"
 ADD_ONLY = {"half", "late", *(kind for kind in KINDS if kind.endswith("-after"))}  # a listing creates nothing
 _STILL_WORKS = {"", *ADD_ONLY, "503-silent", "html", "truncated", "number", "slow", "clock"}
@@ -44,7 +45,7 @@ CLOCK_JUMP = 2700.0  # seconds; a timestamp may be 1,800 off
 LATE_LISTINGS = 3
 _STATUS = re.compile(r"(-[1-9]\d{0,3})-(before|after)")
 _PREFIXES = {"sipAdd": "", "sipQuery": "query:", "sipReset": "reset:"}  # of a fault's name, by endpoint
-_GROUPS_ONLY = {"half", "late"}
+_GROUPS_ONLY = {"half", "late"}  # a reset has one phone, and a listing shows its password at once
 _DRIP = 0.01  # seconds between two bytes of a slow answer
 
 
