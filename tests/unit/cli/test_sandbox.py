@@ -12,6 +12,7 @@ from itnio_nb import Client, InputError
 from itnio_nb.cli.main import main
 from itnio_nb.cli.sandbox import _kept_sandbox, _start, sandbox
 from tests.support.factories import group
+from tests.support.wire import browse
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,23 @@ def test_options_provoke_each_status(words: list[str], status: str) -> None:
         assert client.create_phones(group()).status == status
         if "--api-key" in words:
             assert (server.account.api_key, server.account.api_secret.reveal()) == ("sandbox-mine", "my-secret")
+
+
+def test_hosts_can_be_allowed() -> None:
+    """Each of several names; the others are told of the option. One that no Host header has is an error in words."""
+    options = sandbox.make_context("sandbox", ["--allow-host", "box.test", "--allow-host", "Tunnel.test"]).params
+    del options["accounts"]
+    with _start(**options) as server:
+        answers = {
+            host: browse(server, host=host) for host in ("box.test:80", "tunnel.test", "localhost", "other.test")
+        }
+    assert [answer[0] for answer in answers.values()] == [200, 200, 200, 403]
+    assert "not to other.test: start it with --allow-host NAME" in answers["other.test"][2]
+    for name in ("http://box.test", "box.test:80", "*.test", ""):
+        failed = CliRunner().invoke(main, ["sandbox", "--allow-host", name])
+        assert failed.exit_code == 1
+        assert failed.output.startswith(f"Error: {name!r} is no ")
+        assert failed.output.count("\n") == 1
 
 
 @pytest.mark.parametrize("option", ["--latency", "--clock-offset", "--stall"])
