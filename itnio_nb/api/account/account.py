@@ -7,7 +7,7 @@ from pathlib import Path
 
 from itnio_nb.api.account.address import DEFAULT_BASE_URL, is_loopback, normal_base_url
 from itnio_nb.api.account.secret import Secret
-from itnio_nb.api.account.settings import read_settings
+from itnio_nb.api.account.settings import find_settings, read_settings
 from itnio_nb.errors import AccountError
 
 SANDBOX_PREFIX = "sandbox-"  # with which the key of every sandbox's account begins, and no other's
@@ -58,8 +58,8 @@ class Account:
 
     @classmethod
     def is_configured(cls, folder: Path | None = None) -> bool:
-        """Tell whether there is anything that `from_env` reads. Raises `AccountError` as it does."""
-        return read_settings(folder).is_given
+        """Tell whether there is anything that `from_env` reads. Raises `AccountError` as it does, the keyring apart."""
+        return find_settings(folder).is_given
 
     @classmethod
     def from_env(cls, folder: Path | None = None, *, profile: str | None = None) -> Account:

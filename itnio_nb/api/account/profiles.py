@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MOST = 1200  # characters of an entry: Windows keeps 2,560 bytes, two for each
 _PATIENCE = 60.0  # seconds for which a window that asks to unlock the keyring may stay open
 _NONE = ("keyring.backends.fail", "keyring.backends.null")  # back ends that keep nothing
-_PLAIN = ("keyrings.alt.file", "keyrings.cryptfile.file")
+_NO_SERVICE = "this machine has none, as servers and containers have not"
 _INSTEAD = "Set ITNIO_API_KEY and ITNIO_API_SECRET in the environment, or in a file .env with mode 600."
 T = TypeVar("T")
 
@@ -51,13 +53,19 @@ def profile_name(name: str) -> str:
 
 def keyring_name() -> str:
     """Return which keyring this is, in its own words; raise `NoKeyringError` where there is none."""
-    backend = _ask(lambda keyring: keyring.get_keyring())
-    return f"{type(backend).__module__}.{type(backend).__qualname__}"
+    return _ask(_name_of_backend)
 
 
 def keeps_plain_text() -> bool:
-    """Tell whether the keyring is a file that everybody can read who has it."""
-    return keyring_name().startswith(_PLAIN) and "Plaintext" in keyring_name()
+    """Tell whether the keyring is a file that everybody can read who has it. Raises `NoKeyringError`."""
+    return "Plaintext" in keyring_name()
+
+
+def _name_of_backend(keyring: Any) -> str:
+    backend = keyring.get_keyring()
+    chained = list(getattr(backend, "backends", ()))  # several on one machine: the first of them keeps what is new
+    first = type(chained[0] if chained else backend)
+    return f"{first.__module__}.{first.__qualname__}"
 
 
 @private_frames
@@ -66,13 +74,14 @@ def read_profile(name: str) -> Profile | None:
 
     Raises `NoKeyringError`, and `AccountError` for an entry that is none of ours.
     """
-    kept = _ask(lambda keyring: keyring.get_password(_SERVICE, profile_name(name)))
+    profile_name(name)
+    kept = _ask(lambda keyring: keyring.get_password(_SERVICE, name))
     if kept is None:
         return None
     try:
         entry = json.loads(kept)
         parts = [entry["key"], entry["secret"], entry["base_url"]]
-        is_ours = entry["version"] == _VERSION and all(isinstance(part, str) for part in parts)
+        is_ours = entry["version"] == _VERSION and all(isinstance(part, str) and part for part in parts)
     except (KeyError, RecursionError, TypeError, ValueError):
         is_ours, parts = False, []
     if not is_ours:
@@ -93,19 +102,27 @@ def write_profile(name: str, profile: Profile) -> None:
     text = json.dumps(entry)
     if len(text) > _MOST:
         raise AccountError("Key, secret and address are too long for a keyring. " + _INSTEAD)
-    _ask(lambda keyring: keyring.set_password(_SERVICE, profile_name(name), text))
+    profile_name(name)
+    _ask(lambda keyring: keyring.set_password(_SERVICE, name, text))
     if _ask(lambda keyring: keyring.get_password(_SERVICE, name)) != text:
         raise NoKeyringError(f"The keyring does not keep what it is given. {_INSTEAD}")
     _write_names({*known_profiles(), name})
 
 
 def delete_profile(name: str) -> bool:
-    """Delete a profile; return whether there was one. Raises `NoKeyringError`."""
-    was_there = _ask(lambda keyring: keyring.get_password(_SERVICE, profile_name(name))) is not None
-    if was_there:
-        _ask(lambda keyring: keyring.delete_password(_SERVICE, name))
-    if name in known_profiles():
-        _write_names({*known_profiles()} - {name})
+    """Delete a profile; return whether there was one.
+
+    Raises `NoKeyringError` where the keyring does not delete it. Its name is forgotten all the same: an account that
+    nobody can read any more must not stand in the way of the next source.
+    """
+    profile_name(name)
+    try:
+        was_there = _ask(lambda keyring: keyring.get_password(_SERVICE, name)) is not None
+        if was_there:
+            _ask(lambda keyring: keyring.delete_password(_SERVICE, name))
+    finally:
+        if name in known_profiles():
+            _write_names({*known_profiles()} - {name})
     return was_there
 
 
@@ -119,11 +136,15 @@ def known_profiles() -> list[str]:
 
 
 def _write_names(names: set[str]) -> None:
+    """Write the names to their file, whole or not at all: without `default` in it a sandbox would be opened."""
     path = _names_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        make_private(path)
-        path.write_text(json.dumps(sorted(names)), encoding="utf-8")
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as unfinished:
+            made = Path(unfinished, path.name)
+            make_private(made)
+            made.write_text(json.dumps(sorted(names)), encoding="utf-8")
+            made.replace(path)
     except OSError as error:
         raise AccountError(f"{path} cannot be written ({os_error_reason(error)}): mend its folder.") from None
 
@@ -147,7 +168,7 @@ def _ask(action: Callable[[Any], T]) -> T:
             answers.append(action(_backend()))
         except NoKeyringError as error:
             problems.append(str(error))
-        except Exception as error:  # noqa: BLE001 - of any back end; its words may hold the entry
+        except BaseException as error:  # noqa: BLE001 - of any back end; its words may hold the entry
             problems.append(_problem(error))
 
     thread = threading.Thread(target=ask, name="keyring", daemon=True)
@@ -155,25 +176,31 @@ def _ask(action: Callable[[Any], T]) -> T:
     thread.join(_PATIENCE)
     if answers:
         return answers[0]
-    reason = problems[0] if problems else f"it does not answer within {_PATIENCE:.0f} seconds"
+    reason = problems[0] if problems else f"it does not answer within {_PATIENCE:.0f} seconds: unlock it and try again"
     raise NoKeyringError(f"The keyring cannot be used: {reason}. {_INSTEAD}")
 
 
 def _backend() -> Any:
+    if find_spec("keyring") is None:
+        raise NoKeyringError(f"its package is not installed ({INSTALL})")
     try:
         import keyring
-    except ImportError:
-        raise NoKeyringError(f"its package is not installed ({INSTALL})") from None
-    if type(keyring.get_keyring()).__module__ in _NONE:
-        raise NoKeyringError("this machine has none, as servers and containers have not")
+
+        module = type(keyring.get_keyring()).__module__
+    except Exception as error:  # noqa: BLE001 - it looks for its back end, which settings of its own can name
+        settings = "PYTHON_KEYRING_BACKEND and keyringrc.cfg name it"
+        raise NoKeyringError(f"its back end cannot be loaded ({type(error).__name__}; {settings})") from None
+    if module in _NONE:
+        raise NoKeyringError(_NO_SERVICE)
     return keyring
 
 
-def _problem(error: Exception) -> str:
+def _problem(error: BaseException) -> str:
     words = {
         "KeyringLocked": "it is locked: unlock it and try again",
-        "NoKeyringError": "this machine has none, as servers and containers have not",
+        "NoKeyringError": _NO_SERVICE,
         "PasswordSetError": "it refused to keep the entry",
         "PasswordDeleteError": "it refused to delete the entry",
     }
-    return words.get(type(error).__name__, f"it failed ({type(error).__name__})")
+    kinds = [one.__name__ for one in type(error).__mro__]
+    return next((words[kind] for kind in kinds if kind in words), f"it failed ({kinds[0]})")

@@ -36,6 +36,7 @@ class Settings:
     """What one source says of the account: each is empty where it says nothing."""
 
     source: str  # "the environment", the path of a file, "the keyring's profile …", "" where there is none
+    profile: str = ""  # of the keyring, which has the rest
     key: str = ""
     secret: Secret = field(default_factory=lambda: Secret(""))
     base_url: str = ""
@@ -43,7 +44,7 @@ class Settings:
     @property
     def is_given(self) -> bool:
         """Whether the source says anything."""
-        return bool(self.key or self.secret.reveal() or self.base_url)
+        return bool(self.profile or self.key or self.secret.reveal() or self.base_url)
 
     def complete(self, folder: Path | None) -> tuple[str, Secret]:
         """Return key and secret; raise `AccountError` that names exactly those that are missing."""
@@ -71,26 +72,55 @@ class Settings:
 def read_settings(folder: Path | None = None, profile: str | None = None) -> Settings:
     """Return what the first source says that says anything: see the top of this file; `profile` is asked for.
 
-    Raises `AccountError` for a profile that is asked for and not there, and for a file that cannot be read, or that
-    somebody else could have written. Warns (`AccountWarning`) of one that others can read, or that git would take into
-    a repository.
+    Raises what `find_settings` raises, and `AccountError` for a profile that is not in the keyring.
     """
-    if profile:
-        return _from_keyring(profile)
+    found = Settings(_of_profile(profile), profile) if profile else find_settings(folder)
+    return _from_keyring(found.profile) if found.profile else found
+
+
+@private_frames
+def find_settings(folder: Path | None = None) -> Settings:
+    """Return what the first source says, where that is a profile its name alone: asking a keyring may open a window.
+
+    Raises `AccountError` for a file that cannot be read, or that somebody else could have written. Warns
+    (`AccountWarning`) of one that others can read, or that git would take into a repository.
+    """
     if any(os.environ.get(name) for name in (_KEY, _SECRET, _ADDRESS, _PROFILE)):
         return _settings(ENVIRONMENT, os.environ)
-    path = find_file(folder)
+    path = _find_file(folder)
     if path is not None:
         values, info = _read(path)
         if any(values.get(name) for name in (_KEY, _SECRET, _ADDRESS, _PROFILE)):
-            _require_trust(path, info)
+            _require_trust(path, info, has_secret=bool(values.get(_SECRET)))
             return _settings(str(path), values)
     if DEFAULT_PROFILE in known_profiles():
-        return _from_keyring(DEFAULT_PROFILE)
+        return Settings(_of_profile(DEFAULT_PROFILE), DEFAULT_PROFILE)
     return Settings("" if path is None else str(path))
 
 
-def find_file(folder: Path | None = None) -> Path | None:
+def given_sources(folder: Path | None = None) -> list[str]:
+    """Return every source that says anything, in words, the one that counts first. Nothing is raised or warned of."""
+    given, places = list[str](), list[tuple[str, Mapping[str, str | None]]]([(ENVIRONMENT, os.environ)])
+    if (path := _find_file(folder)) is not None:
+        try:
+            places.append((str(path), _read(path)[0]))
+        except AccountError:
+            places.append((str(path), {_KEY: "perhaps: it cannot be read"}))
+    for place, values in places:
+        if profile := values.get(_PROFILE):
+            given.append(_of_profile(profile))
+        if any(values.get(name) for name in (_KEY, _SECRET, _ADDRESS)):
+            given.append(place)
+    names = known_profiles()
+    first = [name for name in names if name == DEFAULT_PROFILE]
+    return list(dict.fromkeys(given + [_of_profile(name) for name in first + names]))
+
+
+def _of_profile(name: str) -> str:
+    return f"the keyring's profile {name}"
+
+
+def _find_file(folder: Path | None = None) -> Path | None:
     """Return the nearest `.env` file in a folder or above it, whatever is in it, None where there is none."""
     return next((place / ".env" for place in _folders(folder) if (place / ".env").is_file()), None)
 
@@ -101,22 +131,24 @@ def _settings(source: str, values: Mapping[str, str | None]) -> Settings:
             _warn(
                 f"{_PROFILE}={profile} is used, and {' and '.join(unused)} in {source} not: take out one or the other."
             )
-        return _from_keyring(profile)
-    return Settings(source, values.get(_KEY) or "", Secret(values.get(_SECRET) or ""), values.get(_ADDRESS) or "")
+        return Settings(_of_profile(profile), profile)
+    secret = Secret(values.get(_SECRET) or "")
+    return Settings(source, "", values.get(_KEY) or "", secret, values.get(_ADDRESS) or "")
 
 
 def _from_keyring(name: str) -> Settings:
     try:
         found = read_profile(profile_name(name))
     except NoKeyringError as error:
-        problem = f"{error} Then take the profile {name} out: --profile, ITNIO_PROFILE, or itnio-nb logout."
+        option = "" if name == DEFAULT_PROFILE else f" --profile {name}"
+        problem = f"{error} Then take the profile {name} out: --profile, ITNIO_PROFILE, or itnio-nb logout{option}."
         raise AccountError(problem) from None
     if found is None:
         known = ", ".join(known_profiles()) or "none"
         words = f"The keyring has no profile {name} (it has: {known}). Keep the account there: itnio-nb login"
         option = "" if name == DEFAULT_PROFILE else f" --profile {name}"
         raise AccountError(f"{words}{option}; or take the profile out, for the environment or a .env file.")
-    return Settings(f"the keyring's profile {name}", *found)
+    return Settings(_of_profile(name), name, *found)
 
 
 def _folders(folder: Path | None) -> Iterator[Path]:
@@ -161,7 +193,7 @@ def _read(path: Path) -> tuple[dict[str, str | None], os.stat_result]:
     return values, info
 
 
-def _require_trust(path: Path, info: os.stat_result) -> None:
+def _require_trust(path: Path, info: os.stat_result, *, has_secret: bool) -> None:
     """Raise `AccountError` for a file that somebody else could have written; warn of one that others may read."""
     mend = f'chmod 600 "{path}"'
     if not _keeps_modes(path):
@@ -176,9 +208,9 @@ def _require_trust(path: Path, info: os.stat_result) -> None:
             f"{path} is not used: {writers} can write it, and have your signatures sent anywhere. "
             f"Look at what is in it, then: {mend}"
         )
-    elif readers := _others(info, _READ_BY_ALL, _READ_BY_GROUP):
+    elif has_secret and (readers := _others(info, _READ_BY_ALL, _READ_BY_GROUP)):
         _warn(f"{path} has the API secret, and {readers} can read it: {mend}")
-    if _is_in_git(path):
+    if has_secret and _is_in_git(path):
         _warn(f"{path} has the API secret, and git would take it into a repository: write .env into .gitignore.")
 
 
