@@ -29,11 +29,12 @@ def for_each(
     act: Callable[[T], R],
     stopping: Event,
     at_once: int,
-    tell: Callable[[int], object] = lambda _: None,
+    tell: Callable[[T, R | ItnioError], object] = lambda *_: None,
 ) -> dict[T, R | ItnioError]:
     """Return for each item what `act` returns, or the package's error that it raises; `at_once` are done together.
 
-    An interrupt sets `stopping`, which `act` heeds. `tell` is told, in the caller's thread, how many are done.
+    An interrupt sets `stopping`, which `act` heeds. `tell` is called in the caller's thread, once for each
+    item as soon as it is done.
     """
 
     def result_or_error(item: T) -> R | ItnioError:
@@ -45,9 +46,9 @@ def for_each(
     with thread_pool(at_once) as pool:
         try:
             futures = {item: pool.submit(result_or_error, item) for item in items}
-            for done, future in enumerate(as_completed(futures.values()), 1):
-                future.result()  # raises what is no error of the package
-                tell(done)
+            items_of = {future: item for item, future in futures.items()}
+            for future in as_completed(items_of):
+                tell(items_of[future], future.result())
             return {item: future.result() for item, future in futures.items()}
         except BaseException:
             stopping.set()

@@ -17,7 +17,7 @@ from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.errors import ItnioError
 from itnio_nb.orders.export.files import WrittenFiles, next_free_path
 from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
-from itnio_nb.runs.credentials.groups import Groups, created_groups, named_groups
+from itnio_nb.runs.credentials.groups import Groups, named_groups
 from itnio_nb.runs.credentials.phone_files import Wanted, unwritable, write_phones
 
 if TYPE_CHECKING:
@@ -84,10 +84,11 @@ def _wanted(run: RunRecord, created: pd.DataFrame) -> dict[str, Wanted]:
     own = {column: header for column, header in pairs if column not in (*API_COLUMNS, *RESULT_COLUMNS)}
     stems = _stems(created["appId"].unique().tolist())
     wanted = {}
-    for app_id, stem in stems.items():
-        theirs = created[created["appId"] == app_id]
-        cells = orders[list(own)].loc[theirs["row"]].set_axis(theirs["groupName"].to_numpy(), axis=0)
-        wanted[app_id] = Wanted(created_groups(app_id, theirs), f"{stem}-phones.xlsx", cells, tuple(own.values()))
+    for app_id, theirs in created.groupby("appId", sort=False):
+        names = theirs["groupName"].to_numpy()
+        sizes = dict(zip(names.tolist(), theirs["quantity"].tolist(), strict=True))
+        cells = orders.loc[theirs["row"], list(own)].set_axis(names, axis=0)
+        wanted[str(app_id)] = Wanted(sizes, f"{stems[str(app_id)]}-phones.xlsx", cells, tuple(own.values()))
     return wanted
 
 

@@ -6,10 +6,9 @@ import io
 import os
 import zipfile
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -63,22 +62,51 @@ def write_phones(
 def _fill(
     handle: int, path: Path, client: Client, wanted: Mapping[str, Wanted]
 ) -> dict[str, int | ItnioError] | ItnioError:
+    ending = path.suffix.lower()
     with open(handle, "wb") as file:
-        phones = _list_all(client, wanted)
-        good = {app_id: one for app_id, one in phones.items() if isinstance(one, pd.DataFrame)}
-        if path.suffix.lower() == ".csv" and (problem := _formulas(good)) is not None:
+        archive = _Archive(wanted) if ending == ".zip" else None
+        listed = _list_all(client, wanted, archive)
+        good = {app_id: one for app_id, one in listed.items() if isinstance(one, pd.DataFrame)}
+        if ending == ".csv" and (problem := _formulas(good)) is not None:
             return problem
         try:
-            file.write(_contents(path, wanted, good))
+            file.write(archive.contents() if archive is not None else _one_table(ending, good))
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
             return unwritable(path, error)
-    return {app_id: one if isinstance(one, ItnioError) else len(one) for app_id, one in phones.items()}
+    return {app_id: one if isinstance(one, ItnioError) else len(one) for app_id, one in listed.items()}
 
 
-def _list_all(client: Client, wanted: Mapping[str, Wanted]) -> dict[str, pd.DataFrame | ItnioError]:
-    """Return the phones of each application, or why they cannot be handed over; all are read in parallel."""
+class _Archive:
+    """A ZIP in memory, with an XLSX file for each application, in the order of the applications."""
+
+    def __init__(self, wanted: Mapping[str, Wanted]) -> None:
+        self._wanted = wanted
+        self._files: dict[str, bytes] = {}
+
+    def add(self, app_id: str, table: pd.DataFrame) -> None:
+        """Make the file of an application."""
+        self._files[app_id] = as_xlsx(table, "Phones")
+
+    def contents(self) -> bytes:
+        """Return the ZIP."""
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            for app_id in filter(self._files.__contains__, self._wanted):
+                entry = zipfile.ZipInfo(self._wanted[app_id].file_name)
+                entry.external_attr = 0o600 << 16  # whoever unpacks it is the only one who can read it, too
+                archive.writestr(entry, self._files[app_id])
+        return data.getvalue()
+
+
+def _list_all(
+    client: Client, wanted: Mapping[str, Wanted], archive: _Archive | None
+) -> dict[str, pd.DataFrame | ItnioError]:
+    """Return the phones of each application, or why they cannot be handed over; all are read in parallel.
+
+    The file of one is made while others are waited for.
+    """
     stopping = Event()
 
     @private_frames  # an error of one application is kept, and raised once the others are written
@@ -90,12 +118,14 @@ def _list_all(client: Client, wanted: Mapping[str, Wanted]) -> dict[str, pd.Data
 
     with progress_bar(len(wanted), 0, "application") as bar:
         bar.set_description("Hand over", refresh=False)
-        return for_each(wanted, read, stopping, client.workers, partial(_advance, bar))
 
+        def take(app_id: str, table: pd.DataFrame | ItnioError) -> None:
+            if archive is not None and isinstance(table, pd.DataFrame):
+                archive.add(app_id, table)
+            bar.n += 1
+            bar.set_postfix({})  # which shows it
 
-def _advance(bar: Any, done: int) -> None:
-    bar.n = done
-    bar.set_postfix({})  # which shows it
+        return for_each(wanted, read, stopping, client.workers, take)
 
 
 def _with_own_columns(phones: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
@@ -110,18 +140,10 @@ def _with_own_columns(phones: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     return pd.concat([phones, theirs.set_axis(headers, axis=1)], axis=1)
 
 
-def _contents(path: Path, wanted: Mapping[str, Wanted], phones: Mapping[str, pd.DataFrame]) -> bytes:
-    if path.suffix.lower() != ".zip":
-        tables = list(phones.values()) or [pd.DataFrame(columns=list(LISTING_COLUMNS))]
-        table = pd.concat(tables, ignore_index=True).fillna("") if len(tables) > 1 else tables[0]
-        return as_csv(table) if path.suffix.lower() == ".csv" else as_xlsx(table, "Phones")
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for app_id, table in phones.items():
-            entry = zipfile.ZipInfo(wanted[app_id].file_name)
-            entry.external_attr = 0o600 << 16  # whoever unpacks it is the only one who can read it, too
-            archive.writestr(entry, as_xlsx(table, "Phones"))
-    return data.getvalue()
+def _one_table(ending: str, phones: Mapping[str, pd.DataFrame]) -> bytes:
+    tables = list(phones.values()) or [pd.DataFrame(columns=list(LISTING_COLUMNS))]
+    table = pd.concat(tables, ignore_index=True).fillna("") if len(tables) > 1 else tables[0]
+    return as_csv(table) if ending == ".csv" else as_xlsx(table, "Phones")
 
 
 def _lacking(app_id: str, wanted: Mapping[str, int], phones: pd.DataFrame) -> ItnioError | None:
