@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture fuzz bench constraints clean
+.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture fuzz bench audit sbom constraints clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -49,9 +49,10 @@ picture: .venv/test
 screenshots: .venv/test
 	$(BIN)/python docs/make_screenshots.py
 
-# The table of faults and words, from the tests that meet each fault.
+# The table of faults and words, from the tests that meet each fault; the licences of all dependencies.
 docs: .venv/test
 	$(BIN)/python docs/make_fault_table.py
+	$(BIN)/python -m tools.licence_table
 
 # Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round.
 torture: .venv/test
@@ -65,6 +66,15 @@ fuzz: .venv/test
 # of 20,000 groups.
 bench: .venv/bench
 	$(BIN)/python benchmarks/performance.py $(if $(LARGE),--large)
+
+# Published weaknesses of all that is pinned or installed. "Error 1": some were found; "Error 3": something, or all,
+# could not be looked up. make itself ends with 2 in both cases: let a scheduler run the line below.
+audit: .venv/audit
+	$(BIN)/python -m tools.audit
+
+# What itnio-nb and its extras bring, as CycloneDX, in sbom.cdx.json; the same pins make the same file.
+sbom: .venv/audit
+	$(BIN)/python -m tools.sbom
 
 # Pin the newest versions of everything, for all platforms.
 constraints: .venv/test
@@ -80,11 +90,15 @@ constraints: .venv/test
 	@touch $@
 
 .venv/lab: .venv/core
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,runbook]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,runbook,keyring]"
 	@touch $@
 
 .venv/test: .venv/core
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	@touch $@
+
+.venv/audit: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[audit]"
 	@touch $@
 
 .venv/bench: .venv/test
@@ -98,4 +112,4 @@ constraints: .venv/test
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-oldest itnio-demo itnio-notebooks notebooks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest sbom.cdx.json itnio-demo itnio-notebooks notebooks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
