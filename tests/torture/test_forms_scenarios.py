@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import stat
-import zipfile
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path

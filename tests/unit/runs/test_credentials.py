@@ -268,7 +268,9 @@ def test_the_colleagues_own_columns_stand_beside_the_phones(client: Client, ledg
 
     A group of two parts has its order's cells twice; result columns of a file of before are none of theirs.
     """
-    rows = [["Desk", "Name of group", "phoneName", "quantity", "Number", "App", "Password", "account", "@x", "itnio_row"]]
+    rows = [
+        ["Desk", "Name of group", "phoneName", "quantity", "Number", "App", "Password", "account", "@x", "itnio_row"]
+    ]
     rows += [["4.07", "zulu", "zuluu", "60", "8610850001", APP, "none", "acc-1", "@sum(1)", "2"]]
     rows += [["", "alpha", "alphaa", "2", "8610850002", APP, "", "acc-2", "-", "3"]]
     pd.DataFrame(rows).to_excel(tmp_path / "orders.xlsx", index=False, header=False, engine="xlsxwriter")

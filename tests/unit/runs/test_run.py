@@ -32,6 +32,7 @@ from itnio_nb.runs.credentials.hand_over import next_step
 from itnio_nb.runs.results import show_html
 from itnio_nb.runs.run import RunRecord, newest_run
 from itnio_nb.runs.sending.background import PROGRESS_MIME, advance, progress_bar
+from itnio_nb.runs.sending.engine import RunEngine
 from tests.support.factories import APP, Gate, many_orders, orders_frame, sent, until
 from tests.support.ledgers import ACCOUNT, open_run, record
 
@@ -304,7 +305,7 @@ def test_a_second_interrupt_changes_nothing(
         sandbox.faults = gate = Gate()  # no request is answered: the run cannot be over
         progress.goes_on()
         interrupt()
-        until(lambda: run._engine is not None and run._engine._stopping.is_set())
+        until(lambda: isinstance(run._engine, RunEngine) and run._engine._stopping.is_set())
         interrupt()
         progress.goes_on()  # it is waited for again, not given up
         gate.opened.set()
