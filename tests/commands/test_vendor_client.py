@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from itnio_nb import Account, Client
@@ -28,8 +29,9 @@ def ask_all(settings: dict[str, str], *words: str) -> list[Answer]:
         out, err = process.communicate(timeout=120)
     finally:
         process.kill()
-    if "jdk.compiler" in err:  # not Debian's, which compiles a single file by itself
-        lacking("this Java compiles nothing: on Debian and Ubuntu, apt install default-jre-headless")
+    if process.returncode and not re.search(r"Exception in thread|VendorClient\.java:\d", err):
+        # Before Java 11, without its compiler (Debian's has it), or a stand-in that tells where to get Java.
+        lacking(f"this Java runs no single file ({err.strip()}): on Debian and Ubuntu, apt install default-jre-headless")
     assert process.returncode == 0, err
     lines = [line.split("\t") for line in out.splitlines()]
     return [Answer(base, endpoint, http, json.loads(body)) for base, endpoint, http, body in lines]

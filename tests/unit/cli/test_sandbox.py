@@ -70,6 +70,7 @@ def test_faults_are_listed_and_checked() -> None:
     listed = CliRunner().invoke(main, ["sandbox", "--list-faults"])
     assert listed.exit_code == 0
     assert "drop-after" in listed.output
+    assert "reset: for sipReset" in listed.output
     failed = CliRunner().invoke(main, ["sandbox", "--faults", "nonsense"])
     assert (failed.exit_code, failed.output[:7]) == (1, "Error: ")
 
