@@ -44,8 +44,8 @@ def run(
     """Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
 
     NOTEBOOK is a path, or a notebook that comes with the package: runbook (the default), 05-go-live, 06-audit.
-    The last line that is printed is the command that goes on; after 0 there is none. Exit codes, the first of
-    1, 6, 5, 4, 3, 2, 0 that holds:
+    The last line that is printed is the command that goes on; after 0 the one that hands over the phones that were
+    created. Exit codes, the first of 1, 6, 5, 4, 3, 2, 0 that holds:
 
     \b
     0  nothing is left to do: all that was asked for is there, and verified

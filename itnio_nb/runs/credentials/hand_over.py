@@ -134,8 +134,8 @@ def next_step(table: pd.DataFrame) -> str:
     if not table["state"].eq(State.CREATED).any():
         return ""
     return (
-        'Next: hand the phones over, ws.hand_over(run, "results"): accounts and passwords for those who configure the '
-        "handsets, a file for each application."
+        'Next: hand the phones over, ws.hand_over(run, "results"): one file of accounts and passwords for those who '
+        "configure the handsets."
     )
 
 
