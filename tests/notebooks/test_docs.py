@@ -55,7 +55,7 @@ def test_what_is_named_is_there(path: Path, client: Client, ledger: Ledger) -> N
     links = [path.parent / link for link in re.findall(r"\]\(([\w/.-]+)\)", text)]
     tops = "api|orders|ledger|runs|sandbox|forms|runbooks|cli"
     named = [ROOT / "itnio_nb" / name for name in re.findall(rf"`((?:{tops})/[\w/]+\.\w+)`", text)]
-    named += [ROOT / name for name in re.findall(r"`((?:tests|docs|notebooks|benchmarks)/[\w/.-]+)`", text)]
+    named += [ROOT / name for name in re.findall(r"`((?:tests|docs|notebooks|benchmarks|tools)/[\w/.-]+)`", text)]
     assert [str(each) for each in (*links, *named) if not each.exists()] == []
 
 
@@ -64,5 +64,5 @@ def test_what_contributing_names_is_in_the_file_that_it_names() -> None:
     pairs = re.findall(r"`(\w+)`\s+in\s+`([\w/]+\.py)`", text_of(ROOT / "CONTRIBUTING.md"))
     assert len(pairs) > 10
     for name, file in pairs:
-        text = text_of(ROOT / file if file.startswith("tests/") else ROOT / "itnio_nb" / file)
+        text = text_of(ROOT / file if file.startswith(("tests/", "tools/")) else ROOT / "itnio_nb" / file)
         assert re.search(rf"^ *(?:def |class )?{name}(?:\(|:| = )", text, re.MULTILINE), f"{file} defines no {name}"
