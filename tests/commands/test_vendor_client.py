@@ -31,7 +31,7 @@ def ask_all(settings: dict[str, str], *words: str) -> list[Answer]:
         process.kill()
     if process.returncode and not re.search(r"Exception in thread|VendorClient\.java:\d", err):
         # Before Java 11, without its compiler (Debian's has it), or a stand-in that tells where to get Java.
-        lacking(f"this Java runs no single file ({err.strip()}): on Debian and Ubuntu, apt install default-jre-headless")
+        lacking(f"this Java runs no file ({err.strip()}): on Debian and Ubuntu, apt install default-jre-headless")
     assert process.returncode == 0, err
     lines = [line.split("\t") for line in out.splitlines()]
     return [Answer(base, endpoint, http, json.loads(body)) for base, endpoint, http, body in lines]
