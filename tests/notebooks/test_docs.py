@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,14 @@ def run_script(script: str, folder: Path) -> str:
 
 
 def test_the_readmes_line_runs(tmp_path: Path) -> None:
-    """On the notebook's spreadsheet, to the result files and the hand-over files."""
+    """On the notebook's spreadsheet, to the result files and the hand-over file."""
     (tmp_path / "phones.xlsx").write_bytes((ROOT / "notebooks" / "data" / "phones.xlsx").read_bytes())
     shown = run_script(first_block("README.md") + "print(run.summary)\n", tmp_path)
     assert shown.startswith("Done. Groups: 43 created (868 phones)")
     assert len(list((tmp_path / "results").glob("*.csv"))) == 6
-    assert len(list((tmp_path / "results").glob("*-phones.xlsx"))) == 3
+    [path] = (tmp_path / "results").glob("*-phones.zip")
+    with zipfile.ZipFile(path) as archive:
+        assert len(archive.namelist()) == 3
 
 
 def test_the_forms_open(tmp_path: Path) -> None:
