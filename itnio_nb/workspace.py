@@ -32,7 +32,7 @@ from itnio_nb.sandbox.sandbox import Sandbox
 if TYPE_CHECKING:
     from itnio_nb import BatchForm, OrderForm, ReviewForm
 
-_SANDBOX_LEDGER = Path("results", "ledger.sqlite")
+SANDBOX_LEDGER = Path("results", "ledger.sqlite")
 LATENCY = 0.1  # seconds before the embedded sandbox answers: one sees the progress
 
 
@@ -208,7 +208,7 @@ def _as_text(table: pd.DataFrame) -> str:
 
 def open_ledger_for(account: Account | None) -> Ledger:
     """Open the ledger of an account: the user's own, or the one in this folder for a sandbox, which None is too."""
-    return Ledger(_SANDBOX_LEDGER if account is None or account.is_sandbox else None)
+    return Ledger(SANDBOX_LEDGER if account is None or account.is_sandbox else None)
 
 
 def wants_sandbox(folder: Path | None = None, profile: str | None = None) -> bool:

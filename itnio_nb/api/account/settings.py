@@ -23,7 +23,7 @@ from itnio_nb.errors import AccountError, AccountWarning, os_error_reason
 
 _KEY, _SECRET, _ADDRESS = "ITNIO_API_KEY", "ITNIO_API_SECRET", "ITNIO_BASE_URL"
 _PROFILE = "ITNIO_PROFILE"
-ENVIRONMENT = "the environment"
+ENVIRONMENT, IN_KEYRING = "the environment", "the keyring's profile"
 _LARGEST = 1 << 20  # bytes of a .env file
 _BY_GROUP, _BY_ALL, _READ_BY_GROUP, _READ_BY_ALL = 0o020, 0o002, 0o040, 0o004
 # File systems that keep no owners and modes, as Linux names them.
@@ -117,7 +117,7 @@ def given_sources(folder: Path | None = None) -> list[str]:
 
 
 def _of_profile(name: str) -> str:
-    return f"the keyring's profile {name}"
+    return f"{IN_KEYRING} {name}"
 
 
 def _find_file(folder: Path | None = None) -> Path | None:

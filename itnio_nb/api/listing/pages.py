@@ -110,6 +110,8 @@ class PageReader:
             advice, tries = error.todo, 1
         elif isinstance(error, NotSentError):
             advice, tries = "Check the network and ITNIO_BASE_URL, then try again.", _CONNECT_TRIES
+            if "proxy" in str(error):
+                advice = "Check HTTPS_PROXY and the proxy, or take it out, then try again."
             if self.transport.account.is_loopback:
                 advice = "Is the sandbox still running? One that a notebook or script has opened ends with it."
         elif isinstance(error, BusyError):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+import shutil
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from itnio_nb.api.text import plural, printable_line
-from itnio_nb.cli.servers import profile_option
-from itnio_nb.errors import AccountError, ItnioError
+from itnio_nb.cli.servers import profile_option, sandbox_option
+from itnio_nb.errors import AccountError, AccountWarning, ItnioError, os_error_reason
 
 if TYPE_CHECKING:
     from itnio_nb.api.account.account import Account
@@ -19,20 +24,25 @@ if TYPE_CHECKING:
     from itnio_nb.runs.preflight.machine import Check
 
 _LOGIN = "itnio-nb login, or ITNIO_API_KEY and ITNIO_API_SECRET in the environment or in a file .env."
-# What else decides where requests go and what is kept.
-_FURTHER = {
-    "ITNIO_SANDBOX": "off",
-    "ITNIO_LEDGER": "the data folder",
-    "HTTPS_PROXY": "none",
-    "REQUESTS_CA_BUNDLE": "those of certifi",
-    "ITNIO_PROGRESS": "a bar",
-}
+_TRIED = ("account", "address", "certificates", "allow-list", "clock")  # by requests
+# What else decides where requests go and what is kept: the variables, the first that is set, and what is without them.
+_FURTHER = (
+    ("profile", ("ITNIO_PROFILE",), "none is asked for"),
+    ("sandbox", ("ITNIO_SANDBOX",), "not asked for"),
+    ("ledger's file", ("ITNIO_LEDGER",), "in the data folder"),
+    ("proxy", ("HTTPS_PROXY", "ALL_PROXY"), "none"),
+    ("without proxy", ("NO_PROXY",), "this machine"),
+    ("root certificates", ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "those of certifi"),
+    ("progress", ("ITNIO_PROGRESS",), "a bar"),
+)
+_INDENT = 33  # characters before what was found
 
 
 @click.command()
 @profile_option
+@sandbox_option
 @click.option("--app-id", "app_ids", multiple=True, help="An application of the batch; repeatable.")
-def doctor(app_ids: tuple[str, ...]) -> None:
+def doctor(app_ids: tuple[str, ...], sandbox: bool) -> None:
     """Check this machine, the account and the ledger, and say what to mend. Nothing is created.
 
     Exit code 0 where no check has found an error, else 1.
@@ -40,141 +50,199 @@ def doctor(app_ids: tuple[str, ...]) -> None:
     from itnio_nb.runs.preflight.machine import installed_versions
 
     checks = []
-    for check in _checks(app_ids):  # each as soon as it is known: a server may take its time
+    for check in _checks(app_ids, sandbox=sandbox):  # each as soon as it is known: a server may take its time
         checks.append(check)
-        click.echo(f"{check.result:9}{printable_line(check.check):24}{printable_line(check.found)}")
-        if check.advice:
-            click.echo(f"{'':33}→ {printable_line(check.advice)}")
+        click.echo(_as_text(check))
     versions = ", ".join(f"{name} {number}" for name, number in installed_versions())
     click.echo(f"\nPython {platform.python_version()} on {platform.system()}; {versions}")
-    errors, warnings = (sum(check.result == result for check in checks) for result in ("error", "warning"))
-    found = [plural(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
-    mend = (
-        "mend them from the top, then run itnio-nb doctor again." if errors else "nothing stands in the way of a batch."
-    )
-    click.echo(f"\n{', '.join(found) or 'No error, no warning'}: {mend}")
+    errors, doubts = (sum(check.result == result for check in checks) for result in ("error", "warning"))
+    found = ", ".join(plural(number, noun) for number, noun in ((errors, "error"), (doubts, "warning")) if number)
+    if errors:
+        click.echo(f"\n{found}: mend them from the top, then run itnio-nb doctor again.")
+    elif any(check.found.endswith("not tried") for check in checks):
+        click.echo(f"\n{found}: what was not tried may stand in the way of a batch.")
+    else:
+        click.echo(f"\n{found or 'No error, no warning'}: nothing stands in the way of a batch.")
     raise SystemExit(1 if errors else 0)
 
 
-def _checks(app_ids: tuple[str, ...]) -> Iterator[Check]:
+def _as_text(check: Check) -> str:
+    """Return the lines of one check; at a terminal they break between words."""
+    width = max(30, shutil.get_terminal_size().columns - _INDENT - 3) if sys.stdout.isatty() else 0
+    lines = []
+    for mark, text in (("", check.found), ("→ ", check.advice)):
+        line = printable_line(text)
+        parts = textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) if width else [line]
+        lines += [f"{mark if not number else ' ' * len(mark)}{part}" for number, part in enumerate(parts) if part]
+    head = f"{check.result:9}{printable_line(check.check):24}"
+    return "\n".join(f"{head if not number else ' ' * _INDENT}{line}" for number, line in enumerate(lines))
+
+
+def _checks(app_ids: tuple[str, ...], *, sandbox: bool) -> Iterator[Check]:
     """Yield every check that can be made, whatever the others have found."""
     from itnio_nb.runs.preflight.machine import front_ends, versions
-    from itnio_nb.runs.preflight.preflight import ledger_checks
+    from itnio_nb.sandbox.sandbox import Sandbox
 
     yield versions()
-    account, problem = _account()
-    yield from _settings(account, problem)
-    yield from _keyring()
-    ledger, state = _ledger(account)
-    try:
-        yield from _account_checks(account, ledger, app_ids)
-        if ledger is not None and account is not None:
-            yield from ledger_checks(account, ledger)
-        else:
-            yield state
-    finally:
-        if ledger is not None:
-            ledger.close()
+    if sandbox:
+        with Sandbox() as running:
+            yield from _of_account(running.account, app_ids)
+    else:
+        account, problems = _account()
+        yield from problems
+        yield from _of_account(account, app_ids)
     yield front_ends()
 
 
-def _account() -> tuple[Account | None, str]:
-    """Return the account that is used here, or why there is none."""
-    from itnio_nb.api.account.account import Account
-
+def _of_account(account: Account | None, app_ids: tuple[str, ...]) -> Iterator[Check]:
+    """Yield the settings, what requests show, and the ledger."""
+    yield from _settings(account)
+    yield from _keyring(account)
+    ledger, problems = _ledger(account)
     try:
-        return (Account.from_env(), "") if Account.is_configured() else (None, "")
-    except AccountError as error:
-        return None, str(error)
+        known, of_ledger = _look_into(ledger, account)
+        yield from _account_checks(account, app_ids or known)
+        yield from [*problems, *of_ledger]
+    finally:
+        if ledger is not None:
+            ledger.close()
 
 
-def _settings(account: Account | None, problem: str) -> Iterator[Check]:
-    """Yield where each setting comes from, and what is not used."""
-    from itnio_nb.api.account.address import DEFAULT_BASE_URL
+def _account() -> tuple[Account | None, list[Check]]:
+    """Return the account that is used here, or why there is none, and what could be safer."""
+    from itnio_nb.api.account.account import Account
     from itnio_nb.runs.preflight.machine import Check
 
+    account, problems = None, list[Check]()
+    with _hearing_warnings() as told:
+        try:
+            if Account.is_configured():
+                account = Account.from_env()
+            else:
+                problems = [Check("settings", "error", "no account: what you start works on a sandbox", _LOGIN)]
+        except AccountError as error:
+            problems = [Check("settings", "error", "the account cannot be used", str(error))]
+    doubts = [Check("settings", "warning", "they could be safer", words) for words in told()]
+    return account, [*problems, *doubts]
+
+
+@contextmanager
+def _hearing_warnings() -> Iterator[Callable[[], list[str]]]:
+    """Have the package's warnings kept; what is yielded returns them, each once."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield lambda: list(dict.fromkeys(str(one.message) for one in told if issubclass(one.category, AccountWarning)))
+
+
+def _settings(account: Account | None) -> Iterator[Check]:
+    """Yield where each setting comes from, and which sources of an account are not used."""
+    from itnio_nb.api.account.address import DEFAULT_BASE_URL
+    from itnio_nb.api.account.settings import given_sources
+    from itnio_nb.runs.preflight.machine import Check
+
+    source = "" if account is None else account.source
     if account is not None:
-        yield Check("API key", "ok", f"…{account.api_key[-4:]}, from {account.source}")
-        yield Check("API secret", "ok", f"there, from {account.source}")
-        source = "the default" if account.base_url == DEFAULT_BASE_URL else f"from {account.source}"
-        yield Check("base address", "ok", f"{account.base_url}, {source}")
-    elif problem:
-        yield Check("settings", "error", "the account cannot be read", problem)
-    else:
-        yield Check("settings", "error", "no account is configured: what you start works on a sandbox", _LOGIN)
-    yield from _unused(account)
-    for name, default in _FURTHER.items():
-        value = os.environ.get(name) or os.environ.get(name.lower()) or ""
-        shown = value.rsplit("@", 1)[-1]  # a proxy may have a password
-        yield Check(name, "note", f"{shown}, from the environment" if value else f"{default}; not set")
+        yield Check("API key", "note", f"…{account.api_key[-4:]}, from {source}")
+        yield Check("API secret", "note", f"there, from {source}")
+        where = "the default" if account.base_url == DEFAULT_BASE_URL else f"from {source}"
+        yield Check("base address", "note", f"{account.base_url}, {where}")
+    sources = given_sources()
+    unused = [one for one in sources if one != source] if account is not None else sources[1:]
+    if unused:
+        yield Check("not used", "note", f"{', '.join(unused)}: all of an account comes from one source")
+    for name, variables, default in _FURTHER:
+        yield Check(name, "note", _setting(variables, default))
     if os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0"):
         advice = "Take it out, for the account."
         yield Check("sandbox", "warning", "ITNIO_SANDBOX is set: whatever you start works on a sandbox", advice)
 
 
-def _unused(account: Account | None) -> Iterator[Check]:
-    """Yield the sources of an account that stand below the one that is used."""
-    from itnio_nb.api.account.profiles import DEFAULT_PROFILE, known_profiles
-    from itnio_nb.api.account.settings import ENVIRONMENT, find_file
-    from itnio_nb.runs.preflight.machine import Check
+def _setting(variables: tuple[str, ...], default: str) -> str:
+    """Return what a setting is, and where that was set."""
+    from urllib.request import getproxies
 
-    source = "" if account is None else account.source
-    below = []
-    if any(os.environ.get(f"ITNIO_API_{name}") for name in ("KEY", "SECRET")) and source != ENVIRONMENT:
-        below.append(ENVIRONMENT)
-    if (path := find_file()) is not None and source != str(path):
-        below.append(str(path))
-    if (names := known_profiles()) and source != f"the keyring's profile {DEFAULT_PROFILE}":
-        below.append(f"the keyring (profiles: {', '.join(names)})")
-    if account is not None and below:
-        yield Check("not used", "note", "; ".join(below))
+    for name in variables:
+        if value := os.environ.get(name) or (os.environ.get(name.lower()) if name.endswith("PROXY") else None):
+            return f"{value.rsplit('@', 1)[-1]}, from {name} in the environment"  # a proxy may have a password
+    if "HTTPS_PROXY" in variables and (system := getproxies().get("https")):
+        return f"{system.rsplit('@', 1)[-1]}, from the settings of the operating system"
+    return f"{default} ({variables[0]} is not set)"
 
 
-def _keyring() -> Iterator[Check]:
-    from itnio_nb.api.account.profiles import NoKeyringError, keeps_plain_text, keyring_name
+def _keyring(account: Account | None) -> Iterator[Check]:
+    """Yield which keyring there is. It is not asked for anything here: that may open a window."""
+    from itnio_nb.api.account.profiles import NoKeyringError, keeps_plain_text, keyring_name, known_profiles
+    from itnio_nb.api.account.settings import IN_KEYRING
     from itnio_nb.runs.preflight.machine import Check
 
     try:
-        name = keyring_name()
-        plain = keeps_plain_text()
+        name, plain = keyring_name(), keeps_plain_text()
     except NoKeyringError as error:
         yield Check("keyring", "note", str(error))
         return
     if plain:
         advice = "Use the keyring of the operating system: keyring --list-backends names those that there are."
-        yield Check("keyring", "warning", f"{name} keeps secrets in a file, readable for all who have it", advice)
+        yield Check("keyring", "warning", f"{name} keeps secrets as text in a file", advice)
     else:
-        yield Check("keyring", "ok", name)
+        was_read = account is not None and account.source.startswith(IN_KEYRING)
+        words = f"{name}; profiles: {', '.join(known_profiles()) or 'none'}"
+        yield Check("keyring", "ok", words) if was_read else Check("keyring", "note", f"{words}; it was not asked")
 
 
-def _ledger(account: Account | None) -> tuple[Ledger | None, Check]:
-    """Return the ledger that is used here, and a line about it."""
+def _ledger(account: Account | None) -> tuple[Ledger | None, list[Check]]:
+    """Return the ledger that is used here, None where there is none yet, and what is to be said of it."""
     from itnio_nb.ledger.file.storage import ledger_path
     from itnio_nb.ledger.ledger import Ledger
     from itnio_nb.runs.preflight.machine import Check
-    from itnio_nb.workspace import open_ledger_for
+    from itnio_nb.workspace import SANDBOX_LEDGER, open_ledger_for
 
+    ledger, problems = None, list[Check]()
+    with _hearing_warnings() as told:
+        try:
+            is_live = account is not None and not account.is_sandbox
+            path = ledger_path(None if account is None or is_live else SANDBOX_LEDGER)
+            if is_live or path.exists():  # nothing is made for nobody
+                ledger = Ledger() if account is None else open_ledger_for(account)
+            else:
+                problems = [Check("ledger", "note", f"none yet: {path}")]
+        except (ItnioError, OSError) as error:
+            words = str(error) if isinstance(error, ItnioError) else f"{os_error_reason(error)}: mend its folder."
+            problems = [Check("ledger", "error", "it cannot be opened", words)]
+    doubts = [Check("ledger", "warning", "it was not yours alone", words) for words in told()]
+    return ledger, [*problems, *doubts]
+
+
+def _look_into(ledger: Ledger | None, account: Account | None) -> tuple[tuple[str, ...], list[Check]]:
+    """Return the applications of an account that its ledger knows, and the checks of the ledger."""
+    from itnio_nb.runs.preflight.machine import Check, disk
+    from itnio_nb.runs.preflight.preflight import ledger_checks
+
+    if ledger is None:
+        return (), []
     try:
-        if account is None and not ledger_path(None).exists():  # nothing is made for nobody
-            return None, Check("ledger", "note", f"none yet: {ledger_path(None)}")
-        return (Ledger() if account is None else open_ledger_for(account)), Check("ledger", "ok", "it can be opened")
-    except ItnioError as error:
-        return None, Check("ledger", "error", "it cannot be opened", str(error))
+        if account is None:
+            return (), [Check("ledger", "ok", "it can be opened"), disk(ledger.path)]
+        return tuple(dict.fromkeys(ledger.table_for(account)["appId"])), ledger_checks(account, ledger)
+    except (ItnioError, OSError) as error:
+        words = str(error) if isinstance(error, ItnioError) else f"{os_error_reason(error)}: mend its folder."
+        return (), [Check("ledger", "error", "it cannot be read", words)]
 
 
-def _account_checks(account: Account | None, ledger: Ledger | None, app_ids: tuple[str, ...]) -> Iterator[Check]:
+def _account_checks(account: Account | None, app_ids: tuple[str, ...]) -> Iterator[Check]:
     """Yield what requests show, or that none was sent."""
     from itnio_nb.api.client import Client
     from itnio_nb.runs.preflight.machine import Check
     from itnio_nb.runs.preflight.preflight import account_checks, not_tried
 
-    if account is None:
-        for check in ("address", "certificates", "allow-list", "clock"):
-            yield not_tried(check, "there is no account to try it with")
-        return
-    known = () if ledger is None else dict.fromkeys(ledger.table_for(account)["appId"])
-    try:
-        with Client(account) as client:
-            yield from account_checks(client, list(app_ids or known))
-    except AccountError as error:  # an address that no client connects to, root certificates that cannot be read
-        yield Check("address", "error", f"{account.base_url}; no request was sent", str(error))
+    wrong = ""
+    if account is not None:
+        try:
+            with Client(account) as client:
+                yield from account_checks(client, list(app_ids))
+                return
+        except AccountError as error:  # an address that is not encrypted, root certificates that cannot be read
+            wrong = "certificates" if account.base_url.startswith("https:") else "address"
+            yield Check(wrong, "error", "no request can be sent", str(error))
+    for check in _TRIED:
+        if check != wrong:
+            yield not_tried(check, "no request was sent")

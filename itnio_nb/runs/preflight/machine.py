@@ -67,7 +67,7 @@ def front_ends() -> Check:
         extras = ",".join(sorted(set(lacking.values())))
         found = f"{', '.join(lacking)}: packages are not installed"
         return Check("front ends", "warning", found, f'pip install "itnio-nb[{extras}]"')
-    return Check("front ends", "ok", "JupyterLab, the page and runbooks can be started")
+    return Check("front ends", "ok", "what itnio-nb lab, app and run need is installed")
 
 
 def disk(ledger: Path) -> Check:

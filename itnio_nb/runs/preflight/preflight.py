@@ -142,7 +142,7 @@ def _allow_list(answers: _Answers) -> Check:
 def _certificates(client: Client, answers: _Answers) -> Check:
     if not client.account.base_url.startswith("https:"):
         return Check("certificates", "ok", "none needed: plain http does not leave this machine")
-    if refused := [str(error) for error in _errors(answers) if "certificate" in str(error)]:
+    if refused := [str(error) for error in _errors(answers) if "the server's certificate" in str(error)]:
         return Check("certificates", "error", "the server's certificate is refused", refused[0])
     if not _was_answered(answers):
         return not_tried("certificates", "no encrypted answer came back")
@@ -192,6 +192,8 @@ def _applications(answers: _Answers) -> Iterator[Check]:
         check = f"application {app_id}"
         if isinstance(answer, int):
             yield Check(check, "ok", f"{plural(answer, 'phone')} in it", "Ask your provider how many it can hold.")
+        elif not answer.status and _was_answered(answers):
+            yield Check(check, "error", "could not be listed, as another one was", str(answer))
         elif isinstance(answer, AccountError) or not answer.status:
             yield not_tried(check, "its phones are not known")
         else:

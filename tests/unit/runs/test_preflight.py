@@ -33,7 +33,8 @@ def test_all_is_well(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     table = preflight(client, ledger, app_ids=[sandbox.app_id])
     assert list(table) == ["check", "result", "found", "advice"]
     assert results(table) == {}
-    names = ["account", "address", "certificates", "clock", "ledger", "earlier runs", "application 4luaKsL2"]
+    account = ["account", "address", "certificates", "allow-list", "clock", "application 4luaKsL2"]
+    names = ["versions", "settings", *account, "ledger", "disk", "earlier runs", "front ends"]
     assert list(table["check"]) == [*names, *["irreversible"] * 3]
     assert [endpoint for endpoint, _ in sandbox.served] == ["sipQuery"]
 
@@ -63,11 +64,15 @@ def test_the_ledgers_applications_are_asked(client: Client, ledger: Ledger) -> N
         ({"clock_offset": 600}, {"clock": "warning"}, "Set this machine's clock"),
         ({"clock_offset": -4000}, {"clock": "warning"}, "Set this machine's clock"),
         ({"app_ids": ["other"]}, {"application 4luaKsL2": "error"}, "Check the application id"),
-        ({"broken": True}, {"account": "warning", "application 4luaKsL2": "error"}, "Mend the errors first"),
+        (
+            {"broken": True},
+            {"application 4luaKsL2": "error", "account": "warning", "allow-list": "warning"},
+            "Try again in a minute",
+        ),
         (
             {"allowed_addresses": ["192.0.2.1"]},
-            {"account": "warning", "address": "error", "application 4luaKsL2": "warning"},
-            "Mend the errors first",
+            {"allow-list": "error", "account": "warning", "application 4luaKsL2": "warning"},
+            "Add the address in the ITNIO console",
         ),
     ],
     ids=str,
@@ -86,7 +91,7 @@ def test_wrong_credentials(sandbox: Sandbox, ledger: Ledger) -> None:
     """The API answers, so the address is right and the key is not."""
     with Client(Account(sandbox.account.api_key, "wrong", sandbox.base_url)) as client:
         table = preflight(client, ledger, app_ids=["4luaKsL2"])
-    assert results(table) == {"account": "error", "application 4luaKsL2": "warning"}
+    assert results(table) == {"account": "error", "allow-list": "warning", "application 4luaKsL2": "warning"}
     assert "ITNIO_API_SECRET" in advice_of(table, "account")
 
 
@@ -111,7 +116,7 @@ def test_a_clock_that_the_server_refuses(ledger: Ledger) -> None:
     with Client(Account("key-1234", "secret")) as client:
         table = preflight(client, ledger, app_ids=["4luaKsL2"])
     assert results(table)["clock"] == "error"
-    assert table["found"][0].startswith("LIVE ACCOUNT …1234")
+    assert cell(table, "account", "found").startswith("LIVE ACCOUNT …1234")
     assert results(table)["account"] == "warning"
 
 
@@ -138,10 +143,10 @@ def test_an_unfinished_run_is_a_warning(sandbox: Sandbox, client: Client, ledger
 
 def test_a_disk_that_fills(client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the run that could not be recorded."""
-    monkeypatch.setattr("itnio_nb.runs.preflight.free_bytes", lambda *_: 300_000_000)
+    monkeypatch.setattr("itnio_nb.runs.preflight.machine.free_bytes", lambda *_: 300_000_000)
     table = preflight(client, ledger, app_ids=["4luaKsL2"])
-    assert results(table) == {"ledger": "warning"}
-    assert "only 300 MB are free" in cell(table, "ledger", "found")
+    assert results(table) == {"disk": "warning"}
+    assert "only 300 MB are free" in cell(table, "disk", "found")
 
 
 def test_one_text_is_no_list(client: Client, ledger: Ledger) -> None:
@@ -157,8 +162,8 @@ def test_the_ledgers_path_is_short(
     with Ledger(tmp_path / "home" / "data" / "ledger.sqlite") as ledger:
         for folder, shown in ((tmp_path, "home/data/ledger.sqlite"), (tmp_path / "home" / "data", "ledger.sqlite")):
             monkeypatch.chdir(folder)
-            assert preflight(client, ledger)["found"][4].startswith(f"{shown}: 0 groups")
+            assert cell(preflight(client, ledger), "ledger", "found").startswith(f"{shown}: 0 groups")
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
-        assert preflight(client, ledger)["found"][4].startswith("~/data/ledger.sqlite: ")
+        assert cell(preflight(client, ledger), "ledger", "found").startswith("~/data/ledger.sqlite: ")

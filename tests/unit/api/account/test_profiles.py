@@ -25,9 +25,8 @@ from itnio_nb.api.account.profiles import (
     write_profile,
 )
 from itnio_nb.api.account.secret import Secret
-from itnio_nb.api.account.settings import given_sources, read_settings
+from itnio_nb.api.account.settings import given_sources
 from tests.support.keyrings import SECRET_IN_WORDS, FileKeyring, PlaintextKeyring
-from tests.unit.api.account.test_settings import CASES, ENVIRONMENT, HERE, WHOLE
 
 CANARY = "s3cr3t-canary"
 VENDOR = "https://api.itniotech.com/voice"
@@ -190,7 +189,8 @@ def test_which_keyring(entries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Which source counts: the keyring among the others.
 PROFILE = {"ITNIO_PROFILE": "work"}
-FILE = f"{HERE}/.env"
+ENVIRONMENT = {"ITNIO_API_KEY": "from-environment", "ITNIO_API_SECRET": "secret"}
+WHOLE = "ITNIO_API_KEY=from-file\nITNIO_API_SECRET=file-secret\n"
 NEITHER = (
     "The keyring has no profile ghost (it has: default, work). Keep the account there: itnio-nb login --profile ghost"
 )
@@ -241,22 +241,6 @@ def test_arrangements(name: str, entries: Path, tmp_path: Path, monkeypatch: pyt
     assert account.source == source.get(expected, f"the keyring's profile {expected.removeprefix('key-of-')}")
     assert asked or given_sources()[0] == account.source
     assert repr(account) == f"Account(api_key={expected!r}, api_secret=********, base_url={VENDOR!r})"
-
-
-@pytest.mark.parametrize("name", [name for name in CASES if not CASES[name].owners])
-def test_the_first_of_the_given_sources_counts(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In every arrangement of environment and files: what doctor shows is what is taken."""
-    case = CASES[name]
-    (tmp_path / HERE).mkdir(parents=True)
-    for folder, text in case.files.items():
-        (tmp_path / folder / ".env").write_text(text, encoding="utf-8")
-        (tmp_path / folder / ".env").chmod(0o600)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path / case.folder)
-    for variable, value in case.environment.items():
-        monkeypatch.setenv(variable, value)
-    settings = read_settings()
-    assert given_sources()[:1] == [settings.source] * settings.is_given
 
 
 def test_a_file_that_names_a_profile_is_looked_at_too(entries: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from itnio_nb import Account, AccountError, AccountWarning, open_workspace
 from itnio_nb.api.account import settings
+from itnio_nb.api.account.settings import given_sources
 from tests.support.required import lacking
 
 CANARY = "s3cr3t-canary"
@@ -125,6 +126,10 @@ def test_arrangements(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     else:
         assert case.expected in came
     assert CANARY not in came
+    if came.startswith("from-"):
+        first = given_sources()[0]
+        assert (first == "the environment") == came.startswith("from-environment")
+        assert first in ("the environment", *(str(tmp_path / folder / ".env") for folder in case.files))
     assert [case.warned in str(one.message) for one in warned] == [True] * bool(case.warned)
 
 
