@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from itnio_nb.api.account.secret import Secret
+from itnio_nb.api.account.secret import Secret, private_frames
 from itnio_nb.errors import AccountError, InputError, ItnioError
 
 if TYPE_CHECKING:
     from itnio_nb.api.account.account import Account
 
 _REFUSED = "-1"  # key, secret or signature: nothing that waiting would mend
+_LONGEST = 10_000  # bytes of a line with a secret
 _NO_APPLICATION = "login"  # asked for: the API looks at key, address and time before it refuses it (-22)
 
 
@@ -40,8 +42,8 @@ def login(profile: str, api_key: str | None, base_url: str | None, replace: bool
     name, keyring = profile_name(profile), keyring_name()
     key = (api_key or _prompted("API key")).strip()
     account = Account(key, _secret(), base_url or DEFAULT_BASE_URL, source=f"the keyring's profile {name}")
-    kept = read_profile(name)
-    if kept is not None and (kept.key, kept.base_url) != (account.api_key, account.base_url) and not replace:
+    kept = None if replace else read_profile(name)
+    if kept is not None and (kept.key, kept.base_url) != (account.api_key, account.base_url):
         _agree(f"Profile {name} has API key …{kept.key[-4:]} at {kept.base_url} now")
     answer = "It was not tried." if no_check else _try(account)
     write_profile(name, Profile(account.api_key, account.api_secret, account.base_url))
@@ -55,10 +57,17 @@ def login(profile: str, api_key: str | None, base_url: str | None, replace: bool
 @_profile_option("Name of the profile.")
 def logout(profile: str) -> None:
     """Delete an account from the keyring of this machine."""
-    from itnio_nb.api.account.profiles import delete_profile, profile_name
+    from itnio_nb.api.account.profiles import NoKeyringError, delete_profile, profile_name
 
     name = profile_name(profile)
-    if delete_profile(name):
+    try:
+        was_there = delete_profile(name)
+    except NoKeyringError as error:
+        words = (
+            f"{error} Nothing was deleted from it. The profile {name} is forgotten here: it is read by its name alone."
+        )
+        raise NoKeyringError(words) from None
+    if was_there:
         click.echo(f"Profile {name} is deleted from the keyring. The account itself and its key are as they were.")
     else:
         click.echo(f"The keyring has no profile {name}: nothing was deleted.")
@@ -71,10 +80,19 @@ def _prompted(words: str, *, hidden: bool = False) -> str:
     return str(click.prompt(words, hide_input=hidden))
 
 
+@private_frames
 def _secret() -> Secret:
+    """Return the secret that is typed, or the first line of standard input."""
     if sys.stdin.isatty():
-        return Secret(_prompted("API secret (not shown)", hidden=True).strip())
-    return Secret(sys.stdin.readline().strip())
+        secret = Secret(_prompted("API secret (not shown)", hidden=True).strip())
+    else:
+        line = sys.stdin.buffer.readline(_LONGEST)
+        secret = Secret(line.decode("utf-8-sig", errors="replace").strip())
+    if not secret.reveal():
+        raise InputError("There is no secret: type it, or give it as the first line of standard input.")
+    if "\ufffd" in secret.reveal():
+        raise InputError("The secret on standard input is not UTF-8 text: give it as its first line.")
+    return secret
 
 
 def _agree(problem: str) -> None:
@@ -97,22 +115,24 @@ def _try(account: Account) -> str:
             raise AccountError(f"Nothing was kept: the server refuses key or secret (status {_REFUSED}).") from None
         if isinstance(error, AccountError) and not error.status:
             raise
-        return f"It could not be tried: {error}"
+        return f"Whether the server accepts it is not known: {error}"
     return "The server accepts it."
 
 
 def _tell_source(name: str) -> None:
     """Say which account is used in this folder, after a change of the keyring."""
-    from itnio_nb.api.account.settings import read_settings
+    from itnio_nb.api.account.account import Account
 
+    source = ""
     try:
-        settings = read_settings()
+        if Account.is_configured():
+            source = Account.from_env().source
+            click.echo(f"In this folder the account comes from {source}.")
+        else:
+            click.echo("In this folder no account is configured: what you start works on a sandbox.")
     except AccountError as error:
         click.echo(f"In this folder: {error}")
-        return
-    if not settings.is_given:
-        click.echo("In this folder no account is configured: what you start works on a sandbox.")
-    else:
-        click.echo(f"In this folder the account comes from {settings.source}.")
-    if name and settings.source != f"the keyring's profile {name}":
+    if name and source != f"the keyring's profile {name}":
         click.echo(f"The profile is used with --profile {name}, or ITNIO_PROFILE={name}.")
+    if os.environ.get("ITNIO_SANDBOX", "0") not in ("", "0"):
+        click.echo("ITNIO_SANDBOX is set: whatever you start works on a sandbox.")
