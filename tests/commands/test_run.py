@@ -172,3 +172,17 @@ def test_a_sheet_is_named() -> None:
     many_orders(2).drop(columns="appId").to_csv("orders.csv", index=False)
     lacking = run("run", "--orders", "orders.csv")
     assert "one value for all rows can be given as app_id (--app-id)." in lacking.stdout + lacking.stderr
+
+
+def test_the_command_after_0_hands_over() -> None:
+    """Without an account it finds the sandbox of this folder; an option of the run goes with it."""
+    done = run("run", "--orders", orders(2), "--apply", "--results", "there")
+    assert done.returncode == 0, done.stdout + done.stderr
+    handed = run(*last_words(done))
+    [path] = re.findall(r"^Written, for you alone to read: 4 phones of 1 application, in (.+)$", handed.stdout, re.M)
+    assert (handed.returncode, Path(path).parent, Path(path).stat().st_mode & 0o777) == (
+        0,
+        Path("there").absolute(),
+        0o600,
+    )
+    assert run(*last_words(done)).stdout.splitlines()[1].startswith("Nothing was written: ")

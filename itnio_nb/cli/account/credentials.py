@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from itnio_nb.api.models import ResetState
-from itnio_nb.api.text import plural, printable_line
+from itnio_nb.api.text import listed, plural, printable_line
 from itnio_nb.cli.sandbox import account_for
 from itnio_nb.cli.servers import folder_option, profile_option, sandbox_option
 from itnio_nb.errors import InputError
@@ -38,10 +38,11 @@ def credentials(name: str, folder: Path, one_table: bool, again: bool, sandbox: 
     with account_for(Path(), sandbox=sandbox, kept=Path("results")) as (account, _):
         click.echo(banner(account))
         with Client(account) as client, open_ledger_for(account) as ledger:
-            run = newest_run(ledger, ledger.runs_of(account), name)
+            runs = ledger.runs_of(account)
+            run = newest_run(ledger, runs, name)
             if run is None:
-                runs = f"There is no run {name}" if name else "There is no run yet"
-                raise InputError(f"{runs} of this account in {ledger.path}: submit a plan first.")
+                which = f"There is no run {name}" if name else "There is no run"
+                raise InputError(f"{which} of this account in {ledger.path}. Its runs: {listed(runs)}.")
             files = hand_over(client, run, folder, again=again, one_table=one_table)
             unknown = int((run.resets["state"] == ResetState.UNKNOWN).sum())
     if not files:
