@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import pytest
 
@@ -41,11 +42,9 @@ class Terminal:
 
     def __init__(self, *words: str, settings: dict[str, str]) -> None:
         self._ours, theirs = pty.openpty()
-        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-        environment = {**os.environ, **settings, "COLUMNS": "300"}
-        self._process = Popen(
-            [*COMMAND, *words], env=environment, start_new_session=True, preexec_fn=restore_interrupt, **streams
-        )
+        options: dict[str, Any] = {"start_new_session": True, "preexec_fn": restore_interrupt}
+        options |= {"stdin": theirs, "stdout": theirs, "stderr": theirs, "env": {**os.environ, **settings}}
+        self._process: Popen[bytes] = Popen([*COMMAND, *words], **options)
         os.close(theirs)
         self.shown = ""
 
