@@ -21,6 +21,9 @@ Written by `make docs` from `tests/torture/test_faults.py`, which meets each fau
 phones and compares what the run shows with this table. The faults are those of `itnio-nb sandbox --faults`
 (`--list-faults`).
 
+A request for a new password meets them as `reset:drop-after` and the like, all but `half` and `late`: where phones are
+created here, the password is changed there. `tests/unit/sandbox/test_reset.py` meets each.
+
 "Receipts" has every receipt of the group in order, as `ledger.history` shows them. A group is sent again only after two
 listings of its application, the second after a pause, have shown that it is not there, or where the response itself
 says so.
