@@ -103,12 +103,12 @@ def test_each_finding_has_package_version_advisory_and_mend() -> None:
         done = audit("--osv-url", address)
     assert (done.returncode, done.stderr) == (FOUND, "")
     versions = {pin.name: pin.version for pin in read_pins()}
-    assert done.stdout.splitlines()[:3] == [
+    assert set(done.stdout.splitlines()) >= {
         f"pytest {versions['pytest']}: PYSEC-2026-2, fixed in 99.0; for tests and tools only",
         f"pywinpty {versions['pywinpty']}: GHSA-x, not fixed in any version",
         f"requests {versions['requests']}: PYSEC-2026-1 (CVE-2026-1\\x1b[31m), fixed in 99.0",
-    ]
-    assert "versions checked, 3 advisories." in done.stdout
+    }
+    assert "\x1b" not in done.stdout
 
 
 def fails_on_pandas(name: str, version: str) -> Answer:
