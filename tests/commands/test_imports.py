@@ -9,7 +9,7 @@ import pytest
 
 TABLES = {"pandas", "numpy"}
 NETWORK = {"requests", "urllib3"}
-REST = {"ipywidgets", "IPython", "sqlalchemy", "tqdm"}
+REST = {"ipywidgets", "IPython", "sqlalchemy", "tqdm", "keyring"}
 NOTEBOOKS = {"nbformat", "nbclient", "nbconvert"}
 
 
@@ -20,8 +20,15 @@ NOTEBOOKS = {"nbformat", "nbclient", "nbconvert"}
         ("import itnio_nb.cli.main", TABLES | NETWORK | REST | NOTEBOOKS),
         ("import itnio_nb.api.client", TABLES | REST - {"tqdm"}),
         ("from itnio_nb import Sandbox\nwith Sandbox(): pass", TABLES),
+        ("from itnio_nb import Account\nprint(end='' if not Account.is_configured() else 'it is')", {"keyring"}),
     ],
-    ids=["the package", "the command's help", "signing and sending", "a sandbox for another language's client"],
+    ids=[
+        "the package",
+        "the command's help",
+        "signing and sending",
+        "a sandbox for another language's client",
+        "no account",
+    ],
 )
 def test_what_is_not_needed_is_not_loaded(script: str, heavy: set[str]) -> None:
     """A name of the package loads its module when it is used, a command when it is invoked."""

@@ -87,6 +87,14 @@ def test_what_is_wrong_has_its_row_and_its_mend(
     assert words in advice_of(table, next(iter(expected)))
 
 
+def test_one_application_that_is_not_answered(ledger: Ledger) -> None:
+    """The others were: the address is right, and this one has its own error."""
+    with Sandbox(faults="query:none,query:drop-before*9") as sandbox, Client(sandbox.account) as client:
+        table = preflight(client, ledger, app_ids=["4luaKsL2", "other"])
+    assert results(table) == {"application other": "error"}
+    assert "the connection was lost" in advice_of(table, "application other")
+
+
 def test_wrong_credentials(sandbox: Sandbox, ledger: Ledger) -> None:
     """The API answers, so the address is right and the key is not."""
     with Client(Account(sandbox.account.api_key, "wrong", sandbox.base_url)) as client:

@@ -200,7 +200,7 @@ def encrypted(configure: Callable[[Account], None], monkeypatch: pytest.MonkeyPa
 
         def start(answer: bytes, ends: datetime, *, is_known: bool) -> None:
             authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            authority.issue_cert("localhost", not_before=ends - 3 * DAY, not_after=ends).configure_cert(context)
+            authority.issue_cert("localhost", not_after=ends).configure_cert(context)
             (authority if is_known else trustme.CA()).cert_pem.write_to_path("authority.pem")
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", "authority.pem")
             address, _ = stack.enter_context(serving_https(context, answer))
@@ -222,6 +222,14 @@ def test_certificates(encrypted: Callable[..., None]) -> None:
     assert "name its root certificate in REQUESTS_CA_BUNDLE" in shown.text("certificates")
     encrypted(LISTED, datetime.now(UTC) - DAY, is_known=True)
     assert "has expired. Check this machine's clock" in doctor("--app-id", APP).text("certificates")
+
+
+def test_words_are_not_taken_for_others(encrypted: Callable[..., None]) -> None:
+    """An application may be named like what is looked for in a message."""
+    encrypted(b'{"status": "-22", "reason": "Parameter exception"}', datetime.now(UTC) + DAY, is_known=True)
+    shown = doctor("--app-id", "certificate")
+    assert shown.wrong() == {"application certificate": "error"}
+    assert shown.text("certificates", "ok")
 
 
 def test_an_answer_of_something_else(encrypted: Callable[..., None]) -> None:
