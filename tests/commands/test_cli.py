@@ -58,14 +58,14 @@ def test_sandbox_keeps_a_file() -> None:
 
 def test_a_warning_is_one_line(tmp_path: Path) -> None:
     """Of what could be safer where the account is configured, without a line of our code."""
-    (tmp_path / ".env").write_text("ITNIO_API_KEY=k\n", encoding="utf-8")
+    (tmp_path / ".env").write_text("ITNIO_API_SECRET=s\n", encoding="utf-8")
     (tmp_path / ".env").chmod(0o644)
     done = run("run", "--orders", "nothing.csv")
     warned, failed = done.stderr.splitlines()
     assert warned.startswith(
         f"Warning: {tmp_path}/.env has the API secret, and everybody on this machine can read it: "
     )
-    assert failed.startswith("Error: ITNIO_API_SECRET is not set in ")
+    assert failed.startswith("Error: ITNIO_API_KEY is not set in ")
     assert (done.returncode, done.stdout) == (1, "")
 
 
