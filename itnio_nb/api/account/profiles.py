@@ -56,9 +56,9 @@ def keyring_name() -> str:
     return _ask(_name_of_backend)
 
 
-def keeps_plain_text() -> bool:
-    """Tell whether the keyring is a file that everybody can read who has it. Raises `NoKeyringError`."""
-    return "Plaintext" in keyring_name()
+def keeps_plain_text(keyring: str) -> bool:
+    """Tell whether a keyring, by its name, is a file that everybody can read who has it."""
+    return "Plaintext" in keyring
 
 
 def _name_of_backend(keyring: Any) -> str:

@@ -176,11 +176,11 @@ def _keyring(account: Account | None) -> Iterator[Check]:
     from itnio_nb.runs.preflight.machine import Check
 
     try:
-        name, plain = keyring_name(), keeps_plain_text()
+        name = keyring_name()
     except NoKeyringError as error:
         yield Check("keyring", "note", str(error))
         return
-    if plain:
+    if keeps_plain_text(name):
         advice = "Use the keyring of the operating system: keyring --list-backends names those that there are."
         yield Check("keyring", "warning", f"{name} keeps secrets as text in a file", advice)
     else:

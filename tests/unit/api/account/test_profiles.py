@@ -162,8 +162,10 @@ def test_entries_that_are_not_ours(kept: object, entries: Path) -> None:
     entries.write_text(json.dumps({"itnio-nb/work": kept}))
     with pytest.raises(AccountError, match="itnio-nb logout --profile work, then itnio-nb login --profile") as refused:
         Account.from_env(profile="work")
-    shown = with_variables(refused.value)
-    assert CANARY not in shown
+    assert CANARY not in with_variables(refused.value)
+    with pytest.raises(AccountError) as refused:
+        read_profile("work")
+    assert CANARY not in with_variables(refused.value)
     assert delete_profile("work")
 
 
@@ -176,15 +178,15 @@ def test_too_long_for_windows(entries: Path) -> None:
 
 def test_which_keyring(entries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its own name; one that encrypts nothing, and the first of several that stand in a chain."""
-    assert (keyring_name(), keeps_plain_text()) == (f"{OWN}FileKeyring", False)
+    assert (keyring_name(), keeps_plain_text(keyring_name())) == (f"{OWN}FileKeyring", False)
     use(f"{OWN}PlaintextKeyring", monkeypatch)
-    assert keeps_plain_text()
+    assert keeps_plain_text(keyring_name())
     kinds: list[Any] = [FileKeyring, PlaintextKeyring]
     chain: Any = chainer.ChainerBackend
     for order, is_plain in ((kinds, False), (kinds[::-1], True)):
         monkeypatch.setattr(chain, "backends", [kind() for kind in order])
         monkeypatch.setattr("keyring.core._keyring_backend", chain())
-        assert keeps_plain_text() is is_plain
+        assert keeps_plain_text(keyring_name()) is is_plain
 
 
 # Which source counts: the keyring among the others.

@@ -18,7 +18,7 @@ import pytest
 import trustme
 from click.testing import CliRunner
 
-from itnio_nb import Account, Client, Ledger, Sandbox, make_plan, submit_plan
+from itnio_nb import Account, Client, Ledger, LedgerError, Sandbox, make_plan, submit_plan
 from itnio_nb.api.account.profiles import Profile, write_profile
 from itnio_nb.cli.main import main
 from tests.support.factories import APP, NOWHERE, many_orders, sent, until
@@ -386,6 +386,22 @@ def test_a_ledger_below_a_file(encrypted: Callable[..., None], monkeypatch: pyte
     shown = doctor("--app-id", APP)
     assert shown.wrong() == {"ledger": "error"}
     assert "repair the file or its folder" in shown.text("ledger")
+
+
+def test_a_ledger_that_fails_later(
+    sandbox: Sandbox, configure: Callable[[Account], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was opened, and cannot be read any more: the account is checked all the same."""
+    configure(sandbox.account)
+    Ledger("results/ledger.sqlite").close()
+
+    def fail(*_: object) -> None:
+        raise LedgerError("disk I/O error: repair the file.")
+
+    monkeypatch.setattr(Ledger, "table_for", fail)
+    shown = doctor("--app-id", APP)
+    assert shown.wrong() == {"ledger": "error"}
+    assert shown.text("ledger") == "it cannot be read → disk I/O error: repair the file."
 
 
 def test_a_ledger_that_others_can_read(encrypted: Callable[..., None], tmp_path: Path) -> None:
