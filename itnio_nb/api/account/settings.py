@@ -140,8 +140,8 @@ def _from_keyring(name: str) -> Settings:
     try:
         found = read_profile(profile_name(name))
     except NoKeyringError as error:
-        option = "" if name == DEFAULT_PROFILE else f" --profile {name}"
-        problem = f"{error} Then take the profile {name} out: --profile, ITNIO_PROFILE, or itnio-nb logout{option}."
+        forgets = ", or itnio-nb logout" if name == DEFAULT_PROFILE else ""  # it is read without being asked for
+        problem = f"{error} Then take the profile {name} out: --profile, ITNIO_PROFILE{forgets}."
         raise AccountError(problem) from None
     if found is None:
         known = ", ".join(known_profiles()) or "none"
