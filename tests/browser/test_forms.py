@@ -101,7 +101,7 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
         person.press("Try the rest again")
         person.sees(f"Done. Groups: {GROUPS} created ({2 * GROUPS} phones)", 60)
         person.press("Hand over")
-        person.sees("Written to results/, for you alone to read")
+        person.sees("Written, for you alone to read")
         results = person.download("Download results")
         handed = person.download("Download the hand-over")
         person.press("New batch")
