@@ -125,7 +125,8 @@ def _list_all(
             bar.n += 1
             bar.set_postfix({})  # which shows it
 
-        return for_each(wanted, read, stopping, client.workers, take)
+        # Twice as many as requests at once: while the answers of some are looked at, others are asked for.
+        return for_each(wanted, read, stopping, 2 * client.workers, take)
 
 
 def _with_own_columns(phones: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
