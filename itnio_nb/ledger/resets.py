@@ -38,13 +38,15 @@ _NOT_RECORDED = (
     "what became of it was not recorded: its sender was killed or lost power, and may have sent it",
     "It is not known which password works. Reset the phone again before it is handed over.",
 )
-# Every phone of every run of resets, in order.
-_TABLE = (
+_COLUMNS = ["appId", "groupName", "phoneName", "account", "state", "status", "reason", "advice", "at", "run"]
+# Every phone of every run of resets, in order: `_COLUMNS`, its run, and the number of its newest receipt there.
+_ROWS = (
     sa.select(reset_runs.c.app_id.label("appId"), reset_phones.c.group_name.label("groupName"))
     .add_columns(reset_phones.c.phone_name.label("phoneName"), reset_phones.c.account)
     .add_columns(sa.func.coalesce(_newest.c.state, ResetState.PLANNED).label("state"))
     .add_columns(*(sa.func.coalesce(_newest.c[name], "").label(name) for name in ("status", "reason", "advice", "at")))
-    .add_columns(reset_runs.c.name.label("run"))
+    .add_columns(reset_runs.c.name.label("run"), reset_runs.c.id.label("run_id"))
+    .add_columns(sa.func.coalesce(_newest.c.id, 0).label("receipt"), reset_runs.c.finished.is_(None).label("is_open"))
     .select_from(_phones)
     .order_by(reset_phones.c.run_id, reset_phones.c.position)
 )
@@ -72,6 +74,18 @@ class ResetRequest(NamedTuple):
         return sha256("\0".join([self.app_id, *sorted(phone.account for phone in self.phones)]).encode()).hexdigest()
 
 
+class ResetPlan(NamedTuple):
+    """What a run of resets would do."""
+
+    run_id: int | None  # the unfinished run to go on with, None for a new one
+    to_send: list[ResetPhone]
+
+    @property
+    def accounts(self) -> set[str]:
+        """The accounts of the phones."""
+        return {phone.account for phone in self.to_send}
+
+
 class ResetStore:
     """Read and write runs of resets, from any thread; reached as `ledger.reset_store`.
 
@@ -82,27 +96,26 @@ class ResetStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unfinished(self, wanted: ResetRequest) -> int | None:
-        """Return the unfinished run of the very same phones, None where there is none."""
-        query = sa.select(sa.func.max(reset_runs.c.id)).where(*_same_phones(wanted))
+    def plan(self, wanted: ResetRequest, *, again: bool) -> ResetPlan:
+        """Return which of the phones are to be reset.
+
+        Those that were not reset, or that the last run which has them has left; with `again` all of them, unless an
+        unfinished run was begun to reset them all again: then what that one has left.
+        """
+        self.expire()
         with self._database.transaction() as connection:
-            found = connection.execute(query).scalar()
-            return None if found is None else int(found)
+            return _plan(connection, wanted, again=again)
 
-    def open_run(
-        self, wanted: ResetRequest, to_send: Sequence[ResetPhone], owner: str, run_id: int | None = None
-    ) -> int | None:
-        """Have `owner` reset phones: go on with an unfinished run, or with a new one, which takes the place of others.
+    def open_run(self, wanted: ResetRequest, plan: ResetPlan, owner: str, *, again: bool) -> int | None:
+        """Have `owner` reset the phones of a plan, in its run or in a new one that takes the place of unfinished ones.
 
-        Return the run's number; None where somebody is at work on any of the phones.
+        Return the run's number; None where the plan holds no more, or somebody is at work on any of the phones.
         """
         with self._database.transaction(write=True) as connection:
-            accounts_wanted = {phone.account for phone in to_send}
-            if not accounts_wanted.isdisjoint(self._being_reset(connection, wanted)):
+            being_reset = self._being_reset(connection, wanted)
+            if plan != _plan(connection, wanted, again=again) or being_reset & plan.accounts:
                 return None
-            if run_id is None:
-                run_id = _new_run(connection, wanted, to_send)
-            self._expire(connection, [run_id])
+            run_id = plan.run_id if plan.run_id is not None else _new_run(connection, wanted, plan.to_send, again=again)
             ours = reset_runs.update().where(reset_runs.c.id == run_id)
             connection.execute(ours.values(owner=owner, note=""))
         return run_id
@@ -110,9 +123,8 @@ class ResetStore:
     def _being_reset(self, connection: sa.Connection, wanted: ResetRequest) -> set[str]:
         """Return the accounts of the application's phones that living owners work on."""
         query = sa.select(reset_runs.c.id, reset_runs.c.owner).select_from(reset_runs.join(accounts))
-        query = query.where(*is_account(wanted.account), reset_runs.c.app_id == wanted.app_id)
-        owned = connection.execute(query.where(reset_runs.c.owner.is_not(None))).all()
-        working = [run_id for run_id, owner in owned if self._is_alive(owner)]
+        query = query.where(*_of_application(wanted), reset_runs.c.owner.is_not(None))
+        working = [run_id for run_id, owner in connection.execute(query).all() if self._is_alive(owner)]
         theirs = sa.select(reset_phones.c.account).where(reset_phones.c.run_id.in_(working))
         return set(connection.execute(theirs).scalars())
 
@@ -125,43 +137,38 @@ class ResetStore:
     def run_table(self, run_id: int) -> pd.DataFrame:
         """Return the phones of a run in order: `appId groupName phoneName account state status reason advice at run`.
 
-        The state is that of the newest receipt, `planned` where there is none.
+        The state is that of the newest receipt in this run, `planned` where there is none.
         """
         self.expire()
-        return self._database.read_table(_TABLE.where(reset_phones.c.run_id == run_id))
+        return self._database.read_table(_ROWS.where(reset_phones.c.run_id == run_id))[_COLUMNS]
 
     def table(self) -> pd.DataFrame:
         """Return every phone of every run in the columns of `run_table`."""
         self.expire()
-        return self._database.read_table(_TABLE)
+        return self._database.read_table(_ROWS)[_COLUMNS]
 
     def newest(self, wanted: ResetRequest) -> pd.DataFrame:
-        """Return the phones that were asked for, in the columns of `run_table`, each as the last run that has it.
+        """Return the phones that were asked for, in the columns of `run_table`, each as its newest receipt has it.
 
         One that no run has is `planned`.
         """
         self.expire()
-        theirs = (*is_account(wanted.account), reset_runs.c.app_id == wanted.app_id)
-        known = self._newest(*theirs)
-        phones = pd.DataFrame(wanted.phones, columns=["appId", "groupName", "phoneName", "account"], dtype=object)
-        table = phones.merge(known.drop(columns=["appId", "groupName", "phoneName"]), how="left", on="account")
+        known = _newest_of(self._database.read_table(_ROWS.where(*_of_application(wanted))))
+        phones = pd.DataFrame(wanted.phones, columns=_COLUMNS[:4], dtype=object)
+        table = phones.merge(known[_COLUMNS[3:]], how="left", on="account")
         return table.fillna({"state": str(ResetState.PLANNED)}).fillna("")
 
     def newest_of_run(self, run_id: int) -> pd.DataFrame:
-        """Return all phones of the account of a run that creates groups, as `newest` does."""
+        """Return all phones of the account of a run of groups as `newest` does, and `receipt`, the number of that."""
         account_id = sa.select(runs.c.account_id).where(runs.c.id == run_id).scalar_subquery()
         self.expire()
-        return self._newest(reset_runs.c.account_id == account_id)
-
-    def _newest(self, *conditions: sa.ColumnElement[bool]) -> pd.DataFrame:
-        table = self._database.read_table(_TABLE.where(*conditions))
-        return table.drop_duplicates(["appId", "account"], keep="last")
+        return _newest_of(self._database.read_table(_ROWS.where(reset_runs.c.account_id == account_id)))
 
     def left(self, account: Account) -> int:
         """Return how many phones unfinished runs of an account have left: not sent, or of unknown outcome."""
         unfinished = (*is_account(account), reset_runs.c.finished.is_(None))
         self.expire()
-        states = self._database.read_table(_TABLE.where(*unfinished))["state"]
+        states = self._database.read_table(_ROWS.where(*unfinished))["state"]
         return int((~states.isin([ResetState.RESET, ResetState.REFUSED])).sum())
 
     def record(self, run_id: int, outcomes: Sequence[tuple[int, ResetReceipt]], claimed: Sequence[int]) -> None:
@@ -176,7 +183,7 @@ class ResetStore:
         """Write how a run ended; one with phones that are not sent, or unknown, stays unfinished."""
         with self._database.transaction(write=True) as connection:
             self._expire(connection, [run_id])  # what was about to be sent and not recorded is not known
-            states = set(connection.execute(_TABLE.where(reset_phones.c.run_id == run_id)).scalars("state"))
+            states = set(connection.execute(_ROWS.where(reset_phones.c.run_id == run_id)).scalars("state"))
             is_finished = states <= {ResetState.RESET, ResetState.REFUSED}
             ended = {"finished": text_of(now()) if is_finished else None, "note": note}
             connection.execute(reset_runs.update().where(reset_runs.c.id == run_id).values(**ended))
@@ -208,20 +215,45 @@ def _owner(connection: sa.Connection, run_id: int) -> str | None:
     return owner
 
 
-def _same_phones(wanted: ResetRequest) -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions that unfinished runs of the very same phones meet."""
-    account_id = sa.select(accounts.c.id).where(*is_account(wanted.account)).scalar_subquery()
-    is_theirs = (reset_runs.c.account_id == account_id, reset_runs.c.app_id == wanted.app_id)
-    return *is_theirs, reset_runs.c.fingerprint == wanted.fingerprint, reset_runs.c.finished.is_(None)
+def _of_application(wanted: ResetRequest) -> tuple[sa.ColumnElement[bool], ...]:
+    return *is_account(wanted.account), reset_runs.c.app_id == wanted.app_id
 
 
-def _new_run(connection: sa.Connection, wanted: ResetRequest, to_send: Sequence[ResetPhone]) -> int:
+def _newest_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return each phone once, as its newest receipt has it: one that is only planned somewhere hides nothing."""
+    return rows.sort_values("receipt", kind="stable").drop_duplicates(["appId", "account"], keep="last")
+
+
+def _plan(connection: sa.Connection, wanted: ResetRequest, *, again: bool) -> ResetPlan:
+    """Return the plan of `ResetStore.plan`, in the transaction of `connection`."""
+    result = connection.execute(_ROWS.where(*_of_application(wanted)))
+    rows = pd.DataFrame(list(map(tuple, result)), columns=list(result.keys()))
+    same = sa.select(sa.func.max(reset_runs.c.id)).select_from(reset_runs.join(accounts))
+    same = same.where(*_of_application(wanted), reset_runs.c.finished.is_(None))
+    same = same.where(reset_runs.c.fingerprint == wanted.fingerprint)
+    run_id: int | None = connection.execute(same.where(reset_runs.c.again) if again else same).scalar()
+    theirs = rows[rows["run_id"] == run_id]
+    left_there = set(theirs["account"][theirs["state"] != ResetState.RESET])
+    if again:
+        left = left_there if run_id is not None else {phone.account for phone in wanted.phones}
+    else:
+        newest = _newest_of(rows).set_index("account")["state"]
+        last = rows.drop_duplicates("account", keep="last")
+        abandoned = set(last["account"][(last["is_open"] == 1) & (last["state"] != ResetState.RESET)])
+        left = {one.account for one in wanted.phones if newest.get(one.account) != ResetState.RESET}
+        left |= abandoned & {one.account for one in wanted.phones}
+        run_id = run_id if left == left_there else None
+    return ResetPlan(run_id, [phone for phone in wanted.phones if phone.account in left])
+
+
+def _new_run(connection: sa.Connection, wanted: ResetRequest, to_send: Sequence[ResetPhone], *, again: bool) -> int:
     """Write a run that is to reset some of the phones that were asked for, in this order; return its number."""
-    started = now()
+    started, account_id = now(), account_number(connection, wanted.account)
     name = free_name(connection, reset_runs.c.name, f"reset-{started:%Y%m%dT%H%M%SZ}")
-    replaced = {"finished": text_of(started), "note": f"Run {name} took its place."}
-    connection.execute(reset_runs.update().where(*_same_phones(wanted)).values(**replaced))
-    values = {"account_id": account_number(connection, wanted.account), "name": name, "app_id": wanted.app_id}
+    same = reset_runs.update().where(reset_runs.c.account_id == account_id, reset_runs.c.app_id == wanted.app_id)
+    same = same.where(reset_runs.c.fingerprint == wanted.fingerprint, reset_runs.c.finished.is_(None))
+    connection.execute(same.values(finished=text_of(started), note=f"Run {name} took its place."))
+    values = {"account_id": account_id, "name": name, "app_id": wanted.app_id, "again": again}
     values |= {"fingerprint": wanted.fingerprint, "started": text_of(started), "note": ""}
     run_id = int(connection.execute(reset_runs.insert().values(**values).returning(reset_runs.c.id)).scalar_one())
     rows = [

@@ -118,6 +118,7 @@ reset_runs = sa.Table(
     sa.Column("finished", sa.Text),  # empty while a phone is left to be reset
     sa.Column("note", sa.Text, nullable=False, default=""),
     sa.Column("owner", sa.Text),
+    sa.Column("again", sa.Boolean, nullable=False),  # whether it resets phones that were reset before
 )
 reset_phones = sa.Table(
     "reset_phones",

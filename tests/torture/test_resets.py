@@ -58,7 +58,7 @@ def test_a_second_process_is_refused(sandbox: Sandbox, client: Client, ledger: L
     assert read_line(process) == "started"
     second = start_python(RESET, sandbox=sandbox)
     _, errors = second.communicate(timeout=60)
-    assert "InputError: Nothing was sent: another process resets phones of these groups now." in errors
+    assert "InputError: Nothing was sent: another run resets, or has just reset, phones of these groups." in errors
     process.kill()
     process.communicate()
     sandbox.latency = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
@@ -14,12 +14,21 @@ from itnio_nb.ledger.ledger import Ledger
 Groups = Ledger | pd.DataFrame | Iterable[str | PhoneGroup]
 
 
-def named_groups(client: Client, app_id: str, groups: Groups) -> dict[str, int]:
-    """Return the number of phones that each group, by name, was asked for; 1 where only its name is given."""
+# Of a run's table: groups that have phones, or may have. A batch that was wrong is quarantined as a whole.
+MAY_HAVE_PHONES = (State.CREATED, State.PARTIAL, *State.UNRESOLVED)
+
+
+def named_groups(
+    client: Client, app_id: str, groups: Groups, states: Collection[str] = (State.CREATED,)
+) -> dict[str, int]:
+    """Return the number of phones that each group, by name, was asked for; 1 where only its name is given.
+
+    `states`: see `created_groups`.
+    """
     if isinstance(groups, Ledger):
         groups = groups.table_for(client.account)[["appId", "groupName", "state"]]
     if isinstance(groups, pd.DataFrame):
-        return created_groups(app_id, groups)
+        return created_groups(app_id, groups, states)
     if isinstance(groups, str | PhoneGroup):
         groups = [groups]
     if not isinstance(groups, Iterable):
@@ -30,14 +39,17 @@ def named_groups(client: Client, app_id: str, groups: Groups) -> dict[str, int]:
     return dict(named)
 
 
-def created_groups(app_id: str, table: pd.DataFrame) -> dict[str, int]:
-    """Return the groups of one application that a run, or an earlier one, has created, with their sizes."""
+def created_groups(app_id: str, table: pd.DataFrame, states: Collection[str] = (State.CREATED,)) -> dict[str, int]:
+    """Return the groups of one application that a run, or an earlier one, has created, with their sizes.
+
+    `states` are those of groups that count as created by the run itself.
+    """
     if "groupName" not in table.columns:
         raise InputError("The table of groups has no column groupName: give run.table, or group names.")
     chosen = table[table["appId"] == app_id] if "appId" in table.columns else table
     if "state" in table.columns:
         earlier = chosen["created_in"] != "" if "created_in" in chosen.columns else False
-        chosen = chosen[(chosen["state"] == State.CREATED) | earlier]
+        chosen = chosen[chosen["state"].isin(states) | earlier]
     if chosen.empty:
         raise InputError(
             f"No group of application {app_id} was created here: for groups that existed before, give their names."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -12,8 +13,8 @@ from itnio_nb.api.models import ResetState
 from itnio_nb.api.text import listed, plural
 from itnio_nb.errors import InputError, ServiceError
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.resets import ResetPhone, ResetRequest
-from itnio_nb.runs.credentials.groups import Groups, named_groups
+from itnio_nb.ledger.resets import ResetPhone, ResetPlan, ResetRequest
+from itnio_nb.runs.credentials.groups import MAY_HAVE_PHONES, Groups, named_groups
 from itnio_nb.runs.credentials.reset_engine import GO_ON, ResetEngine
 from itnio_nb.runs.results import show_html, show_text
 from itnio_nb.runs.sending.background import AtWork, BackgroundWork
@@ -39,25 +40,41 @@ class ResetRun(BackgroundWork):
         self,
         ledger: Ledger,
         wanted: ResetRequest,
+        to_send: Collection[str],
         run_id: int | None = None,
         engine: ResetEngine | None = None,
         *,
         headline: str = "",
         on_over: Callable[[], None] = lambda: None,
     ) -> None:
-        """`headline` stands before the numbers of a run that sends nothing."""
-        self._ledger, self._wanted, self._id, self._headline = ledger, wanted, run_id, headline
+        """`to_send` are the accounts that it sends; `headline` stands before the numbers of one that sends nothing."""
+        self._ledger, self._wanted, self._to_send, self._id = ledger, wanted, set(to_send), run_id
+        self._headline = headline
         self.name = "" if run_id is None else str(ledger.reset_store.run_info(run_id, "name")["name"])
         super().__init__(engine, self.name, on_over)
 
     @property
     def table(self) -> pd.DataFrame:
-        """Every phone that was asked for, as in the ledger."""
-        return self._ledger.reset_store.newest(self._wanted)
+        """Every phone that was asked for, as in the ledger; one that is still to be sent here is `planned`."""
+        table = self._ledger.reset_store.newest(self._wanted)
+        pending = table["account"].isin(self._pending) & table["state"].isin([ResetState.RESET, ResetState.REFUSED])
+        table.loc[pending, ["state", "status", "reason", "advice", "at"]] = [str(ResetState.PLANNED), "", "", "", ""]
+        return table
+
+    @property
+    def _pending(self) -> set[str]:
+        """The accounts that are to be sent and were not yet: what earlier runs made of them is not the news."""
+        if self._id is None:
+            return self._to_send
+        here = self._ledger.reset_store.run_table(self._id)
+        return self._to_send & set(here["account"][here["state"] == ResetState.PLANNED])
 
     @property
     def counts(self) -> Counter[str]:
         """Number of phones by state, over all that were asked for."""
+        if self._engine is not None and not self.done:
+            left_alone = len(self._wanted.phones) - len(self._to_send)
+            return self._engine.counts + Counter({str(ResetState.RESET): left_alone})
         return Counter(self.table["state"])
 
     @property
@@ -69,7 +86,9 @@ class ResetRun(BackgroundWork):
         states = Counter(table["state"])
         open_ones = states[ResetState.PLANNED] + states[ResetState.SENDING]
         word = "Running." if not self.done else "Stopped." if open_ones else "Done."
-        parts = [f"{states[state]:,} {state}" for state in self.COUNTED]
+        before = len(self._wanted.phones) - len(self._to_send)
+        parts = [f"{states[ResetState.RESET]:,} reset{f' ({before:,} of them before)' if before else ''}"]
+        parts += [f"{states[state]:,} {state}" for state in self.COUNTED[1:]]
         parts.append(f"{open_ones:,} {'not sent' if self.done else 'to go'}")
         note = "" if self._id is None else self._ledger.reset_store.run_info(self._id, "note")["note"]
         words = [self._headline or word, f"Phones: {', '.join(parts)}.", note, _todo(states) if self.done else ""]
@@ -120,91 +139,112 @@ def reset_passwords(
     resets now; and what `list_phones` and the ledger raise.
     """
     require_tools(client, ledger)
-    require_switch("apply", apply)
-    require_switch("again", again)
-    options = RunOptions(workers, rate)
-    wanted = ResetRequest(client.account, app_id, _phones(client, app_id, groups))
+    pace = _checked(apply, again, workers, rate)
+    phones, notes = _phones(client, app_id, groups)
+    wanted = ResetRequest(client.account, app_id, phones)
     key = (str(ledger.path), client.account.base_url, client.account.api_key, app_id, wanted.fingerprint)
     with _at_work.lock:
         if key in _at_work.by_key:  # a double click
             return _at_work.by_key[key]
-        run_id, to_send = _to_send(ledger, wanted, again=again)
-        _require_agreement(client, confirm, to_send, wanted)
-        if not apply or not to_send:
-            return ResetRun(ledger, wanted, headline=_headline(to_send, wanted))
-        return _begin(key, client, ledger, wanted, to_send, run_id, options)
+        plan = ledger.reset_store.plan(wanted, again=again)
+        _require_agreement(client, confirm, plan, wanted, sends=apply)
+        if not apply or not plan.to_send:
+            headline = " ".join([_headline(plan, wanted), *notes])
+            return ResetRun(ledger, wanted, plan.accounts, headline=headline)
+        return _begin(key, client, ledger, wanted, plan, _Options(again, pace, notes))
+
+
+def _checked(apply: bool, again: bool, workers: int | None, rate: float | None) -> RunOptions:
+    """Raise `InputError` for switches that are none; return the pace."""
+    require_switch("apply", apply)
+    require_switch("again", again)
+    return RunOptions(workers, rate)
+
+
+class _Options(NamedTuple):
+    """How a run of resets works, and what is to be said of what it was asked for."""
+
+    again: bool
+    pace: RunOptions
+    notes: list[str]
 
 
 def _begin(
-    key: tuple[str, ...],
-    client: Client,
-    ledger: Ledger,
-    wanted: ResetRequest,
-    to_send: list[ResetPhone],
-    run_id: int | None,
-    options: RunOptions,
+    key: tuple[str, ...], client: Client, ledger: Ledger, wanted: ResetRequest, plan: ResetPlan, options: _Options
 ) -> ResetRun:
     """Have a run begin, or go on, under `key`."""
     owner = ledger.run_control.new_owner()
 
     def make(on_over: Callable[[], None]) -> ResetRun:
-        number = ledger.reset_store.open_run(wanted, to_send, owner.token, run_id)
-        if number is None:
+        run_id = ledger.reset_store.open_run(wanted, plan, owner.token, again=options.again)
+        if run_id is None:
             raise InputError(
-                "Nothing was sent: another process resets phones of these groups now. Wait for it: ws.ledger.resets "
-                "shows how far it is."
+                "Nothing was sent: another run resets, or has just reset, phones of these groups. Wait for it "
+                "(ws.ledger.resets shows how far it is), then run the same line again."
             )
-        engine = ResetEngine(number, client, ledger, owner, options)
-        return ResetRun(ledger, wanted, number, engine, on_over=on_over)
+        engine = ResetEngine(run_id, plan.accounts, client, ledger, owner, options.pace, options.notes)
+        return ResetRun(ledger, wanted, plan.accounts, run_id, engine, on_over=on_over)
 
     return _at_work.begin(key, owner, make)
 
 
-def _phones(client: Client, app_id: str, groups: Groups) -> list[ResetPhone]:
-    """Return the phones that the groups have now; raise `InputError` where one is not there."""
-    named = named_groups(client, app_id, groups)
+def _phones(client: Client, app_id: str, groups: Groups) -> tuple[list[ResetPhone], list[str]]:
+    """Return the phones that the groups have now, and what is to be said of groups that have fewer than ordered.
+
+    Raises `InputError` where a group is not there, unless nobody knows whether it is: one that is created only perhaps.
+    """
+    named = named_groups(client, app_id, groups, MAY_HAVE_PHONES)
+    certain = _certain(client, app_id, groups, named)
     listing = client.list_phones(app_id, groups=named)
-    if missing := [name for name in named if name not in set(listing["groupName"])]:
+    there = listing["groupName"].value_counts()
+    if missing := [name for name in named if name in certain and name not in there]:
         raise InputError(
             f"Nothing was sent: application {app_id} has no group {listed(missing)}. Check the application id and the "
             "names, and look with client.list_phones."
         )
-    columns = listing[["appId", "groupName", "phoneName", "account"]].drop_duplicates("account")
     if lacking := int(listing["account"].eq("").sum()):
         raise ServiceError(f"Nothing was sent: the server did not show the account of {plural(lacking, 'phone')}.")
-    return [ResetPhone(*cells) for cells in columns.itertuples(index=False, name=None)]
+    fewer = [
+        f"{name} ({there.get(name, 0):,} of {size:,})" for name, size in named.items() if there.get(name, 0) < size
+    ]
+    notes = [f"Fewer phones than were ordered: {listed(fewer)}."] if fewer else []
+    columns = listing[["appId", "groupName", "phoneName", "account"]].drop_duplicates("account")
+    return [ResetPhone(*cells) for cells in columns.itertuples(index=False, name=None)], notes
 
 
-def _to_send(ledger: Ledger, wanted: ResetRequest, *, again: bool) -> tuple[int | None, list[ResetPhone]]:
-    """Return the unfinished run to go on with, None for a new one, and the phones that are to be reset."""
-    run_id = ledger.reset_store.unfinished(wanted)
-    table = ledger.reset_store.newest(wanted)
-    if run_id is not None and again:  # all once more, unless that is what it was begun for
-        name = ledger.reset_store.run_info(run_id, "name")["name"]
-        run_id = run_id if table["run"].eq(name).all() else None
-    left = table["state"].ne(ResetState.RESET) | (again and run_id is None)
-    return run_id, [phone for phone, is_left in zip(wanted.phones, left, strict=True) if is_left]
+def _certain(client: Client, app_id: str, groups: Groups, named: Mapping[str, int]) -> Collection[str]:
+    """Return the groups that must be there: all that were named, of a table those that were created."""
+    try:
+        return named_groups(client, app_id, groups) if isinstance(groups, Ledger | pd.DataFrame) else named
+    except InputError:  # none of a table was created
+        return ()
 
 
-def _require_agreement(client: Client, confirm: int | None, to_send: list[ResetPhone], wanted: ResetRequest) -> None:
-    """Raise `InputError` where neither the number of all phones nor that of those that are left was confirmed."""
-    size = len(to_send)
+def _require_agreement(
+    client: Client, confirm: int | None, plan: ResetPlan, wanted: ResetRequest, *, sends: bool
+) -> None:
+    """Raise `InputError` where another number of phones was confirmed.
+
+    A run that is gone on with may be given the number that it was begun with, that of all phones.
+    """
+    size = len(plan.to_send)
     phones = plural(size, "phone")
-    if confirm is None and size and not client.account.is_sandbox:
+    if confirm is None and sends and size and not client.account.is_sandbox:
         raise InputError(
             f"Nothing was sent: this is a live account, and {phones} would get new passwords: a handset that has the "
             f"old one cannot register any more. Look with apply=False; if it is right: confirm={size}."
         )
-    if confirm is not None and (not is_whole(confirm) or (size and confirm not in (size, len(wanted.phones)))):
+    agreed = {size, *([len(wanted.phones)] if plan.run_id is not None else [])}
+    if confirm is not None and (not is_whole(confirm) or (size and confirm not in agreed)):
         raise InputError(
             f"Nothing was sent: {phones} would get new passwords, and {confirm!r} were confirmed. Look with "
             f"apply=False; if it is right: confirm={size}."
         )
 
 
-def _headline(to_send: list[ResetPhone], wanted: ResetRequest) -> str:
+def _headline(plan: ResetPlan, wanted: ResetRequest) -> str:
     """Return what is said of a run that sends nothing."""
-    before = len(wanted.phones) - len(to_send)
-    if not to_send:
+    before = len(wanted.phones) - len(plan.to_send)
+    if not plan.to_send:
         return f"Nothing was sent: {plural(before, 'phone')} reset before. again=True resets them once more."
-    return f"Dry run: nothing was sent. {plural(len(to_send), 'phone')} to reset, {before:,} reset before."
+    return f"Dry run: nothing was sent. {plural(len(plan.to_send), 'phone')} to reset, {before:,} reset before."

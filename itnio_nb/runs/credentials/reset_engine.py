@@ -5,19 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 
 from itnio_nb.api.account.secret import Secret, private_frames
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import ResetReceipt, ResetState, now
-from itnio_nb.api.statuses import reset_outcome
+from itnio_nb.api.statuses import NOT_EXISTING, reset_outcome
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
 from itnio_nb.ledger.file.locks import OwnerLock
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.resets import ResetPhone
+from itnio_nb.ledger.resets import ResetPhone, ResetRequest
 from itnio_nb.runs.sending.dispatcher import CircuitBreaker, Dispatcher
 from itnio_nb.runs.sending.pace import DEFAULT_WORKERS, RateLimiter, RunOptions
 
@@ -33,26 +34,41 @@ class ResetEngine:
     outcome is unknown is sent again only when somebody asks for it. `error` is what ended the run.
     """
 
-    def __init__(self, run_id: int, client: Client, ledger: Ledger, owner: OwnerLock, options: RunOptions) -> None:
+    def __init__(
+        self,
+        run_id: int,
+        to_send: Collection[str],
+        client: Client,
+        ledger: Ledger,
+        owner: OwnerLock,
+        options: RunOptions,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """`to_send` are accounts of phones of the run; all others of it are left alone."""
         self._id, self._client, self._owner = run_id, client, owner
         self._store = ledger.reset_store
         kept = self._store.run_table(run_id)
         columns = kept[["appId", "groupName", "phoneName", "account"]]
         self._phones = [ResetPhone(*cells) for cells in columns.itertuples(index=False, name=None)]
+        wanted = ResetRequest(client.account, self._phones[0].app_id, self._phones)
+        before = self._store.newest(wanted)["state"]
+        # Phones of which no answer has told yet which password works: only a new one ends that.
+        self._unknown = {at for at, state in enumerate(before) if state == ResetState.UNKNOWN}
+        self._queue = deque(at for at, phone in enumerate(self._phones) if phone.account in to_send)
         self._states: list[str] = kept["state"].tolist()
-        self._counts = Counter(self._states)
+        self._counts = Counter(self._states[at] for at in self._queue)
         self._counting = threading.Lock()
-        self._queue = deque(at for at, state in enumerate(self._states) if state != ResetState.RESET)
         self._passwords: dict[int, Secret] = {}  # what was answered, by position, to be compared with the account's
         self._workers = max(1, min(options.workers or DEFAULT_WORKERS, len(self._queue)))
         client.widen(self._workers)
         self._next_turn = 0.0
         self._limiter = RateLimiter(options.rate, self._turns, lambda _: None)
         self._closed_apps: dict[str, ResetReceipt] = {}
+        self._untold = 0  # phones whose answer has no password
         self._answered: Counter[tuple[str, str]] = Counter()  # statuses other than 0, with their words
         self._stopping, self._halting = threading.Event(), threading.Lock()
         self._dispatcher: Dispatcher[ResetPhone, ResetReceipt] | None = None
-        self._notes: list[str] = []
+        self._notes = list(notes)
         self.activity = "Reset"
         self.error: BaseException | None = None
 
@@ -65,7 +81,7 @@ class ResetEngine:
 
     @property
     def counts(self) -> Counter[str]:
-        """Number of phones by state, as far as it has come."""
+        """Number of phones that it sends by state, as far as it has come."""
         with self._counting:
             return +self._counts
 
@@ -140,7 +156,7 @@ class ResetEngine:
     ) -> None:
         """Write to the ledger what came of some phones and which are about to be sent, then count it."""
         unsent = ResetReceipt(*_planned("not sent"), now())
-        learnt = [*outcomes, *((at, unsent) for at in returned)]
+        learnt = [(at, self._still_unknown(at, one)) for at, one in [*outcomes, *((at, unsent) for at in returned)]]
         self._store.record(self._id, learnt, claimed)
         with self._counting:
             for at, state in [*((at, one.state) for at, one in learnt), *((at, ResetState.SENDING) for at in claimed)]:
@@ -150,8 +166,19 @@ class ResetEngine:
         for at, one in outcomes:
             if one.password is not None:
                 self._passwords[at] = one.password
+            elif one.state is ResetState.RESET:
+                self._untold += 1
             if one.status and one.state is not ResetState.RESET:
                 self._answered[one.status, one.reason] += 1
+
+    def _still_unknown(self, at: int, receipt: ResetReceipt) -> ResetReceipt:
+        """Return the receipt to keep: what was not known before is known by a new password alone."""
+        if receipt.state in (ResetState.RESET, ResetState.UNKNOWN):
+            (self._unknown.discard if receipt.state is ResetState.RESET else self._unknown.add)(at)
+        elif at in self._unknown and receipt.status != NOT_EXISTING:
+            state, advice = reset_outcome("")
+            return replace(receipt, state=state, advice=advice)
+        return receipt
 
     def _verify(self) -> None:
         """Compare the passwords that were answered with those that the account shows."""
@@ -162,7 +189,8 @@ class ResetEngine:
             self._notes.append(f"Not verified: {error}")
             return
         answered = len(self._passwords)
-        self._notes.append(f"The account shows {shown:,} of the {plural(answered, 'new password')}.")
+        told = f"; {plural(self._untold, 'answer')} had none" if self._untold else ""
+        self._notes.append(f"The account shows {shown:,} of the {plural(answered, 'new password')}{told}.")
         if shown < answered:
             self._notes.append(
                 "The others were changed again since, or its listing is behind: try one before you hand them over."
@@ -171,8 +199,8 @@ class ResetEngine:
     @private_frames
     def _shown(self) -> int:
         """Return how many phones are listed with the password that was answered."""
-        groups = {self._phones[at].group_name for at in self._passwords}
         client = self._client.paced(self._limiter.wait_to_list)
+        groups = {self._phones[at].group_name for at in self._passwords}
         listed = client.list_phones(self._phones[0].app_id, reveal=True, groups=groups, stopping=self._stopping)
         passwords = dict(zip(listed["account"], listed["password"], strict=True))
         answers = ((self._phones[at].account, secret.reveal()) for at, secret in self._passwords.items())

@@ -24,8 +24,9 @@ from itnio_nb import (
 from itnio_nb.api.models import ResetState
 from itnio_nb.api.statuses import ApiResponse
 from itnio_nb.ledger.file.storage import Database
+from itnio_nb.ledger.resets import ResetPhone, ResetRequest
 from itnio_nb.runs.credentials.reset import ResetRun
-from tests.support.factories import APP, Gate, group, many_orders, until
+from tests.support.factories import APP, Gate, group, many_orders, orders_frame, until
 
 GROUPS = ["group-0", "group-1"]
 
@@ -78,6 +79,7 @@ def test_what_is_asked_for(phones: Phones, sandbox: Sandbox, client: Client, led
         assert table["state"].tolist() == ["planned"] * number
     done = Workspace(client, ledger).reset_passwords(APP, [group("group-1", "phone-1", 50)]).wait()
     assert done.counts == {"reset": 3}
+    assert "Fewer phones than were ordered: group-1 (3 of 50)." in done.summary
     assert sorted(resets(sandbox)) == ["test_004", "test_005", "test_006"]
 
 
@@ -94,6 +96,75 @@ def test_nothing_is_sent_twice_unasked(phones: Phones, sandbox: Sandbox, client:
     assert len(resets(sandbox)) == 6
     assert reset_passwords(client, ledger, APP, GROUPS, again=True).wait().counts == {"reset": 6}
     assert len(resets(sandbox)) == 12
+
+
+def test_runs_that_overlap(phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """What another run has reset since is left alone, though the one that is gone on with has it too."""
+    sandbox.faults = "reset:-2-before"
+    stopped = reset_passwords(client, ledger, APP, GROUPS, workers=1).wait()
+    assert stopped.counts == {"refused": 1, "planned": 5}
+    reset_passwords(client, ledger, APP, ["group-0"]).wait()
+    kept, asked = phones(), len(resets(sandbox))
+    dry = reset_passwords(client, ledger, APP, GROUPS, apply=False)
+    assert dry.counts == {"reset": 3, "planned": 3}
+    done = reset_passwords(client, ledger, APP, GROUPS, confirm=3).wait()
+    assert changed(kept, phones()) == sorted(resets(sandbox)[asked:]) == ["test_004", "test_005", "test_006"]
+    assert done.summary.startswith("Done. Phones: 6 reset (3 of them before), 0 refused")
+    assert ledger.reset_store.left(client.account) == 0
+
+
+@pytest.mark.parametrize("fault", ["-22-before", "-2-before"])
+def test_what_was_not_known_is_known_by_a_new_password_alone(
+    fault: str, phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """A request that was refused says nothing of the one before it; a run that was only begun hides nothing."""
+    sandbox.faults = "reset:drop-after"
+    assert reset_passwords(client, ledger, APP, ["group-0"], workers=1).wait().counts == {"unknown": 1, "reset": 2}
+    sandbox.faults = f"reset:{fault}"
+    again = reset_passwords(client, ledger, APP, ["group-0"]).wait()
+    assert again.counts == {"unknown": 1, "reset": 2}
+    assert ledger.reset_store.left(client.account) == 1
+    [row] = again.table.query("state == 'unknown'").to_dict("records")
+    assert (row["status"], "It is not known" in row["advice"]) == (fault.removesuffix("-before"), True)
+    listed = client.list_phones(APP)[["appId", "groupName", "phoneName", "account"]]
+    wanted = ResetRequest(client.account, APP, [ResetPhone(*row) for row in listed.itertuples(index=False, name=None)])
+    plan = ledger.reset_store.plan(wanted, again=True)
+    assert ledger.reset_store.open_run(wanted, plan, "nobody", again=True) is not None
+    assert ledger.reset_store.newest(wanted)["state"].tolist().count("unknown") == 1
+    sandbox.faults = None
+    assert reset_passwords(client, ledger, APP, ["group-0"]).wait().counts == {"reset": 3}
+
+
+def test_again_is_all_of_them(phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """After a run that was stopped too; a rotation that was stopped goes on with what it has left, asked either way."""
+    sandbox.faults = "reset:-2-before"
+    reset_passwords(client, ledger, APP, GROUPS, workers=1).wait()
+    before = phones()
+    assert reset_passwords(client, ledger, APP, GROUPS, again=True).wait().counts == {"reset": 6}
+    assert len(changed(before, phones())) == 6
+    for again in (True, False):
+        sandbox.faults = "reset:none,reset:none,reset:-2-before"
+        stopped = reset_passwords(client, ledger, APP, GROUPS, again=True, workers=1).wait()
+        assert stopped.counts == {"reset": 2, "refused": 1, "planned": 3}
+        kept = phones()
+        done = reset_passwords(client, ledger, APP, GROUPS, again=again).wait()
+        assert (done.counts, len(changed(kept, phones()))) == ({"reset": 6}, 4)
+        assert "Phones: 6 reset (2 of them before)" in done.summary
+
+
+def test_a_wrong_batch_is_quarantined_as_a_whole(
+    phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """Groups that were created in part, or perhaps, are among those of a run's table; which have fewer is said."""
+    sandbox.faults = "half,drop-after,drop-before," + ",".join(["query:-18-before"] * 60)
+    orders = orders_frame(*((f"batch-{at}", f"batch-{at}", "4") for at in range(4)))
+    run = submit_plan(make_plan(orders), client, ledger, workers=1).wait()
+    sandbox.faults = None
+    assert set(run.table["state"]) == {"unknown", "created"}
+    done = reset_passwords(client, ledger, APP, run.table).wait()
+    theirs = sandbox.phones[sandbox.phones["groupName"].str.startswith("batch")]
+    assert (done.counts, sorted(resets(sandbox))) == ({"reset": 10}, sorted(theirs["account"]))
+    assert "Fewer phones than were ordered: batch-0 (2 of 4), batch-2 (0 of 4)." in done.summary
 
 
 @pytest.mark.parametrize(
@@ -170,7 +241,7 @@ def test_two_at_once(phones: Phones, sandbox: Sandbox, client: Client, ledger: L
     try:
         run = reset_passwords(client, ledger, APP, GROUPS)
         assert reset_passwords(client, ledger, APP, GROUPS) is run
-        with pytest.raises(InputError, match="another process resets phones of these groups now"):
+        with pytest.raises(InputError, match="another run resets, or has just reset, phones of these groups"):
             reset_passwords(client, ledger, APP, ["group-1"])
     finally:
         gate.opened.set()
@@ -193,8 +264,9 @@ def test_a_live_account_needs_the_number(phones: Phones, sandbox: Sandbox, ledge
         for number in (2, 4, True, "3", 3.0):
             with pytest.raises(InputError, match=r"were confirmed"):
                 ask(confirm=number)
-        with pytest.raises(InputError, match="live account"):
-            ask(apply=False) and ask()
+        assert ask(apply=False).counts == {"planned": 3}
+        with pytest.raises(InputError, match="4 were confirmed"):
+            ask(apply=False, confirm=4)
         assert resets(sandbox) == []
         sandbox.faults = "reset:drop-after"
         assert ask(confirm=3).wait().counts == {"reset": 2, "unknown": 1}
