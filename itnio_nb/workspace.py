@@ -93,9 +93,16 @@ class Workspace:
         """Write the hand-over file for those who configure the handsets: `export_credentials`."""
         return export_credentials(self.client, app_id, groups, path)
 
-    def hand_over(self, run: RunRecord, folder: str | os.PathLike[str] = "results") -> WrittenFiles:
-        """Write a hand-over file for each application of a run: `hand_over`."""
-        return hand_over(self.client, run, folder)
+    def hand_over(
+        self,
+        run: RunRecord,
+        folder: str | os.PathLike[str] = "results",
+        *,
+        again: bool = False,
+        one_table: bool = False,
+    ) -> WrittenFiles:
+        """Write the phones of a run to one file, for those who configure the handsets: `hand_over`."""
+        return hand_over(self.client, run, folder, again=again, one_table=one_table)
 
     def reset_passwords(
         self,

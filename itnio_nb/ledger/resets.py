@@ -34,6 +34,7 @@ _number = (
     .scalar_subquery()
 )
 _phones = reset_phones.join(reset_runs).join(accounts).outerjoin(_newest, _newest.c.id == _number)
+_CHANGING = (ResetState.SENDING, ResetState.RESET, ResetState.UNKNOWN)
 _NOT_RECORDED = (
     "what became of it was not recorded: its sender was killed or lost power, and may have sent it",
     "It is not known which password works. Reset the phone again before it is handed over.",
@@ -159,10 +160,23 @@ class ResetStore:
         return table.fillna({"state": str(ResetState.PLANNED)}).fillna("")
 
     def newest_of_run(self, run_id: int) -> pd.DataFrame:
-        """Return all phones of the account of a run of groups as `newest` does, and `receipt`, the number of that."""
+        """Return all phones of the account of a run of groups, as `newest` does."""
         account_id = sa.select(runs.c.account_id).where(runs.c.id == run_id).scalar_subquery()
         self.expire()
         return _newest_of(self._database.read_table(_ROWS.where(reset_runs.c.account_id == account_id)))
+
+    def changes(self, run_id: int) -> pd.DataFrame:
+        """Return the groups of a run's account whose phones got new passwords, or may have: `appId groupName change`.
+
+        `change` is a number that is higher after each such request.
+        """
+        account_id = sa.select(runs.c.account_id).where(runs.c.id == run_id).scalar_subquery()
+        joined = reset_receipts.join(reset_phones).join(reset_runs)
+        query = sa.select(reset_runs.c.app_id.label("appId"), reset_phones.c.group_name.label("groupName"))
+        query = query.add_columns(sa.func.max(reset_receipts.c.id).label("change")).select_from(joined)
+        query = query.where(reset_runs.c.account_id == account_id, reset_receipts.c.state.in_(_CHANGING))
+        self.expire()
+        return self._database.read_table(query.group_by(reset_runs.c.app_id, reset_phones.c.group_name))
 
     def left(self, account: Account) -> int:
         """Return how many phones unfinished runs of an account have left: not sent, or of unknown outcome."""

@@ -143,14 +143,19 @@ class _Execution:
 
     def _hand_over_lines(self) -> list[str]:
         """Return the command that hands the phones of this run over, where there are any."""
-        worked_on = [name for name in self._ledger.runs_of(self._job.account) if name not in self._runs_before]
-        run = newest_run(self._ledger, self._ledger.runs_of(self._job.account), worked_on[0]) if worked_on else None
+        sent = self._since_it_began()["run"].mode().tolist()  # others may be at work on runs of their own
+        names = sent or [one for one in self._runs() if one not in self._runs_before]
+        run = newest_run(self._ledger, self._runs(), names[0]) if names else None
         if run is None or not run.table["created_in"].any():
             return []
         command = [self._job.command[0], "credentials", "--run", run.name]
-        for name in ("--sandbox", "--profile", "--results"):
+        for name in ("--sandbox", "--profile"):
             command += _option(self._job.command, name)
-        return [HAND_OVER, shlex.join(command).replace("--results", "--folder")]
+        folder = self._job.parameters.get("results")
+        return [HAND_OVER, shlex.join([*command, *(["--folder", str(folder)] if folder else [])])]
+
+    def _runs(self) -> dict[str, int]:
+        return self._ledger.runs_of(self._job.account)
 
     def _outcome_by_ledger(self) -> Outcome:
         """Return how it ended where the notebook has no conclusion: by what the ledger has since."""

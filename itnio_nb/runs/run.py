@@ -34,24 +34,24 @@ class RunRecord:
     """
 
     def __init__(self, run_id: int | None, ledger: Ledger) -> None:
-        self._id = _NO_RUN if run_id is None else run_id
-        self._ledger, self._store = ledger, ledger.run_store
+        self.number = _NO_RUN if run_id is None else run_id
+        self.ledger, self._store = ledger, ledger.run_store
         self.name = "" if run_id is None else str(self._store.run_info(run_id, "name")["name"])
 
     @property
     def done(self) -> bool:
         """Whether nobody is at work on it."""
-        return not self._ledger.run_control.is_worked_on(self._id)
+        return not self.ledger.run_control.is_worked_on(self.number)
 
     @property
     def finished(self) -> bool:
         """Whether nothing of it is left to be sent or resolved."""
-        return not self.name or self._store.run_info(self._id, "finished")["finished"] is not None
+        return not self.name or self._store.run_info(self.number, "finished")["finished"] is not None
 
     @property
     def proven(self) -> bool:
         """Whether every phone of its created groups was seen in the account."""
-        totals, seen = self._totals, self._store.run_info(self._id, "verified")["verified"] if self.name else 0
+        totals, seen = self._totals, self._store.run_info(self.number, "verified")["verified"] if self.name else 0
         asked = int(totals.loc[totals["state"] == State.CREATED, "quantity"].sum())
         return asked == 0 or (seen is not None and seen >= asked)
 
@@ -63,12 +63,12 @@ class RunRecord:
     @property
     def table(self) -> pd.DataFrame:
         """One row for each group, as in the ledger: API columns, `state status reason advice row at created_in`."""
-        return _states(self._store.run_table(self._id), self._ledger, over=self.done).table
+        return _states(self._store.run_table(self.number), self.ledger, over=self.done).table
 
     @property
     def _totals(self) -> pd.DataFrame:
         """How many groups and phones there are in each state: read without the groups."""
-        return _states(self._store.run_facts(self._id), self._ledger, over=self.done).totals
+        return _states(self._store.run_facts(self.number), self.ledger, over=self.done).totals
 
     @property
     def summary(self) -> str:
@@ -83,29 +83,23 @@ class RunRecord:
     def _summary_of(self, table: pd.DataFrame) -> str:
         if not self.name:
             return run_summary(table, None, "Nothing was sent: no run of this account is unfinished.", over=True)
-        info = self._store.run_info(self._id, "note", "verified")
+        info = self._store.run_info(self.number, "note", "verified")
         return run_summary(table, info["verified"], info["note"], over=self.done)
 
     @cached_property
     def orders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The orders that it was made from, and their findings."""
         try:
-            return orders_from_json(self._store.run_info(self._id, "orders")["orders"])
+            return orders_from_json(self._store.run_info(self.number, "orders")["orders"])
         except ValueError:
             raise self._store.database.error(f"the orders of run {self.name} are damaged", is_damaged=True) from None
-
-    @property
-    def resets(self) -> pd.DataFrame:
-        """The phones of its groups that were to get a new password, each as the last run of resets left it."""
-        newest = self._ledger.reset_store.newest_of_run(self._id)
-        return newest.merge(self.table[["appId", "groupName"]], on=["appId", "groupName"])
 
     def problems(self, since: int = 0) -> pd.DataFrame:
         """Return what was not created as asked, in the order of the receipts, after receipt `since`.
 
         `receipt groupName state reason advice`, one row for each receipt: an unknown may have been resolved since.
         """
-        return self._store.problems(self._id, since)
+        return self._store.problems(self.number, since)
 
     def write_results(self, folder: str | os.PathLike[str]) -> WrittenFiles:
         """Write `<run>-created.csv`, `-existed`, `-refused`, `-unknown`, `-notsent`, `-invalid`; return their paths.
@@ -129,7 +123,7 @@ class RunRecord:
     def _repr_html_(self) -> str:
         totals = self._totals
         rows = int(totals["groups"].sum())
-        table = _states(self._store.run_table(self._id, ends_shown(rows)), self._ledger, over=self.done).table
+        table = _states(self._store.run_table(self.number, ends_shown(rows)), self.ledger, over=self.done).table
         return show_html(self._summary_of(totals), table[[*_SHOWN, "advice"]], end=_next(self, totals), rows=rows)
 
 

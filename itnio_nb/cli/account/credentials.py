@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from itnio_nb.api.models import ResetState
 from itnio_nb.api.text import listed, plural, printable_line
 from itnio_nb.cli.sandbox import account_for
 from itnio_nb.cli.servers import folder_option, profile_option, sandbox_option
@@ -29,7 +28,7 @@ def credentials(name: str, folder: Path, one_table: bool, again: bool, sandbox: 
     The other columns of the orders stand beside them. Only you can read the file, and it is written once.
     """
     from itnio_nb.api.client import Client
-    from itnio_nb.runs.credentials.hand_over import hand_over
+    from itnio_nb.runs.credentials.hand_over import hand_over, unknown_passwords
     from itnio_nb.runs.run import newest_run
     from itnio_nb.workspace import banner, open_ledger_for
 
@@ -44,7 +43,7 @@ def credentials(name: str, folder: Path, one_table: bool, again: bool, sandbox: 
                 which = f"There is no run {name}" if name else "There is no run"
                 raise InputError(f"{which} of this account in {ledger.path}. Its runs: {listed(runs)}.")
             files = hand_over(client, run, folder, again=again, one_table=one_table)
-            unknown = int((run.resets["state"] == ResetState.UNKNOWN).sum())
+            unknown = unknown_passwords(run)
     if not files:
         raise InputError(
             f"Run {run.name} has created no phones, nor has an earlier one: there is nothing to hand over."

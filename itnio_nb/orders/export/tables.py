@@ -30,10 +30,14 @@ def as_csv(frame: pd.DataFrame) -> bytes:
     return texts.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig", "backslashreplace")
 
 
-def as_xlsx(frame: pd.DataFrame, name: str) -> bytes:
-    """Return a table of text as a workbook of one sheet of this name: every cell as text, the headers as filters."""
+def as_xlsx(frame: pd.DataFrame, name: str, comment: str = "") -> bytes:
+    """Return a table of text as a workbook of one sheet of this name: every cell as text, the headers as filters.
+
+    `comment` is a property of the file.
+    """
     data = io.BytesIO()
     with new_workbook(data) as book:
+        book.set_properties({"comments": comment})
         sheet = book.add_worksheet(name)
         text, bold = book.add_format({"num_format": "@"}), book.add_format({"bold": True})
         sheet.set_column(0, len(frame.columns) - 1, 20, text)

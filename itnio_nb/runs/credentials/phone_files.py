@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import secrets
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from glob import escape
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -24,6 +27,7 @@ from itnio_nb.runs.sending.background import progress_bar
 
 _EXACT = ["account", "password"]  # typed into a handset as they are: not one character may be added
 _KINDS = (".csv", ".xlsx", ".zip")
+NOTHING = "Nothing was written:"
 
 
 class Wanted(NamedTuple):
@@ -35,33 +39,65 @@ class Wanted(NamedTuple):
     headers: tuple[str, ...] = ()  # of those columns
 
 
+Written = dict[str, int | ItnioError]  # by application, how many phones are in the file, or why they are not
+
+
 def write_phones(
-    client: Client, wanted: Mapping[str, Wanted], path: str | os.PathLike[str]
-) -> tuple[Path, dict[str, int | ItnioError]]:
+    client: Client,
+    wanted: Mapping[str, Wanted],
+    path: str | os.PathLike[str],
+    mark_of: Callable[[Collection[str]], str] = lambda _: "",
+    *,
+    again: bool = False,
+) -> tuple[Path, Written]:
     """Write the phones of the wanted groups, by application, to a new file.
 
-    Return its path and for each application how many phones are in it, or why they are not. The name decides:
-    `.csv` and `.xlsx` are one table, `.zip` has an XLSX file for each application. Nothing is left of a file in which
-    no application is.
+    Return its path and what is in it. The name decides: `.csv` and `.xlsx` are one table, `.zip` has an XLSX file for
+    each application. `mark_of` returns a text to keep in the file for `find_marked`, of the applications in it. A file
+    is there once it is whole; none is written without an application, or where one of that mark is there already,
+    unless it is wanted `again`.
     """
-    path, handle = _new_file(path)
+    path = _require_free(path)
+    unfinished, handle = _open_beside(path)
     try:
-        written = _fill(handle, path, client, wanted)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    if isinstance(written, ItnioError):  # raised here, where a traceback that shows variables shows no password
-        path.unlink(missing_ok=True)
-        raise written
-    if all(isinstance(one, ItnioError) for one in written.values()):
-        path.unlink(missing_ok=True)
+        written = _fill(handle, path, client, wanted, mark_of)
+        if isinstance(written, ItnioError):  # raised here, where a traceback that shows variables shows no password
+            raise written
+        good = [app_id for app_id, one in written.items() if not isinstance(one, ItnioError)]
+        if good and not again and (there := find_marked(path, mark_of(good))) is not None:
+            path = there
+        elif good:
+            _publish(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return path, written
+
+
+def find_marked(path: Path, mark: str) -> Path | None:
+    """Return a file beside `path`, named like it, that has this mark, None where there is none."""
+    if not mark:
+        return None
+    stem = re.sub(r"-\d+$", "", path.stem) if not path.stem.endswith("phones") else path.stem
+    alike = path.parent.glob(f"{escape(stem)}*{escape(path.suffix)}")
+    marked = [found for found in alike if _mark_in(found) == mark]
+    return max(marked, key=lambda found: found.stat().st_mtime, default=None)
+
+
+def _mark_in(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if path.suffix == ".zip":
+                return archive.comment.decode()
+            core = archive.read("docProps/core.xml").decode()
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return ""
+    return "".join(re.findall("<dc:description>(.*?)</dc:description>", core))
 
 
 @private_frames
 def _fill(
-    handle: int, path: Path, client: Client, wanted: Mapping[str, Wanted]
-) -> dict[str, int | ItnioError] | ItnioError:
+    handle: int, path: Path, client: Client, wanted: Mapping[str, Wanted], mark_of: Callable[[Collection[str]], str]
+) -> Written | ItnioError:
     ending = path.suffix.lower()
     with open(handle, "wb") as file:
         archive = _Archive(wanted) if ending == ".zip" else None
@@ -69,8 +105,9 @@ def _fill(
         good = {app_id: one for app_id, one in listed.items() if isinstance(one, pd.DataFrame)}
         if ending == ".csv" and (problem := _formulas(good)) is not None:
             return problem
+        mark = mark_of(list(good))
         try:
-            file.write(archive.contents() if archive is not None else _one_table(ending, good))
+            file.write(archive.contents(mark) if archive is not None else _one_table(ending, good, mark))
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
@@ -89,10 +126,11 @@ class _Archive:
         """Make the file of an application."""
         self._files[app_id] = as_xlsx(table, "Phones")
 
-    def contents(self) -> bytes:
-        """Return the ZIP."""
+    def contents(self, mark: str) -> bytes:
+        """Return the ZIP, with a comment."""
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as archive:
+            archive.comment = mark.encode()
             for app_id in filter(self._files.__contains__, self._wanted):
                 entry = zipfile.ZipInfo(self._wanted[app_id].file_name)
                 entry.external_attr = 0o600 << 16  # whoever unpacks it is the only one who can read it, too
@@ -141,10 +179,10 @@ def _with_own_columns(phones: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     return pd.concat([phones, theirs.set_axis(headers, axis=1)], axis=1)
 
 
-def _one_table(ending: str, phones: Mapping[str, pd.DataFrame]) -> bytes:
+def _one_table(ending: str, phones: Mapping[str, pd.DataFrame], mark: str) -> bytes:
     tables = list(phones.values()) or [pd.DataFrame(columns=list(LISTING_COLUMNS))]
     table = pd.concat(tables, ignore_index=True).fillna("") if len(tables) > 1 else tables[0]
-    return as_csv(table) if ending == ".csv" else as_xlsx(table, "Phones")
+    return as_csv(table) if ending == ".csv" else as_xlsx(table, "Phones", mark)
 
 
 def _lacking(app_id: str, wanted: Mapping[str, int], phones: pd.DataFrame) -> ItnioError | None:
@@ -158,14 +196,14 @@ def _lacking(app_id: str, wanted: Mapping[str, int], phones: pd.DataFrame) -> It
     if short:
         more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
         return InputError(
-            f"Nothing was written: in application {app_id} {plural(len(short), 'group')} "
+            f"{NOTHING} in application {app_id} {plural(len(short), 'group')} "
             f"{'lacks' if len(short) == 1 else 'lack'} phones: {', '.join(short[:5])}{more}. Check the application id, "
             "and look with client.list_phones; to hand over what is there, give the names of the groups that are whole."
         )
     empty = int((phones[_EXACT] == "").any(axis=1).sum())
     if empty:
         return ServiceError(
-            f"Nothing was written: the server did not show account and password of {plural(empty, 'phone')}. Try again."
+            f"{NOTHING} the server did not show account and password of {plural(empty, 'phone')}. Try again."
         )
     return None
 
@@ -179,24 +217,48 @@ def _formulas(phones: Mapping[str, pd.DataFrame]) -> ItnioError | None:
     if not changed:
         return None
     return InputError(
-        f"Nothing was written: account or password of {plural(changed, 'phone')} would run as a formula in a "
+        f"{NOTHING} account or password of {plural(changed, 'phone')} would run as a formula in a "
         "spreadsheet. Choose a name that ends in .xlsx: there all cells are text."
     )
 
 
-def _new_file(path: str | os.PathLike[str]) -> tuple[Path, int]:
-    """Make an empty file that was not there before and that its owner alone can read; return it opened."""
+def _require_free(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file that can be a hand-over file and is not there yet; raise `InputError` for any other."""
     try:
         path = Path(path)
         if path.suffix.lower() not in _KINDS:
             raise InputError(f"The hand-over file is a table: name it .xlsx or .csv, not {path.name!r}.")
-        return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise InputError(
-            f"{path} exists already, and a hand-over file is never overwritten: choose another name."
-        ) from None
+        path.lstat()
+    except FileNotFoundError:
+        return Path(path)
     except (OSError, TypeError, ValueError) as error:  # a path can be wrong in many ways
         raise unwritable(path, error) from None
+    raise _taken(path)
+
+
+def _open_beside(path: Path) -> tuple[Path, int]:
+    """Make an empty file in the folder of `path` that its owner alone can read; return it opened."""
+    unfinished = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        return unfinished, os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except (OSError, ValueError) as error:
+        raise unwritable(path, error) from None
+
+
+def _publish(unfinished: Path, path: Path) -> None:
+    """Give a whole file its name, unless somebody else has taken that meanwhile."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError:  # a file system without links
+        if os.path.lexists(path):
+            raise _taken(path) from None
+        unfinished.rename(path)
+
+
+def _taken(path: Path) -> InputError:
+    return InputError(f"{path} exists already, and a hand-over file is never overwritten: choose another name.")
 
 
 def unwritable(path: object, error: Exception) -> InputError:

@@ -27,6 +27,7 @@ from itnio_nb import (
     reset_passwords,
     submit_plan,
 )
+from itnio_nb.runs.credentials.hand_over import _stems
 from tests.support.factories import APP, group, many_orders, orders_frame
 
 COLUMNS = ["groupName", "phoneName", "account", "password", "displayNum", "appId"]
@@ -254,13 +255,81 @@ def test_a_run_is_handed_over_once(run: Run, client: Client, ledger: Ledger, san
 
 
 def test_an_application_that_fails_keeps_no_other(run: Run, client: Client, sandbox: Sandbox) -> None:
-    """Its error is raised once the others are in the file; the next time is not taken for one that was complete."""
+    """Its error is raised once the others are in the file, and says where; tried again, there is no second one."""
     sandbox.delete_group("other", "sales")
-    with pytest.raises(InputError, match=r"in application other 1 group lacks phones: 'sales' \(not there\)"):
-        hand_over(client, run, "results")
-    assert [[*in_zip(path)] for path in Path("results").iterdir()] == [["4luaKsL2-phones.xlsx"]]
+    for one_table in (False, True, False):
+        with pytest.raises(InputError, match=r"^Not all was handed over: in application other 1 group lacks") as raised:
+            hand_over(client, run, "results", one_table=one_table)
+    path = Path("results").absolute() / f"{run.name}-phones.zip"
+    assert f"The phones of 1 other application are in {path}." in str(raised.value)
+    assert [*in_zip(path)] == ["4luaKsL2-phones.xlsx"]
+    assert sorted(one.suffix for one in Path("results").iterdir()) == [".xlsx", ".zip"]
     client.create_phones(group("sales", "desk", 3, "other"))
-    assert [*in_zip(hand_over(client, run, "results")["other"])] == ["4luaKsL2-phones.xlsx", "other-phones.xlsx"]
+    whole = hand_over(client, run, "results")["other"]
+    assert (whole.name, [*in_zip(whole)]) == (f"{run.name}-phones-2.zip", ["4luaKsL2-phones.xlsx", "other-phones.xlsx"])
+    assert len(READERS["phones.xlsx"](hand_over(client, run, "results", one_table=True)["other"])) == 63
+    sandbox.delete_group("other", "sales")
+    with pytest.raises(InputError, match=r"^Nothing was written: in application other 1 group lacks"):
+        export_credentials(client, "other", ["sales"], "phones.xlsx")
+    assert not Path("phones.xlsx").exists()
+
+
+def test_before_is_said_of_the_very_phones_alone(client: Client, ledger: Ledger, sandbox: Sandbox) -> None:
+    """Not of a part of them, of another part, of a file that is empty or broken, nor after a copy that looks newer."""
+    sandbox.faults = "none,none,-2-before"
+    run = submit_plan(make_plan(many_orders(4), client, ledger), client, ledger, workers=1).wait()
+    part = hand_over(client, run, "results")[APP]
+    assert len(READERS["phones.xlsx"](part)) == 6
+    assert submit_plan(make_plan(many_orders(4)), client, ledger).wait().counts == {"created": 4}
+    fewer = submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
+    assert len(READERS["phones.xlsx"](hand_over(client, fewer, "results")[APP])) == 3
+    run = submit_plan(make_plan(many_orders(4), client, ledger), client, ledger).wait()
+    whole = hand_over(client, run, "results")
+    assert (whole.is_new, len(READERS["phones.xlsx"](whole[APP]))) == (True, 12)
+    assert hand_over(client, run, "results")[APP] == whole[APP]
+    whole[APP].write_bytes(b"")
+    assert hand_over(client, run, "results").is_new
+    path = hand_over(client, run, "results")[APP]
+    reset_passwords(client, ledger, APP, ["group-0"]).wait()
+    os.utime(path)  # saved anew, copied, restored: its time says nothing
+    new = hand_over(client, run, "results")
+    assert (new.is_new, hand_over(client, run, "results")[APP]) == (True, new[APP])
+    passwords = READERS["phones.xlsx"](new[APP])["password"].tolist()
+    assert sorted(passwords) == sorted(sandbox.phones["password"])
+
+
+def test_a_hand_over_that_is_cut_off_leaves_nothing(run: Run, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has its name once it is whole; one that appears meanwhile stays, and is named."""
+    listing = client.list_phones
+
+    def cut_off(*args: Any, **options: Any) -> pd.DataFrame:
+        assert [path.name[:1] for path in Path("results").iterdir()] == ["."]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "list_phones", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            hand_over(client, run, "results")
+    assert list(Path("results").iterdir()) == []
+
+    def overtaken(*args: Any, **options: Any) -> pd.DataFrame:
+        Path("mine.xlsx").write_text("mine")
+        return listing(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "list_phones", overtaken)
+        with pytest.raises(InputError, match=r"mine\.xlsx exists already"):
+            export_credentials(client, APP, ["hotline"], "mine.xlsx")
+    assert Path("mine.xlsx").read_text() == "mine"
+    assert not list(Path().glob(".*.tmp"))
+
+
+def test_no_two_applications_share_a_name() -> None:
+    """Whatever their ids have in them, and on file systems that know no case; nor is a name too long for one."""
+    ids = ["a_b-3", "a.b", "a_b", "A_B", "x-3", "x", "X", "q" * 300, "q" * 301, "../../etc", "con"]
+    stems = [*_stems(ids).values()]
+    assert len({stem.casefold() for stem in stems}) == len(ids)
+    assert all(len(stem) < 90 and "/" not in stem and "." not in stem for stem in stems)
 
 
 def test_the_colleagues_own_columns_stand_beside_the_phones(client: Client, ledger: Ledger, tmp_path: Path) -> None:
