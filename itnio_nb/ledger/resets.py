@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import ResetReceipt, ResetState, now
 from itnio_nb.ledger.file.locks import is_alive
-from itnio_nb.ledger.file.storage import Database
+from itnio_nb.ledger.file.storage import Database, table_of
 from itnio_nb.ledger.schema import (
     account_number,
     accounts,
@@ -130,7 +130,7 @@ class ResetStore:
         return set(connection.execute(theirs).scalars())
 
     def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
-        """Return what a run's own row holds under `names`, such as `name`, `note`, `finished` or `confirmed`."""
+        """Return what a run's own row holds under `names`, such as `name` or `note`."""
         query = sa.select(*(reset_runs.c[name] for name in names)).where(reset_runs.c.id == run_id)
         with self._database.transaction() as connection:
             return dict(connection.execute(query).mappings().one())
@@ -161,20 +161,18 @@ class ResetStore:
 
     def newest_of_run(self, run_id: int) -> pd.DataFrame:
         """Return all phones of the account of a run of groups, as `newest` does."""
-        account_id = sa.select(runs.c.account_id).where(runs.c.id == run_id).scalar_subquery()
         self.expire()
-        return _newest_of(self._database.read_table(_ROWS.where(reset_runs.c.account_id == account_id)))
+        return _newest_of(self._database.read_table(_ROWS.where(_of_account_of(run_id))))
 
     def changes(self, run_id: int) -> pd.DataFrame:
         """Return the groups of a run's account whose phones got new passwords, or may have: `appId groupName change`.
 
         `change` is a number that is higher after each such request.
         """
-        account_id = sa.select(runs.c.account_id).where(runs.c.id == run_id).scalar_subquery()
         joined = reset_receipts.join(reset_phones).join(reset_runs)
         query = sa.select(reset_runs.c.app_id.label("appId"), reset_phones.c.group_name.label("groupName"))
         query = query.add_columns(sa.func.max(reset_receipts.c.id).label("change")).select_from(joined)
-        query = query.where(reset_runs.c.account_id == account_id, reset_receipts.c.state.in_(_CHANGING))
+        query = query.where(_of_account_of(run_id), reset_receipts.c.state.in_(_CHANGING))
         self.expire()
         return self._database.read_table(query.group_by(reset_runs.c.app_id, reset_phones.c.group_name))
 
@@ -191,7 +189,8 @@ class ResetStore:
             self._database.require_space()
         intent = ResetReceipt(ResetState.SENDING, "", "", "", now())
         with self._database.transaction(write=True) as connection:
-            _add_receipts(connection, run_id, [*outcomes, *((at, intent) for at in claimed)])
+            learnt = [*outcomes, *((at, intent) for at in claimed)]
+            _add_receipts(connection, [(run_id, at, one) for at, one in learnt])
 
     def close_run(self, run_id: int, note: str) -> None:
         """Write how a run ended; one with phones that are not sent, or unknown, stays unfinished."""
@@ -216,8 +215,7 @@ class ResetStore:
         sending = sa.select(reset_phones.c.run_id, reset_phones.c.position).select_from(_phones)
         sending = sending.where(reset_phones.c.run_id.in_(run_ids), _newest.c.state == ResetState.SENDING)
         lost = ResetReceipt(ResetState.UNKNOWN, "", *_NOT_RECORDED, now())
-        for run_id, position in connection.execute(sending).all():
-            _add_receipts(connection, run_id, [(position, lost)])
+        _add_receipts(connection, [(run_id, at, lost) for run_id, at in connection.execute(sending).all()])
         connection.execute(reset_runs.update().where(reset_runs.c.id.in_(run_ids)).values(owner=None))
 
     def _is_alive(self, owner: str | None) -> bool:
@@ -233,6 +231,11 @@ def _of_application(wanted: ResetRequest) -> tuple[sa.ColumnElement[bool], ...]:
     return *is_account(wanted.account), reset_runs.c.app_id == wanted.app_id
 
 
+def _of_account_of(run_id: int) -> sa.ColumnElement[bool]:
+    """Return the condition that runs of resets meet which are of the account of a run of groups."""
+    return reset_runs.c.account_id == sa.select(runs.c.account_id).where(runs.c.id == run_id).scalar_subquery()
+
+
 def _newest_of(rows: pd.DataFrame) -> pd.DataFrame:
     """Return each phone once, as its newest receipt has it: one that is only planned somewhere hides nothing."""
     return rows.sort_values("receipt", kind="stable").drop_duplicates(["appId", "account"], keep="last")
@@ -240,8 +243,7 @@ def _newest_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _plan(connection: sa.Connection, wanted: ResetRequest, *, again: bool) -> ResetPlan:
     """Return the plan of `ResetStore.plan`, in the transaction of `connection`."""
-    result = connection.execute(_ROWS.where(*_of_application(wanted)))
-    rows = pd.DataFrame(list(map(tuple, result)), columns=list(result.keys()))
+    rows = table_of(connection, _ROWS.where(*_of_application(wanted)))
     same = sa.select(sa.func.max(reset_runs.c.id)).select_from(reset_runs.join(accounts))
     same = same.where(*_of_application(wanted), reset_runs.c.finished.is_(None))
     same = same.where(reset_runs.c.fingerprint == wanted.fingerprint)
@@ -279,10 +281,11 @@ def _new_run(connection: sa.Connection, wanted: ResetRequest, to_send: Sequence[
     return run_id
 
 
-def _add_receipts(connection: sa.Connection, run_id: int, learnt: Sequence[tuple[int, ResetReceipt]]) -> None:
+def _add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, ResetReceipt]]) -> None:
+    """Write receipts, each given as the run, the position and the receipt."""
     rows = [
         {"run_id": run_id, "position": at, "state": str(one.state), "status": one.status}
         | {"reason": one.reason, "advice": one.advice, "at": text_of(one.at)}
-        for at, one in learnt
+        for run_id, at, one in learnt
     ]
     insert_rows(connection, reset_receipts.insert(), rows)

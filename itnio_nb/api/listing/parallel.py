@@ -45,11 +45,10 @@ def for_each(
 
     with thread_pool(at_once) as pool:
         try:
-            futures = {item: pool.submit(result_or_error, item) for item in items}
-            items_of = {future: item for item, future in futures.items()}
-            for future in as_completed(items_of):
-                tell(items_of[future], future.result())
-            return {item: future.result() for item, future in futures.items()}
+            futures = {pool.submit(result_or_error, item): item for item in items}
+            for future in as_completed(futures):
+                tell(futures[future], future.result())
+            return {item: future.result() for future, item in futures.items()}
         except BaseException:
             stopping.set()
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -32,8 +31,6 @@ def credentials(name: str, folder: Path, one_table: bool, again: bool, sandbox: 
     from itnio_nb.runs.run import newest_run
     from itnio_nb.workspace import banner, open_ledger_for
 
-    if "ITNIO_PROGRESS" not in os.environ:
-        os.environ["ITNIO_PROGRESS"] = "text"
     with account_for(Path(), sandbox=sandbox, kept=Path("results")) as (account, _):
         click.echo(banner(account))
         with Client(account) as client, open_ledger_for(account) as ledger:

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,7 @@ class Database:
     def read_table(self, query: sa.Select[Any], **parameters: object) -> pd.DataFrame:
         """Return what a query selects as a table; one without rows has the columns too."""
         with self.transaction() as connection:
-            result = connection.execute(query, parameters)
-            # Tuples: pandas takes three times as long over rows of SQLAlchemy.
-            return pd.DataFrame(list(map(tuple, result)), columns=list(result.keys()))
+            return table_of(connection, query, parameters)
 
     def make_private(self) -> None:
         """Take the file, and what SQLite keeps beside it, away from all but its owner; warn where it was not so."""
@@ -112,6 +110,15 @@ class Database:
             f"The ledger {self.path} cannot be used ({reason}): {advice}, "
             "or choose another with Ledger(path) or ITNIO_LEDGER. Nothing is sent without a ledger."
         )
+
+
+def table_of(
+    connection: sa.Connection, query: sa.Select[Any], parameters: Mapping[str, object] | None = None
+) -> pd.DataFrame:
+    """Return what a query selects in the transaction of `connection`, as `Database.read_table` does."""
+    result = connection.execute(query, parameters)
+    # Tuples: pandas takes three times as long over rows of SQLAlchemy.
+    return pd.DataFrame(list(map(tuple, result)), columns=list(result.keys()))
 
 
 def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:

@@ -25,8 +25,7 @@ def named_groups(
 
     `states`: see `created_groups`.
     """
-    if isinstance(groups, Ledger):
-        groups = groups.table_for(client.account)[["appId", "groupName", "state"]]
+    groups = known_table(client, groups)
     if isinstance(groups, pd.DataFrame):
         return created_groups(app_id, groups, states)
     if isinstance(groups, str | PhoneGroup):
@@ -37,6 +36,11 @@ def named_groups(
     if not named:
         raise InputError("No group was named: give run.table, or group names.")
     return dict(named)
+
+
+def known_table(client: Client, groups: Groups) -> pd.DataFrame | Iterable[str | PhoneGroup]:
+    """Return the groups of a ledger as a table, read once; what else is given as it is."""
+    return groups.table_for(client.account)[["appId", "groupName", "state"]] if isinstance(groups, Ledger) else groups
 
 
 def created_groups(app_id: str, table: pd.DataFrame, states: Collection[str] = (State.CREATED,)) -> dict[str, int]:

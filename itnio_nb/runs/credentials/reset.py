@@ -14,7 +14,7 @@ from itnio_nb.api.text import listed, plural
 from itnio_nb.errors import InputError, ServiceError
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.resets import ResetPhone, ResetPlan, ResetRequest
-from itnio_nb.runs.credentials.groups import MAY_HAVE_PHONES, Groups, named_groups
+from itnio_nb.runs.credentials.groups import MAY_HAVE_PHONES, Groups, known_table, named_groups
 from itnio_nb.runs.credentials.reset_engine import GO_ON, ResetEngine
 from itnio_nb.runs.results import show_html, show_text
 from itnio_nb.runs.sending.background import AtWork, BackgroundWork
@@ -193,6 +193,7 @@ def _phones(client: Client, app_id: str, groups: Groups) -> tuple[list[ResetPhon
 
     Raises `InputError` where a group is not there, unless nobody knows whether it is: one that is created only perhaps.
     """
+    groups = known_table(client, groups)
     named = named_groups(client, app_id, groups, MAY_HAVE_PHONES)
     certain = _certain(client, app_id, groups, named)
     listing = client.list_phones(app_id, groups=named)
@@ -215,7 +216,7 @@ def _phones(client: Client, app_id: str, groups: Groups) -> tuple[list[ResetPhon
 def _certain(client: Client, app_id: str, groups: Groups, named: Mapping[str, int]) -> Collection[str]:
     """Return the groups that must be there: all that were named, of a table those that were created."""
     try:
-        return named_groups(client, app_id, groups) if isinstance(groups, Ledger | pd.DataFrame) else named
+        return named_groups(client, app_id, groups) if isinstance(groups, pd.DataFrame) else named
     except InputError:  # none of a table was created
         return ()
 

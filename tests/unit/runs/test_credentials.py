@@ -212,7 +212,7 @@ def test_the_run_names_the_hand_over_as_the_next_step(run: Run, client: Client, 
 
 
 def in_zip(path: Path) -> dict[str, pd.DataFrame]:
-    """The tables of a ZIP, by their names in it."""
+    """The tables of a ZIP, by their names in it; the readers take a file object for a path."""
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         return {name: READERS["phones.xlsx"](archive.open(name)) for name in archive.namelist()}  # type: ignore[arg-type]

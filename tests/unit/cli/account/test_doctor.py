@@ -129,7 +129,7 @@ SERVERS: dict[str, tuple[dict[str, object], dict[str, str], str]] = {
 @pytest.mark.parametrize("name", SERVERS)
 def test_servers(name: str, configure: Callable[[Account], None]) -> None:
     settings, expected, words = SERVERS[name]
-    with Sandbox(**settings) as sandbox:  # type: ignore[arg-type]
+    with Sandbox(**settings) as sandbox:  # type: ignore[arg-type] # of several types
         configure(sandbox.account)
         shown = doctor("--app-id", APP)
     assert shown.wrong() == expected
