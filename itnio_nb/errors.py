@@ -44,10 +44,17 @@ class InputError(ItnioError):
 
 
 class MissingColumnsError(InputError):
-    """A table lacks columns. For a form: which, the headers that are left, and for some of them what may be meant.
+    """A table lacks columns, or has one of them twice. For a form: which, and all that is known of its headers.
 
-    `guesses` has, by the name of a column, the header that it may have and up to three of its cells.
+    `headers` are those that are left, `recognised` has the header of each column that was found, `guesses` by column
+    the header that it may have and up to three of its cells, `samples` such cells by header, `row` the number of the
+    row of headers. Where `is_headerless`, that row is an order: reading it with `header=0` names the columns.
     """
+
+    is_headerless: bool = False
+    label: str = ""  # of the table, as a message says it
+    sheet: str = ""  # of a workbook, and all of its sheets that are shown
+    sheets: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -55,9 +62,15 @@ class MissingColumnsError(InputError):
         missing: Sequence[str] = (),
         headers: Sequence[str] = (),
         guesses: Mapping[str, tuple[str, Sequence[str]]] | None = None,
+        *,
+        recognised: Mapping[str, str] | None = None,
+        samples: Mapping[str, Sequence[str]] | None = None,
+        row: int = 0,
     ) -> None:
         super().__init__(problem)
         self.missing, self.headers, self.guesses = tuple(missing), tuple(headers), dict(guesses or {})
+        self.recognised, self.samples = dict(recognised or {}), dict(samples or {})
+        self.row = row
 
 
 class AccountError(ItnioError):

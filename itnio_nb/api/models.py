@@ -45,7 +45,7 @@ LIMITS = Limits()
 
 
 class State(StrEnum):
-    """What is known of a phone group. After a run, `planned` is shown as "not sent"."""
+    """What is known of a phone group; `word` is how people read it: of a group that is `planned`, "not sent"."""
 
     PLANNED = "planned"
     SENDING = "sending"
@@ -61,6 +61,14 @@ class State(StrEnum):
     PRESENT = nonmember(frozenset({CREATED, PARTIAL, EXISTS}))  # at least one phone of the group is in the account
     SENDABLE = nonmember(frozenset({PLANNED, REFUSED}))  # nothing was created: another request creates nothing twice
     FAILED = nonmember(frozenset({PARTIAL, REFUSED}))  # not there as asked for, and no later listing changes that
+
+    @property
+    def word(self) -> str:
+        """The state as a form, a chart or a progress line says it, of groups of a run that is over."""
+        return _STATE_WORDS.get(self, str(self))
+
+
+_STATE_WORDS = {State.PLANNED: "not sent", State.EXISTS: "existed", State.SENDING: "being sent"}
 
 
 class Action(StrEnum):

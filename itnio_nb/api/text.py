@@ -1,4 +1,4 @@
-"""Words for people: plurals, durations, and text from elsewhere made harmless on every way out.
+"""Words for people: plurals, durations, times of day, and text from elsewhere made harmless on every way out.
 
 What comes from a file, a server or an account is text, and never anything that a page, a terminal or a picture obeys:
 `printable` for terminals and messages, `html_text` inside `html_block` for pages. Tables, CSV and XLSX files are made
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from html import escape
 
 _MAX_LINE = 300  # characters of a server's text that are kept
 MAX_QUOTED = 78  # characters of a text that is quoted in a message, which makes 80 with its quotes
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
 _MAX_LISTED = 10  # names that are listed in a message
 # Letters and marks that nobody sees, though Python calls them printable: fillers, joiners, variation selectors. The
 # one that makes a picture of a character before it stays.
@@ -29,6 +31,59 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     parts = [(whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
     return " ".join(f"{number:,} {unit}" for number, unit in parts if number) or "0 s"
+
+
+def local_time(text: str, at: datetime | None = None) -> str:
+    """Return a kept time as people here read it: "14:31 CET", of another day "24 Nov 14:31 CET"; "" for "".
+
+        local_time("2026-11-24T13:31:05+00:00")
+
+    `at` is the present time. A text that is no time is returned as it is.
+    """
+    if (when := _local(text)) is None:
+        return text
+    today = (at or datetime.now(UTC)).astimezone()
+    day = "" if when.date() == today.date() else f"{when.day} {_MONTHS[when.month - 1]} "
+    year = "" if when.year == today.year else f"{when.year} "
+    return f"{day}{year}{when:%H:%M} {zone_name(when)}"
+
+
+def sortable_time(text: str) -> str:
+    """Return a kept time as a column shows it, local with its zone, in an order: "2026-11-24 14:31:05 CET"."""
+    when = _local(text)
+    return text if when is None else f"{when.isoformat(' ', 'seconds')[:19]} {zone_name(when)}"
+
+
+def ago(text: str, at: datetime | None = None) -> str:
+    """Return how long ago a kept time is: "12 minutes ago", "1 day ago"; "just now" below a minute, "" for "".
+
+    `at` is the present time. A text that is no time is returned as it is.
+    """
+    if (when := _local(text)) is None:
+        return text
+    span = rough_duration(((at or datetime.now(UTC)) - when).total_seconds())
+    return f"{span} ago" if span else "just now"
+
+
+def rough_duration(seconds: float) -> str:
+    """Return a time in its largest unit: `rough_duration(2470)` is "41 minutes"; "" below a minute."""
+    units = [(86_400, "day"), (3_600, "hour"), (60, "minute")]
+    return next((plural(int(seconds // size), unit) for size, unit in units if seconds >= size), "")
+
+
+def _local(text: str) -> datetime | None:
+    """Return a kept time in the zone of this process, None for what is no time; one without a zone is in UTC."""
+    try:
+        when = datetime.fromisoformat(text)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def zone_name(when: datetime) -> str:
+    """Return the name of a zone, "UTC-03" for one that has none but its distance."""
+    name = when.tzname() or ""
+    return f"UTC{name}" if name[:1] in ("+", "-") else name
 
 
 def printable(text: str) -> str:

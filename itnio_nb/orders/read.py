@@ -14,7 +14,7 @@ import pandas as pd
 
 from itnio_nb.api.models import API_COLUMNS, WIRE
 from itnio_nb.api.text import listed
-from itnio_nb.errors import InputError
+from itnio_nb.errors import InputError, MissingColumnsError
 from itnio_nb.orders.export.formulas import unescape_formula, unescape_formulas
 from itnio_nb.orders.formats.headers import (
     SEARCHED,
@@ -57,9 +57,10 @@ def read_orders(
     `source` is a path, the bytes of a file, an open binary file, text pasted from a spreadsheet, or a DataFrame.
     XLSX, XLS and CSV are distinguished by content. What is detected can be overruled: `sheet`, a name or a number
     from 0 (the first); `encoding` (by its mark, else UTF-8, UTF-16, GB18030 or Windows-1252); `delimiter` (comma,
-    semicolon, tab or bar); `header`, the row of the headers (the first that has most of them); `columns`, what the
-    columns are, in a file without headers. `match` gives the header of a column that is not recognised; where one is
-    missing, the error has the likeliest ones, with three cells of each.
+    semicolon, tab or bar); `header`, the row of the headers (the first that has most of them), 0 for a file without
+    headers, whose columns are called "column 1" and so on; `columns`, what the columns of such a file are. `match`
+    gives the header of a column that is not recognised, "" for none; where one is missing, the error has the likeliest
+    ones, with three cells of each.
 
     Headers are recognised in the API's names, snake case, plain English and Chinese, in any case and order. Cells
     are never guessed at: `007` stays `007`, `NA` stays `NA`. What can be repaired without loss is repaired and listed.
@@ -101,6 +102,8 @@ def _split_headers(
         if len(columns) != (there := len(table.columns)):
             raise InputError(f"{name} has {there} columns, and {len(columns)} were named in columns=[...].")
         return list(columns), 0, table
+    if header == 0:
+        return [f"column {place}" for place in range(1, len(table.columns) + 1)], 0, table
     if header is None:
         at = find_header_row(table.head(SEARCHED), match)
     elif header in table.rows:
@@ -211,7 +214,11 @@ def _column_names(
     clash = [name for name in given if name in found]
     if clash:
         raise InputError(f"{source.label} has a column for {listed(clash)}: give no value for all rows besides.")
-    require_columns(source.label, [*headers, *given], [*found, *given], source.header_row, partial(_samples, texts))
+    try:
+        require_columns(source.label, headers, found, [*given], source.header_row, partial(_samples, texts))
+    except MissingColumnsError as error:
+        error.label, error.sheet, error.sheets = source.label, source.sheet, source.sheets
+        raise
     seen: Counter[str] = Counter()
     names: dict[int, str] = {}
     taken: set[str] = set()

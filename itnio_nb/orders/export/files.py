@@ -41,14 +41,15 @@ class WrittenFiles(dict[str, Path]):
         return f"{files} with {number}" if self.is_new else f"Nothing was written: {number}, before, to {files}"
 
 
-def write_atomically(path: Path, contents: bytes) -> None:
+def write_atomically(path: Path, contents: bytes, *, mode: int = 0o666) -> None:
     """Write beside the file, then put it in its place: a reader never meets half of it, a failure leaves no trace.
 
-    Raises `OSError`.
+    `mode` is what others may do with it, as far as the process allows it: 0o600 for its owner's eyes alone. Raises
+    `OSError`.
     """
     unfinished = path.with_name(f".{secrets.token_hex(8)}.tmp")  # a name that nobody has, and nobody can foresee
     try:
-        with unfinished.open("xb") as file:
+        with open(unfinished, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(contents)
         unfinished.replace(path)
     except BaseException:

@@ -17,31 +17,44 @@ _SEVERITIES = {"error", "warning", "repaired"}
 _NUMBERS, _LISTS = {"rows", "header_row"}, {"headers", "columns", "sheets"}  # fields of a source; else it has texts
 
 
+_DAMAGED = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)  # by what reading fails
+
+
 def orders_to_json(orders: pd.DataFrame, findings: pd.DataFrame) -> str:
     """Return orders and findings as JSON: what a run keeps, so that any later process can review it."""
-    source: Source = orders.attrs[SOURCE]
-    return json.dumps(
-        {
-            "source": asdict(source),
-            "rows": orders.index.tolist(),
-            "columns": orders.columns.tolist(),
-            "cells": orders.to_numpy().tolist(),
-            "findings": findings.to_dict("split", index=False),
-        }
-    )
+    return json.dumps({**pack_orders(orders), "findings": findings.to_dict("split", index=False)})
 
 
 def orders_from_json(text: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the orders and findings that `orders_to_json` wrote. Raises `ValueError` for any other text."""
     try:
         kept = json.loads(text)
-        orders, source = _orders_of(kept), _source_of(kept["source"])
-        findings = _findings_of(kept["findings"], orders)
-    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        orders = _unpack(kept)
+        return orders, _findings_of(kept["findings"], orders)
+    except _DAMAGED as error:
         raise ValueError(f"these are no orders ({type(error).__name__}: {error})") from None
+
+
+def pack_orders(orders: pd.DataFrame) -> dict[str, Any]:
+    """Return orders, with their source and what was repaired in them, as values of JSON."""
+    source: Source = orders.attrs[SOURCE]
+    rows, columns = orders.index.tolist(), orders.columns.tolist()
+    return {"source": asdict(source), "rows": rows, "columns": columns, "cells": orders.to_numpy().tolist()}
+
+
+def unpack_orders(kept: dict[str, Any]) -> pd.DataFrame:
+    """Return the orders that `pack_orders` gave. Raises `ValueError` for anything else."""
+    try:
+        return _unpack(kept)
+    except _DAMAGED as error:
+        raise ValueError(f"these are no orders ({type(error).__name__}: {error})") from None
+
+
+def _unpack(kept: dict[str, Any]) -> pd.DataFrame:
+    orders, source = _orders_of(kept), _source_of(kept["source"])
     _require(len(source.headers) == len(source.columns) and set(source.columns) <= set(orders.columns))
     orders.attrs[SOURCE] = source
-    return orders, findings
+    return orders
 
 
 def require_texts(values: Sequence[Any]) -> Sequence[str]:

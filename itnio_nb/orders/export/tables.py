@@ -5,22 +5,29 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 import shutil
 import sys
-from itertools import cycle
-from typing import Any
+from html import escape
+from textwrap import wrap
 
 import pandas as pd
 import xlsxwriter
-from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype, is_object_dtype, is_string_dtype
 
-from itnio_nb.api.text import encodable, html_block, html_text, printable_line
+from itnio_nb.api.text import encodable, html_block, html_text
+from itnio_nb.orders.export.cells import SIGNS, state_words
 from itnio_nb.orders.export.formulas import escape_formula
+from itnio_nb.orders.export.view import Choice, TableView, view_of, words_for_none
 from itnio_nb.orders.models import SOURCE
 from itnio_nb.orders.text_columns import cell_text
 
-_MAX_ROWS, _END_ROWS = 60, 10  # a table is shown whole up to the first, else so many rows of each end
+# Both where styles are taken away and where those of a notebook would have it otherwise.
+_LEFT, _RIGHT = ' style="text-align:left"', ' align="right" style="text-align:right"'
+_COLOURS = {
+    state_words(name, word): sign.colour for name in ("state", "action") for word, sign in SIGNS.items() if word
+}
+_LONG = 40  # characters of a word that is broken rather than make a table wider
+_NEXT = "\n"  # between cells, for those who take the tags away too
+_LINE = "\ue000"  # holds the place of a line between rows: no cell has it, it would be an escape
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
@@ -59,75 +66,114 @@ def new_workbook(data: io.BytesIO) -> xlsxwriter.Workbook:
     return xlsxwriter.Workbook(data, options)
 
 
-def table_as_html(table: pd.DataFrame, rows: int | None = None) -> str:
-    """Return a table as HTML for a cell of a notebook: sentences to the left and wrapped, numbers to the right.
+def table_as_html(table: pd.DataFrame, choice: Choice | None = None) -> str:
+    """Return a table as HTML for a cell of a notebook, a page or a record: see `view` for what of it is shown.
 
-    Whole up to 60 rows, then its first and last 10. A named index is its first columns, the numbers of an unnamed one
-    are left out, and orders begin with where they were read from. Everything is escaped. Styles stand in each cell,
-    because code hosts take style sheets away. Where `table` is but the first and last of so many `rows`, see
-    `ends_shown`, it looks as if all were there.
+    Text to the left, sentences wrapped, numbers to the right, states with sign and word. A named index is its first
+    columns, the numbers of an unnamed one are left out, and orders begin with where they were read from. Everything
+    is escaped. Code hosts and records take styles away: what is meant is said by words, order and `align` alone.
+    For `choice` see `view_of`.
     """
     caption = f"<p>{html_text(table.attrs[SOURCE])}</p>" if SOURCE in table.attrs and table.index.name else ""
     if table.empty:
-        return html_block(caption, "<p>No rows.</p>")
-    if table.columns.nlevels > 1:
-        return html_block(caption, table.to_html(notebook=True))
-    named = any(name is not None for name in table.index.names) or not is_integer_dtype(table.index.dtype)
-    flat = table.rename_axis(index=lambda name: name or "") if named else table
-    flat = flat.reset_index(allow_duplicates=True) if named else flat
-    sides = cycle(map(_side, flat.columns, flat.dtypes))
-    size = f"\n<p>{rows} rows × {len(flat.columns)} columns</p>" if rows is not None and rows > len(flat) else ""
-    most = max_rows(flat)
-    if size:
-        gap = pd.DataFrame([["..."] * len(flat.columns)], columns=flat.columns)
-        flat = pd.concat([flat[: len(flat) // 2].astype(object), gap, flat[len(flat) // 2 :].astype(object)])
-    flat = flat.set_axis([printable_line(str(name)) for name in flat.columns], axis=1)
-    texts = {name: _shown for name, dtype in zip(flat.columns, flat.dtypes, strict=True) if _has_texts(dtype)}
-    with pd.option_context("display.max_colwidth", None):
-        html = flat.to_html(
-            index=False, border=0, max_rows=most, show_dimensions=most is not None, justify="unset", formatters=texts
-        )
-    html += size
-    return html_block(caption, re.sub("<(t[hd])>", lambda tag: f'<{tag[1]} style="text-align:{next(sides)}">', html))
+        return html_block(caption, f"<p>{words_for_none(table)}</p>")
+    return html_block(caption, view_as_html(view_of(table, choice)))
 
 
-def _has_texts(dtype: Any) -> bool:
-    return is_object_dtype(dtype) or is_string_dtype(dtype)
+def view_as_html(view: TableView, *, text: str = _LEFT, number: str = _RIGHT) -> str:
+    """Return what is shown of a table as HTML, without anything around it.
+
+    `text` and `number` are the attributes of the cells of such columns.
+    """
+    sides = [number if is_number else text for is_number in view.numbers]
+    heads = "\n".join(
+        f'<th scope="col"{side}>{escape(name)}</th>' for side, name in zip(sides, view.heads, strict=True)
+    )
+    lines = dict(view.lines)
+    body = []
+    for row, cells in enumerate(view.rows, 1):
+        body.append(f"<tr>{_NEXT.join(map(_cell_as_html, cells, sides, view.states))}</tr>")
+        if row in lines:
+            body.append(f'<tr><td colspan="{len(sides)}"{text}><i>{escape(lines[row])}</i></td></tr>')
+    above = " · ".join(f"{escape(name)} <b>{escape(words)}</b>" for name, words in view.above)
+    rows = "\n".join(body)
+    table = f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    return f"<p>{above}</p>\n{table}" if above else table
 
 
-def _shown(cell: object) -> str:
-    return printable_line(str(cell))
+def _cell_as_html(words: str, side: str, is_state: bool) -> str:
+    shown = escape(words)
+    if is_state and (colour := _COLOURS.get(words)):
+        style = f"border-left:4px solid {colour};background:{colour}29;padding:1px 6px;white-space:nowrap"
+        shown = f'<span style="{style}">{shown.replace(" ", "&nbsp;")}</span>'
+    if len(words) > _LONG and max(map(len, words.split(" "))) > _LONG:
+        shown = f'<span style="overflow-wrap:anywhere">{shown}</span>'
+    return f"<td{side}>{shown}</td>"
 
 
-def table_as_text(table: pd.DataFrame) -> str:
-    """Return a table as text, its cells wrapped where the terminal is not as wide; whole up to 60 rows, as in HTML.
+def table_as_text(table: pd.DataFrame, choice: Choice | None = None) -> str:
+    """Return a table as text: what HTML shows, its cells wrapped where the terminal is not as wide.
 
     The width is that of the terminal that Python prints to, or `ITNIO_WIDTH`; elsewhere there is none.
     """
-    with pd.option_context("display.unicode.east_asian_width", True, "display.max_colwidth", None):
-        text = table.to_string(index=False, max_rows=max_rows(table))
-    width = _width()
-    if width is None or max(map(len, text.splitlines())) <= width // 2:  # a character may take two columns
-        return text
-    from rich.cells import cell_len  # here: it takes a while, and most tables are shown as HTML
-    from rich.console import Console
+    if table.empty:
+        return words_for_none(table)
+    view, width = view_of(table, choice), _width()
+    above = " · ".join(f"{name} {words}" for name, words in view.above)
+    if above and width is not None:
+        above = "\n".join(wrap(above, width))
+    columns = list(zip(view.heads, *view.rows, strict=True))
+    widths = [max(map(_cells_wide, column)) for column in columns]
+    is_wide = width is not None and sum(widths) + 2 * len(widths) - 2 > width
+    text = _wrapped(view, width or 0) if is_wide else _padded(view, widths)
+    return f"{above}\n\n{text}" if above else text
+
+
+def _padded(view: TableView, widths: list[int]) -> str:
+    lines = dict(view.lines)
+    text = []
+    for number, cells in enumerate([tuple(view.heads), *view.rows]):
+        rooms = [width - _cells_wide(cell) for cell, width in zip(cells, widths, strict=True)]
+        padded = [
+            " " * room + cell if is_number else cell + " " * room
+            for cell, room, is_number in zip(cells, rooms, view.numbers, strict=True)
+        ]
+        text.append("  ".join(padded).rstrip())
+        text += [lines[number]] if number in lines else []
+    return "\n".join(text)
+
+
+def _wrapped(view: TableView, width: int) -> str:
+    from rich.console import Console  # here: it takes a while, and most tables are shown as HTML
     from rich.table import Table
     from rich.text import Text
 
-    if max(map(cell_len, text.splitlines())) <= width:
-        return text
-    shown = table if max_rows(table) is None else table.iloc[ends_shown(len(table))]
-    wrapped = Table(box=None, padding=(0, 1, 0, 0), header_style="")
-    for name in table.columns:
-        wrapped.add_column(Text(printable_line(str(name))), overflow="fold")
-    for number, cells in enumerate(shown.itertuples(index=False, name=None)):
-        if len(shown) < len(table) and number == len(shown) // 2:
-            wrapped.add_row(*["..."] * len(table.columns))
-        wrapped.add_row(*(Text(printable_line(str(cell))) for cell in cells))
+    table, lines = Table(box=None, padding=(0, 1, 0, 0), header_style=""), dict(view.lines)
+    for name, is_number, is_state in zip(view.heads, view.numbers, view.states, strict=True):
+        is_short = is_number or is_state
+        # At least 4 wide: however narrow the terminal is, no column is left out.
+        table.add_column(
+            Text(name), justify="right" if is_number else "left", overflow="fold", no_wrap=is_short, min_width=4
+        )
+    for number, cells in enumerate(view.rows, 1):
+        table.add_row(*map(Text, cells))
+        if number in lines:
+            table.add_row(_LINE)
     console = Console(file=io.StringIO(), width=width, color_system=None)
     with console.capture() as captured:
-        console.print(wrapped)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+        console.print(table)
+    between = iter(view.lines)
+    shown = (next(between)[1] if line.strip() == _LINE else line for line in captured.get().splitlines())
+    return "\n".join(line.rstrip() for line in shown)
+
+
+def _cells_wide(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _width() -> int | None:
@@ -136,20 +182,3 @@ def _width() -> int | None:
     if told.isdecimal():
         return max(20, int(told))
     return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
-
-
-def max_rows(table: pd.DataFrame) -> int | None:
-    """Return how many rows a cell shows of a table: all up to 60, else its first and last 10."""
-    return None if len(table) <= _MAX_ROWS else 2 * _END_ROWS
-
-
-def ends_shown(rows: int) -> list[int]:
-    """Return the positions of the rows that a cell shows of a table of so many."""
-    if rows <= _MAX_ROWS:
-        return list(range(rows))
-    return [*range(_END_ROWS), *range(rows - _END_ROWS, rows)]
-
-
-def _side(name: object, dtype: Any) -> str:
-    numbers = is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
-    return "right" if numbers or name in ("row", "quantity") else "left"

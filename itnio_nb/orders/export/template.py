@@ -17,13 +17,21 @@ _NAMES = f"{LIMITS.name_min} to {LIMITS.name_max} characters"
 _DIGITS = f"{LIMITS.display_min} to {LIMITS.display_max} digits, no blanks: with country code and area code"
 _NAME_RULE = f"=AND(LEN({{cell}})>={LIMITS.name_min},LEN({{cell}})<={LIMITS.name_max})"
 _DIGITS_RULE = f"=AND(ISNUMBER(-{{cell}}),LEN({{cell}})>={LIMITS.display_min},LEN({{cell}})<={LIMITS.display_max})"
-# By column: what it is, and the formula that its cells must keep. Cells are text, which a minus makes a number.
+# What each column is, for whoever fills it in or has to find it.
+COLUMN_WORDS = {
+    "groupName": f"The name of a group of phones: {_NAMES}.",
+    "phoneName": f"How its phones are called: {_NAMES}.",
+    "quantity": "How many phones: a whole number from 1.",
+    "displayNum": f"The number that a call shows: {_DIGITS}.",
+    "appId": "The id of the voice application, from the ITNIO console.",
+}
+# By column the formula that its cells must keep. Cells are text, which a minus makes a number.
 _RULES = {
-    "groupName": (f"The name of a group of phones: {_NAMES}.", _NAME_RULE),
-    "phoneName": (f"How its phones are called: {_NAMES}.", _NAME_RULE),
-    "quantity": ("How many phones: a whole number from 1.", "=AND(ISNUMBER(-{cell}),-{cell}<=-1,MOD(-{cell},1)=0)"),
-    "displayNum": (f"The number that a call shows: {_DIGITS}.", _DIGITS_RULE),
-    "appId": ("The id of the voice application, from the ITNIO console.", "=LEN(TRIM({cell}))>0"),
+    "groupName": _NAME_RULE,
+    "phoneName": _NAME_RULE,
+    "quantity": "=AND(ISNUMBER(-{cell}),-{cell}<=-1,MOD(-{cell},1)=0)",
+    "displayNum": _DIGITS_RULE,
+    "appId": "=LEN(TRIM({cell}))>0",
 }
 
 
@@ -54,7 +62,7 @@ def _workbook() -> bytes:
         example = book.add_format({"num_format": "@", "italic": True, "font_color": "#666666"})
         sheet.set_column(0, len(API_COLUMNS) - 1, 22, text)
         for place, name in enumerate(API_COLUMNS):
-            words, rule = _RULES[name]
+            words, rule = COLUMN_WORDS[name], _RULES[name]
             sheet.write_string(0, place, name, bold)
             sheet.write_comment(0, place, words, {"author": "itnio-nb"})
             sheet.write_string(1, place, EXAMPLE[name], example)

@@ -14,7 +14,7 @@ PYTHON = {
     "sheet": 'as sheet="..."',
     "encoding": 'as encoding="..."',
 }
-FORM = {"appId": 'in the field "Application for all rows"', "sheet": 'in the field "Sheet"', "match": "below"}
+FORM = {"appId": 'in the field "Application for all rows"', "sheet": 'in the field "Sheet"', "match": "here"}
 RUNBOOK = {"appId": "as app_id (--app-id)", "sheet": "as sheet (--sheet)", "match": "as match (--column)"}
 _NAMES: ContextVar[Mapping[str, str]] = ContextVar("names of settings", default=PYTHON)
 

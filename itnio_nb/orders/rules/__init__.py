@@ -1,1 +1,1 @@
-"""The rules that cells must keep: damage, numbers, duplicates; a rule returns hits."""
+"""The rules that cells must keep: damage, numbers, duplicates; a rule returns hits. What they found, by kind."""

@@ -31,3 +31,16 @@ def test_states_are_the_designs() -> None:
     assert set(State) == unfinished | State.DONE == State.SENDABLE | State.UNRESOLVED | State.PRESENT
     assert State.DONE == State.PRESENT | State.FAILED
     assert not unfinished & State.DONE
+
+
+def test_states_have_a_word_for_people() -> None:
+    """Of groups of a run that is over."""
+    assert [state.word for state in State] == [
+        "not sent",
+        "being sent",
+        "created",
+        "partial",
+        "existed",
+        "refused",
+        "unknown",
+    ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pytest
 
 from itnio_nb import InputError, check_orders, read_orders, write_template
 from itnio_nb.errors import MissingColumnsError
-from tests.support.factories import COLUMNS
+from tests.support.factories import APP, COLUMNS
 from tests.support.spreadsheets import source_of, workbook
 
 FOREIGN = b"Site,Group,Handset prefix,Anzahl,Rufnummer\nA,sales,desk,3,8610850001\nB,north,line,4,8610850002\n"
@@ -47,7 +48,7 @@ WRONG = [
     ({"phone": "Site"}, "Rename or add the column"),  # an alias of phoneName, which is matched; others are missing
     ({"speed": "Site"}, "not for speed"),
     ({**MATCH, "phoneName": "Handsets"}, "has no header 'Handsets'. Its headers: 'Site', 'Group'"),
-    ({**MATCH, "phoneName": ""}, "has no header ''"),
+    ({**MATCH, "phoneName": ""}, "has no column for phoneName"),  # "" is no header
     ({**MATCH, "phoneName": "Anzahl"}, "one header is matched with two columns"),
     ({**MATCH, "groupName": "Rufnummer"}, "one header is matched with two columns"),
 ]
@@ -138,3 +139,80 @@ def test_a_template_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     """In words, with what to do."""
     with pytest.raises(InputError, match="choose another"):
         write_template(f"{tmp_path}/{name}")
+
+
+def test_a_file_without_headers_is_matched_by_place() -> None:
+    """With `header=0` each row is an order, and columns are called by their places."""
+    data = b"sales,desk,3,8610850001\nnorth,line,4,8610850002\n"
+    with pytest.raises(MissingColumnsError) as refused:
+        read_orders(data)
+    assert (refused.value.is_headerless, refused.value.row) == (True, 1)
+    with pytest.raises(MissingColumnsError) as refused:
+        read_orders(data, header=0)
+    error = refused.value
+    assert (error.is_headerless, error.row, error.headers[3]) == (False, 0, "column 4")
+    assert error.samples["column 4"] == ["8610850001", "8610850002"]
+    match = {"groupName": "column 1", "phoneName": "column 2", "quantity": "column 3", "displayNum": "column 4"}
+    orders = read_orders(data, header=0, match=match, constants={"appId": "x"})
+    assert orders.index.tolist() == [1, 2]
+    assert orders["groupName"].tolist() == ["sales", "north"]
+    assert source_of(orders).header_row == 0
+
+
+def test_a_known_header_is_matched_with_nothing() -> None:
+    """Its column is another one then, and a value for all rows can be given."""
+    data = b"groupName,phoneName,quantity,displayNum,appId\nsales,desk,3,8610850001,x\n"
+    orders = read_orders(data, match={"quantity": ""}, constants={"quantity": "7"})
+    assert orders["quantity"].tolist() == ["7"]
+    assert orders["quantity (another)"].tolist() == ["3"]
+
+
+def test_what_is_known_of_a_table_is_in_the_error() -> None:
+    """What was recognised, first cells of each column, the row of headers; of two that mean the same, which."""
+    with pytest.raises(MissingColumnsError) as refused:
+        read_orders(b"June phones,\n\n" + FOREIGN)
+    error = refused.value
+    assert (error.row, error.recognised) == (3, {"groupName": "Group"})
+    assert error.samples == {"Site": ["A", "B"], "Group": ["sales", "north"],
+        "Handset prefix": ["desk", "line"], "Anzahl": ["3", "4"], "Rufnummer": ["8610850001", "8610850002"]
+    }  # fmt: skip
+    with pytest.raises(MissingColumnsError) as refused:
+        read_orders(b"group,phone group,phoneName,quantity,displayNum,appId\na,b,desk,1,8610850001,x\n")
+    error = refused.value
+    assert (error.missing, error.guesses) == (("groupName",), {"groupName": ("group", ["a"])})
+    assert error.headers == ("group", "phone group")
+
+
+TITLES = ["Phones\n", "Phones,June\n\n", "\n\nPhones for,June\n", "as of,2026-11-02\nby,me\n"]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_foreign_headers_are_found_below_a_title(title: str) -> None:
+    """Though none of them is known: a title has fewer cells than the table."""
+    table = b"Site,Gruppe,Prefix,Anzahl,Rufnummer\nA,sales,desk,3,8610850001\nB,north,line,4,8610850002\n"
+    with pytest.raises(MissingColumnsError) as refused:
+        read_orders(title.encode() + table)
+    assert refused.value.headers == ("Site", "Gruppe", "Prefix", "Anzahl", "Rufnummer")
+
+
+def test_a_few_bad_cells_do_not_hide_what_a_column_is() -> None:
+    """Files are read to be mended: names that are too short, numbers with letters, blanks around headers and cells."""
+    table = pd.DataFrame(
+        {
+            " Team ": ["ab" if at == 9 else f" team-{at:02}" for at in range(20)],
+            "Präfix": [f"desk-{at:02} " for at in range(20)],
+            "Anzahl": [f" {2 + at % 5} " for at in range(20)],
+            "Anzeige": ["8610-85OO" if at == 3 else f" +86 10-8500-{at:04}" for at in range(20)],
+            "Anwendung": [APP] * 20,
+            "Ort": ["Köln"] * 20,
+        }
+    )
+    with pytest.raises(MissingColumnsError) as caught:
+        read_orders(table.to_csv(index=False).encode())
+    assert {column: header.strip() for column, (header, _) in caught.value.guesses.items()} == {
+        "groupName": "Team",
+        "phoneName": "Präfix",
+        "quantity": "Anzahl",
+        "displayNum": "Anzeige",
+        "appId": "Anwendung",
+    }
