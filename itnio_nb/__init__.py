@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from itnio_nb.forms.batch.form import BatchForm
     from itnio_nb.forms.order import OrderForm
-    from itnio_nb.forms.review import ReviewForm
+    from itnio_nb.forms.review.form import ReviewForm
     from itnio_nb.ledger.ledger import Ledger
     from itnio_nb.orders.check import check_orders
     from itnio_nb.orders.export.findings import write_findings
@@ -119,7 +119,7 @@ _HOMES = {
     "runs.plan": ("Plan", "make_plan"),
     "runs.preflight.preflight": ("preflight",),
     "orders.read": ("read_orders",),
-    "forms.review": ("ReviewForm",),
+    "forms.review.form": ("ReviewForm",),
     "runs.run": ("Run",),
     "runbooks.outcome": ("Outcome", "runbook_orders", "runbook_outcome", "runbook_plan", "exit_code"),
     "runbooks.parameters": ("check_parameters",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +14,7 @@ import itnio_nb
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup
-from itnio_nb.api.text import html_block, html_text
+from itnio_nb.api.text import html_block, html_text, printable
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.tables import table_as_html, table_as_text
@@ -100,9 +100,10 @@ class Workspace:
         *,
         again: bool = False,
         one_table: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> WrittenFiles:
         """Write the phones of a run to one file, for those who configure the handsets: `hand_over`."""
-        return hand_over(self.client, run, folder, again=again, one_table=one_table)
+        return hand_over(self.client, run, folder, again=again, one_table=one_table, on_progress=on_progress)
 
     def reset_passwords(
         self,
@@ -204,13 +205,7 @@ def show_tables_whole() -> None:
     formatters = shell.display_formatter.formatters
     formatters["text/html"].for_type(pd.DataFrame, table_as_html)
     plain = formatters["text/plain"]
-    plain.for_type(pd.DataFrame, lambda table, printer, _: printer.text(_as_text(table)))
-
-
-def _as_text(table: pd.DataFrame) -> str:
-    if table.empty:
-        return "No rows."
-    return table_as_text(table) if os.environ.get("ITNIO_WIDTH") and table.columns.nlevels == 1 else repr(table)
+    plain.for_type(pd.DataFrame, lambda table, printer, _: printer.text(printable(table_as_text(table))))
 
 
 def open_ledger_for(account: Account | None) -> Ledger:

@@ -100,7 +100,11 @@ class Ledger:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """Every run: `run started finished groups phones account note`; not `finished` while something is open."""
+        """Every run: `run started finished groups phones account note source rows left_out`.
+
+        Not `finished` while something is open. `source` is the file of its orders, `rows` how many that had, of which
+        `left_out` are not, or not wholly, in the run: they have an error, or the run was a trial.
+        """
         return self._database.read_table(ALL_RUNS)
 
     @property

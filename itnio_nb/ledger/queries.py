@@ -10,6 +10,7 @@ from itnio_nb.api.models import API_COLUMNS, WIRE, Action, State
 from itnio_nb.api.statuses import CREATED_STATUS, NAME_TAKEN
 from itnio_nb.ledger.schema import accounts, claims, groups, receipts, run_groups, run_owners, runs
 
+SHARED = ("quantity", "displayNum", "appId", "reason", "advice")  # columns that all groups of a run may share
 _SAMPLE = 100  # groups of one application from which it is learnt how the server writes
 _newest = receipts.alias("newest")  # the newest receipt of a group, whichever run wrote it
 _newest_number = sa.func.coalesce(_newest.c.id, 0)
@@ -63,20 +64,37 @@ def _groups_of_run() -> sa.Select[Any]:
     here = here.where(receipts.c.run_id == _run_id, receipts.c.position == run_groups.c.position)
     joined = (
         _with_newest(run_groups.join(groups), run_groups.c.group_id)
-        .outerjoin(ours, ours.c.id == here.scalar_subquery())
+        .outerjoin(
+            ours, ours.c.id == sa.case((_newest.c.run_id == _run_id, _newest.c.id), else_=here.scalar_subquery())
+        )
         .outerjoin(runs, runs.c.id == sa.func.coalesce(claims.c.run_id, _newest.c.run_id))
         .outerjoin(sent, sa.and_(sent.c.run_id == _newest.c.run_id, sent.c.position == _newest.c.position))
     )
     return sa.select(*columns).select_from(joined).where(run_groups.c.run_id == _run_id).order_by(run_groups.c.position)
 
 
-def _facts_of(all_groups: sa.Select[Any]) -> sa.Select[Any]:
-    one = all_groups.order_by(None).subquery()
+def _facts_of(all_groups: sa.Select[Any], one: sa.Subquery | None = None) -> sa.Select[Any]:
+    one = all_groups.order_by(None).subquery() if one is None else one
     why = sa.case((one.c.action == Action.IN_DOUBT, one.c.why), else_="").label("why")
     facts = [*(one.c[name] for name in ("state", "status", "owner", "action", "before")), why]
     nothing = [sa.literal("").label(name) for name in ("reason", "advice", "run")]
     sums = [sa.func.count().label("groups"), sa.func.sum(one.c.quantity).label("quantity")]
     return sa.select(*facts, *nothing, *sums).group_by(*facts)
+
+
+def _kinds_of(all_groups: sa.Select[Any]) -> sa.Select[Any]:
+    one = all_groups.add_columns(run_groups.c.position).order_by(None).subquery()
+    asked = {"phoneName": "sent_phone_name", "quantity": "sent_quantity", "displayNum": "sent_display_num"}
+    otherwise = sa.or_(*(one.c[sent] != one.c[name] for name, sent in asked.items()))
+    of_plan = (one.c.action == Action.EXISTS, one.c.why.contains(" asked for"))
+    was_found = (one.c.before == State.EXISTS) & one.c.newest_reason.contains(" asked for")
+    was_found |= one.c.before == State.PARTIAL
+    of_run = (one.c.state == "", sa.func.coalesce(otherwise, sa.false()) | sa.func.coalesce(was_found, sa.false()))
+    differs = sa.case(of_plan, of_run, else_=one.c.reason.contains(" asked for")).label("differs")
+    positions = sa.func.aggregate_strings(sa.cast(one.c.position, sa.Text), " ").label("positions")
+    least = [sa.func.min(one.c[name]).label(f"least_{name}") for name in SHARED]
+    most = [sa.func.max(one.c[name]).label(f"most_{name}") for name in SHARED]
+    return _facts_of(all_groups, one).add_columns(positions, differs, *least, *most).group_by(differs)
 
 
 def _learnt_here(ours: sa.FromClause) -> list[sa.Label[Any]]:
@@ -141,6 +159,7 @@ ALL_RUNS = (
     .add_columns(sa.func.count(run_groups.c.position).label("groups"))
     .add_columns(sa.func.coalesce(sa.func.sum(run_groups.c.quantity), 0).label("phones"))
     .add_columns((accounts.c.base_url + " " + accounts.c.api_key).label("account"), runs.c.note)
+    .add_columns(sa.func.coalesce(runs.c.source, "").label("source"), runs.c.rows, runs.c.left_out)
     .select_from(runs.join(accounts).outerjoin(run_groups, run_groups.c.run_id == runs.c.id))
     .group_by(runs.c.id)
     .order_by(runs.c.id)
@@ -149,6 +168,8 @@ ALL_RUNS = (
 GROUPS_OF_RUN = _groups_of_run()
 # How many groups and phones of a run (`run_id`) there are of each kind of facts that decide a group's state.
 FACTS_OF_RUN = _facts_of(GROUPS_OF_RUN)
+# The same, and where the groups of each kind are in the run: see `RunStore.run_kinds`.
+KINDS_OF_RUN = _kinds_of(GROUPS_OF_RUN)
 # The newest receipt and the claim of groups (`positions`) of a run (`run_id`).
 CLAIMABLE_GROUPS = (
     sa.select(run_groups.c.position, run_groups.c.group_id, run_groups.c.again_after)

@@ -87,6 +87,12 @@ class RunControl:
         with self._database.transaction(write=True) as connection:
             connection.execute(run_owners.update().where(run_owners.c.run_id == run_id).values(stopping=True))
 
+    def is_stopping(self, run_id: int) -> bool:
+        """Tell whether all who work on a run are to stop."""
+        going_on = WORKING_OWNERS.where(~run_owners.c.stopping)
+        with self._database.transaction() as connection:
+            return not self._living(connection.execute(going_on, {"run_id": run_id}).scalars())
+
     def directions(self, run_id: int, owner: str) -> tuple[bool, float | None]:
         """Return whether one who works on a run is to stop, and the run's rate."""
         with self._database.transaction() as connection:

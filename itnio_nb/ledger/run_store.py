@@ -14,7 +14,7 @@ from itnio_nb.api.models import WIRE, now
 from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, sync, write_resolutions
 from itnio_nb.ledger.file.locks import is_alive
 from itnio_nb.ledger.file.storage import Database
-from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, PROBLEMS_OF_RUN
+from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, KINDS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
 from itnio_nb.ledger.schema import (
     account_number,
@@ -27,6 +27,7 @@ from itnio_nb.ledger.schema import (
     run_owners,
     runs,
     text_of,
+    write_outline,
 )
 
 _CHUNK = 500  # resolutions written in one transaction
@@ -78,6 +79,7 @@ class RunStore:
             values |= {"started": text_of(started), "note": "", "orders": orders}
             run_id = int(connection.execute(runs.insert().values(**values).returning(runs.c.id)).scalar_one())
             _add_groups(connection, run_id, account_id, planned)
+            write_outline(connection, run_id, orders)
             self._control.add_owner(connection, run_id, owner, terms)
         return run_id
 
@@ -119,9 +121,28 @@ class RunStore:
         """
         return self.database.read_table(FACTS_OF_RUN, run_id=run_id)
 
+    def run_kinds(self, run_id: int) -> pd.DataFrame:
+        """Return as `run_facts`, and where the groups of each kind are, without reading them.
+
+        `positions` are numbers with blanks between them; `differs` tells whether they are there otherwise than they
+        were asked for; `least_` and `most_` with a name of `SHARED` are the least and the greatest of its cells.
+        """
+        return self.database.read_table(KINDS_OF_RUN, run_id=run_id)
+
     def problems(self, run_id: int, since: int = 0) -> pd.DataFrame:
         """Return what went wrong in a run after receipt `since`: `receipt groupName state reason advice`."""
         return self.database.read_table(PROBLEMS_OF_RUN, run_id=run_id, since=since)
+
+    def find_groups(self, words: str) -> dict[int, list[int]]:
+        """Return where groups are whose names contain `words`, in any case: positions, by the run's number."""
+        where = sa.select(run_groups.c.run_id, run_groups.c.position, groups.c.group_name)
+        table = self.database.read_table(where.select_from(run_groups.join(groups)).order_by(*run_groups.primary_key))
+        names = table["group_name"].astype(object).map(str.casefold)
+        found = table[[words.casefold() in name for name in names]]
+        places: dict[int, list[int]] = {}
+        for run_id, position in zip(found["run_id"].tolist(), found["position"].tolist(), strict=True):
+            places.setdefault(run_id, []).append(position)
+        return places
 
     def change_token(self) -> tuple[object, ...]:
         """Return a value that differs whenever anything in the ledger does: cheap enough to be read every second."""

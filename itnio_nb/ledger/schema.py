@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import count
@@ -12,9 +13,10 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import Receipt, State, now
+from itnio_nb.api.text import encodable
 from itnio_nb.errors import LedgerError
 
-SCHEMA = 5
+SCHEMA = 6
 
 
 def _required(kind: type[sa.Text | sa.Integer], *names: str) -> list[sa.Column[Any]]:
@@ -51,6 +53,10 @@ runs = sa.Table(
     sa.Column("note", sa.Text, nullable=False, default=""),  # why it stopped, what could not be verified
     sa.Column("verified", sa.Integer),  # phones of its created groups that were seen in the account
     sa.Column("orders", sa.Text, nullable=False),  # JSON: the orders, their source and findings
+    # What a list of runs says of these orders, see `write_outline`; empty where they cannot be read.
+    sa.Column("source", sa.Text),
+    sa.Column("rows", sa.Integer),
+    sa.Column("left_out", sa.Integer),
     # The terms on which it works, whoever goes on with it: see `RunTerms`.
     sa.Column("workers", sa.Integer),
     sa.Column("rate", sa.Float),
@@ -192,7 +198,34 @@ def _from_4(connection: sa.Connection) -> None:
         table.create(connection)
 
 
-_MIGRATIONS = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
+def _from_5(connection: sa.Connection) -> None:
+    """Add what a list of runs says of their orders. Before schema 6 it had to read them all."""
+    for column in ("source TEXT", '"rows" INTEGER', "left_out INTEGER"):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
+    for run_id, orders in connection.execute(sa.select(runs.c.id, runs.c.orders)).all():
+        write_outline(connection, run_id, orders)
+
+
+_MIGRATIONS = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}
+
+
+def write_outline(connection: sa.Connection, run_id: int, orders: str) -> None:
+    """Write the file that a run's orders came from, how many rows it had, and how many of these the run leaves out.
+
+    Nothing for orders that cannot be read. A row is left out where not all of its phones are asked for in the groups of
+    the run: it has an error, or the run is a trial.
+    """
+    phones = sa.select(run_groups.c.row, sa.func.sum(run_groups.c.quantity)).group_by(run_groups.c.row)
+    asked = {row: str(number) for row, number in connection.execute(phones.where(run_groups.c.run_id == run_id))}
+    try:
+        kept = json.loads(orders)
+        at = kept["columns"].index("quantity")
+        wanted = {row: cells[at].lstrip("0") for row, cells in zip(kept["rows"], kept["cells"], strict=True)}
+        whole = sum(asked.get(row) == number for row, number in wanted.items())
+        known = {"source": encodable(kept["source"]["name"]), "rows": len(wanted), "left_out": len(wanted) - whole}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return
+    connection.execute(runs.update().where(runs.c.id == run_id).values(**known))
 
 
 def is_account(account: Account) -> tuple[sa.ColumnElement[bool], ...]:

@@ -19,6 +19,7 @@ h1, h2, h3 { line-height: 1.25; margin: 1.2em 0 .4em }
 table { border-collapse: collapse; font-size: 13px; margin: 8px 0 }
 th, td { text-align: left !important; vertical-align: top; padding: 3px 10px 3px 0; border: 0;
   border-bottom: 1px solid #ccc }
+th[align=right], td[align=right] { text-align: right !important }
 pre { background: #f4f4f4; padding: 8px 10px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }
 img { max-width: 100% }
 .prompt, .anchor-link { display: none }
@@ -29,7 +30,7 @@ img { max-width: 100% }
 _TAGS = {"a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "hr", "i"}
 _TAGS |= {"img", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "u", "ul"}
 _TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
-_ATTRIBUTES = {"class", "id", "colspan", "rowspan", "scope", "alt", "title"}
+_ATTRIBUTES = {"class", "id", "align", "colspan", "rowspan", "scope", "alt", "title"}
 # bleach removes tags and leaves what is inside: scripts and styles would be read as text.
 _SCRIPTS = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _PAGE = """<!doctype html>

@@ -38,7 +38,7 @@ _HEAD = json.dumps({"format": _FORMAT})[:-1].encode()  # how a plan file begins
 class Plan:
     """The groups in order, each with the action it needs. Nothing was sent.
 
-    It shows itself in a cell: its summary line, its groups, and the findings that keep rows out of it.
+    It shows itself in a cell: its summary line, the findings that keep rows out of it, and its groups.
     """
 
     orders: pd.DataFrame  # as `read_orders` gave them
@@ -78,6 +78,12 @@ class Plan:
     def phones(self) -> int:
         """How many phones it creates: the number to be confirmed."""
         return sum(one.group.quantity for one in self.groups if one.action is Action.CREATE)
+
+    @property
+    def left_out(self) -> int:
+        """How many rows of the orders are not, or not wholly, in it: they have an error, or a trial leaves them."""
+        whole = {one.row for one in self.groups} - {one.row for one in self.rest}
+        return len(self.orders) - len(whole)
 
     @property
     def recreated(self) -> dict[tuple[str, str], int]:
@@ -144,10 +150,10 @@ class Plan:
         return plan
 
     def __repr__(self) -> str:
-        return show_text(self.summary, self.table, self._problems, end=self._repairs)
+        return show_text(self.summary, self._problems, self.table, end=self._repairs)
 
     def _repr_html_(self) -> str:
-        return show_html(self.summary, self.table, self._problems, end=self._repairs)
+        return show_html(self.summary, self._problems, self.table, end=self._repairs)
 
     @property
     def _problems(self) -> pd.DataFrame:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -15,13 +15,13 @@ from itnio_nb.api.models import API_COLUMNS, Action, State
 from itnio_nb.api.statuses import SIBLING_STATUSES, STATUSES
 from itnio_nb.api.text import html_block, html_text, plural, printable
 from itnio_nb.ledger.claims import SyncResult
+from itnio_nb.ledger.queries import SHARED
 from itnio_nb.orders.export.tables import table_as_html, table_as_text
+from itnio_nb.orders.export.view import DIFFERS, Choice, Kind, choose
 
 # What a plan writes of a group that was created once and that the account lacks: in the ledger, which has no column
 # for that, these words alone tell it apart from a group whose outcome is unknown.
 GONE = "no longer in the account"
-# What stands in the reason of a group that is there and differs from what was asked for, as listings and ledger say it.
-_DIFFERS = " asked for"
 _RECONCILE_FIRST = "reconcile(client, ledger) looks and settles it; then plan again."
 _THERE, _UNRESOLVED = "Nothing was sent: the group is there.", f"Nothing was sent. {_RECONCILE_FIRST}"
 _FACTS = ("state", "reason", "advice", "owner", "action", "before", "why", "run")  # columns of `RunStore.run_table`
@@ -86,17 +86,20 @@ class GroupStates:
         return pd.DataFrame(columns)
 
     def _sent_otherwise(self) -> Iterator[str]:
-        """Yield how each group that another run has created since it was planned was asked for there, "" if the same.
+        """Yield how each group that another run has met since it was planned differs, "" if it does not.
 
-        What was there before is compared by the plan, with the account.
+        From what it was asked for there, and from what that run found. What was there before is compared by the plan,
+        with the account.
         """
         asked = self._rows("quantity", "displayNum", "phoneName")
         sent = self._rows("sent_quantity", "sent_display_num", "sent_phone_name")
-        known = self._rows("action", "before")
-        for now_is, then, outcome, (action, before) in zip(asked, sent, self._outcomes, known, strict=True):
+        known = self._rows("action", "before", "newest_reason")
+        for now_is, then, outcome, (action, before, found) in zip(asked, sent, self._outcomes, known, strict=True):
             elsewhere = outcome[0] == State.EXISTS and before in State.PRESENT and action != Action.EXISTS
             pairs = zip(now_is, then, ("phones", "display number", "phone name"), strict=True)
-            differing = [f"{what} {there}, {here}{_DIFFERS}" for here, there, what in pairs if here != there]
+            differing = [f"{what} {there}, {here}{DIFFERS}" for here, there, what in pairs if here != there]
+            differing += [found] if before == State.EXISTS and DIFFERS in found else []
+            differing += [f"not all phones that it{DIFFERS}"] if before == State.PARTIAL and not differing else []
             yield f": {'; '.join(differing)}" if elsewhere and differing else ""
 
     @property
@@ -141,14 +144,14 @@ class RunProgress:
     def __init__(self, states: GroupStates) -> None:
         self._counting = threading.Lock()
         self.refresh(states)
-        self.mended = {at for at in states.to_send if self.states[at] is State.REFUSED}
+        self.mended = {at for at in states.to_send if states.states[at] is State.REFUSED}
 
     def refresh(self, states: GroupStates) -> None:
         """Begin anew with what the ledger has of each group."""
         with self._counting:
             self.states = list(states.states)
-            for at in states.to_send:  # also what another run holds: it may come back
-                self.states[at] = State.PLANNED if self.states[at] is not State.REFUSED else State.REFUSED
+            for at in states.to_send:  # also what another run holds: it may come back, and what is sent anew
+                self.states[at] = State.PLANNED
             self.newest: list[int] = states.kept["newest"].tolist()
             self.seen = max(self.newest, default=0)
             self._counts = Counter(self.states)
@@ -194,7 +197,7 @@ def differing_groups(state: pd.Series, reason: pd.Series) -> pd.Series:
 
     `state` and `reason` are those of a run, or the actions and the `why` of a plan.
     """
-    return (state == State.EXISTS) & reason.str.contains(_DIFFERS, regex=False)
+    return (state == State.EXISTS) & reason.str.contains(DIFFERS, regex=False)
 
 
 def why_nothing(counts: Counter[str]) -> str:
@@ -207,12 +210,21 @@ def why_nothing(counts: Counter[str]) -> str:
     return "Nothing was sent: no group was left to create."
 
 
-def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: bool) -> str:
+def all_as_asked(table: pd.DataFrame) -> bool:
+    """Tell whether every group of a run's table is there as it was asked for, whoever created it."""
+    is_there = table["state"].isin([State.CREATED, State.EXISTS])
+    return bool((is_there & ~differing_groups(table["state"], table["reason"])).all())
+
+
+def run_summary(
+    table: pd.DataFrame, verified: int | None, note: str, *, over: bool, rows: int = 0, left_out: int = 0
+) -> str:
     """Return what became of a run, as one line.
 
     `Done. Groups: 11 created (310 phones), 3 existed, 0 refused, 1 unknown, 0 not sent. Verified: 310 of 310
-    phones.` It begins with `Running.` until the run is over, and with `Stopped.` where a group was not sent. For
-    `table` see `group_counts`; `quantity` is the number of phones.
+    phones.` It begins with `Running.` until the run is over, and with `Stopped.` where a group was not sent. Where
+    `left_out` of the file's `rows` are not in the run, `14 of 61 rows left out.` follows. For `table` see
+    `group_counts`; `quantity` is the number of phones.
     """
     states = group_counts(table)
     phones = int(table.loc[table["state"] == State.CREATED, "quantity"].sum())
@@ -227,7 +239,20 @@ def run_summary(table: pd.DataFrame, verified: int | None, note: str, *, over: b
         f"{states[State.PLANNED]:,} not sent" if over else f"{sum(states[one] for one in State.PENDING):,} to go",
     ]
     seen = f" Verified: {verified:,} of {plural(phones, 'phone')}." if verified is not None else ""
-    return f"{word} Groups: {', '.join(parts)}.{seen}{' ' + note if note else ''}"
+    left = f" {left_out:,} of {plural(rows, 'row')} left out." if left_out else ""
+    return f"{word} Groups: {', '.join(parts)}.{seen}{left}{' ' + note if note else ''}"
+
+
+def choose_groups(kinds: GroupStates) -> Choice:
+    """Choose the groups of a run that a cell shows, from what `RunStore.run_kinds` returns."""
+    kept = kinds.kept
+    places = [list(map(int, positions.split())) for positions in kept["positions"]]
+    differ = [bool(one) for one in kept["differs"]]
+    rows = zip(kinds.states, differ, places, strict=True)
+    choice = choose(Kind(str(state), state is State.EXISTS and differs, found) for state, differs, found in rows)
+    names = [*SHARED[:3], *(SHARED[3:] if all(kept["state"]) else ())]  # else their words are not the receipts'
+    shared = {name for name in names if len({*kept[f"least_{name}"], *kept[f"most_{name}"]}) == 1}
+    return replace(choice, shared=shared | ({"status"} if len({*kept["status"]}) == 1 else set()))
 
 
 def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
@@ -236,11 +261,11 @@ def show_text(summary: str, *tables: pd.DataFrame, end: str = "") -> str:
     return printable("\n\n".join(filter(None, [summary, *shown, end])))
 
 
-def show_html(summary: str, *tables: pd.DataFrame, end: str = "", rows: int | None = None) -> str:
+def show_html(summary: str, *tables: pd.DataFrame, end: str = "", choice: Choice | None = None) -> str:
     """Return a summary line, tables and closing lines as HTML, all escaped; what is empty is left out.
 
-    For `rows` see `table_as_html`.
+    For `choice`, of the first table, see `view_of`.
     """
-    shown = [table_as_html(table, rows) for table in tables if len(table)]
-    closing = f"<pre>{escape(printable(end))}</pre>" if end else ""
+    shown = [table_as_html(table, None if at else choice) for at, table in enumerate(tables) if len(table)]
+    closing = f"<p>{html_text(end)}</p>" if end else ""
     return html_block(f"<p><b>{html_text(summary)}</b></p>", *shown, closing)

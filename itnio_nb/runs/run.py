@@ -16,10 +16,17 @@ from itnio_nb.ledger.file.locks import OwnerLock, is_alive
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.stored import orders_from_json
-from itnio_nb.orders.export.tables import ends_shown
 from itnio_nb.runs.credentials.hand_over import next_step
 from itnio_nb.runs.result_files import write_results
-from itnio_nb.runs.results import GroupStates, group_counts, run_summary, show_html, show_text
+from itnio_nb.runs.results import (
+    GroupStates,
+    all_as_asked,
+    choose_groups,
+    group_counts,
+    run_summary,
+    show_html,
+    show_text,
+)
 from itnio_nb.runs.sending.background import BackgroundWork
 from itnio_nb.runs.sending.engine import RunEngine
 
@@ -30,13 +37,17 @@ _SHOWN = ["row", *API_COLUMNS, "state", "status", "reason"]
 class RunRecord:
     """One run as the ledger has it, whoever works on it or did. It shows itself in a cell.
 
-    Without a `run_id` it is that of a finished run of nothing.
+    Without a `run_id` it is that of a finished run of nothing. Of the `rows` that its orders had, `left_out` are not,
+    or not wholly, in the run: they have an error, or it was a trial. Both are 0 where that is not known.
     """
 
     def __init__(self, run_id: int | None, ledger: Ledger) -> None:
         self.number = _NO_RUN if run_id is None else run_id
         self.ledger, self._store = ledger, ledger.run_store
-        self.name = "" if run_id is None else str(self._store.run_info(run_id, "name")["name"])
+        known = {} if run_id is None else self._store.run_info(run_id, "name", "rows", "left_out")
+        self.name = str(known.get("name", ""))
+        self.rows, self.left_out = int(known.get("rows") or 0), int(known.get("left_out") or 0)
+        self._knows_rows = known.get("left_out") is not None  # else nobody can say that none was left out
 
     @property
     def done(self) -> bool:
@@ -54,6 +65,11 @@ class RunRecord:
         totals, seen = self._totals, self._store.run_info(self.number, "verified")["verified"] if self.name else 0
         asked = int(totals.loc[totals["state"] == State.CREATED, "quantity"].sum())
         return asked == 0 or (seen is not None and seen >= asked)
+
+    @property
+    def as_asked(self) -> bool:
+        """Whether every row of the orders is there as it was asked for, and every created phone was seen."""
+        return self._knows_rows and not self.left_out and self.proven and all_as_asked(self.table)
 
     @property
     def counts(self) -> Counter[str]:
@@ -84,7 +100,8 @@ class RunRecord:
         if not self.name:
             return run_summary(table, None, "Nothing was sent: no run of this account is unfinished.", over=True)
         info = self._store.run_info(self.number, "note", "verified")
-        return run_summary(table, info["verified"], info["note"], over=self.done)
+        size = {"rows": self.rows, "left_out": self.left_out}
+        return run_summary(table, info["verified"], info["note"], over=self.done, **size)
 
     @cached_property
     def orders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -121,10 +138,12 @@ class RunRecord:
         return show_text(summary, table[_SHOWN], advice, end=_next(self, table))
 
     def _repr_html_(self) -> str:
-        totals = self._totals
-        rows = int(totals["groups"].sum())
-        table = _states(self._store.run_table(self.number, ends_shown(rows)), self.ledger, over=self.done).table
-        return show_html(self._summary_of(totals), table[[*_SHOWN, "advice"]], end=_next(self, totals), rows=rows)
+        kinds = _states(self._store.run_kinds(self.number), self.ledger, over=self.done)
+        choice, totals = choose_groups(kinds), kinds.totals
+        kept = self._store.run_table(self.number, choice.positions)  # in the order of the run
+        order = pd.Series(sorted(choice.positions)).searchsorted(choice.positions)
+        table = _states(kept, self.ledger, over=self.done).table.iloc[order]
+        return show_html(self._summary_of(totals), table[[*_SHOWN, "advice"]], end=_next(self, totals), choice=choice)
 
 
 def _next(run: RunRecord, table: pd.DataFrame) -> str:

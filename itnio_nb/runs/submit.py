@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,8 +16,8 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.run_control import RunTerms
 from itnio_nb.orders.export.stored import orders_to_json
 from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
-from itnio_nb.runs.results import show_html
-from itnio_nb.runs.run import Run
+from itnio_nb.runs.results import GroupStates, all_as_asked, show_html
+from itnio_nb.runs.run import Run, RunRecord, newest_run
 from itnio_nb.runs.sending.background import AtWork
 from itnio_nb.runs.sending.pace import RunOptions, is_whole
 
@@ -29,7 +30,7 @@ class DryRun(Run):
 
     def __init__(self, plan: Plan, client: Client, ledger: Ledger) -> None:
         super().__init__(None, client, ledger)
-        self._plan = plan
+        self._plan, self.rows, self.left_out = plan, len(plan.orders), plan.left_out
 
     @property
     def table(self) -> pd.DataFrame:
@@ -38,6 +39,11 @@ class DryRun(Run):
         planned = self._plan.table
         table = planned[list(API_COLUMNS)].assign(state=planned["action"].map(states).astype(str), status="")
         return table.assign(reason=planned["why"], advice="", row=planned["row"], at="", created_in="")
+
+    @property
+    def as_asked(self) -> bool:
+        """Whether every row of the orders was found there as it was asked for."""
+        return not self.left_out and all_as_asked(self.table)
 
     @property
     def _totals(self) -> pd.DataFrame:
@@ -107,8 +113,46 @@ def submit_plan(
         return _begin(key, client, ledger, lambda owner: ledger.run_store.open_run(*to_keep, owner, terms))
 
 
+class Remainder(NamedTuple):
+    """What is left of an unfinished run: what `resume` sends, and what it looks up first."""
+
+    groups: pd.DataFrame  # that it sends: API columns and `state`, `planned` or `refused`
+    unknown: pd.DataFrame  # that it looks up, and sends where they are absent: API columns and `state`
+    terms: RunTerms
+
+    @property
+    def phones(self) -> int:
+        """How many phones it sends."""
+        return int(self.groups["quantity"].sum())
+
+    @property
+    def refused(self) -> int:
+        """How many groups it sends anew that were refused, for a cause outside of the group."""
+        return int((self.groups["state"] == State.REFUSED).sum())
+
+
+def remainder(record: RunRecord) -> Remainder:
+    """Return what is left of a run: nothing of a finished one.
+
+    remainder(run).phones
+    """
+    kept = record.ledger.run_store.run_table(record.number)
+    states = GroupStates(kept)
+    table = kept[list(API_COLUMNS)].assign(state=[str(state) for state in states.states])
+    sent = [] if record.finished else states.to_send
+    known, sending = [] if record.finished else enumerate(states.known), set(sent)
+    unknown = [at for at, state in known if state in State.UNRESOLVED and at not in sending]
+    return Remainder(table.iloc[sent], table.iloc[unknown], record.ledger.run_control.terms(record.number))
+
+
 def resume(
-    client: Client, ledger: Ledger, *, run: str | None = None, workers: int | None = None, rate: float | None = None
+    client: Client,
+    ledger: Ledger,
+    *,
+    run: str | None = None,
+    workers: int | None = None,
+    rate: float | None = None,
+    confirm: int | None = None,
 ) -> Run:
     """Go on with the newest unfinished run of this account: resolve what is unknown, send what was not sent.
 
@@ -117,30 +161,39 @@ def resume(
 
     It works as it was begun where `workers` and `rate` say nothing else, see `submit_plan`. A run that is at work in
     this process is returned, one that is at work in another is joined; where none is unfinished, a finished, empty one
-    is returned. The number of phones that was confirmed holds for it. Raises what `submit_plan` raises, and
-    `InputError` for a `run` that is finished, that there is not, or whose number nobody has confirmed on this live
-    account.
+    is returned. The number of phones that was confirmed holds for it. `confirm`, where given, is the number of phones
+    that `remainder` says it sends: another one sends nothing (`InputError`).
+
+    Raises what `submit_plan` raises, and `InputError` for a `run` that is finished, that there is not, or whose number
+    nobody has confirmed on this live account.
     """
     require_tools(client, ledger)
     terms = _terms(workers, rate)
     ledger.run_control.expire_claims()
     with _at_work.lock:
-        unfinished = ledger.runs_of(client.account, unfinished=True)
-        if run is not None and run not in unfinished:
-            names = ", ".join(unfinished) or "none"
-            raise InputError(f"There is no unfinished run {run!r} of this account. Unfinished: {names}.")
-        if not unfinished:
+        if (chosen := _unfinished_run(client, ledger, run)) is None:
             return Run(None, client, ledger)
-        name = run or next(iter(unfinished))
-        run_id = unfinished[name]
-        if not client.account.is_sandbox and ledger.run_control.terms(run_id).confirmed is None:
-            raise InputError(
-                f"Nothing was sent: nobody has confirmed how many phones run {name} may create on this live account. "
-                "Plan the same orders again, and submit the plan with the number that it names: it goes on there."
-            )
+        if confirm is not None:
+            _require_remainder(remainder(chosen), confirm)
+        run_id = chosen.number
         wanted = str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"])
         key = (str(ledger.path), *account_key(client.account), wanted)
         return _begin(key, client, ledger, lambda owner: ledger.run_control.join(run_id, owner, terms))
+
+
+def _unfinished_run(client: Client, ledger: Ledger, name: str | None) -> RunRecord | None:
+    """Return the unfinished run of that name, or the newest; None where none is unfinished."""
+    unfinished = ledger.runs_of(client.account, unfinished=True)
+    if name is not None and name not in unfinished:
+        names = ", ".join(unfinished) or "none"
+        raise InputError(f"There is no unfinished run {name!r} of this account. Unfinished: {names}.")
+    chosen = newest_run(ledger, unfinished, name or "")
+    if chosen is None or client.account.is_sandbox or ledger.run_control.terms(chosen.number).confirmed is not None:
+        return chosen
+    raise InputError(
+        f"Nothing was sent: nobody has confirmed how many phones run {chosen.name} may create on this live account. "
+        "Plan the same orders again, and submit the plan with the number that it names: it goes on there."
+    )
 
 
 def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
@@ -200,6 +253,20 @@ def _require_agreement(plan: Plan, client: Client, confirm: int | None, *, sends
             f"Nothing was sent: the plan was made for another account or address ({plan.account_key[0]}, not "
             f"{client.account.base_url}). Make it again with this client. A sandbox that a notebook or script has "
             "opened ends with it; one for several is started by itnio-nb sandbox."
+        )
+
+
+def _require_remainder(left: Remainder, confirm: int) -> None:
+    """Raise `InputError` where a run would send another number of phones than confirmed, or may send more."""
+    if len(left.unknown):
+        raise InputError(
+            f"Nothing was sent: it is not known what became of {plural(len(left.unknown), 'group')}, so it is not "
+            "known either how many phones are left. Settle what is unknown first: reconcile(client, ledger)."
+        )
+    if not is_whole(confirm) or confirm != left.phones:
+        raise InputError(
+            f"Nothing was sent: {plural(left.phones, 'phone')} are left to send, and {confirm!r} were confirmed. Look "
+            f"at what is left; if it is right, confirm {left.phones}."
         )
 
 

@@ -20,7 +20,15 @@ from itnio_nb.errors import ItnioError
 from itnio_nb.orders.export.files import WrittenFiles, next_free_path
 from itnio_nb.orders.models import RESULT_COLUMNS, SOURCE, Source
 from itnio_nb.runs.credentials.groups import Groups, named_groups
-from itnio_nb.runs.credentials.phone_files import NOTHING, Wanted, Written, find_marked, unwritable, write_phones
+from itnio_nb.runs.credentials.phone_files import (
+    NOTHING,
+    OnProgress,
+    Wanted,
+    Written,
+    find_marked,
+    unwritable,
+    write_phones,
+)
 
 if TYPE_CHECKING:
     from itnio_nb.runs.run import RunRecord
@@ -49,7 +57,13 @@ def export_credentials(client: Client, app_id: str, groups: Groups, path: str | 
 
 
 def hand_over(
-    client: Client, run: RunRecord, folder: str | os.PathLike[str], *, again: bool = False, one_table: bool = False
+    client: Client,
+    run: RunRecord,
+    folder: str | os.PathLike[str],
+    *,
+    again: bool = False,
+    one_table: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> WrittenFiles:
     """Write the phones of a run for those who configure the handsets, to one new file; return its path by application.
 
@@ -59,6 +73,7 @@ def hand_over(
     and behind that the other columns of the orders, in their order. One application makes an XLSX file, several a ZIP
     with an XLSX file for each, or one table of all (`one_table`). It is written once: where a file of these very groups
     is there, nothing is written unless `again` asks for it, or phones in it have got new passwords since.
+    `on_progress(done, total)` is called, here, for each application once it is listed; without it a bar is shown.
 
     Raises what `export_credentials` raises, of one application once all others are in the file.
     """
@@ -75,7 +90,7 @@ def hand_over(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from None
-    path, written = write_phones(client, wanted, next_free_path(path), marks.of, again=again)
+    path, written = write_phones(client, wanted, next_free_path(path), marks.of, again=again, on_progress=on_progress)
     _require_all(written, path)
     rows = {app_id: number for app_id, number in written.items() if isinstance(number, int)}
     return WrittenFiles(dict.fromkeys(rows, path), rows, "phone")

@@ -7,8 +7,10 @@ import os
 import re
 import secrets
 import zipfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from glob import escape
+from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -39,6 +41,7 @@ class Wanted(NamedTuple):
     headers: tuple[str, ...] = ()  # of those columns
 
 
+OnProgress = Callable[[int, int], None]  # how many applications are listed, of how many
 Written = dict[str, int | ItnioError]  # by application, how many phones are in the file, or why they are not
 
 
@@ -49,18 +52,19 @@ def write_phones(
     mark_of: Callable[[Collection[str]], str] = lambda _: "",
     *,
     again: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> tuple[Path, Written]:
     """Write the phones of the wanted groups, by application, to a new file.
 
     Return its path and what is in it. The name decides: `.csv` and `.xlsx` are one table, `.zip` has an XLSX file for
     each application. `mark_of` returns a text to keep in the file for `find_marked`, of the applications in it. A file
     is there once it is whole; none is written without an application, or where one of that mark is there already,
-    unless it is wanted `again`.
+    unless it is wanted `again`. Without `on_progress` a bar is shown.
     """
     path = _require_free(path)
     unfinished, handle = _open_beside(path)
     try:
-        written = _fill(handle, path, client, wanted, mark_of)
+        written = _fill(handle, path, client, wanted, mark_of, on_progress)
         if isinstance(written, ItnioError):  # raised here, where a traceback that shows variables shows no password
             raise written
         good = [app_id for app_id, one in written.items() if not isinstance(one, ItnioError)]
@@ -96,12 +100,17 @@ def _mark_in(path: Path) -> str:
 
 @private_frames
 def _fill(
-    handle: int, path: Path, client: Client, wanted: Mapping[str, Wanted], mark_of: Callable[[Collection[str]], str]
+    handle: int,
+    path: Path,
+    client: Client,
+    wanted: Mapping[str, Wanted],
+    mark_of: Callable[[Collection[str]], str],
+    on_progress: OnProgress | None,
 ) -> Written | ItnioError:
     ending = path.suffix.lower()
     with open(handle, "wb") as file:
         archive = _Archive(wanted) if ending == ".zip" else None
-        listed = _list_all(client, wanted, archive)
+        listed = _list_all(client, wanted, archive, on_progress)
         good = {app_id: one for app_id, one in listed.items() if isinstance(one, pd.DataFrame)}
         if ending == ".csv" and (problem := _formulas(good)) is not None:
             return problem
@@ -139,7 +148,7 @@ class _Archive:
 
 
 def _list_all(
-    client: Client, wanted: Mapping[str, Wanted], archive: _Archive | None
+    client: Client, wanted: Mapping[str, Wanted], archive: _Archive | None, on_progress: OnProgress | None
 ) -> dict[str, pd.DataFrame | ItnioError]:
     """Return the phones of each application, or why they cannot be handed over; all are read in parallel.
 
@@ -154,17 +163,29 @@ def _list_all(
             raise problem
         return _with_own_columns(phones, wanted[app_id])
 
-    with progress_bar(len(wanted), 0, "application") as bar:
-        bar.set_description("Hand over", refresh=False)
+    with nullcontext(on_progress) if on_progress is not None else _bar(len(wanted)) as tell:
+        listed = count(1)
 
         def take(app_id: str, table: pd.DataFrame | ItnioError) -> None:
             if archive is not None and isinstance(table, pd.DataFrame):
                 archive.add(app_id, table)
-            bar.n += 1
-            bar.set_postfix({})  # which shows it
+            tell(next(listed), len(wanted))
 
         # Twice as many as requests at once: while the answers of some are looked at, others are asked for.
         return for_each(wanted, read, stopping, 2 * client.workers, take)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[OnProgress]:
+    """Show a bar over the applications, while the context lasts; return what moves it."""
+    with progress_bar(total, 0, "application") as bar:
+        bar.set_description("Hand over", refresh=False)
+
+        def tell(done: int, _: int) -> None:
+            bar.n = done
+            bar.set_postfix({})  # which shows it
+
+        yield tell
 
 
 def _with_own_columns(phones: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:

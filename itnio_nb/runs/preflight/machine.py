@@ -18,8 +18,8 @@ _OLDEST_PYTHON = (3, 11)
 _ROOM = 1_000_000_000  # bytes that should be free: a ledger of a million groups has less
 # What each front end needs, by the extra that brings it.
 _FRONT_ENDS = {
-    "itnio-nb lab": ("lab", ("jupyterlab", "ipydatagrid", "matplotlib")),
-    "itnio-nb app": ("lab", ("voila", "ipydatagrid")),
+    "itnio-nb lab": ("lab", ("jupyterlab", "matplotlib")),
+    "itnio-nb app": ("lab", ("voila",)),
     "itnio-nb run": ("runbook", ("bleach", "matplotlib", "nbconvert")),
 }
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
+from collections.abc import Sequence
+from datetime import timedelta, timezone
 
 import pandas as pd
 import pytest
@@ -14,9 +17,10 @@ from itnio_nb.ledger import charts as charts_module
 from itnio_nb.ledger.charts import Charts, as_png
 
 
-def table(*groups: tuple[str, int, str]) -> pd.DataFrame:
-    """Groups as (state, quantity, time)."""
-    return pd.DataFrame(groups, columns=["state", "quantity", "at"], dtype=object)
+def table(*groups: tuple[str, int, str], apps: Sequence[str] = ()) -> pd.DataFrame:
+    """Groups as (state, quantity, time), of these applications in turn."""
+    made = pd.DataFrame(groups, columns=["state", "quantity", "at"], dtype=object)
+    return made.assign(appId=(list(apps) * len(made))[: len(made)] if apps else "4luaKsL2")
 
 
 def display_data(value: object) -> dict[str, object]:
@@ -61,7 +65,7 @@ def test_phones_are_added_up_over_time() -> None:
     ).created
     (line,) = figure.axes[0].lines
     assert list(line.get_ydata()) == [3, 4, 9]  # type: ignore[arg-type]
-    assert figure.axes[0].get_title(loc="left") == "Phones created over time (UTC): 9"
+    assert figure.axes[0].get_title(loc="left") == "Phones created over time (UTC): 9, 2.4 a second"
 
 
 def test_one_moment_is_drawn_too() -> None:
@@ -106,11 +110,98 @@ def test_drawing_leaves_no_figure_open() -> None:
 
 def test_a_cell_shows_both_charts_and_their_numbers() -> None:
     """A picture, and beside it in words what is in it: these are compared where pictures are not."""
-    charts = Charts(table(("created", 1200, "2026-11-23T20:31:21+00:00"), ("refused", 3, ""), ("planned", 2, "")), "at")
-    assert repr(charts) == "3 groups: 1 created, 1 refused, 1 not sent. 1,200 phones created."
+    made = [("created", 1200, f"2026-11-23T20:31:{at}+00:00") for at in (21, 22)]
+    charts = Charts(table(*made, ("refused", 3, ""), ("planned", 2, "")), "at")
+    assert repr(charts) == "4 groups: 2 created, 1 refused, 1 not sent. 2,400 phones created."
     shown = display_data(charts)
     assert set(shown) == {"text/plain", "image/png"}
     assert struct.unpack(">II", charts.png[16:24]) == (1408, 308)
+
+
+CREATED = [("created", 3, f"2026-11-23T20:31:{at:02}+00:00") for at in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("groups", "apps", "drawn", "plain"),
+    [
+        ([], [], [], "Nothing to draw."),
+        (CREATED[:1], [], [], "1 group: 1 created. 3 phones created. All at one moment. All in application 4luaKsL2."),
+        (CREATED, [], ["created"], "3 groups: 3 created. 9 phones created. All in application 4luaKsL2."),
+        (CREATED, ["a", "b"], ["created", "applications"], "3 groups: 3 created. 9 phones created."),
+        ([*CREATED, ("refused", 3, "")], [], ["outcomes", "created"], "All in application 4luaKsL2."),
+        ([*CREATED, ("refused", 3, "")], ["a", "b"], ["outcomes", "created", "applications"], ""),
+        (
+            [("exists", 3, ""), ("refused", 3, "")],
+            [],
+            ["outcomes"],
+            "No phone was created. All in application 4luaKsL2.",
+        ),
+        ([("exists", 3, "")] * 2, ["a", "b"], ["applications"], "2 groups: 2 existed. 0 phones created."),
+    ],
+)
+def test_only_what_tells_something_is_drawn(
+    groups: list[tuple[str, int, str]], apps: list[str], drawn: list[str], plain: str
+) -> None:
+    """States, moments, applications of which there is more than one; the rest is said in words."""
+    charts = Charts(table(*groups, apps=apps), "at")
+    assert list(charts.telling) == drawn
+    assert charts.plain == plain
+    assert struct.unpack(">I", charts.png[16:20]) == (704 * max(1, len(drawn)),)
+    assert ("image/png" in display_data(charts)) is bool(drawn)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes", "words"),
+    [
+        (1, [5, 50, 50], "105, 100 a second"),  # the first was there when the time began
+        (60, [5, 30, 30], "65, 1.0 a second"),
+        (60, [5, 29, 30], "64, 59 a minute"),
+        (600, [5, 6, 6], "17, 1.2 a minute"),
+        (86_400, [5, 6, 6], "17"),  # days: nobody asks
+        (0.5, [5, 6, 6], "17"),  # too short to tell
+        (0, [5, 6, 6], "17"),
+    ],
+)
+def test_the_title_has_the_rate(seconds: float, sizes: list[int], words: str) -> None:
+    """Phones in a second, or in a minute where they are fewer."""
+    first = pd.Timestamp("2026-11-23T20:31:21+00:00")
+    times = [(first + timedelta(seconds=seconds * part)).isoformat() for part in (0, 0.5, 1)]
+    rows = [("created", size, time) for size, time in zip(sizes, times, strict=True)]
+    title = Charts(table(*rows), "at").created.axes[0].get_title(loc="left")
+    assert title == f"Phones created over time (UTC): {words}"
+
+
+def test_times_are_those_of_a_zone() -> None:
+    """A form's are local; what no zone is named for is in UTC, alike on every machine."""
+    zone = timezone(timedelta(hours=5, minutes=30), "IST")
+    axes = Charts(table(*CREATED), "at", zone).created.axes[0]
+    assert axes.get_title(loc="left").startswith("Phones created over time (IST): ")
+    (line,) = axes.lines
+    assert str(line.get_xdata()[0]).startswith("2026-11-24T02:01:00")  # type: ignore[index]
+
+
+def test_applications_are_bars_of_their_states() -> None:
+    """The largest first; of many these alone. Their names are text, whatever stands in them."""
+    names = ["$x^2$", "a\u202eb\x00", "电话", "x" * 300, *(f"app-{at}" for at in range(36))]
+    rows = [*CREATED, ("refused", 3, ""), *CREATED] * 20
+    charts = Charts(table(*rows, apps=["big", "big", *names]), "at")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        axes = charts.applications.axes[0]
+        assert as_png(charts.applications).startswith(b"\x89PNG")
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[0] == "big"
+    assert len(labels) == 8
+    assert not any(label.get_parse_math() for label in axes.get_yticklabels())
+    assert axes.get_title(loc="left") == "By application: the largest 8 of 41"
+    assert texts(charts.applications)[:2] == ["8 groups", "4 groups"]
+    assert "4 groups, 4 refused" in texts(charts.applications)  # no meaning by colour alone
+    assert charts.telling["applications"].startswith("big: 8 groups, ")
+    named = Charts(table(*CREATED * 2, apps=names[:4]), "at").applications.axes[0]
+    assert named.get_title(loc="left") == "By application: 4"
+    assert sum(bar.get_width() for bar in named.patches) == 6  # type: ignore[attr-defined]
+    shown = {label.get_text() for label in named.get_yticklabels()}
+    assert shown == {"$x^2$", "a\\u202eb\\x00", "\\u7535\\u8bdd", "xxxxxxxxxxx...xxxxxxxxxx"}
 
 
 def test_nothing_to_draw_is_no_picture() -> None:

@@ -18,7 +18,7 @@ def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
     """Tables without rows are tables."""
     assert " ".join(ledger.table.columns) == TABLE
     assert " ".join(ledger.history.columns) == "at run appId groupName state status reason advice"
-    assert " ".join(ledger.runs.columns) == "run started finished groups phones account note"
+    assert " ".join(ledger.runs.columns) == "run started finished groups phones account note source rows left_out"
     assert ledger.table.empty
     assert ledger.entries(ACCOUNT) == {}
 

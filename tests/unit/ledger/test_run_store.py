@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itnio_nb import Account, Ledger, State
+from itnio_nb import Account, Client, Ledger, State, submit_plan
 from itnio_nb.runs.plan import make_plan
-from tests.support.factories import many_orders
+from tests.support.factories import many_orders, orders_frame
 from tests.support.ledgers import ACCOUNT, NOBODY, claim, close, open_run, record
 
 
@@ -120,3 +120,18 @@ def test_the_work_for_a_runs_table_grows_as_its_groups(ledger: Ledger) -> None:
         assert len(store.run_table(run_id)) == number
         work.append(steps[0])
     assert 0 < work[1] < 12 * work[0]
+
+
+def test_groups_are_found_by_a_part_of_their_name(ledger: Ledger, client: Client) -> None:
+    """In any case, as text: nothing in it is a pattern; in each run that has them, in order."""
+    for names in (("Straße", "50 %_off", "other"), ("OTHER", "[x]*", "strasse")):
+        orders = orders_frame(*((name, f"phone-{name}") for name in names))
+        submit_plan(make_plan(orders), client, ledger).wait()
+    find = ledger.run_store.find_groups
+    assert find("STRASSE") == find("straße") == {1: [0], 2: [2]}
+    assert find("%_") == {1: [1]}
+    assert find("_") == {1: [1]}
+    assert find("[x]") == {2: [1]}
+    assert find("TH") == {1: [2], 2: [0]}
+    assert find("nothing") == {}
+    assert sum(map(len, find("").values())) == 6

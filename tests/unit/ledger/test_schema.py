@@ -63,7 +63,7 @@ def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, 
     assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"] == ["group-3", "group-5", "group-4"]
 
 
-@pytest.mark.parametrize("version", [2, 3, 4])
+@pytest.mark.parametrize("version", [2, 3, 4, 5])
 def test_a_ledger_of_a_later_version_is_migrated(
     version: int, tmp_path: Path, sandbox: Sandbox, client: Client
 ) -> None:
@@ -79,6 +79,29 @@ def test_a_ledger_of_a_later_version_is_migrated(
         assert resume(client, ledger, rate=100).wait().counts == {"created": 4}
         assert ledger.run_control.terms(1) == (None, 100, None)
     assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"][2:] == ["group-3", "group-1"]
+
+
+def test_a_run_of_before_learns_what_its_orders_were(tmp_path: Path) -> None:
+    """File, rows and rows left out come from the orders that it has kept, where these can be read."""
+    path = earlier_ledger(5, tmp_path)
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute(
+            "INSERT INTO runs (name, account_id, fingerprint, contents, started, note, orders) "
+            "VALUES ('20261101T000000Z', 1, '', '', '2026-11-01T00:00:00.000Z', '', '{damaged')"
+        )
+    with Ledger(path) as ledger:
+        known = ledger.runs[["source", "rows", "left_out"]].astype(object)
+        assert known.where(known.notna(), None).to_numpy().tolist() == [["table", 6, 2], ["", None, None]]
+
+
+def test_a_file_name_that_no_file_can_hold_is_kept_as_it_can_be(tmp_path: Path) -> None:
+    """Linux has names that are no UTF-8: such a run is opened, and a ledger that has one is migrated."""
+    path = earlier_ledger(5, tmp_path)
+    with closing(sqlite3.connect(path)) as other, other:
+        (orders,) = other.execute("SELECT orders FROM runs").fetchone()
+        other.execute("UPDATE runs SET orders = ?", (orders.replace('"name": "table"', '"name": "b\\udce9.csv"'),))
+    with Ledger(path) as ledger:
+        assert ledger.runs["source"].tolist() == ["b\\udce9.csv"]
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import traceback
 import zipfile
 from collections.abc import Callable
@@ -359,3 +360,22 @@ def test_a_run_that_created_nothing_has_nothing_to_hand_over(client: Client, led
     run = submit_plan(make_plan(orders_frame(("there", "phone")), client, ledger), client, ledger).wait()
     assert repr(hand_over(client, run, "results")) == "No files were written."
     assert not Path("results").exists()
+
+
+def test_progress_is_told_in_place_of_a_bar(
+    run: Run, client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """For each application once it is listed, in the caller's thread, one that fails too; without it a bar is shown."""
+    told: list[tuple[int, int, threading.Thread]] = []
+    monkeypatch.setenv("ITNIO_PROGRESS", "text")
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total, threading.current_thread()))
+
+    hand_over(client, run, "results", on_progress=tell)
+    assert told == [(1, 2, threading.current_thread()), (2, 2, threading.current_thread())]
+    assert capfd.readouterr().err == ""
+    hand_over(client, run, "results", on_progress=tell)  # it is there: nothing is listed
+    assert len(told) == 2
+    hand_over(client, run, "results", again=True)
+    assert "Hand over: 100%" in capfd.readouterr().err

@@ -18,7 +18,7 @@ from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.ledger.claims import NewReceipt, SyncResult
 from itnio_nb.orders.models import RESULT_COLUMNS, split_orders
 from itnio_nb.runs.result_files import order_outcomes, write_results
-from itnio_nb.runs.results import GroupStates, RunProgress, differing_groups, run_summary
+from itnio_nb.runs.results import GroupStates, RunProgress, all_as_asked, differing_groups, run_summary
 from tests.support.factories import orders_frame
 
 KINDS = ["created", "existed", "refused", "unknown", "notsent", "invalid"]
@@ -34,7 +34,7 @@ def groups(*states: str, rows: list[int] | None = None, quantity: int = 10) -> p
         "advice": "advice",
         "at": "time",
     }
-    cells["owner"] = "owner"
+    cells |= {"owner": "owner", "newest_reason": ""}
     sent: dict[str, Any] = {
         "sent_display_num": table["displayNum"],
         "sent_phone_name": table["phoneName"],
@@ -95,7 +95,7 @@ def test_outcomes_without_a_receipt_come_from_plan_and_ledger() -> None:
         ("", "exists", "", "exists", "why"),
         ("", "in doubt", "unknown", "unknown", "why"),
         ("", "create", "created", "exists", "created in run R"),
-        ("", "create", "partial", "exists", "partial in run R"),
+        ("", "create", "partial", "exists", "partial in run R: not all phones that it asked for"),
         ("", "create", "sending", "unknown", "sending in run R"),
         ("", "create", "refused", "planned", "not sent"),
         ("", "create", "", "planned", "not sent"),
@@ -133,6 +133,19 @@ def test_what_another_run_has_created_otherwise_since_is_told() -> None:
     assert differing_groups(GroupStates(kept).table["state"], pd.Series(reasons)).tolist() == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("before", "found"), [("partial", "2 of 10 phones"), ("exists", "the account has it: 8 phones, 10 asked for")]
+)
+def test_what_another_run_has_found_otherwise_is_not_as_asked(before: str, found: str) -> None:
+    """It is there with another number of phones than that run asked for, the number that this one asks for too."""
+    kept = groups("").assign(action="create", before=before, why="", run="R", newest_reason=found)
+    table = GroupStates(kept).table
+    assert table["state"].tolist() == ["exists"]
+    assert differing_groups(table["state"], table["reason"]).tolist() == [True]
+    assert not all_as_asked(table)
+    assert all_as_asked(GroupStates(kept.assign(before="exists", newest_reason="the account has it")).table)
+
+
 def test_a_refusal_that_the_operator_can_mend_is_sent_again() -> None:
     """A wrong key, a full application: the cause is outside of the group; a field that was refused is not."""
     raw = groups("refused", "refused", "created").assign(action="create", before="", why="", run="")
@@ -159,7 +172,7 @@ def test_progress_follows_the_ledger() -> None:
     raw = groups("created", "", "refused", "").assign(action="create", before=["created", "", "refused", "sending"])
     raw = raw.assign(why="", run="", newest=[4, 0, 3, 0], status=["0", "", "-1", ""])
     progress = RunProgress(GroupStates(raw))
-    assert (progress.counts, progress.mended, progress.seen) == ({"created": 1, "planned": 2, "refused": 1}, {2}, 4)
+    assert (progress.counts, progress.mended, progress.seen) == ({"created": 1, "planned": 3}, {2}, 4)
     progress.learn(SyncResult([1, 2], [], [], []), [])
     assert progress.counts == {"created": 1, "sending": 2, "planned": 1}
     news = [NewReceipt(5, 2, "partial"), NewReceipt(6, 3, "created")]

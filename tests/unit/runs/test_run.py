@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 import threading
@@ -45,6 +46,38 @@ def newest(client: Client, path: Path) -> RunRecord:
     record = newest_run(fresh, fresh.runs_of(client.account))
     assert record is not None
     return record
+
+
+@pytest.mark.parametrize(
+    ("first", "left_out"),
+    [(None, 2), (1, 4), (2, 4), (3, 3), (4, 2)],  # the order of 120 phones is three groups: no row of a part of it
+)
+def test_rows_that_are_left_out_are_told(
+    first: int | None, left_out: int, client: Client, ledger: Ledger, tmp_path: Path
+) -> None:
+    """Invalid rows, and those of which a trial leaves a group alone: in plan, summary, list of runs, never as asked."""
+    frame = orders_frame(("hotline", "hotln", "120"), ("sales", "desk"), ("abc",), ("sales", "other"))
+    plan = make_plan(frame, client, ledger)
+    plan = plan if first is None else plan.first(first)
+    run = submit_plan(plan, client, ledger).wait()
+    record = newest(client, ledger.path)
+    for one in (run, record):
+        assert (one.rows, one.left_out, one.as_asked) == (4, left_out, False)
+        assert one.summary.endswith(f"{left_out} of 4 rows left out.")
+    assert plan.left_out == left_out
+    assert ledger.runs[["source", "rows", "left_out"]].to_numpy().tolist() == [["table", 4, left_out]]
+    assert submit_plan(plan, client, ledger, apply=False).left_out == left_out
+
+
+def test_as_asked_is_every_row(client: Client, ledger: Ledger) -> None:
+    """Created, or there already with the size that was asked for; one that is there otherwise is not."""
+    whole = make_plan(orders_frame(("hotline", "hotln", "60")), client, ledger)
+    assert submit_plan(whole, client, ledger).wait().as_asked
+    assert not submit_plan(whole, client, ledger, apply=False).as_asked  # as planned, before anything was there
+    again = make_plan(orders_frame(("hotline", "hotln", "60")), client, ledger)
+    assert submit_plan(again, client, ledger, apply=False).as_asked
+    smaller = make_plan(orders_frame(("hotline", "hotln", "30")), client, ledger)
+    assert not submit_plan(smaller, client, ledger).wait().as_asked
 
 
 def test_a_record_has_what_the_run_has(sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path) -> None:
@@ -380,3 +413,24 @@ def test_a_cell_shows_the_ends_of_a_long_run_as_if_all_were_read(groups: int, cl
     assert run.summary == summary
     assert run.counts == {"created": groups}
     assert run._repr_html_() == show_html(summary, table[columns], end=next_step(table))
+
+
+def test_a_cell_shows_what_went_wrong_in_a_long_run(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Wherever it stands: refused, there otherwise than asked for, here or by another run; as if all were read."""
+    sandbox.app_ids = [APP]
+    frame = many_orders(90)
+    submit_plan(make_plan(frame.iloc[20:50]), client, ledger, workers=16).wait()
+    client.create_phones(PhoneGroup("elsewhere", "elsewhere", 2, "861000000", APP))
+    frame.loc[frame.index[70], ["groupName", "phoneName"]] = ["elsewhere", "elsewhere"]
+    frame.loc[frame.index[80], "appId"] = "wrong"
+    frame.loc[frame.index[30], "quantity"] = "7"
+    for ours in (make_plan(frame, client, ledger), make_plan(frame)):  # found by the plan; found by the run
+        run = submit_plan(ours, client, ledger, workers=16).wait()
+        summary, table = run.snapshot()
+        html = run._repr_html_()
+        columns = ["row", *API_COLUMNS, "state", "status", "reason", "advice"]
+        assert html == show_html(summary, table[columns], end=next_step(table))
+        names = re.findall("<td[^>]*>(elsewhere|[a-z]+-?[0-9]+)</td>", html)
+        troubled = table[(table["state"] == "refused") | table["reason"].str.contains(" asked for")]
+        assert len(troubled) >= 2
+        assert set(troubled["groupName"]) <= set(names[: 2 * len(troubled)])

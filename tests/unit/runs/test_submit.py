@@ -28,6 +28,7 @@ from itnio_nb import (
 )
 from itnio_nb.api.models import PhoneGroup, Receipt
 from itnio_nb.ledger.claims import SyncResult
+from itnio_nb.runs.submit import remainder
 from tests.support.factories import APP, group, many_orders, orders_frame, sent, until
 
 
@@ -40,8 +41,9 @@ def test_a_run_creates_what_was_planned(sandbox: Sandbox, client: Client, ledger
     assert (run.done, run.counts, run.counts[State.UNKNOWN]) == (True, {"created": 4}, 0)
     assert run.summary == (
         "Done. Groups: 4 created (123 phones), 0 existed, 0 refused, 0 unknown, 0 not sent. "
-        "Verified: 123 of 123 phones."
+        "Verified: 123 of 123 phones. 1 of 3 rows left out."
     )
+    assert (run.rows, run.left_out, run.as_asked) == (3, 1, False)
     sizes = {"hotline": 50, "hotline_2": 50, "hotline_3": 20, "sales": 3}
     assert sandbox.phones.groupby("groupName").size().to_dict() == sizes
     assert run.table["row"].tolist() == [2, 2, 2, 3]
@@ -52,7 +54,7 @@ def test_a_run_creates_what_was_planned(sandbox: Sandbox, client: Client, ledger
         assert run.counts == {"exists": 4}
         assert run.summary == (
             "Done. Groups: 0 created (0 phones), 4 existed, 0 refused, 0 unknown, 0 not sent. "
-            "Nothing was sent: all 4 groups exist already."
+            "1 of 3 rows left out. Nothing was sent: all 4 groups exist already."
         )
     assert "created in run" in run.table["reason"].iloc[0]
     assert sent(sandbox) == 4
@@ -365,6 +367,28 @@ def test_a_live_account_needs_the_number(ledger: Ledger) -> None:
         assert submit_plan(make_plan(orders_frame(("abc",))), client, ledger).wait().counts == {}
         assert submit_plan(make_plan(many_orders(4)), client, ledger, apply=False).done
     assert ledger.table.empty
+
+
+def test_what_is_left_of_a_run_can_be_confirmed(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """Not sent, and refused for what was mended since; another number sends nothing, nor one while some are unknown."""
+    sandbox.cap = 3
+    run = submit_plan(make_plan(many_orders(4)), client, ledger, workers=1, rate=100).wait()
+    left = remainder(run)
+    assert left.groups["state"].tolist() == ["refused", "planned", "planned"]
+    assert (left.phones, left.refused, len(left.unknown), left.terms) == (9, 1, 0, (1, 100, 12))
+    sandbox.cap, asked = None, sent(sandbox)
+    for wrong in (12, 0, "9", 9.0, True):
+        with pytest.raises(InputError, match=r"9 phones are left to send, and .* confirm 9"):
+            resume(client, ledger, confirm=wrong)  # type: ignore[arg-type] # as a form might give it
+    assert sent(sandbox) == asked
+    sandbox.faults = ",".join(["500-before", *["query:-18-before"] * 60])
+    resume(client, ledger, confirm=9).wait()
+    sandbox.faults = None
+    assert remainder(run).unknown["groupName"].tolist() == ["group-1"]
+    with pytest.raises(InputError, match=r"it is not known what became of 1 group.* Settle what is unknown first"):
+        resume(client, ledger, confirm=0)
+    assert resume(client, ledger).wait().counts == {"created": 4}
+    assert (remainder(run).phones, len(remainder(run).unknown)) == (0, 0)
 
 
 def test_a_dry_run_sends_nothing_and_says_so(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
