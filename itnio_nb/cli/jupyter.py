@@ -7,7 +7,7 @@ import secrets
 import socket
 import sys
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from itnio_nb import __version__
 from itnio_nb.cli.sandbox import account_for
 from itnio_nb.cli.servers import (
     FIRST_NOTEBOOK,
+    LAUNCH,
     find_notebooks,
     folder_option,
     hiding_files,
@@ -63,20 +64,24 @@ def lab(folder: Path, sandbox: bool, jupyter_options: tuple[str, ...]) -> None:
         if environment:
             page = account.base_url.removesuffix("voice")
             click.echo(f"{page} shows what exists in the sandbox, until JupyterLab is stopped (Ctrl-C).")
-        command = [
-            *(sys.executable, "-P", "-m", "jupyterlab"),  # -P: notebooks may import what is beside them, the server not
-            f"--ServerApp.root_dir={folder.resolve()}",
-            f"--LabApp.default_url=/lab/tree/{__version__}/{FIRST_NOTEBOOK}",
-            "--ServerApp.ip=127.0.0.1",
-            "--Application.log_level=WARN",
-            # It asks no host but its own.
-            "--LabApp.news_url=None",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-            *jupyter_options,
-        ]
-        code = run_server(command, environment)
+        code = run_server(_lab_command(folder, jupyter_options), environment)
     raise SystemExit(code)
+
+
+def _lab_command(folder: Path, options: Sequence[str]) -> list[str]:
+    """Return what serves JupyterLab, on the notebooks of this version. It prints its address itself, and opens it."""
+    return [
+        *(sys.executable, "-P", *LAUNCH, "jupyterlab"),  # -P: notebooks may import what is beside them, the server not
+        f"--ServerApp.root_dir={folder.resolve()}",
+        f"--LabApp.default_url=/lab/tree/{__version__}/{FIRST_NOTEBOOK}",
+        "--ServerApp.ip=127.0.0.1",
+        "--Application.log_level=WARN",
+        # It asks no host but its own.
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+        *options,
+    ]
 
 
 @click.command()
@@ -112,14 +117,14 @@ def _serve_app(folder: Path, environment: Mapping[str, str], port: int, theme: s
     port = _usable_port(port)
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
     command = [
-        *(sys.executable, "-m", "voila", str((folder / _APP).resolve())),
+        *(sys.executable, "-P", *LAUNCH, "voila", str((folder / _APP).resolve())),
         "--Voila.ip=127.0.0.1",
         f"--Voila.port={port}",
         "--Voila.port_retries=0",
         "--Voila.auto_token=True",  # takes the one of the environment: a command line is seen by all users
         "--Voila.log_level=ERROR",
         "--Voila.open_browser=False",  # it would open the page without the token
-        "--Voila.identity_provider_class=itnio_nb.cli.page_access.PageAccess",
+        "--Voila.identity_provider_class=itnio_nb.cli.server.access.PageAccess",
         "--VoilaConfiguration.template=itnio",
         f"--VoilaConfiguration.theme={theme}",
     ]

@@ -26,6 +26,7 @@ from itnio_nb.errors import InputError, os_error_reason
 _LARGEST = 200 * 1024 * 1024  # bytes of one upload
 _MODULES = (".py", ".pyc", ".so", ".pyd")  # what Python imports
 _ANSWER = 30.0  # seconds for which the first answer may take
+LAUNCH = ("-m", "itnio_nb.cli.server.launch")
 FIRST_NOTEBOOK = "01-first-phones.ipynb"
 FIRST_DATA = "data/phones.xlsx"
 LEFT_OUT = shutil.ignore_patterns("results", "conftest.py", "make_*.py", "__pycache__", ".*")

@@ -6,6 +6,9 @@ import re
 import signal
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 
 import psutil
@@ -65,6 +68,29 @@ def test_a_kill_leaves_no_server(name: str) -> None:
         process.communicate()
     _, alive = psutil.wait_procs(left, 60)
     assert alive == []
+
+
+def test_jupyterlab_ends_in_the_middle_of_requests() -> None:
+    """Told to stop while it reads files for its page, its server waited for ever for the thread that reads them."""
+    with start([*COMMAND, "lab", "--no-browser", "--ServerApp.port=0"]) as process, ThreadPoolExecutor(8) as pool:
+        while not (line := read_line(process)).startswith("Open "):
+            assert process.poll() is None
+        answers: list[object] = []
+        server, token = re.split(r"/lab/tree/.*\?", line.split()[1])
+
+        def read_until_it_ends() -> None:
+            with suppress(OSError, HTTPException):
+                while True:
+                    answers.append(answered(f"{server}/api/contents/{__version__}/01-first-phones.ipynb?{token}"))
+
+        for _ in range(8):
+            pool.submit(read_until_it_ends)
+        try:
+            until(lambda: len(answers) > 40, 60)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_its_address_answers_when_it_is_printed(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tools.dependencies import (
     EXTRAS,
     PROJECT,
     MetadataError,
+    bundled_libraries,
     dependency_graph,
     read_pins,
     requirements_of,
@@ -50,6 +51,17 @@ def readme_rows() -> dict[str, tuple[str, set[str]]]:
         for package, licence in zip(packages, licences, strict=True):
             rows[canonicalize_name(package)] = (licence, extras)
     return rows
+
+
+def test_what_is_bundled_is_what_is_said() -> None:
+    """The versions in the file of the package are those of the lock; the licence of the authors is beside it."""
+    place = ROOT / "itnio_nb" / "forms" / "static" / "grid"
+    banner = (place / "library.js").read_text(encoding="utf-8").partition("\n")[0]
+    bundled = bundled_libraries()
+    assert {one.name for one in bundled} == {"@tanstack/table-core", "@tanstack/store"}
+    assert {one.licence for one in bundled} == {"MIT"}
+    assert re.findall(r"[0-9]+\.[0-9]+\.[0-9]+", banner) == [one.version for one in reversed(bundled)]
+    assert "Permission is hereby granted, free of charge" in (place / "library-licence.txt").read_text(encoding="utf-8")
 
 
 def installed(folder: Path, fields: str, text: str = "") -> None:

@@ -13,7 +13,7 @@ import pytest
 import itnio_nb
 from tests.support.factories import ROOT
 from tests.support.required import lacking
-from tools.dependencies import ENVIRONMENTS, EXTRAS, MetadataError, dependency_graph, read_pins
+from tools.dependencies import ENVIRONMENTS, EXTRAS, MetadataError, bundled_libraries, dependency_graph, read_pins
 from tools.sbom import bill_of_materials, invalid
 
 
@@ -27,9 +27,10 @@ def test_it_has_what_operators_install() -> None:
     bill = bill_of_materials()
     names = dependency_graph(EXTRAS, ENVIRONMENTS)
     wanted = {(pin.name, pin.version) for pin in read_pins() if pin.name in names}
+    wanted |= {(one.name, one.version) for one in bundled_libraries()}
     assert {(each["name"], each["version"]) for each in bill["components"]} == wanted
-    assert {"pandas", "keyring", "jupyterlab", "pywinpty"} <= {name for name, _ in wanted}
-    assert not {"pytest", "mypy", "pip-audit"} & {name for name, _ in wanted}
+    assert {"pandas", "keyring", "jupyterlab", "pywinpty", "@tanstack/table-core"} <= {name for name, _ in wanted}
+    assert not {"pytest", "mypy", "pip-audit", "esbuild"} & {name for name, _ in wanted}
     assert all(each["licenses"][0]["expression"] for each in bill["components"])
 
 

@@ -93,7 +93,8 @@ def test_app_prints_an_address_with_a_token(servers: Servers, monkeypatch: pytes
         assert servers.environment["JUPYTER_TOKEN"] not in " ".join(servers.command)
     assert len(tokens) == 2
     assert {"--Voila.open_browser=False", "--VoilaConfiguration.theme=dark"} <= set(servers.command)
-    assert servers.command[:3] == [sys.executable, "-m", "voila"]
+    assert servers.command[:3] == [sys.executable, "-P", "-m"]
+    assert servers.command[3:5] == ["itnio_nb.cli.server.launch", "voila"]
     monkeypatch.setenv("JUPYTER_TOKEN", "mine")
     assert "/?token=mine " in invoke("app").output
 
