@@ -18,11 +18,15 @@ from itnio_nb.api.account.secret import Secret
 from itnio_nb.api.client import Client
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.layout import field, panel, row, text_area
+from itnio_nb.forms.layout import field, panel, row
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.workspace import Workspace, open_ledger_for, open_workspace
 
 _STATIC = Path(__file__).parent / "static"
+_WIDTH = "480px"  # an address is long
+_ASK = """<h3>Which account?</h3>
+<p>Type it in for this session: the secret is kept nowhere. Or run <b>itnio-nb login</b> once in a terminal, which
+keeps it in the keyring for every session, and open this form again.</p>"""
 
 
 @cache
@@ -65,14 +69,14 @@ class AccountPanel:
         self._ledger: Ledger | None = None  # the one that was given
         self._secret: Secret | None = None
         self.banner = widgets.HTML()
-        self.key = field("API key")
+        self.key = field("API key", width=_WIDTH)
         self.secret = SecretField("API secret", self._take_secret)
-        self.address = field("Address", value=DEFAULT_BASE_URL)
+        self.address = field("Address", width=_WIDTH, value=DEFAULT_BASE_URL)
         self.use_account = form.button("Use this account", self._use_account, main=True)
         self.use_sandbox = form.button("Rehearse on a sandbox", self._use_sandbox)
-        words = text_area("", "No account is configured. For this session only; the secret is kept nowhere.")
         fields = panel(self.key, self.secret, self.address, style="itnio-form")
-        self.body = panel(words, fields, row(self.use_account, self.use_sandbox), form.status_line)
+        ways = row(self.use_account, self.use_sandbox)
+        self.body = panel(widgets.HTML(_ASK), fields, ways, form.status_line, style="itnio-account")
         self._content.layout.display = "none"
 
     @property

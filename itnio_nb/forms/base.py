@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,8 @@ import ipywidgets as widgets
 import traitlets
 
 from itnio_nb.errors import ItnioError
-from itnio_nb.forms.layout import show, text_area
+from itnio_nb.forms.layout import set_shown, show, text_area
+from itnio_nb.forms.run.heartbeat import heartbeat
 
 Action = Callable[[], None]
 Condition = Callable[[], bool]
@@ -32,12 +34,57 @@ _WORDS = {"error": "Error: ", "warning": "Warning: "}
 _WORKING = ("Working …", "busy")
 
 
-class BrowserBridge(anywidget.AnyWidget):
-    """The part of a form that lives in the browser: style, names for screen readers, downloads."""
+def _joined(*names: str) -> str:
+    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
 
-    _esm = _STATIC / "form.js"
-    _css = _STATIC / "form.css"
+
+@dataclass(frozen=True)
+class Given:
+    """What was dropped on a form, chosen or pasted: a `file`, a `text`, or why there is neither."""
+
+    kind: str  # "file", "text"; "several", "folder", "address", "words", "large", "unreadable", "nothing"
+    name: str  # of the file; how many there are
+    text: str = ""
+    data: bytes = b""
+
+
+class BrowserBridge(anywidget.AnyWidget):
+    """The part of a form that lives in the browser: style, names for screen readers, downloads, files that are given.
+
+    A file that is dropped on the form, chosen or pasted comes in parts, each when the one before has arrived. The
+    browser dims a form from which no beat comes.
+    """
+
+    _esm = _joined("orders/input.js", "run/heartbeat.js", "run/page.js", "form.js")
+    _css = _joined("form.css", "orders/input.css")
     names = traitlets.Dict().tag(sync=True)  # style class -> name for screen readers
+    largest = traitlets.Int(0).tag(sync=True)  # bytes of a file that may be given; 0: none may
+    asks = traitlets.Unicode("").tag(sync=True)  # why leaving the page asks first; "": it does not
+    page = traitlets.Dict().tag(sync=True)  # `title` of the page of `itnio-nb app`, and its `account`: sandbox, live
+
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+        super().__init__(names=dict(names or {}))
+        self.on_given: Callable[[Given], None] = lambda _: None  # is called once all of it is there
+        self._coming, self._parts = "", list[bytes]()  # the file that is on its way, and what is there of it
+        self.on_msg(self._receive)
+        heartbeat.add(self)
+
+    def beat(self) -> None:
+        """Tell the page that this process lives; from any thread. A bridge that was closed tells nothing."""
+        super().send({"beat": 1})
+
+    def _receive(self, _: object, message: dict[str, Any], buffers: list[Any]) -> None:
+        if message["kind"] != "file":
+            self.on_given(Given(message["kind"], str(message["name"]), str(message.get("text", ""))))
+            return
+        if message["part"] == 0:
+            self._coming, self._parts = message["file"], []
+        if (message["file"], message["part"]) == (self._coming, len(self._parts)):  # else of a file that was given up
+            self._parts.append(bytes(buffers[0]))
+            self.send({"arrived": message["part"], "file": message["file"]})
+            if len(self._parts) == message["parts"]:
+                parts, self._parts = self._parts, []
+                self.on_given(Given("file", str(message["name"]), data=b"".join(parts)))
 
     def download(self, name: str, data: bytes) -> None:
         """Have the browser save a file. Its contents are in messages only, in no saved state of a widget."""
@@ -61,14 +108,15 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
 
     _awake: ClassVar[deque[int]] = deque(maxlen=_AWAKE)
 
-    def __init__(self, name: str, grids: Mapping[str, str] | None = None) -> None:
-        """`grids` are the names of the form's grids for screen readers, by style class."""
+    def __init__(self, name: str) -> None:
+        """Name the form for screen readers."""
         super().__init__()
         self.add_class("itnio")
-        self.browser = BrowserBridge(names={"itnio": name, **(grids or {})})
+        self.browser = BrowserBridge({"itnio": name})
         self.status_line = text_area("itnio-status")
         self.poll: Poll = lambda: None
         self.is_working: Condition = lambda: False
+        self.is_unsaved: Condition = lambda: False  # whether the end of this process would lose what was edited
         self.tasks = TaskQueue(self._poll, self.show_error)
         self.unreadable = False  # whether the last poll could not read the ledger
         self._status: tuple[str, str] = ("", "")
@@ -76,6 +124,7 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         self._error: BaseException | None = None  # raised by the next `wait()`
         self._closed = False
         self.buttons: dict[widgets.Button, Condition] = {}  # and when each can be pressed, unless busy
+        self._in_sight: dict[widgets.Button, Condition] = {}  # and when each is to be seen
         Form._awake.append(id(self))
 
     def describe(self) -> list[str]:
@@ -83,9 +132,10 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         return [f"{type(self).__name__}."]
 
     def refresh(self) -> None:
-        """Enable the buttons that can be pressed in the present state, and disable the others."""
+        """Enable the buttons that can be pressed in the present state; disable the others, and hide most of these."""
         for button, is_ready in self.buttons.items():
             button.disabled = self.busy or not is_ready()
+            set_shown(button, self._in_sight[button]())
 
     def __repr__(self) -> str:
         try:
@@ -106,11 +156,22 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
         return self._acting.locked()
 
     def button(
-        self, words: str, action: Action, tip: str = "", *, main: bool = False, is_ready: Condition = lambda: True
+        self,
+        words: str,
+        action: Action,
+        tip: str = "",
+        *,
+        main: bool = False,
+        is_ready: Condition = lambda: True,
+        is_shown: Condition | None = None,
     ) -> widgets.Button:
-        """Return a button whose action is done once, however often it is clicked; it can be pressed if `is_ready`."""
+        """Return a button whose action is done once, however often it is clicked; it can be pressed if `is_ready`.
+
+        A button that cannot be pressed is hidden, unless it `is_shown`: then the form says why beside it. `main`: the
+        one button of its state that one would press next.
+        """
         button = widgets.Button(description=words, tooltip=tip or words, button_style="primary" if main else "")
-        self.buttons[button] = is_ready
+        self.buttons[button], self._in_sight[button] = is_ready, is_shown or is_ready
         button.on_click(lambda _: None if button.disabled else self.act(action))
         return button
 
@@ -171,8 +232,8 @@ class Form(widgets.VBox):  # type: ignore[misc] # no types
     def _poll(self) -> float | None:
         try:
             pause, self.unreadable = self.poll(), False
-        except ItnioError as error:
-            if not self.unreadable:  # shown once; read again, as long as it takes
+        except Exception as error:  # noqa: BLE001 - shown once; read again, as long as it takes
+            if not self.unreadable:
                 self.show_error(error)
             self.unreadable = True
             pause = 4 * _TICK if self.is_working() else _RETRY

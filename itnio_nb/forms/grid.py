@@ -1,169 +1,267 @@
-"""A grid for a table of any size: sorted and filtered by its headers, edited in place, hostile text drawn as text."""
+"""A grid for a table of any size: real rows in the page, sorted, filtered, searched and edited like a spreadsheet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.util import find_spec
-from typing import Any
+import gzip
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
+import anywidget
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+from traitlets import Bool, Bytes, Unicode
 
-from itnio_nb.api.models import API_COLUMNS
-from itnio_nb.errors import InputError
 from itnio_nb.forms.layout import show, text_area
-from itnio_nb.orders.export.findings import SEVERITY_COLOURS
 from itnio_nb.orders.text_columns import cell_text
 
-OnEdit = Callable[[Any, str, str], None]  # is given the table's own index and column, and what was typed
-OnSelect = Callable[[Any, str], None]  # is given the table's own index and column
+MAX_ROWS = 100_000  # rows that a page holds; how many there are is said below
+FINDING = "finding"  # the column with what is wrong in a row; nobody types into it
+COLUMN_WIDTHS = {"groupName": 190, "phoneName": 160, "quantity": 104, "displayNum": 140, "appId": 120}
+COLUMN_WIDTHS |= {"state": 90, "status": 96, "reason": 280, "advice": 420, "action": 100, "why": 420, FINDING: 420}
+COLUMN_WIDTHS |= {"at": 200, "made": 200, "run": 180}
+_WIDTH = 130  # pixels of any other column
+_NUMBERS = {"quantity", "displayNum", "status", "receipt", "rows"}  # columns whose cells are read from the right
+_STATIC = Path(__file__).parent / "static" / "grid"
+_PARTS = ("library.js", "data.js", "clipboard.js", "dialogs.js", "view.js", "edits.js", "input.js")
+_MAX_UPDATES = 2000  # rows that are sent one by one; of more, the whole table is sent anew
 
-MAX_ROWS = 20_000  # rows that a page holds; how many there are is said below
-FINDING = "finding"  # the column with what is wrong in a row, which colours its cells
-_HEIGHT = "330px"
-_MAX_UPDATES = 200  # rows that are changed one by one; of more, the whole table is shown anew
-_RESERVED = {"row", FINDING, "ipydguuid", "key", "index", "__proto__"}
-# On the backgrounds of severities; readable on light and dark pages alike, and the words beside say the same.
-_TEXT_COLOUR = "#1a1a1a"
-COLUMN_WIDTHS = {"row": 64, "groupName": 190, "phoneName": 160, "quantity": 76, "displayNum": 130, "appId": 110}
-COLUMN_WIDTHS |= {"state": 84, "status": 66, "reason": 280, "advice": 420, "action": 84, "why": 420, FINDING: 420}
-COLUMN_WIDTHS |= {"column": 110, "value": 160, "problem": 380, "severity": 84, "at": 190, "made": 190}
+_MAX_SELECTED = 20_000  # cells that are selected one by one
+_RANKS = {"error": 0, "warning": 1, "repaired": 2}
+
+# What is wrong with each cell, by row, then by column: a text that begins with the severity, such as "Error: is empty".
+# Texts and no tuples: Python's collector looks at those again and again, which took half of the time of an edit.
+Marks = dict[Any, dict[str, str]]
+OnMessage = Callable[[dict[str, Any]], None]
+How = Literal["fresh", "table", "keep"]
+
+
+class Selection(NamedTuple):
+    """What is selected in a grid: the rows in the order in which they are seen, and the active cell."""
+
+    rows: list[Any]
+    row: Any
+    column: str
+
+
+class GridView(anywidget.AnyWidget):
+    """The part of a grid that is in the page. Its table is compressed: Jupyter drops what is larger than some MB."""
+
+    _esm = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _PARTS)
+    _css = (_STATIC / "grid.css").read_text(encoding="utf-8")
+    label = Unicode().tag(sync=True)  # for screen readers
+    editable = Bool(False).tag(sync=True)
+    table = Bytes().tag(sync=True)
+
+    def __init__(self, label: str, *, editable: bool, on_message: OnMessage) -> None:
+        self._pack: Callable[[], bytes] | None = None  # makes the table anew, where rows were sent since
+        super().__init__(label=label, editable=editable)
+        self.on_msg(lambda _, message, __: on_message(message))
+
+    def show(self, pack: Callable[[], bytes]) -> None:
+        """Send a whole table."""
+        self._pack = None
+        self.table = pack()
+
+    def change(self, rows: list[list[Any]], pack: Callable[[], bytes]) -> None:
+        """Send rows that have changed; who opens the page later gets the whole table from `pack`."""
+        self._pack = pack
+        self.send({"kind": "rows", "rows": rows})
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return the state for a page that is opened: with the table as it is now."""
+        state: dict[str, Any] = super().get_state(key=key, drop_defaults=drop_defaults)
+        if self._pack is not None and "table" in state and key is None:
+            state["table"] = self._pack()
+        return state
 
 
 class Grid(widgets.VBox):  # type: ignore[misc] # no types
-    """A table in a grid that scrolls, sorts and filters; `on_edit` makes its cells editable.
+    """A table in a grid that scrolls, sorts, filters and is searched; `on_message` makes its cells editable.
 
-    Raises `InputError` where ipydatagrid, which draws it, is not installed.
+    `on_message` is given what a person does: `kind` is `edit`, `paste`, `undo` or `redo`, with rows and columns as the
+    table names them. `on_select` is given the active cell's row and column.
     """
 
-    def __init__(self, style: str, *, on_edit: OnEdit | None = None, on_select: OnSelect | None = None) -> None:
+    def __init__(
+        self,
+        style: str,
+        label: str = "",
+        *,
+        on_message: OnMessage | None = None,
+        on_select: Callable[[Any, str], None] | None = None,
+    ) -> None:
         super().__init__()
         self.add_class(style)
-        self._on_edit, self._on_select = on_edit, on_select or (lambda *_: None)
+        self._label, self._on_message, self._on_select = label, on_message, on_select
         self._size = text_area("faint")
-        self.data_grid: Any = None  # ipydatagrid's widget: another one for each table
-        self._renderers: dict[str, Any] = {}  # by column, for all those widgets
-        self._columns: list[str] = []
-        self._cells = np.empty((0, 0), dtype=object)  # as the page has them
-        self.rows: list[Any] = []  # the table's index, in the order of the widget's data
-        if find_spec("ipydatagrid") is None:
-            raise InputError('This form needs what JupyterLab brings: pip install "itnio-nb[lab]", then try again.')
+        self.view: GridView | None = None  # made with the first table: a grid that nobody opens costs nothing
+        self.columns: list[str] = []
+        self.cells = np.empty((0, 0), dtype=object)  # as the page has them
+        self.rows: list[Any] = []  # the table's index
+        self._marks: Marks = {}
+        self._row_name = "row"
+        self._number = 0  # of the table that is sent: the same one again is news where rows were sent since
+        self._ids: list[Any] = []  # by which the page knows the rows: several may have the same header
+        self._typed: list[Any] = []  # rows of edits that the page shows already, and that are still to be taken
+        self._beyond = 0  # rows that the page does not have
+        self.version = 0  # of what the table is of: a page sends it with each edit
+        self.selection = Selection([], None, "")
 
-    def show(self, table: pd.DataFrame, total: int | None = None) -> None:
-        """Show a table, its index as row headers; `total` is how many rows there are, if these are not all."""
+    def show(
+        self, table: pd.DataFrame, total: int | None = None, marks: Marks | None = None, *, how: How = "fresh"
+    ) -> None:
+        """Show a table, its index as row headers; `total` is how many rows there are, if these are not all.
+
+        A `fresh` table is another one: it is shown from its beginning, in its own order. Of the same `table` the
+        columns stay sorted and filtered; `keep` keeps the very order and shows what was added after it.
+        """
         total = len(table) if total is None else total
         table = table.head(MAX_ROWS)
-        self.rows, self._columns = table.index.tolist(), [str(name) for name in table.columns]
-        shown = table.astype(object).set_axis(_unique_names(self._columns), axis=1)
-        self._cells = shown.to_numpy(copy=True)
-        old, self.data_grid = self.data_grid, self._new_data_grid(shown)
+        self.rows, self.columns = table.index.tolist(), [str(name) for name in table.columns]
+        self._ids = self.rows if table.index.is_unique else list(range(len(table)))
+        self._typed, self._beyond = [], total - len(table)
+        self._row_name, self._marks = str(table.index.name or "row"), marks or {}
+        self.cells = _texts(table)
+        self.selection = Selection([], None, "")
+        if self.view is None:
+            self.view = GridView(self._label, editable=self._on_message is not None, on_message=self.receive)
+        self.view.show(lambda: self._packed(how))
         show(self._size, f"{len(table):,} of {total:,} rows are shown here.")
-        self.children = (self.data_grid, self._size) if total > len(table) else (self.data_grid,)
-        if old is not None:
-            old.layout.close()
-            old.close()
+        self.children = (self.view, self._size) if total > len(table) else (self.view,)
 
-    def update(self, table: pd.DataFrame) -> None:
-        """Show a table of the same rows: those that have changed, in their places, without scrolling."""
-        if self.data_grid is None or table.index.tolist() != self.rows:
-            self.show(table)
+    def update(self, table: pd.DataFrame, marks: Marks | None = None, settled: Any = None) -> None:
+        """Show a table of the same rows: those that have changed, in their places, without scrolling.
+
+        Rows that were added are shown after the others. `settled` is the row of an edit that a person has typed, and
+        that was taken or refused: what the page has of it is replaced by what is true.
+        """
+        marks = marks or {}
+        same = table.index.tolist() == self.rows and [str(name) for name in table.columns] == self.columns
+        if self.view is None or not same:
+            self.show(table, marks=marks, how="keep")
             return
-        cells = table.astype(object).to_numpy(copy=True)
-        changed = (cells != self._cells).any(axis=1).nonzero()[0]
+        cells, old_marks = _texts(table), self._marks
+        changed = set((cells != self.cells).any(axis=1).nonzero()[0].tolist())
+        places = {row: place for place, row in enumerate(self.rows)}
+        changed |= {
+            places[row]
+            for row in marks.keys() | old_marks.keys()
+            if row in places and marks.get(row) != old_marks.get(row)
+        }
+        if settled in places:
+            changed.add(places[settled])
+        if settled in self._typed:
+            self._typed.remove(settled)
+        # What was typed since is seen already, and is not to flicker: its own edit settles it.
+        waiting = {places[row] for row in self._typed if row in places}
+        for place in waiting:
+            cells[place] = self.cells[place]
+        self.cells, self._marks = cells, marks
+        changed -= waiting
         if len(changed) > _MAX_UPDATES:
-            self.show(table)
-            return
-        self._cells = cells
-        for place in changed:
-            self.data_grid.set_row_value(self.rows[place], cells[place].tolist())
+            self.view.show(lambda: self._packed("table"))
+        elif changed:
+            rows = [[self._ids[place], cells[place].tolist(), self._marks_at(place)] for place in sorted(changed)]
+            self.view.change(rows, lambda: self._packed("table"))
+
+    def select(self, cells: Sequence[tuple[Any, str]], *, block: bool = False, focus: bool = False) -> None:
+        """Select these cells, the first 20,000, or the block from the first to the last; the first is active."""
+        if self.view is not None:
+            named = [list(cell) for cell in cells[:_MAX_SELECTED]]
+            self.view.send({"kind": "select", "cells": named, "block": block, "focus": focus})
 
     def selected(self) -> list[Any]:
         """Return the rows of which something is selected."""
-        if self.data_grid is None:
-            return []
-        places: set[int] = set()  # on the screen
-        for area in self.data_grid.selections:
-            places.update(range(min(area["r1"], area["r2"]), max(area["r1"], area["r2"]) + 1))
-        order = self.data_grid._visible_rows  # noqa: SLF001 - of sorted or filtered rows; its public name copies all data
-        found = [order[place] if place < len(order) else place for place in sorted(places)]
-        return [self.rows[place] for place in found if place < len(self.rows)]
+        known = set(self.rows)
+        return [row for row in self.selection.rows if row in known]
 
-    def _new_data_grid(self, shown: pd.DataFrame) -> Any:
-        """Make a new widget: Jupyter's limits never drop what a widget is made of, unlike what is sent to it later."""
-        from ipydatagrid import DataGrid
+    def receive(self, message: dict[str, Any]) -> None:
+        """Take what a person does in the page. What a page sends is not trusted to be of this table."""
+        kind = message.get("kind")
+        if kind == "selected":
+            rows = dict(zip(self._ids, self.rows, strict=True))
+            chosen = [rows[one] for one in message["rows"] if one in rows]
+            self.selection = Selection(chosen, rows.get(message["row"]), str(message["column"]))
+            if self._on_select is not None and message["row"] in rows and not message.get("quiet"):
+                self._on_select(self.selection.row, self.selection.column)
+        elif self._on_message is not None:
+            if kind == "edit":
+                self._note_typed(message)
+            self._on_message(message)
 
-        # The API's columns alone have findings: no name from a spreadsheet comes into an expression.
-        coloured = set(API_COLUMNS).intersection(shown.columns) if FINDING in shown.columns else ()
-        grid = DataGrid(
-            shown,
-            index_name=str(shown.index.name or "row"),
-            editable=self._on_edit is not None,
-            selection_mode="cell" if self._on_edit else "row",
-            renderers={name: self._renderer(name) for name in coloured},
-            default_renderer=self._renderer(""),
-            column_widths={**dict.fromkeys(shown.columns, 130), **COLUMN_WIDTHS},
-            base_row_size=24,
-            base_column_header_size=26,
-            layout=widgets.Layout(height=_HEIGHT, width="100%"),
-        )
-        grid.add_class("itnio-grid")
-        grid.on_cell_change(self._on_cell_change)
-        grid.observe(self._on_selection, "selections")
-        return grid
+    def _note_typed(self, message: dict[str, Any]) -> None:
+        """Note what the page shows already: one cell that was typed into, as it was typed."""
+        (row, *others), (column, *_) = message["rows"], message["columns"]
+        if not others and message.get("words") == "Edit" and row in self.rows and column in self.columns:
+            self.cells[self.rows.index(row), self.columns.index(column)] = message["cells"][0][0]
+            self._typed.append(row)
+            message["typed"] = row
 
-    def _renderer(self, column: str) -> Any:
-        if column not in self._renderers:
-            self._renderers[column] = _renderer(column)
-        return self._renderers[column]
+    def _marks_at(self, place: int) -> dict[int, list[str]]:
+        here = self._marks.get(self.rows[place], {})
+        return {at: _mark(here[name]) for at, name in enumerate(self.columns) if name in here}
 
-    def close(self) -> None:
-        """Close the grid and the renderers of its cells."""
-        for renderer in self._renderers.values():
-            for part in (renderer.background_color, renderer.text_color, renderer):
-                part.close()
-        super().close()
-
-    def _on_cell_change(self, cell: dict[str, Any]) -> None:
-        """Report what a person has typed. A cell that is gone meanwhile is no cell."""
-        row, column, text = cell["row"], cell["column_index"], cell_text(cell["value"])
-        if self._on_edit and row < len(self.rows) and column < len(self._columns):
-            self._cells[row, column] = text
-            self._on_edit(self.rows[row], self._columns[column], text)
-
-    def _on_selection(self, _: object) -> None:
-        rows = self.selected()
-        if rows:
-            place = self.data_grid.selections[-1]["c1"]
-            self._on_select(rows[0], self._columns[place] if 0 <= place < len(self._columns) else "")
+    def _packed(self, how: How) -> bytes:
+        """Return the table as the page reads it: JSON in gzip."""
+        self._number += 1
+        columns = [
+            {
+                "name": name,
+                "number": name in _NUMBERS,
+                "width": COLUMN_WIDTHS.get(name, _WIDTH),
+                "editable": self._on_message is not None and name != FINDING,
+            }
+            for name in self.columns
+        ]
+        at = {name: place for place, name in enumerate(self.columns)}
+        marks = [
+            [row, at[name], *_mark(text)]
+            for row, here in self._marks.items()
+            for name, text in here.items()
+            if name in at
+        ]
+        about = {"row_name": self._row_name, "labels": self.rows, "beyond": self._beyond}
+        about |= {"how": how, "number": self._number, "version": self.version}
+        cells = [self.cells[:, place].tolist() for place in range(len(columns))]
+        table = {**about, "columns": columns, "rows": self._ids, "cells": cells, "marks": marks}
+        return gzip.compress(json.dumps(table).encode(), compresslevel=1)
 
 
-def _unique_names(names: list[str]) -> list[str]:
-    """Return column names that the widget can tell apart from its own: a spreadsheet's may be anything."""
-    shown: list[str] = []
-    for at, name in enumerate(names):
-        ours = name == FINDING and FINDING not in names[:at] and name not in shown
-        candidate = name
-        while not ours and (candidate in _RESERVED or candidate in shown or (candidate != name and candidate in names)):
-            candidate += f" ({at + 1})"
-        shown.append(candidate)
-    return shown
+def _texts(table: pd.DataFrame) -> np.ndarray:
+    """Return all cells as text: what has no text is empty."""
+    cells = table.astype(object).to_numpy(copy=True)
+    for place, (_, column) in enumerate(table.items()):
+        cells[:, place] = column.fillna("") if column.dtype == "str" else [cell_text(cell) for cell in column]
+    return cells
 
 
-def _renderer(column: str) -> Any:
-    """Return a renderer that colours a cell where the row has a finding of this column; "" colours nothing."""
-    from ipydatagrid import TextRenderer, VegaExpr
+def marks_of(findings: pd.DataFrame) -> Marks:
+    """Return what is wrong with each cell: the worst severity, and all that is to be said."""
+    marks: Marks = {}
+    cells = (findings[name].tolist() for name in ("row", "column", "severity", "problem", "advice"))
+    for row, column, severity, problem, advice in zip(*cells, strict=True):
+        here = marks.setdefault(row, {})
+        text = f"{severity.capitalize()}: {problem}. {advice}"
+        if before := here.get(column):
+            is_worse = _RANKS[severity] < _RANKS[_mark(before)[0]]
+            text = f"{text}\n{before}" if is_worse else f"{before}\n{text}"
+        here[column] = text
+    return marks
 
-    background = text = "default_value"
-    for severity, colour in reversed(SEVERITY_COLOURS.items() if column else ()):
-        here = f"indexof(cell.metadata.data['{FINDING}'], {f'{severity}: {column} '!r}) >= 0"
-        background, text = f"{here} ? '{colour}' : ({background})", f"{here} ? '{_TEXT_COLOUR}' : ({text})"
-    return TextRenderer(background_color=VegaExpr(background), text_color=VegaExpr(text))
+
+def _mark(text: str) -> list[str]:
+    """Return the severity of a mark and its text, as the page reads them."""
+    return [text.partition(":")[0].lower(), text]
 
 
-def findings_by_row(findings: pd.DataFrame, rows: pd.Index[Any]) -> pd.Series[str]:
+def findings_by_row(findings: pd.DataFrame, rows: Iterable[Any]) -> list[str]:
     """Return the findings of each row in one text, such as `error: quantity is empty · …`; "" where there is none."""
-    if findings.empty:
-        return pd.Series("", index=rows, dtype=object)
-    words = findings["severity"] + ": " + findings["column"] + " " + findings["problem"]
-    return words.groupby(findings["row"], sort=False).agg(" · ".join).reindex(rows).fillna("").astype(object)
+    texts: dict[Any, str] = {}
+    cells = (findings[name].tolist() for name in ("row", "severity", "column", "problem"))
+    for row, severity, column, problem in zip(*cells, strict=True):
+        text = f"{severity}: {column} {problem}"
+        texts[row] = f"{texts[row]} · {text}" if row in texts else text
+    return [texts.get(row, "") for row in rows]

@@ -8,6 +8,10 @@ import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.api.text import html_text
+from itnio_nb.orders.export.tables import view_as_html
+from itnio_nb.orders.export.view import view_of
+
+_OF_FORMS = {"text": "", "number": " class='number'"}  # form.css has the sides
 
 
 def text_area(style: str = "", text: object = "") -> widgets.HTML:
@@ -23,12 +27,31 @@ def show(area: widgets.HTML, text: object, kind: str = "") -> None:
 
 
 def table_html(frame: pd.DataFrame, limit: int = 60) -> str:
-    """Return a table as escaped HTML; of a longer one the first `limit` rows, and how many there are."""
-    head = "".join(f"<th scope='col'>{html_text(name)}</th>" for name in frame.columns)
-    rows = frame.head(limit).itertuples(index=False, name=None)
-    body = "".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    more = f"<p class='faint'>The first {limit} of {len(frame):,}.</p>" if len(frame) > limit else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+    """Return a table as escaped HTML, as `table_as_html` has it; of one without states the first `limit` rows."""
+    view = view_of(frame, first=limit)
+    more = f"<p class='faint'>The first {limit} of {len(frame):,}.</p>" if len(frame) > len(view.rows) else ""
+    more = "" if view.lines else more
+    return f"<div class='itnio-table'>{view_as_html(view, **_OF_FORMS)}</div>{more}"
+
+
+def said_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the columns that are empty in each of its rows."""
+    return table.loc[:, [name for name in table.columns if table.empty or bool((table[name].astype(str) != "").any())]]
+
+
+def set_shown(widget: widgets.DOMWidget, shown: bool) -> None:
+    """Show a widget, or take it from the page with the room that it took."""
+    display = None if shown else "none"
+    if widget.layout.display != display:
+        widget.layout.display = display
+
+
+def emphasize(main: widgets.DOMWidget | None, *others: widgets.DOMWidget) -> None:
+    """Make one of some buttons the one that is pressed next, and the others quiet."""
+    for button in others:
+        style = "primary" if button is main else ""
+        if button.button_style != style:
+            button.button_style = style
 
 
 def row(*parts: widgets.Widget) -> widgets.HBox:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable
+from dataclasses import asdict
 
 import ipywidgets as widgets
 import pandas as pd
 
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import API_COLUMNS, LIMITS, State, phone_groups
+from itnio_nb.api.models import API_COLUMNS, LIMITS, Action, State, phone_groups
 from itnio_nb.api.text import html_text, plural
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.forms.account import AccountPanel
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.layout import field, panel, row, show, table_html, text_area
-from itnio_nb.forms.monitor import Outcome, RunMonitor
+from itnio_nb.forms.layout import field, panel, set_shown, show, table_html, text_area
+from itnio_nb.forms.run.confirm import FINAL, Confirmation, creation
+from itnio_nb.forms.run.monitor import Outcome, RunMonitor
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.check import check_orders
 from itnio_nb.orders.models import split_orders
 from itnio_nb.orders.read import read_orders
+from itnio_nb.runs.plan import Plan
 from itnio_nb.runs.run import RunRecord
 
 _LENGTH = f"{LIMITS.name_min}–{LIMITS.name_max} characters"
@@ -32,6 +35,7 @@ _FIELDS = {  # label, and what stands beside the field as long as nothing is wro
     "displayNum": ("Display number", f"{_DIGITS}, what the called person sees"),
     "appId": ("Application", "the id of the voice application"),
 }
+_SENT = "<h3>What will be sent</h3>"
 _MAX_PREVIEW = 3  # groups whose requests are shown
 _MAX_PHONES = 200  # phones that are listed afterwards
 
@@ -54,21 +58,26 @@ class OrderForm(Form):
         self.notes = {name: text_area("itnio-note") for name in _FIELDS}
         for box in self.fields.values():
             box.observe(lambda _: self._check(), "value")  # at once: what is pressed next was seen
-        self.preview, self.sentence, self.result = text_area("itnio-live"), text_area(), widgets.HTML()
+        self._confirmed: int | None = None  # the number that was typed then, where one is asked for
+        self._left: tuple[pd.DataFrame, str] | None = None  # what the account lacks of it, where that is not all
+        self.preview, self.result = text_area(), widgets.HTML()
         tip = "Create the phones of this order"
-        self.create = self.button("Create", self._create, tip, main=True, is_ready=self._is_ready)
+        self.confirm = Confirmation(self, "Create", self._create, tip, is_ready=self._is_ready, is_shown=lambda: True)
+        self.create, self.sentence = self.confirm.submit, self.confirm.sentence
         content = panel()
         self.account = AccountPanel(self, content, self._open)
         self.monitor = RunMonitor(self, self.account, self._show_result)
-        order = panel(*map(row, self.fields.values(), self.notes.values()), style="itnio-form")
-        confirm = row(self.create, self.sentence)
-        content.children = (order, self.preview, confirm, self.status_line, self.monitor.body, self.result)
+        order = panel(*map(panel, self.fields.values(), self.notes.values()), style="itnio-form")
+        typed = panel(order, self.confirm.body, self.status_line, self.monitor.body, style="itnio-typed")
+        content.children = (widgets.HBox([typed, self.preview]).add_class("itnio-beside"), self.result)
         self.children = (self.browser, self.account.banner, self.account.body, content)
         self._check()
         self.account.open(client, ledger)
 
     def _open(self) -> None:
         newest = self.monitor.newest()
+        if newest is not None:
+            self.confirm.show_terms(newest.ledger.run_control.terms(newest.number))  # who has set a rate had a reason
         if newest is not None and not newest.done:
             self.monitor.follow(newest)
         elif newest is not None:
@@ -83,9 +92,9 @@ class OrderForm(Form):
         return not self._groups.empty and not self._was_sent and not self.is_working()
 
     def act(self, action: Callable[[], None]) -> None:
-        """Queue an action, with the order as it was shown when its button was clicked."""
+        """Queue an action, with order and number as they were shown when its button was clicked."""
         if not self.busy:
-            self._clicked = self._orders
+            self._clicked, self._confirmed = self._orders, self.confirm.number
         super().act(action)
 
     def _check(self) -> None:
@@ -94,6 +103,7 @@ class OrderForm(Form):
         findings = check_orders(self._orders)
         is_wrong = "error" in set(findings["severity"])
         self._groups = pd.DataFrame() if is_wrong else split_orders(self._orders)
+        self._left, self.confirm.typed.value = None, ""  # it was typed for another order
         for name, note in self.notes.items():
             here = findings[findings["column"] == name]
             if here.empty or not typed[name]:  # a field that was not filled in yet is no mistake
@@ -106,40 +116,67 @@ class OrderForm(Form):
     def _show_order(self) -> None:
         """Show the order's groups and requests, as soon as there are any and the account is known."""
         if self._groups.empty or not self.account.is_open:
-            self.preview.value = "<p class='faint'>The groups and their requests appear here.</p>"
+            self.preview.value = f"{_SENT}<p class='faint'>The groups and their requests appear here.</p>"
         else:
             self.preview.value = _preview(self._groups, self.account.workspace.client.account)
         self.refresh()
 
     def refresh(self) -> None:
         """Show whether the order can be created, and the run that is going on."""
+        self._ask()
         super().refresh()
-        self.monitor.body.layout.display = None if self.monitor.going else "none"
+        set_shown(self.monitor.body, self.monitor.going)
+        set_shown(self.confirm.speed, len(self._groups) > 1)  # of one request there is none
+
+    def _ask(self) -> None:
+        """Say what Create does; on a live account ask for the number of phones."""
         if self._groups.empty or not self.account.is_open:
             filled = all(box.value for box in self.fields.values())
-            show(self.sentence, "Mend what is marked first." if filled else "Fill in all five fields.", "faint")
+            self.confirm.ask("Mend what is marked first." if filled else "Fill in all five fields.", kind="faint")
         elif self._was_sent:
-            show(self.sentence, "This order was sent. Change a field for another one.", "faint")
+            self.confirm.ask("This order was sent. Change a field for another one.", kind="faint")
         else:
-            show(self.sentence, f"creates {_size(self._groups)} on {self.account.label}. The API cannot delete them.")
+            groups, why = self._left or (self._groups, "")
+            sentence = f"Creates {creation(groups, self.account.label)}. {FINAL}"
+            is_live = not self.account.workspace.is_sandbox
+            self.confirm.ask(sentence, int(groups["quantity"].sum()) if is_live else None, why)
 
     def _create(self) -> None:
         workspace, order = self.account.workspace, self._clicked
+        speed, is_live = asdict(self.confirm.options), not workspace.is_sandbox
+        if is_live and self._confirmed is None:  # a click that came before the page knew
+            raise InputError("Nothing was sent: type the number of phones first.")
         plan = workspace.plan(order)
         errors = plan.findings[plan.findings["severity"] == "error"]
         if not errors.empty:
             column, problem, advice = errors[["column", "problem", "advice"]].iloc[0]
             raise InputError(f"{column} {problem}. {advice} Nothing was sent.")
         self.result.value = ""
-        self.monitor.follow(workspace.submit(plan, confirm=plan.phones))
-        self._sent = order.iloc[0].to_dict()
+        number = self._confirmed if is_live else plan.phones
+        if plan.phones not in (0, number):
+            self._ask_again(order, plan)
+            return
+        self.monitor.follow(workspace.submit(plan, confirm=number, **speed))
+        self._sent, self._left, self.confirm.typed.value = order.iloc[0].to_dict(), None, ""
 
-    def _show_result(self, _: RunRecord, outcome: Outcome) -> None:
+    def _ask_again(self, order: pd.DataFrame, plan: Plan) -> None:
+        """Say that another number of phones is to be created than was typed, and ask for that one."""
+        creates = plan.table[plan.table["action"] == Action.CREATE]
+        groups, others = plural(len(plan.table), "group"), len(plan.table) - len(creates)
+        exist = int((plan.table["action"] == Action.EXISTS).sum())
+        what = f"exist{'s' * (others == 1)} already" if exist == others else "cannot be created now"
+        there = f"{others:,} of its {groups} {what}"
+        words = f"{there}, so {plural(plan.phones, 'phone')} would be created and not {self._confirmed:,}."
+        self.set_status("Nothing was sent: look at the number of phones again.", "warning")
+        self.confirm.typed.value = ""
+        if order.equals(self._orders):
+            self._left = creates, f"{words[0].upper()}{words[1:]}"
+
+    def _show_result(self, record: RunRecord, outcome: Outcome) -> None:
         summary, table = outcome
         if table["state"].isin({State.UNKNOWN, *State.SENDABLE}).any():
             self._sent = {}  # something is left to be tried again; what is unknown is looked up first
-        whole = table["state"].isin({State.CREATED, State.EXISTS}).all()
-        self.set_status(summary, "good" if whole else "warning")
+        self.set_status(summary, "good" if record.as_asked else "warning")
         groups = table_html(table[["groupName", "quantity", "state", "status", "reason", "advice"]])
         phones = self._phones(table)
         self.result.value = f"<h3>What came back</h3>{groups}<h3>Phones that exist now</h3>{phones}"
@@ -176,4 +213,4 @@ def _preview(groups: pd.DataFrame, account: Account) -> str:
     if len(groups) > _MAX_PREVIEW:
         lines.append(f"… and {plural(len(groups) - _MAX_PREVIEW, 'more request')}")
     table = table_html(shown[["groupName", "quantity"]].assign(phones=phones))
-    return table + "<pre>" + html_text("\n".join(lines)) + "</pre>"
+    return f"{_SENT}{table}<pre>{html_text(chr(10).join(lines))}</pre>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -45,6 +46,8 @@ def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[s
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
+        # From the beginning: told only when a key is pressed, the browser may open its own dialog first.
+        page.on("filechooser", lambda _: None)
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         page.on("console", lambda line: wrong.append(f"console: {line.text}") if line.type == "error" else None)
         page.on("request", lambda request: None if request.url.startswith(_HERE) else wrong.append(request.url))
@@ -55,9 +58,12 @@ def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[s
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that the system gives to no one: a kernel would take it meanwhile."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port is free")
 
 
 def an_app(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -30,7 +33,7 @@ HOSTILE = (
 )
 PRINTABLE_HOSTILE = tuple(text for text in HOSTILE if text.isprintable())
 GOOD_ORDER = {"groupName": "sales", "phoneName": "desk", "quantity": "3", "displayNum": "861000000", "appId": APP}
-_OUR_TAGS = {"div", "span", "p", "b", "br", "h3", "pre", "img", "details", "summary"}
+_OUR_TAGS = {"div", "span", "p", "b", "i", "br", "h3", "pre", "img", "details", "summary"}
 _OUR_TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
 _PICTURE = "data:image/png;base64,"
 
@@ -57,7 +60,7 @@ def assert_harmless(html: str) -> None:
     """Only our own tags, with our own attributes, and nothing that cannot be seen."""
     for tag, attributes in _Html(html).tags:
         assert tag in _OUR_TAGS, html
-        assert set(attributes) <= {"class", "scope", "style", "alt", "src"}, html
+        assert set(attributes) <= {"align", "alt", "class", "colspan", "scope", "src", "style"}, html
         assert (attributes.get("src") or _PICTURE).startswith(_PICTURE), html
         assert tag != "img" or "src" in attributes, html
     assert "\u202e" not in html
@@ -126,9 +129,24 @@ def click_hastily(form: Form, button: widgets.Button, times: int = 3) -> None:
 
 
 def data_of(grid: Grid) -> pd.DataFrame:
-    """The table that the page has of a grid."""
-    shown: pd.DataFrame = grid.data_grid.data
-    return shown
+    """The table that the page has of a grid, once it has what was sent to it."""
+    assert grid.view is not None
+    sent = json.loads(gzip.decompress(grid.view.get_state()["table"]))
+    names = [column["name"] for column in sent["columns"]]
+    return pd.DataFrame(dict(enumerate(sent["cells"])), index=sent["labels"], dtype=object).set_axis(names, axis=1)
+
+
+def columns_of(grid: Grid) -> list[dict[str, Any]]:
+    """What the page knows of the columns of a grid."""
+    assert grid.view is not None
+    columns: list[dict[str, Any]] = json.loads(gzip.decompress(grid.view.get_state()["table"]))["columns"]
+    return columns
+
+
+def marks_in(grid: Grid) -> list[Any]:
+    """The rows that the page shows with a mark, as it knows them."""
+    assert grid.view is not None
+    return [row for row, *_ in json.loads(gzip.decompress(grid.view.get_state()["table"]))["marks"]]
 
 
 def send_from_page(widget: widgets.Widget, **data: object) -> None:
@@ -136,23 +154,28 @@ def send_from_page(widget: widgets.Widget, **data: object) -> None:
     widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
 
 
-def type_into(grid: Grid, place: int, column: int, value: object) -> None:
-    """Tell what a page tells when a cell was typed into: its place in the data, columns counted without the index.
-
-    Looked up in a real browser with ipydatagrid 1.4: the first column beside the row header is 0.
-    """
-    message = {"event_type": "cell-changed", "region": "body", "row": place, "column_index": column, "value": value}
-    send_from_page(grid.data_grid, method="custom", content=message)
+def tell_grid(grid: Grid, **message: object) -> None:
+    """Give a grid a message as its page does."""
+    assert grid.view is not None
+    send_from_page(grid.view, method="custom", content=message)
 
 
-def select_cells(grid: Grid, places: Sequence[int], column: int = 0) -> None:
-    """Select cells of a column as a page does, by their places on the screen."""
-    grid.data_grid.selections = [{"r1": place, "r2": place, "c1": column, "c2": column} for place in places]
+def messages_of(grid: Grid) -> list[dict[str, Any]]:
+    """What a grid tells its page from now on, besides whole tables."""
+    assert grid.view is not None
+    sent: list[dict[str, Any]] = []
+    grid.view.send = lambda content, buffers=None: sent.append(content)
+    return sent
 
 
-def sort_rows(grid: Grid, places: list[int]) -> None:
-    """Tell what a page tells when rows are sorted or filtered: their places in the data, in the order of the screen."""
-    send_from_page(grid.data_grid, method="update", state={"_visible_rows": places}, buffer_paths=[])
+def type_into(grid: Grid, row: Any, column: str, text: str) -> None:
+    """Tell what a page tells when a cell was typed into."""
+    tell_grid(grid, kind="edit", words="Edit", rows=[row], columns=[column], cells=[[text]])
+
+
+def select_cells(grid: Grid, rows: Sequence[Any], column: str = "groupName") -> None:
+    """Select cells of a column as a page does; the first is the active one."""
+    tell_grid(grid, kind="selected", rows=list(rows), row=rows[0] if rows else None, column=column)
 
 
 def fill_order(form: OrderForm, **values: str) -> None:
@@ -181,18 +204,24 @@ class Batch:
         self.form.orders.path.value = path
         click(self.form, self.form.orders.read)
 
-    def _column(self, name: str) -> int:
-        return data_of(self.form.orders.grid).columns.tolist().index(name)
-
     def type(self, row: int, column: str, value: str) -> None:
         """Type into the cell of an order."""
+        type_into(self.form.orders.grid, row, column, value)
+        wait_for_poll(self.form)
+
+    def paste_cells(self, row: int, column: str, text: str, html: str = "", size: tuple[int, int] = (1, 1)) -> None:
+        """Paste a block from the clipboard with this cell selected, and `size` rows and columns from it on."""
         grid = self.form.orders.grid
-        type_into(grid, grid.rows.index(row), self._column(column), value)
+        names = [one["name"] for one in columns_of(grid) if one["editable"]]
+        lines = max(len(text.splitlines()), html.count("<tr"), size[0])
+        at = grid.rows.index(row)
+        block = {"rows": grid.rows[at : at + lines], "columns": names[names.index(column) :], "known": names}
+        block["size"] = list(size)
+        tell_grid(grid, kind="paste", text=text, html=html, **block)
         wait_for_poll(self.form)
 
     def select(self, *rows: int, column: str = "groupName") -> None:
-        grid = self.form.orders.grid
-        select_cells(grid, [grid.rows.index(row) for row in rows], self._column(column))
+        select_cells(self.form.orders.grid, rows, column)
         wait_for_poll(self.form)
 
     def plan(self, orders: pd.DataFrame) -> None:
@@ -228,15 +257,17 @@ class Batch:
 
     @property
     def enabled(self) -> set[str]:
-        """The buttons that can be pressed, those of steps and of the account panel aside."""
-        of_account = {self.form.account.use_account, self.form.account.use_sandbox}
-        return {button.description for button in set(self.form.buttons) - of_account if not button.disabled}
+        """The buttons that can be pressed, those of steps, of the account panel, and Undo and Redo aside."""
+        aside = {self.form.account.use_account, self.form.account.use_sandbox}
+        aside |= {self.form.orders.undo, self.form.orders.redo}
+        return {button.description for button in set(self.form.buttons) - aside if not button.disabled}
 
     @property
     def sizes(self) -> dict[str, int]:
         """The tabs of the result that have something, and how much."""
-        titles = [title.rsplit(" ", 1) for title in self.form.result.tabs.titles]
-        return {name: int(size) for name, size in titles if size != "0"}
+        titles = [re.fullmatch(r"(.+?) ([\d,]+)( groups?| rows?)?", title) for title in self.form.result.tabs.titles]
+        sizes = {one[1]: int(one[2].replace(",", "")) for one in titles if one}
+        return {name: size for name, size in sizes.items() if size}
 
 
 def begin_run(batch: Batch, orders: pd.DataFrame) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from itnio_nb.forms.grid import COLUMN_WIDTHS
 from itnio_nb.runbooks.runner import save_notebook
 from tests.support.kernel import notebook_of
 
-_HEADER, _ROW, _EDGE = 26, 24, 3  # pixels
 _SECONDS = 1000
 
 
@@ -36,9 +35,16 @@ class Person:
         return found
 
     def upload(self, name: str, data: bytes) -> None:
+        """Choose a file, the first one or another."""
+        button = self.page.get_by_role("button", name=re.compile("^(Upload a file|Another file)$"))
         with self.page.expect_file_chooser() as chooser:
-            self.button("Upload a file").click()
+            button.locator("visible=true").click()
         chooser.value.set_files({"name": name, "mimeType": "application/octet-stream", "buffer": data})
+
+    def open_other_ways(self) -> None:
+        """Open what is behind a button, where there is one."""
+        for more in self.page.locator(".itnio-more").locator("visible=true").all():
+            more.click()
 
     def write(self, label: str, text: str) -> None:
         """Type into a field as one types."""
@@ -46,32 +52,29 @@ class Person:
         box.fill("")
         box.press_sequentially(text)
 
-    def cell(self, row: int, column: str, names: list[str]) -> tuple[float, float]:
-        """Return the middle of a cell: `row` from 0 as it is shown, `names` the columns of the grid."""
-        grid = self.page.locator(".itnio-grid").locator("visible=true").first
-        grid.scroll_into_view_if_needed()
-        box = grid.bounding_box()
-        assert box is not None
-        before = COLUMN_WIDTHS["row"] + sum(COLUMN_WIDTHS.get(name, 130) for name in names[: names.index(column)])
-        across = before + COLUMN_WIDTHS.get(column, 130) / 2
-        return box["x"] + _EDGE + across, box["y"] + _EDGE + _HEADER + (row + 0.5) * _ROW
+    @property
+    def grid(self) -> Locator:
+        """The grid that is seen."""
+        return self.page.get_by_role("grid").locator("visible=true").first
 
-    def mend(self, row: int, column: str, names: list[str], text: str) -> None:
+    def cell(self, row: int, column: str) -> Locator:
+        """Return the cell of a column in the row with this number; it is scrolled to."""
+        head = self.grid.get_by_role("columnheader").filter(has_text=re.compile(rf"^{re.escape(column)}( [↑↓])?[▽▼]?$"))
+        number = self.page.get_by_role("rowheader").filter(has_text=re.compile(rf"^{row}$"))
+        line = self.grid.get_by_role("row").filter(has=number)
+        return line.locator(f"[aria-colindex='{head.get_attribute('aria-colindex')}']")
+
+    def mend(self, row: int, column: str, text: str) -> None:
         """Type into a cell of the grid."""
-        x, y = self.cell(row, column, names)
-        self.page.mouse.dblclick(x, y)
-        editor = self.page.locator(".lm-DataGrid-cellEditorInput").first
-        editor.wait_for(timeout=5 * _SECONDS)
+        self.cell(row, column).dblclick()
         self.page.keyboard.press("Control+a")
         self.page.keyboard.type(text)
         self.page.keyboard.press("Enter")
 
-    def filter_by_value(self, column: str, names: list[str]) -> None:
+    def filter_by_value(self, column: str) -> None:
         """Look at the list of values by which a column can be filtered."""
-        x, y = self.cell(0, column, names)
-        self.page.mouse.click(x + COLUMN_WIDTHS[column] / 2 - 10, y - _ROW / 2 - 8)
-        self.page.get_by_text("Filter by value").click()
-        dialog = self.page.locator(".ipydatagrid-filterMenu").locator("visible=true")
+        self.grid.get_by_role("button", name=f"Filter {column}").click()
+        dialog = self.page.get_by_role("dialog", name=f"Filter {column}")
         dialog.wait_for()
         self.page.mouse.click(5, 5)  # beside it: closed
         dialog.wait_for(state="hidden")

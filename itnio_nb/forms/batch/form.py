@@ -6,26 +6,27 @@ from dataclasses import asdict
 from functools import partial
 
 import ipywidgets as widgets
+import pandas as pd
 
 from itnio_nb.api.client import Client
-from itnio_nb.api.models import State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError
 from itnio_nb.forms.account import AccountPanel
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.batch.orders import NO_ORDERS, OrdersStep
+from itnio_nb.forms.batch.orders import OrdersStep
 from itnio_nb.forms.batch.plan import ConfirmStep, PlanStep
 from itnio_nb.forms.batch.result import ResultStep
-from itnio_nb.forms.layout import panel, row
-from itnio_nb.forms.monitor import Outcome, RunMonitor
+from itnio_nb.forms.batch.worksheet import NO_ORDERS
+from itnio_nb.forms.layout import emphasize, panel, row, show, text_area
+from itnio_nb.forms.run.monitor import Outcome, RunMonitor
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.plan import Plan
 from itnio_nb.runs.run import RunRecord
 from itnio_nb.runs.submit import resume
 
 _STEPS = ("1 Orders", "2 Plan", "3 Confirm", "4 Submit", "5 Result")
-_GRIDS = {"itnio-orders": "Orders, a grid whose cells can be edited", "itnio-plan": "Groups of the plan, a grid"}
-_MENDABLE = {*State.SENDABLE, State.PARTIAL}
+_NO_PLAN = "There is no plan now: make one in step 1"
+_LACKS = ("", _NO_PLAN, _NO_PLAN, "No run yet", "No run is over yet")  # why a step cannot be reached
 _ORDERS, _PLAN, _CONFIRM, _SUBMIT, _RESULT = range(5)
 
 
@@ -40,30 +41,45 @@ class BatchForm(Form):
     """
 
     def __init__(self, client: Client | None = None, ledger: Ledger | None = None) -> None:
-        super().__init__("Batch", _GRIDS)
+        super().__init__("Batch")
         content = panel()
         self.account = AccountPanel(self, content, self._open)
         self.monitor = RunMonitor(self, self.account, self._show_result)
         self.orders = OrdersStep(self, self._forget_plan, self._take_plan)
+        self.is_unsaved = lambda: self.orders.edited and not self.orders.draft.is_kept
+        self.orders.file.sources.on_given = partial(self._go, _ORDERS)
         self.plan = PlanStep(self, lambda: self.confirm.take(self.plan.plan, self.account.label), self._make_plan)
         self.confirm = ConfirmStep(self, self.monitor, self._submit)
-        self.result = ResultStep(self, self.monitor, self._try_again, self._begin)
-        tip = "Ask account and ledger what is there already"
-        self.plan_it = self.button("Plan", self._make_plan, tip, main=True, is_ready=lambda: self.orders.valid > 0)
-        go_on = partial(self._go, _CONFIRM)
-        self.on_to_confirm = self.button("Go on to confirm", go_on, main=True, is_ready=self.plan.has_plan)
-        for step, button in ((self.orders, self.plan_it), (self.plan, self.on_to_confirm)):
-            step.body.children = (*step.body.children, row(button))
-        self.steps = [widgets.Button(description=name, tooltip=f"Go to {name}") for name in _STEPS]
+        self.result = ResultStep(self, self.monitor, self._resume, self._mend, self._begin)
+        self._add_ways_on()
+        self.steps = [widgets.Button(description=name) for name in _STEPS]
         for number, button in enumerate(self.steps):
             go = partial(self._go, number)
             button.add_class("itnio-step").on_click(lambda _, go=go: self.tasks.put(go))
         bodies = (self.orders, self.plan, self.confirm, self.monitor, self.result)
         self.panels = widgets.Stack([step.body for step in bodies]).add_class("itnio-steps")
-        content.children = (row(*self.steps), self.status_line, self.panels)
+        content.children = (widgets.HBox(self.steps).add_class("itnio-stepper"), self.panels, self.status_line)
         self.children = (self.browser, self.account.banner, self.account.body, content)
         self._go(_ORDERS)
         self.account.open(client, ledger)
+
+    def _add_ways_on(self) -> None:
+        """Add to the first two steps what leads on from them."""
+        tip = "Ask account and ledger what is there already"
+        self.plan_it = self.button(
+            "Plan",
+            self._make_plan,
+            tip,
+            main=True,
+            is_ready=lambda: self.orders.valid > 0,
+            is_shown=lambda: not self.orders.orders.empty,
+        )
+        self.plan_hint = text_area("itnio-why")
+        go_on = partial(self._go, _CONFIRM)
+        self.on_to_confirm = self.button("Go on to confirm", go_on, main=True, is_ready=self.plan.has_plan)
+        ways = ((self.orders.body, row(self.plan_it, self.plan_hint)), (self.plan.body, row(self.on_to_confirm)))
+        for body, way in ways:
+            body.children = (*body.children, way.add_class("itnio-ways"))
 
     def _open(self) -> None:
         newest = self.monitor.newest()
@@ -71,24 +87,42 @@ class BatchForm(Form):
             self.orders.take(*newest.orders)
             self.monitor.follow(newest)
             self._go(_SUBMIT)
+            self.confirm.show_terms(newest.ledger.run_control.terms(newest.number))  # who has set a rate had a reason
             if newest.done:
                 self.monitor.report()
+        self.orders.open(self.account.workspace)
         self.refresh()
 
     def _go(self, step: int) -> None:
-        self.panels.selected_index = step
         for number, button in enumerate(self.steps):
             (button.add_class if number == step else button.remove_class)("itnio-current")
+            (button.add_class if number < step else button.remove_class)("itnio-done")
+        self.panels.selected_index = step  # last: the page gives the focus of what is hidden to the current step
         self.refresh()
 
     def refresh(self) -> None:
         """Show which steps can be reached, and which buttons pressed."""
         super().refresh()
+        self.result.refresh()
         self.orders.upload.disabled = self.busy
+        if self.orders.file.matcher.is_open:
+            main = self.orders.read_matched
+        else:
+            main = self.orders.upload if self.orders.orders.empty else self.plan_it
+        emphasize(main, self.plan_it, self.orders.upload, self.orders.read_matched)
+        show(self.plan_hint, self._left_out(), "faint" if self.orders.valid else "error")
         planned = self.plan.has_plan()
         reachable = (True, planned, planned, self.monitor.record is not None, self.result.record is not None)
-        for button, is_reachable in zip(self.steps, reachable, strict=True):
+        for button, is_reachable, lack in zip(self.steps, reachable, _LACKS, strict=True):
             button.disabled = not is_reachable
+            button.tooltip = f"Go to {button.description}" if is_reachable else lack
+
+    def _left_out(self) -> str:
+        """Say which orders no plan will have, "" where there are none."""
+        wrong = len(self.orders.orders) - self.orders.valid
+        if wrong and not self.orders.valid:
+            return "Nothing to plan yet: every row has an error."
+        return f"{plural(wrong, 'row')} with errors will be left out." if wrong else ""
 
     # Orders, plan, confirmation.
 
@@ -112,7 +146,7 @@ class BatchForm(Form):
 
     def _submit(self) -> None:
         workspace, plan, number = self.account.workspace, self.confirm.plan, self.confirm.number
-        if plan is None or number is None:
+        if plan is None:
             return
         speed = asdict(self.confirm.options)
         self.monitor.prepare(len(plan.table))
@@ -123,6 +157,7 @@ class BatchForm(Form):
             self.monitor.restore()
             self._go(_CONFIRM)
             raise
+        self.orders.submitted()
         self.confirm.typed.value = ""
 
     # A run.
@@ -130,29 +165,35 @@ class BatchForm(Form):
     def _show_result(self, record: RunRecord, outcome: Outcome) -> None:
         self.result.show(record, outcome)
         self.plan.take(None)  # what it planned is done
-        left = 0 if record.finished else self.result.left
-        words = f"This run is not finished: {plural(left, 'group')} left. “Try the rest again” goes on with it."
-        self.set_status(words if left else "", "warning")
+        if (left := self.result.left) is not None:
+            size, way = plural(len(left.groups) + len(left.unknown), "group"), self.result.resume.submit.description
+            self.set_status(f"This run is not finished: {size} left. “{way}” goes on with it.", "warning")
+        else:
+            self.set_status("")
         if self.panels.selected_index == _SUBMIT:
             self._go(_RESULT)
 
-    def _try_again(self, record: RunRecord) -> None:
-        """Resume a run; of one that is finished, take the orders that were refused, to be planned and confirmed."""
-        if not record.finished:
-            workspace, speed = self.account.workspace, asdict(self.confirm.options)
-            self.monitor.follow(resume(workspace.client, workspace.ledger, run=record.name, **speed))
-            self._go(_SUBMIT)
-            return
-        orders, _ = record.orders
-        table = record.table
-        self.orders.take(orders.loc[orders.index.isin(table["row"][table["state"].isin(_MENDABLE)])])
+    def _resume(self, record: RunRecord, confirm: int | None) -> None:
+        """Go on with a run as it was begun: at its rate, on whatever page that was set."""
+        workspace = self.account.workspace
+        self.monitor.follow(resume(workspace.client, workspace.ledger, run=record.name, confirm=confirm))
+        self._go(_SUBMIT)
+
+    def _mend(self, record: RunRecord, rows: pd.Index) -> None:
+        """Bring rows of a run back into step 1, to be corrected, planned and confirmed."""
+        left = record.orders[0].loc[rows]
         self._go(_ORDERS)
-        self.set_status("These orders were refused or not sent: mend them, then plan and confirm them again.")
+        self.orders.instead_of_edits(f"{plural(len(left), 'row')} of the run", partial(self._take_rows, left))
+
+    def _take_rows(self, left: pd.DataFrame) -> None:
+        self.orders.take(left)
+        self.set_status(
+            "These rows have errors, were refused or not sent: mend them, then plan and confirm them again."
+        )
 
     def _begin(self) -> None:
-        self.orders.take(NO_ORDERS)
-        self.plan.take(None)
         self._go(_ORDERS)
+        self.orders.instead_of_edits("an empty batch", partial(self.orders.take, NO_ORDERS))
 
     def describe(self) -> list[str]:
         """Return the account, the step, and what it shows."""

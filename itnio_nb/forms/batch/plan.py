@@ -1,4 +1,4 @@
-"""Steps 2 and 3 of a batch: the groups and what each needs; then one sentence, and the number that confirms it."""
+"""Steps 2 and 3 of a batch: the groups and what each needs, what stands out first; then what is to be confirmed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import pandas as pd
 from itnio_nb.api.models import API_COLUMNS, Action
 from itnio_nb.api.text import plural
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.grid import Grid
-from itnio_nb.forms.layout import field, panel, row, show, text_area
-from itnio_nb.forms.monitor import RunMonitor
+from itnio_nb.forms.grid import Grid, Marks
+from itnio_nb.forms.layout import field, panel, row, said_columns, show, text_area
+from itnio_nb.forms.run.confirm import FINAL, Confirmation, creation
+from itnio_nb.forms.run.monitor import RunMonitor
+from itnio_nb.orders.check import invalid_rows
 from itnio_nb.runs.plan import Plan
-from itnio_nb.runs.sending.pace import DEFAULT_WORKERS, MAX_WORKERS, RunOptions
+from itnio_nb.runs.results import differing_groups
 
-_COLUMNS = [*API_COLUMNS, "action", "why"]
+_COLUMNS = ["groupName", "action", "why", *API_COLUMNS[1:]]  # what each needs is seen in a narrow window too
 _NO_GROUPS = pd.DataFrame(columns=["row", *_COLUMNS])
 
 
@@ -28,7 +30,7 @@ class PlanStep:
         self.whole: Plan | None = None
         self.plan: Plan | None = None  # that is to be submitted: the whole, or the trial
         self.summary = text_area("itnio-note", "No plan yet.")
-        self.grid = Grid("itnio-plan")
+        self.grid = Grid("itnio-plan", "Groups of the plan")
         self.trial = widgets.Checkbox(description="Only a trial", indent=False)
         size = {"kind": widgets.BoundedIntText, "value": 3, "min": 1, "max": 10**6}
         self.first = field("of the first groups:", "How many groups the trial has", "220px", **size)
@@ -57,13 +59,18 @@ class PlanStep:
     def _show(self) -> None:
         plan = self.whole
         self.plan = plan = plan.first(int(self.first.value)) if plan is not None and self.trial.value else plan
-        self.grid.show((_NO_GROUPS if plan is None else plan.table).set_index("row")[_COLUMNS])
+        table = _NO_GROUPS if plan is None else plan.table
+        odd = _differs(table) | _is_doubtful(table)
+        table = pd.concat([table[odd], table[~odd]]).set_index("row")
+        self.grid.show(said_columns(table[_COLUMNS]), marks=_marks(table, int(odd.sum())))
         if plan is None:
             show(self.summary, "No plan yet.", "faint")
         else:
             in_doubt = bool((plan.table["action"] == Action.IN_DOUBT).any())
             hint = " What is in doubt is looked up when the plan is submitted, and not sent." if in_doubt else ""
-            show(self.summary, ("Trial. " if self.trial.value else "") + plan.summary + hint)
+            words = ("Trial. " if self.trial.value else "") + plan.summary + hint
+            first = stands_out(plan)
+            show(self.summary, f"{words}\nLook at these first: {first}." if first else words)
         self._on_change()
 
     def _save(self) -> None:
@@ -77,70 +84,83 @@ class PlanStep:
             self._form.browser.download_written("plan.json", self.plan.save)
 
 
-class ConfirmStep:
-    """One sentence, and a button that is disabled until its number of phones has been typed."""
+class ConfirmStep(Confirmation):
+    """The confirmation of a plan, on a sandbox as on a live account: what is rehearsed is the real thing."""
 
     def __init__(self, form: Form, monitor: RunMonitor, submit: Callable[[], None]) -> None:
-        self._form = form
         self.plan: Plan | None = None
-        self.sentence, self.hint = text_area("itnio-sentence", "Nothing is planned yet."), text_area("itnio-note")
-        self.typed = field("Number of phones", "Type the number of phones to confirm", "260px")
-        self.typed.observe(lambda _: self._check(), "value")
-        most = {"value": DEFAULT_WORKERS, "min": 1, "max": MAX_WORKERS}
-        self.workers = field("Requests at once", "", "240px", widgets.BoundedIntText, **most)
-        self.rate = field("at most a second", "Empty: no limit", "240px", placeholder="no limit")
         tip = "Create the phones: the API cannot delete them"
-        self.submit = form.button(
-            "Submit", submit, tip, main=True, is_ready=lambda: self.confirmed and not monitor.going
-        )
-        confirm = row(self.typed, self.submit)
-        self.body = panel(self.sentence, confirm, self.hint, row(self.workers, self.rate))
 
-    @property
-    def confirmed(self) -> bool:
-        """Whether the plan's number of phones has been typed."""
-        return self.plan is not None and self.number == self.plan.phones
+        def is_ready() -> bool:
+            return self.plan is not None and len(self.plan.groups) > 0 and not monitor.going
 
-    @property
-    def number(self) -> int | None:
-        """The number that has been typed, None for anything else."""
-        text = self.typed.value.strip().replace(",", "").replace(" ", "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
-
-    @property
-    def options(self) -> RunOptions:
-        """How fast the run shall be; `InputError` for what is out of bounds."""
-        return RunOptions.from_text(int(self.workers.value), self.rate.value.strip())
+        super().__init__(form, "Submit", submit, tip, is_ready=is_ready, is_shown=lambda: self.plan is not None)
+        self.ask("Nothing is planned yet.")
 
     def take(self, plan: Plan | None, account: str) -> None:
         """Ask for the confirmation of this plan; what was typed for another is taken away."""
         if plan is None or plan is not self.plan:
             self.typed.value = ""
         self.plan = plan
-        show(self.sentence, _sentence(plan, account) if plan is not None else "Nothing is planned yet.")
-        self._check()
-
-    def _check(self) -> None:
-        """Show whether the plan can be submitted."""
-        if self.plan is None:
-            show(self.hint, "")
-        elif self.confirmed:
-            show(self.hint, "Confirmed.", "good")
+        if plan is None:
+            self.ask("Nothing is planned yet.")
         else:
-            show(self.hint, f"Type {self.plan.phones} to confirm.", "warning" if self.typed.value else "faint")
+            self.ask(_sentence(plan, account), plan.phones or None, _left_out(plan))
         self._form.refresh()
+
+
+def stands_out(plan: Plan) -> str:
+    """Say how many groups exist otherwise than ordered, or are likely to be refused; "" where there are none."""
+    differing, doubtful = int(_differs(plan.table).sum()), int(_is_doubtful(plan.table).sum())
+    parts = [f"{plural(differing, 'group')} exist{'s' * (differing == 1)} otherwise than ordered"] if differing else []
+    parts += [f"{plural(doubtful, 'group')} may be refused"] if doubtful else []
+    return " and ".join(parts)
+
+
+def _differs(table: pd.DataFrame) -> pd.Series:
+    return differing_groups(table["action"], table["why"])
+
+
+def _is_doubtful(table: pd.DataFrame) -> pd.Series:
+    """Tell of each group whether the account has a name that is likely to keep it out."""
+    return (table["action"] == Action.CREATE) & table["why"].str.contains("be refused: ", regex=False)
+
+
+def _marks(table: pd.DataFrame, odd: int) -> Marks:
+    """Return the marks of the first `odd` groups: by row or, where rows have several groups, by place."""
+    rows = table.index.tolist() if table.index.is_unique else range(len(table))
+    return {at: {"why": f"Warning: {why}"} for at, why in zip(rows[:odd], table["why"][:odd], strict=True)}
+
+
+def _left_out(plan: Plan) -> str:
+    """Say how many rows of the file are not in a plan, and why; and what in it is not as ordered."""
+    rows, invalid = f"of {plural(len(plan.orders), 'row')}", len(invalid_rows(plan.findings))
+    alone = plan.left_out - invalid
+    are = ("is", "are")
+    lines = [f"{invalid:,} {rows} {are[invalid != 1]} left out: {'it has' if invalid == 1 else 'they have'} errors."]
+    lines = lines if invalid else []
+    if alone:
+        lines.append(f"{alone:,} {rows} {are[alone != 1]} left alone: this is a trial.")
+    odd = stands_out(plan)
+    return "\n".join([*lines, *([f"{odd}."] if odd else [])])
 
 
 def _sentence(plan: Plan, account: str) -> str:
     """Return what is about to be done, in one sentence."""
-    creates = plan.table[plan.table["action"] == Action.CREATE]
-    sizes = creates.groupby("appId", sort=False)["quantity"].sum()
-    apps = [f"{plural(int(size), 'phone')} in application {name}" for name, size in sizes.head(5).items()]
-    more = [f"the rest in {len(sizes) - 5} more"] if len(sizes) > 5 else []
-    where = f": {', '.join([*apps, *more])}" if apps else ""
-    in_doubt = int((plan.table["action"] == Action.IN_DOUBT).sum())
+    actions = plan.table["action"]
+    in_doubt, sending = (int((actions == action).sum()) for action in (Action.IN_DOUBT, Action.SENDING))
     hint = f" {plural(in_doubt, 'group')} in doubt will be looked up and not sent." if in_doubt else ""
-    sending = int((plan.table["action"] == Action.SENDING).sum())
     hint += f" {plural(sending, 'group')} being sent by another run will not be sent." if sending else ""
-    size = f"{plural(plan.phones, 'phone')} in {plural(len(creates), 'group')}"
-    return f"Submitting creates {size} on {account}{where}. The API cannot delete them.{hint}"
+    if sending and not plan.phones:  # where it is the same run, it may give groups back
+        hint += " Submitted while a run of these very groups is at work, this joins it, and sends what it leaves."
+    if plan.phones:
+        creates = plan.table[actions == Action.CREATE]
+        return f"Submitting creates {creation(creates, account)}. {FINAL}{hint}"
+    if plan.table.empty:
+        return "Nothing can be submitted: no row is without errors."
+    exist = int((actions == Action.EXISTS).sum())
+    there = {0: "", 1: "1 group exists already: "}.get(exist, f"{exist:,} groups exist already: ")
+    if exist == len(actions):
+        there = "The group exists already: " if exist == 1 else f"All {exist:,} groups exist already: "
+    words = f"{there}nothing is left to create on {account}."
+    return f"{words[0].upper()}{words[1:]} Submitting sends nothing, and records what is there.{hint}"

@@ -71,6 +71,8 @@ def test_without_an_account_it_asks_for_one(kind: type[OrderForm], monkeypatch: 
         assert asks(form)
         assert repr(form) == f"{kind.__name__}: no account yet."
         assert (form.account.is_open, form.account.banner.value) == (False, "")
+        assert "<b>itnio-nb login</b>" in form.account.body.children[0].value
+        assert_form_harmless(form)
         assert (form.account.use_account.disabled, form.account.use_sandbox.disabled) == (False, False)
         click_hastily(form, form.create if isinstance(form, OrderForm) else form.result.reconcile)
         assert status(form).startswith("Error: ")

@@ -99,6 +99,29 @@ def test_a_double_click_acts_once(form: SmallForm) -> None:
     assert form.done == ["first", "second"]
 
 
+def test_a_button_that_cannot_be_pressed_is_gone(form: SmallForm) -> None:
+    """With the room that it took; one whose reason the form tells stays, disabled; being busy hides nothing."""
+    ready = {"one": True, "two": True}
+    gone = form.button("Gone", lambda: None, is_ready=lambda: ready["one"])
+    stays = form.button("Stays", lambda: None, is_ready=lambda: ready["two"], is_shown=lambda: True)
+
+    def seen() -> list[tuple[bool, bool]]:
+        return [(button.layout.display != "none", button.disabled) for button in (gone, stays)]
+
+    form.refresh()
+    assert seen() == [(True, False), (True, False)]
+    ready |= {"one": False, "two": False}
+    form.refresh()
+    assert seen() == [(False, True), (True, True)]
+    ready |= {"one": True, "two": True}
+    form.first.click()
+    form.refresh()
+    assert seen() == [(True, True), (True, True)]
+    form.go_on.set()
+    form.wait(60)
+    assert seen() == [(True, False), (True, False)]
+
+
 def test_an_error_with_advice_is_shown_as_words(form: SmallForm) -> None:
     """It is no traceback, `wait` raises nothing, and the form goes on."""
     form.error = InputError("Choose <b>another</b> path.")

@@ -9,7 +9,7 @@ import pytest
 
 from itnio_nb import Client, Ledger, Sandbox, make_plan, submit_plan
 from itnio_nb.forms.order import OrderForm
-from tests.support.factories import Gate, group, orders_frame, sent
+from tests.support.factories import APP, Gate, group, orders_frame, sent
 from tests.support.forms import (
     GOOD_ORDER,
     HOSTILE,
@@ -21,6 +21,7 @@ from tests.support.forms import (
     text_of,
     wait_for_poll,
 )
+from tests.support.live import live_account
 
 HINTS = {
     "groupName": "4–32 characters, one of its kind in the application",
@@ -75,7 +76,7 @@ def test_an_empty_form_says_what_each_field_takes(form: OrderForm, sandbox: Sand
     assert form.create.disabled
     assert text_of(form.sentence) == "Fill in all five fields."
     assert repr(form) == "OrderForm: SANDBOX."
-    assert text_of(form.preview) == "The groups and their requests appear here."
+    assert text_of(form.preview) == "What will be sentThe groups and their requests appear here."
     assert form.monitor.body.layout.display == "none"
     labels = ["Group name", "Phone name", "Phones", "Display number", "Application"]
     assert [box.description for box in form.fields.values()] == labels
@@ -149,19 +150,22 @@ def test_the_very_request_is_shown(typed: OrderForm, one_for_all: tuple[OrderFor
     assert sandbox.account.api_secret.reveal() not in all_text(typed)
     assert sandbox.account.api_key not in all_text(typed)
     assert f"…{sandbox.account.api_key[-4:]}" in preview
-    assert text_of(typed.sentence) == "creates 3 phones in 1 group on SANDBOX. The API cannot delete them."
+    assert (
+        text_of(typed.sentence)
+        == f"Creates 3 phones in 1 group on SANDBOX, application {APP}. The API cannot delete them."
+    )
     assert repr(typed) == "OrderForm: SANDBOX. Ready to create 3 phones in 1 group."
     typed.fields["quantity"].value = "1"
     assert "desk-1" in text_of(typed.preview)
     assert "…" not in text_of(typed.preview).split("POST")[0]
-    assert text_of(typed.sentence).startswith("creates 1 phone in 1 group ")
+    assert text_of(typed.sentence).startswith("Creates 1 phone in 1 group ")
     typed.fields["quantity"].value = "230"
     preview = text_of(typed.preview)
     for name in ("sales", "sales_2", "sales_3"):
         assert f'"groupName": "{name}"' in preview
     assert "sales_4" not in preview
     assert "… and 2 more requests" in preview
-    assert text_of(typed.sentence).startswith("creates 230 phones in 5 groups on ")
+    assert text_of(typed.sentence).startswith("Creates 230 phones in 5 groups on ")
 
 
 def test_hostile_text_in_a_field_is_text(typed: OrderForm) -> None:
@@ -345,3 +349,69 @@ def test_a_lost_answer_is_resolved(form: OrderForm, sandbox: Sandbox, client: Cl
     assert status(form).startswith("Error: The ledger ")
     assert "the file was deleted or replaced" in status(form)
     assert sent(sandbox) == 2
+
+
+@pytest.fixture
+def live(sandbox: Sandbox, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[OrderForm]:
+    with Client(live_account(sandbox, monkeypatch)) as client, closing(OrderForm(client, ledger)) as made:
+        yield made
+
+
+def test_a_live_account_needs_the_number(live: OrderForm, sandbox: Sandbox) -> None:
+    """One order can be 2,000 phones; what was typed for another order is taken away. A sandbox asks for none."""
+    assert live.confirm.typed.layout.display == "none"
+    fill_order(live, quantity="2000")
+    words = f"Creates 2,000 phones in 40 groups on LIVE ACCOUNT …abcd, application {APP}. The API cannot delete them."
+    assert text_of(live.sentence) == words
+    assert (live.confirm.typed.layout.display, live.create.disabled) == (None, True)
+    assert text_of(live.confirm.hint) == "Type 2000 to confirm."
+    click_hastily(live, live.create)
+    assert (sent(sandbox), status(live)) == (0, "Error: Nothing was sent: type the number of phones first.")
+    live.confirm.typed.value = "2000"
+    assert not live.create.disabled
+    live.fields["phoneName"].value = "line"
+    assert (live.confirm.typed.value, live.create.disabled) == ("", True)
+    live.fields["quantity"].value = "100"
+    live.confirm.typed.value = "100"
+    click_hastily(live, live.create)
+    assert (sent(sandbox), len(sandbox.phones)) == (2, 100)
+    assert "class='good'" in live.status_line.value
+
+
+def test_the_number_that_was_typed_is_the_number_that_is_sent(live: OrderForm, sandbox: Sandbox) -> None:
+    """Where some exist already it is said, and asked again; where all do there is nothing to confirm."""
+    client = live.account.workspace.client
+    client.create_phones(group("sales", "desk", 50))
+    client.create_phones(group("sales_3", "desk_3", 20))
+    fill_order(live, quantity="120")
+    live.confirm.typed.value = "120"
+    create(live)
+    words = "2 of its 3 groups exist already, so 50 phones would be created and not 120."
+    assert status(live) == "Warning: Nothing was sent: look at the number of phones again."
+    assert text_of(live.confirm.warning) == words
+    assert text_of(live.sentence).startswith("Creates 50 phones in 1 group on LIVE ACCOUNT")
+    assert (live.confirm.typed.value, text_of(live.confirm.hint)) == ("", "Type 50 to confirm.")
+    assert (sent(sandbox), len(live.account.workspace.ledger.runs)) == (2, 0)
+    live.confirm.typed.value = "50"
+    create(live)
+    assert (sent(sandbox), len(sandbox.phones)) == (3, 120)
+    fill_order(live, quantity="100")
+    assert text_of(live.confirm.warning) == ""
+    live.confirm.typed.value = "100"
+    create(live)
+    assert "Nothing was sent: all 2 groups exist already." in status(live)
+    assert sent(sandbox) == 3
+
+
+def test_an_order_is_sent_as_fast_as_was_set(form: OrderForm, ledger: Ledger) -> None:
+    """How fast is asked where there are several requests, and kept with the run."""
+    fill_order(form)
+    assert form.confirm.speed.layout.display == "none"
+    fill_order(form, quantity="120")
+    assert form.confirm.speed.layout.display is None
+    form.confirm.workers.value, form.confirm.rate.value = 2, "x"
+    create(form)
+    assert status(form).startswith("Error: The most requests in a second are a number")
+    form.confirm.rate.value = "40"
+    create(form)
+    assert tuple(ledger.run_control.terms(1)) == (2, 40.0, 120)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from itnio_nb import AccountError, Client, Ledger, Sandbox, make_plan, submit_plan
+from itnio_nb import AccountError, Client, Ledger, Sandbox, make_plan, resume, submit_plan
 from itnio_nb.api.models import State
-from itnio_nb.forms.review import ReviewForm
-from tests.support.factories import APP, group, many_orders, orders_frame, sent, until
+from itnio_nb.forms.review.form import ReviewForm
+from tests.support.factories import APP, Gate, group, many_orders, orders_frame, sent, until
 from tests.support.forms import (
     PRINTABLE_HOSTILE,
     assert_form_harmless,
@@ -24,6 +26,7 @@ from tests.support.forms import (
     downloads_of,
     status,
     text_of,
+    wait_for_poll,
 )
 
 
@@ -99,15 +102,16 @@ def test_it_shows_the_whole_ledger(looked_at: ReviewForm) -> None:
     assert text_of(looked_at.banner).startswith(f"SANDBOX at {looked_at.client.account.base_url}")
     assert [label for label, _ in looked_at.filters.run.options] == [
         "All: 2 runs",
-        f"{second} · 3 groups, 15 phones · finished",
-        f"{first} · 4 groups, 12 phones · finished",
+        f"table · 3 groups · finished · just now · {second}",
+        f"table · 4 groups · finished · just now · {first}",
     ]
     assert text_of(looked_at.summary) == "2 runs, 7 groups in the ledger."
     assert text_of(looked_at.size) == "7 groups of 7"
     assert sorted(names(looked_at)) == sorted([f"group-{at}" for at in range(4)] + [f"more-{at}" for at in range(3)])
     assert repr(looked_at) == "ReviewForm: 2 runs. 7 groups shown: 6 created, 1 refused."
     assert data_of(looked_at.groups).index.tolist() == list(range(1, 8))
-    assert list(looked_at.filters.state.options) == ["all", *map(str, State)]
+    words = ["all", "not sent", "being sent", "created", "partial", "existed", "refused", "unknown"]
+    assert list(looked_at.filters.state.options) == list(zip(words, ["all", *map(str, State)], strict=True))
     for state, number in (("created", 6), ("refused", 1), ("unknown", 0), ("all", 7)):
         pick(looked_at, state=state)
         assert len(names(looked_at)) == number
@@ -128,26 +132,30 @@ def test_charts_are_drawn_when_their_tab_is_open(looked_at: ReviewForm) -> None:
     assert looked_at.charts.value == ""
     looked_at.tabs.selected_index = 1
     looked_at.wait(60)
-    both = looked_at.charts.value
-    assert both.count('<img alt="') == both.count('src="data:image/png;base64,') == 2
-    assert 'alt="Outcomes: 7 groups: 6 created, 1 refused. 22 phones created."' in both
-    assert "Phones created over time" in both
+    all_three = looked_at.charts.value
+    assert all_three.count('<img alt="') == all_three.count('src="data:image/png;base64,') == 3
+    assert 'alt="Outcomes: 7 groups: 6 created, 1 refused. 22 phones created."' in all_three
+    assert 'alt="Phones created over time: 22 phones created' in all_three
+    assert 'alt="By application: 4luaKsL2: 4 groups, other: 2 groups, wrong: 1 group, 1 refused."' in all_three
     assert_form_harmless(looked_at)
     pick(looked_at, state="unknown")
-    assert 'alt="Outcomes: Nothing to draw."' in (nothing := looked_at.charts.value)
+    assert text_of(looked_at.charts) == "Nothing to draw."
+    assert "<img" not in (nothing := looked_at.charts.value)
     looked_at.tabs.selected_index = 0
     pick(looked_at, state="refused")
     assert looked_at.charts.value == nothing
     looked_at.tabs.selected_index = 1
     looked_at.wait(60)
-    assert 'alt="Outcomes: 1 group: 1 refused. 0 phones created."' in looked_at.charts.value
+    expected = "1 group: 1 refused. 0 phones created. All in application wrong."
+    assert text_of(looked_at.charts) == expected
+    assert "<img" not in looked_at.charts.value
     looked_at.tabs.selected_index = 0
 
 
 def test_one_run_is_picked_and_exported(looked_at: ReviewForm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own summary, its own groups in their order, with advice; the CSV is named after it, filters hold.
 
-    Days include both, in UTC; a group that was never created has none.
+    Days include both; a group that was never created has none.
     """
     files, name = downloads_of(looked_at, monkeypatch), looked_at.ledger.runs["run"].iloc[-1]
     click(looked_at, looked_at.export)
@@ -155,7 +163,7 @@ def test_one_run_is_picked_and_exported(looked_at: ReviewForm, monkeypatch: pyte
     assert text_of(looked_at.summary).startswith("Done. Groups: 2 created (10 phones), 0 existed, 1 refused")
     assert names(looked_at) == ["more-0", "more-1", "more-2"]
     assert "Field refused" in data_of(looked_at.groups)["advice"].tolist()[2]
-    today = datetime.now(UTC).date()
+    today = datetime.now(UTC).astimezone().date()
     pick(looked_at, since=today)
     assert len(names(looked_at)) == 3  # of a run, the time of each outcome
     pick(looked_at, state="created")
@@ -200,8 +208,12 @@ def test_a_ledger_that_is_empty_or_gone_is_shown(client: Client, tmp_path: Path)
         assert repr(form) == "ReviewForm: 0 runs. 0 groups shown: none."
         assert form.export.disabled
         assert names(form) == []
+        assert text_of(form.summary) == "0 runs, 0 groups in the ledger. What is submitted appears here."
+        assert form.tabs.layout.display == "none"
         click(form, form.compare)
         assert status(form) == "0 groups compared: 0 to look at, 0 settled."
+        click(form, form.reload)
+        assert form.tabs.layout.display is None
         ledger.path.unlink()
         until(lambda: status(form).startswith("Error: The ledger "))
         click(form, form.reload)
@@ -222,11 +234,215 @@ def test_two_accounts_in_one_ledger_are_told_apart(ledger: Ledger, past: tuple[S
     with closing(ReviewForm(ledger=ledger)) as all_of_it:
         assert repr(all_of_it).startswith("ReviewForm: 3 runs. 9 groups shown")
         assert (all_of_it.compare.disabled, all_of_it.banner.value) == (True, "")
+        assert [one.layout.display for one in (all_of_it.compare, all_of_it.filters.account)] == ["none", "none"]
+        assert text_of(all_of_it.compared) == "There is no account to compare with: ReviewForm(client, ledger)."
         assert all_of_it.compare.tooltip == "Give a client, to compare: ReviewForm(client, ledger)"
         click_hastily(all_of_it, all_of_it.compare)
         assert status(all_of_it) == "Error: There is no account to compare with: ReviewForm(client, ledger)."
         pick(all_of_it, state="refused")
         assert names(all_of_it) == ["more-2"]
+
+
+# Times, runs at work, and what became of one group.
+
+
+@contextmanager
+def rewritten(path: Path, *statements: str) -> Iterator[ReviewForm]:
+    """A form over a ledger some of whose cells are others."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+    with Ledger(path) as ledger, closing(ReviewForm(ledger=ledger)) as form:
+        form.wait(60)
+        yield form
+
+
+@pytest.fixture
+def kiritimati(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where the day begins: fourteen hours before UTC's, in a zone without a name."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Kiritimati")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("kiritimati")
+def test_times_and_days_are_local(ledger: Ledger) -> None:
+    """In every grid, with their zone; a day begins at midnight here. The file has the times of the ledger."""
+    ledger.close()
+    times = "UPDATE receipts SET at = '2026-03-01T{}.500Z' WHERE run_id = 1 AND position {}"
+    with rewritten(ledger.path, times.format("09:59:59", "= 0"), times.format("10:00:00", "> 0")) as form:
+        first, zone = form.ledger.runs["run"].iloc[0], "UTC+14"
+        pick(form, application=APP)
+        shown = ["2026-03-01 23:59:59 UTC+14", *["2026-03-02 00:00:00 UTC+14"] * 3]
+        assert data_of(form.groups)["made"].tolist() == shown
+        pick(form, run=first)
+        assert data_of(form.groups)["at"].tolist() == shown
+        for day, number in ((date(2026, 3, 1), 1), (date(2026, 3, 2), 3), (date(2026, 3, 3), 0)):
+            pick(form, since=day, until=day)
+            assert len(names(form)) == number
+        assert form.filters.since.tooltip == f"First day, {zone}"
+        pick(form, since=None, until=None, group="GROUP-0")
+        assert data_of(form.groups)["at"].tolist() == shown[:1]
+        assert form._shown["at"].tolist() == ["2026-03-01T09:59:59.500Z"]
+
+
+def test_a_run_is_called_by_its_file_outcome_and_age(ledger: Ledger) -> None:
+    """Its name last. What is not known of it is not said; the words of a file's name are text, and short."""
+    ledger.close()
+    past = datetime.now(UTC) - timedelta(minutes=12, seconds=30)
+    hostile = "x" * 100 + chr(0x202E) + ".xlsx"
+    outline = "UPDATE runs SET source = '{}', left_out = {}, finished = {} WHERE id = {}"
+    first = outline.format("phones.xlsx", 2, f"'{past.isoformat()}'", 1)
+    with rewritten(ledger.path, first, outline.format(hostile, "NULL", "NULL", 2)) as form:
+        (_, newer, older) = (label for label, _ in form.filters.run.options)
+        name = form.ledger.runs["run"].iloc[0]
+        assert older == f"phones.xlsx · 4 groups · finished, 2 of 4 rows left out · 12 minutes ago · {name}"
+        assert newer.startswith("x" * 38 + "…")
+        assert "\\u202e.xlsx · 3 groups · not finished · just now · " in newer
+    with rewritten(ledger.path, outline.format("", 1, "'yesterday'", 1)) as form:
+        assert form.filters.run.options[-1][0] == f"4 groups · finished, 1 of 4 rows left out · yesterday · {name}"
+
+
+def test_ages_are_those_of_now(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a click; what is picked stays picked."""
+    with closing(ReviewForm(ledger=ledger)) as form:
+        pick(form, run=ledger.runs["run"].iloc[0])
+        monkeypatch.setattr("itnio_nb.forms.review.filters.ago", lambda _: "3 minutes ago")
+        until(lambda: "3 minutes ago" in form.filters.run.options[1][0])
+        wait_for_poll(form)
+        assert form.filters.run.value == ledger.runs["run"].iloc[0]
+        assert len(names(form)) == 4
+
+
+def test_a_run_at_work_tells_how_far_it_is(sandbox: Sandbox, tmp_path: Path) -> None:
+    """In the list and in the summary, whoever works on it, without a click; in that of another run it is not told."""
+    with Client(sandbox.account) as client, Ledger(tmp_path / "own.sqlite") as ledger:
+        before = submit_plan(make_plan(orders_frame(("first", "first"))), client, ledger).wait().name
+        with closing(ReviewForm(client, ledger)) as form:
+            form.wait(60)
+            sandbox.faults = gate = Gate()
+            run = submit_plan(make_plan(many_orders(3)), client, ledger, workers=1)
+            until(lambda: "0 of 3 groups of table" in text_of(form.summary))
+            assert text_of(form.summary).splitlines()[1].startswith("At work since ")
+            assert text_of(form.summary).endswith(f": 0 of 3 groups of table ({run.name}).")
+            assert " · 3 groups · at work since " in form.filters.run.options[1][0]
+            pick(form, run=before)
+            assert "At work" not in text_of(form.summary)
+            pick(form, run=run.name)
+            assert text_of(form.summary).startswith("Running. Groups: 0 created")
+            pick(form, group="first")
+            assert "At work" in text_of(form.summary)  # of all runs
+            pick(form, group="group-0")
+            assert data_of(form.groups)["state"].tolist() == ["being sent"]
+            pick(form, group="group-2")
+            assert data_of(form.groups)["state"].tolist() in (["not sent"], ["being sent"])
+            pick(form, group="")
+            gate.opened.set()
+            run.wait()
+            until(lambda: text_of(form.summary).startswith("Done. Groups: 3 created"))
+            assert "At work" not in text_of(form.summary)
+            assert " · 3 groups · finished · just now" in form.filters.run.options[1][0]
+
+
+def test_progress_is_that_of_now(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the ledger changes all the time, and so the table waits."""
+    with (
+        Client(sandbox.account) as client,
+        Ledger(tmp_path / "own.sqlite") as ledger,
+        closing(ReviewForm(client, ledger)) as form,
+    ):
+        sandbox.faults = gate = Gate()
+        run = submit_plan(make_plan(many_orders(3)), client, ledger, workers=1)
+        until(lambda: "0 of 3 groups of table" in text_of(form.summary))
+        with monkeypatch.context() as patch:
+            patch.setattr(type(ledger.run_store), "change_token", lambda _: (object(),))
+            patch.setattr("itnio_nb.forms.review.form.items_done", lambda _: 2)
+            until(lambda: "2 of 3 groups of table" in text_of(form.summary))
+        gate.opened.set()
+        run.wait()
+
+
+def test_a_group_is_found_in_all_runs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a part of its name in any case: each receipt, the newest first, and each run in which it has none.
+
+    The run that is picked does not matter; other filters do. It is exported, and charted once.
+    """
+    orders = orders_frame(("Straße", "strasse"), ("other", "other"))
+    with Client(sandbox.account) as client, Ledger(tmp_path / "own.sqlite") as ledger:
+        sandbox.faults = "-2-before,none"
+        runs = [submit_plan(make_plan(orders), client, ledger, workers=1).wait().name]
+        sandbox.faults = None
+        runs += [submit_plan(make_plan(orders, client, ledger), client, ledger).wait().name for _ in range(2)]
+        with closing(ReviewForm(client, ledger)) as form:
+            files = downloads_of(form, monkeypatch)
+            pick(form, run=runs[0])
+            pick(form, group=" STRASSE ")
+            table = data_of(form.groups)
+            assert table["groupName"].tolist() == ["Straße"] * 3
+            assert table["state"].tolist() == ["existed", "created", "refused"]
+            assert runs[0] == runs[1] != runs[2]  # the refusal ended the run: it went on
+            assert table["run"].tolist() == runs[::-1]
+            assert "phoneName" in table  # and no column that says nothing
+            assert text_of(form.summary) == "1 group with “STRASSE” in the name, in 2 of 2 runs."
+            assert text_of(form.size) == "3 receipts of 3, the newest first"
+            assert form.filters.run.disabled
+            form.tabs.selected_index = 1
+            form.wait(60)
+            assert text_of(form.charts).startswith("1 group: 1 ")
+            form.tabs.selected_index = 0
+            click(form, form.export)
+            assert len(pd.read_csv(io.BytesIO(files["found-groups.csv"]))) == 3
+            pick(form, state="refused")
+            assert data_of(form.groups)["state"].tolist() == ["refused"]
+            pick(form, state="all", group="[a-z]*")
+            assert text_of(form.summary) == "No group of 2 runs has “[a-z]*” in its name."
+            assert form.export.disabled
+            assert form.tabs.layout.display is None
+            pick(form, group="<b>")
+            assert_form_harmless(form)
+            pick(form, group="")
+            assert not form.filters.run.disabled
+            assert names(form) == ["Straße", "other"]
+
+
+def test_a_group_that_is_sent_again_has_both_lines(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What it was, and that it is being sent."""
+    with (
+        Client(sandbox.account) as client,
+        Ledger(tmp_path / "own.sqlite") as ledger,
+        closing(ReviewForm(client, ledger)) as form,
+    ):
+        sandbox.faults = "-2-before"
+        submit_plan(make_plan(many_orders(1)), client, ledger).wait()
+        sandbox.faults = gate = Gate()
+        run = resume(client, ledger)
+        until(lambda: "At work" in text_of(form.summary) and ledger.table["state"].tolist() == ["sending"])
+        pick(form, group="group-0")
+        assert data_of(form.groups)["state"].tolist() == ["being sent", "refused"]
+        gate.opened.set()
+        run.wait()
+
+
+def test_of_too_many_groups_the_newest_are_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it says so."""
+    monkeypatch.setattr("itnio_nb.forms.review.shown.MOST_FOUND", 3)
+    with closing(ReviewForm(ledger=ledger)) as form:
+        pick(form, group="o")
+        assert sorted(names(form)) == ["more-0", "more-1", "more-2"]
+        assert text_of(form.summary).endswith("These are the newest 3 receipts: type more of the name.")
+
+
+def test_two_accounts_groups_are_told_apart_when_found(ledger: Ledger, past: tuple[Sandbox, bytes]) -> None:
+    """Of the account that is shown."""
+    with Client(past[0].add_account()) as other:
+        submit_plan(make_plan(many_orders(2)), other, ledger).wait()
+        with closing(ReviewForm(other, ledger)) as theirs:
+            pick(theirs, group="group-0")
+            assert len(names(theirs)) == 1
+            pick(theirs, account=False)
+            assert len(names(theirs)) == 2
 
 
 # The comparison with the account.

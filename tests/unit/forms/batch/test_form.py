@@ -15,6 +15,7 @@ from tests.support.forms import (
     HOSTILE,
     PRINTABLE_HOSTILE,
     Batch,
+    all_widgets,
     assert_form_harmless,
     begin_run,
     click,
@@ -24,10 +25,18 @@ from tests.support.forms import (
     wait_for_poll,
 )
 
-READING = {"Read", "Read what is pasted", "Add a row"}
-HAVING = {*READING, "Delete selected rows", "Download to mend", "New batch"}
+READING = {"Read", "Read what is pasted", "Add a row", "Download a template"}
+EMPTY = {*READING, "Write one row by hand", "New batch"}
+HAVING = {*READING, "Change the columns", "Delete selected rows", "Download to mend", "New batch"}
 PLANNED = {*HAVING, "Plan", "Plan again", "Save the plan", "Download the plan", "Go on to confirm"}
-DONE = {*HAVING, "Plan", "Download results", "Hand over"}
+DONE = {*HAVING, "Plan", "Mend the row", "Download results", "Hand over"}
+
+
+def main_buttons(form: BatchForm) -> list[str]:
+    """The buttons of the open step that stand out and are to be seen."""
+    (step,) = [form.panels.children[form.panels.selected_index]]
+    buttons = [one for one in all_widgets(step) if getattr(one, "button_style", "") == "primary"]
+    return [one.description for one in buttons if one.layout.display != "none"]
 
 
 def test_buttons_are_enabled_as_far_as_one_has_come(
@@ -40,22 +49,34 @@ def test_buttons_are_enabled_as_far_as_one_has_come(
     """
     form = batch.form
     assert batch.step == "1 Orders"
-    assert (batch.reachable, batch.enabled) == ("1", {*READING, "New batch"})
+    assert (batch.reachable, batch.enabled) == ("1", EMPTY)
     assert form.monitor.stop.disabled
     words = "No orders yet: upload a file, give its path, paste rows, or add one."
     assert text_of(form.orders.counts) == words
     assert repr(form) == "BatchForm: SANDBOX. Step 1 Orders.\n0 orders, 0 without errors."
     steps = ["1 Orders", "2 Plan", "3 Confirm", "4 Submit", "5 Result"]
-    assert [(step.description, step.tooltip) for step in form.steps] == [(name, f"Go to {name}") for name in steps]
+    assert [step.description for step in form.steps] == steps
+    reasons = ["There is no plan now: make one in step 1"] * 2 + ["No run yet", "No run is over yet"]
+    assert [step.tooltip for step in form.steps] == ["Go to 1 Orders", *reasons]
+    assert main_buttons(form) == ["Upload a file"]
     batch.paste(orders_frame(("abc",)))
     assert (batch.reachable, batch.enabled) == ("1", HAVING)  # nothing valid to plan
+    assert main_buttons(form) == ["Plan"]
+    assert text_of(form.plan_hint) == "Nothing to plan yet: every row has an error."
     batch.paste(pd.concat([many_orders(3), orders_frame(("abc",))]))
     assert (batch.reachable, batch.enabled) == ("1", {*HAVING, "Plan"})
+    assert main_buttons(form) == ["Plan"]
+    assert text_of(form.plan_hint) == "1 row with errors will be left out."
     click(form, form.plan_it)
     assert batch.step == "2 Plan"
     assert (batch.reachable, batch.enabled) == ("123", PLANNED)
+    assert form.steps[1].tooltip == "Go to 2 Plan"
+    assert main_buttons(form) == ["Go on to confirm"]
     click(form, form.on_to_confirm)
     assert batch.step == "3 Confirm"
+    assert ["itnio-done" in step._dom_classes for step in form.steps] == [True, True, False, False, False]
+    assert main_buttons(form) == ["Submit"]
+    assert form.confirm.submit.disabled
     for at in (1, 0, 2):
         click(form, form.steps[at])
         assert batch.step == form.steps[at].description
@@ -68,19 +89,21 @@ def test_buttons_are_enabled_as_far_as_one_has_come(
         assert len(ledger.runs) == 1
     assert batch.step == "5 Result"
     assert (batch.reachable, batch.enabled) == ("145", DONE)
+    assert main_buttons(form) == ["Mend the row"]
     assert form.monitor.stop.disabled
     with closing(BatchForm(client, ledger)) as made:
         again = Batch(made)
         assert repr(made) == repr(form)
         assert again.sizes == batch.sizes == {"Created": 3, "Invalid": 1}
         assert len(made.orders.orders) == 4
-        assert (again.enabled, again.reachable, again.step) == (DONE, "145", "5 Result")
+        assert (again.enabled, again.reachable, again.step) == (DONE - {"Change the columns"}, "145", "5 Result")
     click(form, form.result.hand_over)
     assert batch.enabled == {*DONE, "Download the hand-over"}
+    assert form.result.note.value
     click(form, form.result.new)
     assert batch.step == "1 Orders"
     assert (form.orders.grid.rows, batch.reachable) == ([], "145")
-    assert batch.enabled == {*READING, "New batch", "Download results", "Hand over", "Download the hand-over"}
+    assert batch.enabled == {*EMPTY, "Mend the row", "Download results", "Hand over", "Download the hand-over"}
 
 
 def test_what_cannot_be_submitted_is_not_sent(batch: Batch, sandbox: Sandbox, ledger: Ledger) -> None:
@@ -145,12 +168,12 @@ def test_a_run_is_stopped_and_finished(batch: Batch, sandbox: Sandbox, ledger: L
     assert batch.sizes.get("Created", 0) == made
     assert batch.sizes["Not sent"] == 20 - made > 0
     assert status(form).startswith(f"Warning: This run is not finished: {20 - made} groups left")
-    click(form, form.result.retry)
+    click(form, form.result.resume.submit)
     assert batch.sizes == {"Created": 20}
     assert (batch.step, status(form)) == ("5 Result", "")
     assert sent(sandbox) == sandbox.served["sipAdd", "0"] == 20
     assert len(ledger.runs) == 1
-    assert form.result.retry.disabled
+    assert form.result.resume.submit.disabled
 
 
 def test_closing_the_form_ends_its_thread_and_no_run(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
@@ -175,7 +198,7 @@ def test_messages_to_the_page_do_not_grow_with_the_groups(
     batch: Batch, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A few for each poll, whatever is sent meanwhile."""
-    monkeypatch.setattr("itnio_nb.forms.monitor._FAST", 0.2)
+    monkeypatch.setattr("itnio_nb.forms.run.monitor._FAST", 0.2)
     sandbox.latency = 0.02
     messages: list[object] = []
     monkeypatch.setattr(type(batch.form.comm), "publish_msg", lambda self, *args, **rest: messages.append(rest))

@@ -10,7 +10,17 @@ import pytest
 
 from itnio_nb import BatchForm, Client, Ledger, Plan, Sandbox, make_plan, submit_plan
 from tests.support.factories import APP, group, many_orders, orders_frame, sent
-from tests.support.forms import Batch, click, data_of, downloads_of, status, text_of, wait_for_poll
+from tests.support.forms import (
+    Batch,
+    click,
+    columns_of,
+    data_of,
+    downloads_of,
+    marks_in,
+    status,
+    text_of,
+    wait_for_poll,
+)
 
 
 def summary(batch: Batch) -> str:
@@ -131,7 +141,7 @@ def test_submit_is_disabled_until_the_number_is_typed(batch: Batch) -> None:
     batch.plan(many_orders(1, quantity=1234))
     click(batch.form, batch.form.on_to_confirm)
     confirm = batch.form.confirm
-    sentence = f"Submitting creates 1,234 phones in 25 groups on SANDBOX: 1,234 phones in application {APP}."
+    sentence = f"Submitting creates 1,234 phones in 25 groups on SANDBOX, application {APP}."
     assert text_of(confirm.sentence) == f"{sentence} The API cannot delete them."
     for typed in ("", "1233", "1234.0", "-1234", "x", "１２３４", "9" * 5000, "²"):
         confirm.typed.value = typed
@@ -153,3 +163,82 @@ def test_a_rate_that_is_none_is_shown(batch: Batch, sandbox: Sandbox) -> None:
     batch.submit()
     times = [served.at for served in sandbox.log if served.endpoint == "sipAdd"]
     assert max(times) - min(times) >= 0.25  # half a second, but for how late the first was served
+
+
+def test_what_stands_out_comes_first(batch: Batch, client: Client) -> None:
+    """What exists otherwise than ordered and what may be refused, marked and counted; the rest in its order."""
+    client.create_phones(group("group-1", "phone-1", 8))
+    client.create_phones(group("group-2", "phone-2"))
+    client.create_phones(group("others", "phone-3"))
+    batch.plan(many_orders(5))
+    table = data_of(batch.form.plan.grid)
+    assert table["groupName"].tolist() == ["group-1", "group-3", "group-0", "group-2", "group-4"]
+    assert table["why"].tolist()[:2] == [
+        "the account has it: 8 phones, 3 asked for",
+        "likely to be refused: the phone name belongs to group others of the account",
+    ]
+    assert marks_in(batch.form.plan.grid) == [3, 5]
+    words = "1 group exists otherwise than ordered and 1 group may be refused."
+    assert summary(batch).endswith(f"0 in doubt.\nLook at these first: {words}")
+    assert text_of(batch.form.confirm.warning) == words
+    client.create_phones(group("large", "lines", 20))
+    batch.plan(orders_frame(("large", "lines", "120"), ("hotline", "hotln", "60")))
+    table = data_of(batch.form.plan.grid)
+    assert table["groupName"].tolist() == ["large", "large_2", "large_3", "hotline", "hotline_2"]
+    assert marks_in(batch.form.plan.grid) == [0]  # by place, since rows have several groups
+
+
+def test_a_column_that_says_nothing_is_hidden(batch: Batch, client: Client) -> None:
+    """Where all is to be created there is no `why`; it comes back with the first reason."""
+    batch.plan(many_orders(2))
+    shown = [column["name"] for column in columns_of(batch.form.plan.grid)]
+    assert shown == ["groupName", "action", "phoneName", "quantity", "displayNum", "appId"]
+    client.create_phones(group("group-1", "phone-1"))
+    click(batch.form, batch.form.plan.again)
+    assert "why" in [column["name"] for column in columns_of(batch.form.plan.grid)]
+
+
+def test_rows_that_are_left_out_are_said_before_they_are(batch: Batch) -> None:
+    """Those with errors, and those that a trial leaves alone, each counted in rows of the file."""
+    confirm = batch.form.confirm
+    batch.plan(many_orders(3))
+    assert text_of(confirm.warning) == ""
+    batch.plan(pd.concat([many_orders(6, 70), orders_frame(("abc",), ("ab",))]))
+    assert text_of(confirm.warning) == "2 of 8 rows are left out: they have errors."
+    assert "class='warning'" in confirm.warning.value
+    try_out(batch, on=True)  # three groups: the first row, and a half of the second
+    words = "2 of 8 rows are left out: they have errors.\n5 of 8 rows are left alone: this is a trial."
+    assert text_of(confirm.warning) == words
+    batch.plan(pd.concat([many_orders(2), orders_frame(("abc",))]))
+    try_out(batch, on=False)
+    assert text_of(confirm.warning) == "1 of 3 rows is left out: it has errors."
+
+
+def test_nothing_to_create_asks_for_no_number(batch: Batch, sandbox: Sandbox, client: Client) -> None:
+    """It says that nothing will be sent, and sends nothing; what is there is recorded at one click."""
+    confirm = batch.form.confirm
+    submit_plan(make_plan(many_orders(42)), client, batch.form.account.workspace.ledger).wait()
+    batch.plan(many_orders(42))
+    words = "All 42 groups exist already: nothing is left to create on SANDBOX. Submitting sends nothing, and records"
+    assert text_of(confirm.sentence) == f"{words} what is there."
+    assert confirm.typed.layout.display == "none"
+    assert text_of(confirm.hint) == ""
+    asked = sent(sandbox)
+    click(batch.form, confirm.submit)
+    assert (sent(sandbox), batch.sizes) == (asked, {"Existed": 42})
+    sandbox.app_ids = []
+    batch.plan(many_orders(1, app_id="gone"))
+    assert text_of(confirm.sentence) == "Nothing can be submitted: no row is without errors."
+    assert confirm.submit.disabled
+
+
+def test_what_is_in_doubt_alone_needs_no_number(batch: Batch, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+    """It is looked up, and not sent."""
+    submit_plan(make_plan(many_orders(1), client, ledger), client, ledger).wait()
+    sandbox.delete_group(APP, "group-0")
+    batch.plan(many_orders(1))
+    words = "Nothing is left to create on SANDBOX. Submitting sends nothing, and records what is there."
+    assert text_of(batch.form.confirm.sentence) == f"{words} 1 group in doubt will be looked up and not sent."
+    asked = sent(sandbox)
+    click(batch.form, batch.form.confirm.submit)
+    assert (sent(sandbox), batch.sizes) == (asked, {"Unknown": 1})

@@ -6,17 +6,19 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from datetime import datetime
 
 import ipywidgets as widgets
 import pandas as pd
 
-from itnio_nb.api.models import State
-from itnio_nb.api.text import duration, html_text, plural
+from itnio_nb.api.models import now
+from itnio_nb.api.text import html_text, plural
+from itnio_nb.errors import ItnioError
 from itnio_nb.forms.account import AccountPanel
 from itnio_nb.forms.base import Form
-from itnio_nb.forms.layout import panel, row, show, text_area
+from itnio_nb.forms.layout import panel, row, set_shown, show, text_area
+from itnio_nb.forms.run.progress import RunProgress
 from itnio_nb.runs.run import Run, RunRecord, newest_run
-from itnio_nb.runs.sending.background import items_done
 from itnio_nb.runs.submit import working_run
 from itnio_nb.workspace import Workspace
 
@@ -25,11 +27,13 @@ Outcome = tuple[str, pd.DataFrame]  # summary and table of a run
 POLL_PAUSE = 1.0  # seconds between two polls of a ledger in which nothing goes on
 _FAST, _SLOW = 0.2, 1.0  # seconds between two polls of a run: at first, and once it takes long
 _PARTS = 25  # the pause is this part of the time that the run has taken
-_RATE_SPAN = 20.0  # seconds over which the rate is taken
 _MAX_PROBLEMS = 50  # lines that are shown, the newest
 _IN_VOILA = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
-_WORDS = {State.CREATED: "created", State.EXISTS: "existed", State.PARTIAL: "partial", State.REFUSED: "refused"}
-_WORDS[State.UNKNOWN] = "unknown"
+# A page of Voilà takes its kernel with it, and so the run: cleanly, to be resumed.
+_LEFT = "Leaving this page stops the run as Stop does; opened again, it offers to go on." if _IN_VOILA else ""
+_STOPPING = "Stopping, what is under way is finished"
+_ELSEWHERE = "At work in another page or process"
+_FOR_ALL = "Stop stops it for all who work on it."
 
 
 class RunMonitor:
@@ -46,18 +50,18 @@ class RunMonitor:
         self._reported = True  # whether `on_over` was called for the run
         self.record: RunRecord | None = None
         self._run: Run | None = None  # the record, where it is a run of this process
+        self._was_going = self._stopping = False  # whether it was seen at work; whether Stop was pressed
         self.elsewhere = False  # whether the run was going on in another process at the last poll
         self.outcome: Outcome = ("", pd.DataFrame())  # of a run that is over, as it is shown: another one is news
-        self.bar = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="100%"))
-        self.bar.add_class("itnio-bar")
-        self.line = text_area("itnio-live")
+        self.progress = RunProgress()
+        self.bar, self.line = self.progress.bar, self.progress.line
         tip = "What is under way is finished, the rest is not sent"
         self.stop = widgets.Button(description="Stop", tooltip=tip, button_style="warning", disabled=True)
         self.stop.on_click(lambda _: self._stop())
         self.problems = ProblemList()
-        # A page of Voilà takes its kernel with it, and so the run: cleanly, to be resumed.
-        left = "Leaving this page stops the run as Stop does; opened again, it offers to go on." if _IN_VOILA else ""
-        self.body = panel(row(self.stop, text_area("faint", left)), self.bar, self.line, self.problems.area)
+        self._stop_hint = text_area("faint")
+        self.stopping = row(self.stop, self._stop_hint)  # as long as there is something to stop
+        self.body = panel(self.bar, self.line, self.stopping, self.problems.area)
         self.restore()
 
     def newest(self) -> RunRecord | None:
@@ -83,7 +87,7 @@ class RunMonitor:
     def follow(self, record: RunRecord) -> None:
         """Show another run from now on."""
         self.record, self._run = record, record if isinstance(record, Run) else None
-        self._reported = False
+        self._reported = self._was_going = False
         self._restart()
         self._show_run(record)
 
@@ -96,6 +100,7 @@ class RunMonitor:
         """Show the run of before again, if there was one: what was prepared has not begun."""
         self._restart()
         show(self.line, "No run yet.", "faint")
+        set_shown(self.bar, self.record is not None)
         if self.record is not None:
             self._show_run(self.record)
 
@@ -107,11 +112,15 @@ class RunMonitor:
         try:
             if self.record is not None:
                 self._on_over(self.record, self.outcome)
+        except ItnioError:
+            self._reported = False  # the next poll tries again
+            raise
         finally:
             self._form.refresh()
 
     def _poll(self) -> float | None:
         """Show how far the run is or, once it is over, what has changed."""
+        self._tell_page()
         if not self.account.is_open:
             return None
         if self.record is not None and not self._ended:
@@ -130,60 +139,75 @@ class RunMonitor:
         return POLL_PAUSE
 
     def _stop(self) -> None:
-        if self._run is not None and not self._run.done:
-            self.stop.disabled = self._stopping = True
+        if not self.going or self._stopping:
+            return
+        self.stop.disabled = self._stopping = True
+        if self._run is not None:
             self._run.stop(wait=False)
-            self._form.tasks.put(lambda: None)  # a poll, now
+        self._form.tasks.put(self._stop_elsewhere)  # and a poll, now
+
+    def _stop_elsewhere(self) -> None:
+        """Stop a run of another process, through the ledger: all who work on it."""
+        if self._run is None and self.record is not None:
+            self._stopping = False  # until it is written: it can be pressed again
+            self.account.workspace.ledger.run_control.stop(self.record.number)
+            self._stopping = True
 
     def _restart(self) -> None:
         self._ended = self._stopping = False
         self._began = time.monotonic()
-        self._reached: deque[tuple[float, int]] = deque()  # groups done by when, over the last seconds
+        self.progress.restart()
         self.problems.clear()
-        self.stop.disabled = True
-        self.bar.value, self.bar.bar_style = 0, "info"
+        self._let_stop()
+        set_shown(self.bar, True)
+
+    def _let_stop(self) -> None:
+        """Offer Stop, or show that it was pressed; where nothing is at work, it is not there."""
+        self.stop.disabled = not self.going or self._stopping
+        show(self._stop_hint, _FOR_ALL if self.elsewhere else _LEFT)
+        set_shown(self.stopping, self.going)
 
     def _show_run(self, record: RunRecord) -> float | None:
         """Show how far a run is; return the seconds until the next time, None where it is over."""
-        self.stop.disabled = not self.at_work or self._stopping  # before the ledger is read: it may fail
+        self._let_stop()  # before the ledger is read: it may fail
         self.elsewhere = self._run is None and not record.done
+        if self._stopping and self.elsewhere:  # who has joined since goes on
+            self._stopping = record.ledger.run_control.is_stopping(record.number)
+        self._let_stop()
         if self.going:
-            self._show_counts(record.counts, going=True)
+            self._was_going = True
+            activity = self._run.activity if self._run is not None else _ELSEWHERE
+            activity = _STOPPING if self._stopping else activity
+            terms = record.ledger.run_control.terms(record.number)
+            self.progress.show_going(record.counts, activity, _seconds_since_start(record), terms)
             self.problems.add_new(record)
+            self._tell_page()
             return poll_pause(time.monotonic() - self._began)
         self._change_token = self.account.workspace.ledger.run_store.change_token()  # what comes later is news
         self.outcome = record.snapshot()
-        self._show_counts(Counter(self.outcome[1]["state"]), going=False)
+        self.progress.show_over(Counter(self.outcome[1]["state"]), self.outcome[0], as_asked=record.as_asked)
         self.problems.add_new(record)
         self._ended = True
+        self._tell_page()
         return None
 
-    def _show_counts(self, counts: Counter[str], *, going: bool) -> None:
-        total, done = counts.total(), items_done(counts)
-        self.bar.max, self.bar.value = max(total, 1), done
-        whole = total == counts[State.CREATED] + counts[State.EXISTS]
-        self.bar.bar_style = "info" if going else "success" if whole else "warning"
-        words = [self.outcome[0]]
-        if going:
-            activity = self._run.activity if self._run is not None else "At work in another process"
-            activity = "Stopping, what is under way is finished" if self._stopping else activity
-            words = [f"{activity}: {plural(done, 'group')} of {total:,}", *self._rate(done, total)]
-        parts = [f"{word} {counts[state]:,}" for state, word in _WORDS.items() if counts[state] or word != "partial"]
-        parts.append(f"{'to go' if going else 'not sent'} {total - done:,}")
-        show(self.line, " · ".join(words) + "\n" + " · ".join(parts))
+    def _tell_page(self) -> None:
+        """Tell the page of `itnio-nb app` what its title and its icon say, and whether leaving it asks first."""
+        if not _IN_VOILA:
+            return
+        title, browser = "", self._form.browser
+        if self._was_going:
+            words = self.outcome[0].split(".")[0] if self._ended else self.progress.words  # `Done`, `Stopped`
+            title = f"{words} · itnio-nb"
+        kind = ("sandbox" if self.account.workspace.is_sandbox else "live") if self.account.is_open else ""
+        browser.page = {"title": title, "account": kind}
+        lost = "edited orders are in this page alone" if self._form.is_unsaved() else ""
+        browser.asks = "a run is at work" if self.at_work else lost
 
-    def _rate(self, done: int, total: int) -> list[str]:
-        """Return groups in a second and the time that is left, in words, as far as they are known."""
-        now = time.monotonic()
-        self._reached.append((now, done))
-        while self._reached[0][0] < now - _RATE_SPAN:
-            self._reached.popleft()
-        began, before = self._reached[0]
-        if now - began < 2 * _FAST or done <= before:
-            return []
-        rate = (done - before) / (now - began)
-        words = f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second"
-        return [words, f"about {duration(max(1.0, (total - done) / rate))} left"] if done < total else [words]
+
+def _seconds_since_start(record: RunRecord) -> float:
+    started = record.ledger.run_store.run_info(record.number, "started")["started"]
+    return max(0.0, (now() - datetime.fromisoformat(started)).total_seconds())
 
 
 def poll_pause(seconds: float) -> float:
@@ -212,12 +236,14 @@ class ProblemList:
         """Begin with another run."""
         self._since = self._number = 0
         self._lines: deque[str] = deque(maxlen=_MAX_PROBLEMS)
-        show(self.area, "Problems appear here as they happen.", "faint")
+        show(self.area, "")
 
     def add_new(self, record: RunRecord) -> None:
         """Read the problems that the ledger has learnt since the last time."""
         new = record.problems(self._since)
         if new.empty:
+            if not self._number:
+                show(self.area, "" if record.done else "Problems appear here as they happen.", "faint")
             return
         self._since = int(new["receipt"].iloc[-1])
         self._number += len(new)

@@ -1,0 +1,1 @@
+"""Drafts: edited orders that are in no run yet, kept for the next form."""

@@ -1,0 +1,1 @@
+"""The review of a ledger. Read `form.py` first."""
