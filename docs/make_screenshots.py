@@ -22,7 +22,10 @@ from tests.support.person import Person  # noqa: E402
 FOLDER = ROOT / "docs" / "forms"
 COMMAND = [Path(sys.executable).with_name("itnio-nb")]
 ORDERS = (ROOT / "notebooks" / "data" / "phones.xlsx").read_bytes()
-NAMES = ["groupName", "phoneName", "quantity", "displayNum", "appId", "finding"]
+DRAWN = """() => {
+  const charts = [...document.querySelectorAll('.itnio-charts img')];
+  return charts.length > 0 && charts.every((one) => one.complete);
+}"""
 ORDER = {"Group name": "night-porter", "Phone name": "porter", "Phones": "2", "Display number": "861085"}
 
 
@@ -80,7 +83,7 @@ def take_all(page: Page) -> dict[str, bytes]:
     open_tab("Batch")
     person.upload("phones.xlsx", ORDERS)
     person.sees("44 orders")
-    page.mouse.click(*person.cell(7, "groupName", NAMES))
+    person.cell(9, "groupName").click()
     person.sees("Row 9, groupName")
     take("1-orders")
     person.press("Plan")
@@ -107,6 +110,7 @@ def take_all(page: Page) -> dict[str, bytes]:
     take("one-order")
     open_tab("Review")
     open_tab("Charts")
+    page.wait_for_function(DRAWN)
     take("review")
     return taken
 
