@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture fuzz bench audit sbom constraints clean
+.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture fuzz bench audit sbom constraints grid-library clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -75,6 +75,10 @@ audit: .venv/audit
 # What itnio-nb and its extras bring, as CycloneDX, in sbom.cdx.json; the same pins make the same file.
 sbom: .venv/audit
 	$(BIN)/python -m tools.sbom
+
+# What the grid of the forms takes from TanStack Table, as one file; needs Node.
+grid-library:
+	cd tools/grid_library && npm ci && npm run build
 
 # Pin the newest versions of everything, for all platforms.
 constraints: .venv/test

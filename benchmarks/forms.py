@@ -8,6 +8,8 @@ in one: from the click on Submit to the first progress that is seen.
 
 from __future__ import annotations
 
+import io
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +18,8 @@ from pathlib import Path
 
 import pandas as pd
 from comm.base_comm import BaseComm
+from playwright.sync_api import sync_playwright
+from start import started
 
 from itnio_nb import BatchForm, Client, Ledger, ReviewForm, Sandbox
 
@@ -61,8 +65,8 @@ def loading(number: int) -> tuple[float, float]:
         form = BatchForm(client, ledger)
         form.orders.paste.value = orders(number)
         load = timed(form, form.orders.read_pasted.click)
-        cell = {"row": number // 2, "column_index": 0, "value": "ab"}
-        edit = timed(form, lambda: form.orders.grid._on_cell_change(cell))
+        cell = {"kind": "edit", "words": "Edit", "rows": [number // 2], "columns": ["groupName"], "cells": [["ab"]]}
+        edit = timed(form, lambda: form.orders.grid.receive(cell))
         form.close()
     return load, edit
 
@@ -86,14 +90,61 @@ def running(number: int) -> tuple[float, int, float]:
     return seconds, len(sent), shown
 
 
+_BEGIN = "(kind) => addEventListener(kind, (event) => { window.began = event.timeStamp }, true)"
+_UNTIL = """([what, about]) => new Promise((done) => {
+  const tests = {
+    loaded: () => document.querySelector(".itnio-grid[aria-rowcount='10001']") && document.querySelector(".itnio-line"),
+    checked: () => document.querySelector(`[id$="-${about}-0"].itnio-error`),
+    picked: () => document.querySelectorAll(".itnio-grid [aria-selected=true]").length > 5,
+  };
+  const look = () => (tests[what]() ? done(performance.now() - window.began) : requestAnimationFrame(look));
+  look();
+})"""
+
+
+def messy_orders(number: int) -> bytes:
+    """Return so many orders as CSV, each with a finding: half of them errors, half repaired."""
+    numbers = ["8610850001x" if at % 2 else f"+861085000{at % 10}" for at in range(number)]
+    frame = pd.read_csv(io.StringIO(orders(number)), sep="\t", dtype=str).assign(displayNum=numbers)
+    return frame.to_csv(index=False).encode()
+
+
+def in_a_page() -> Iterator[tuple[str, float]]:
+    """Work on 10,000 orders with 10,000 findings in Chromium; yield what was done and its milliseconds."""
+    with started("app") as (address, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.goto(address)
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Upload a file").click()
+        page.evaluate("() => { window.began = performance.now() }")
+        file = {"name": "phones.csv", "mimeType": "text/csv", "buffer": messy_orders(10_000)}
+        chooser.value.set_files(file)  # type: ignore[arg-type] # a payload
+        yield "the file is read, checked and shown", page.evaluate(_UNTIL, ["loaded", 0])
+        page.evaluate(_BEGIN, "keydown")
+        for row in range(20, 25):
+            page.locator(f"[id$='-{row}-0']").dblclick()
+            page.keyboard.type("ab")
+            page.keyboard.press("Enter")
+            yield "an edit is checked", page.evaluate(_UNTIL, ["checked", row])
+            page.wait_for_timeout(300)
+        page.evaluate(_BEGIN, "click")
+        page.locator(".itnio-kind").first.click()
+        yield "the cells of a kind are selected", page.evaluate(_UNTIL, ["picked", 0])
+        browser.close()
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print the three tables."""
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         print("orders    load + check + show    edit of a cell")
         for number in (1_000, 10_000, 20_000, 100_000):
             load, edit = loading(number)
             print(f"{number:7,}{load:18.2f} s{edit:15.3f} s")
             Path("load.sqlite").unlink()
+        print("\nin a page, 10,000 orders with 10,000 findings")
+        for what, milliseconds in in_a_page():
+            print(f"{what:40}{milliseconds:8.0f} ms")
         print("\ngroups    run         messages    a second    made anew")
         for number in (200, 2_000, 20_000):
             seconds, messages, shown = running(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,24 @@ ROOT = Path(__file__).parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 PROJECT = "itnio-nb"
 EXTRAS = ("", "lab", "runbook", "keyring")  # what operators install; "" is the package without an extra
+
+
+BUNDLE = ROOT / "tools" / "grid_library" / "package-lock.json"  # what make grid-library puts into the package
+
+
+class Bundled(NamedTuple):
+    """A library of npm that is part of the package itself."""
+
+    name: str
+    version: str
+    licence: str
+
+
+def bundled_libraries() -> list[Bundled]:
+    """Return the libraries that the grid of the forms is made with, by name; not what only builds them."""
+    packages = json.loads(BUNDLE.read_text(encoding="utf-8"))["packages"]
+    found = [(path.removeprefix("node_modules/"), one) for path, one in packages.items() if path and not one.get("dev")]
+    return [Bundled(name, one["version"], one["license"]) for name, one in sorted(found)]
 
 
 class MetadataError(Exception):

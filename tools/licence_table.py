@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.dependencies import ENVIRONMENTS, EXTRAS, PROJECT, ROOT, dependency_graph, require_pinned
+from tools.dependencies import ENVIRONMENTS, EXTRAS, PROJECT, ROOT, bundled_libraries, dependency_graph, require_pinned
 from tools.licences import licence_of
 
 TABLE = ROOT / "docs" / "licences.md"
@@ -19,6 +19,9 @@ that brings it. The licences are SPDX expressions: `AND` joins those of several 
 Each licence is that of the package itself. Wheels also bundle libraries of others, with their licences in the wheel and
 not in its metadata, and these are not listed: numpy's for Linux has the runtime of GCC (GPL-3.0 with the exception that
 lets any program use it) and libquadmath (LGPL-2.1), pyzmq's has libzmq (MPL-2.0).
+
+In the package itself, for the grid of the forms (`itnio_nb/forms/static/grid/library.js`, made by
+`make grid-library`): {bundled}.
 
 | package | licence | comes with | only on |
 |---|---|---|---|
@@ -45,7 +48,8 @@ def licence_table() -> str:
     for name in sorted(set().union(*brought.values()) - {PROJECT}):
         extras = [PROJECT] if name in brought[""] else [extra for extra in EXTRAS if name in brought[extra]]
         rows.append(f"| {name} | {licence_of(name)} | {', '.join(extras)} | {where_needed(name, machines)} |\n")
-    return HEAD.format(count=len(rows)) + "".join(rows)
+    bundled = ", ".join(f"{one.name} {one.version} ({one.licence})" for one in bundled_libraries())
+    return HEAD.format(count=len(rows), bundled=bundled) + "".join(rows)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from tools.dependencies import (
     EXTRAS,
     PROJECT,
     ROOT,
+    Bundled,
     MetadataError,
     Pin,
+    bundled_libraries,
     dependency_graph,
     read_pins,
     require_pinned,
@@ -37,23 +39,37 @@ def bill_of_materials() -> dict[str, Any]:
     references: dict[str, list[str]] = {}
     for pin in (main, *pins):
         references.setdefault(pin.name, []).append(_reference(pin))
+    bundled = [_bundled_component(one) for one in bundled_libraries()]
+    inside = [one["bom-ref"] for one in bundled]
     return {
         "$schema": f"http://cyclonedx.org/schema/bom-{SPECIFICATION}.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": SPECIFICATION,
         "version": 1,
         "metadata": {"component": _component(main, "application", project["description"])},
-        "components": [_component(pin) for pin in pins],
+        "components": [*map(_component, pins), *bundled],
         "dependencies": [
-            {"ref": _reference(pin), "dependsOn": sorted(each for name in graph[pin.name] for each in references[name])}
+            {
+                "ref": _reference(pin),
+                "dependsOn": sorted(
+                    [*(each for name in graph[pin.name] for each in references[name]), *(inside if pin is main else ())]
+                ),
+            }
             for pin in (main, *pins)
-        ],
+        ]
+        + [{"ref": reference, "dependsOn": []} for reference in inside],
     }
 
 
 def _reference(pin: Pin) -> str:
     """Return the name of a version in the graph: its package URL, but for itnio-nb, which is in no index."""
     return f"{'' if pin.name == PROJECT else 'pkg:pypi/'}{pin.name}@{pin.version}"
+
+
+def _bundled_component(library: Bundled) -> dict[str, Any]:
+    url = f"pkg:npm/{library.name.replace('@', '%40')}@{library.version}"
+    names = {"name": library.name, "version": library.version, "purl": url, "bom-ref": url}
+    return {"type": "library", **names, "licenses": [{"expression": library.licence}]}
 
 
 def _component(pin: Pin, kind: str = "library", description: str = "") -> dict[str, Any]:
