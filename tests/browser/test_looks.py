@@ -56,20 +56,25 @@ CUT = """() => {
   }
   return said;
 }"""
-PATIENCE = 40  # looks, 50 ms apart, until a page is laid out
+PATIENCE = 100  # looks, 50 ms apart, until a page is ready
 MAIN = """() => [...document.querySelectorAll(".itnio .mod-primary")].filter((one) => one.checkVisibility())
   .map((one) => one.innerText.trim())"""
 
 
 def cut(page: Page) -> list[str]:
     """What is cut, sticks out or takes room in vain, once the page is laid out."""
-    said: list[str] = []
+    return at_last(page, CUT, [])
+
+
+def at_last(page: Page, script: str, expected: list[str]) -> list[str]:
+    """What a script finds, after some patience where it is not what is expected: nothing tells when a page is ready."""
+    found: list[str] = page.evaluate(script)
     for _ in range(PATIENCE):
-        said = page.evaluate(CUT)
-        if not said:
+        if found == expected:
             break
-        page.wait_for_timeout(50)  # nothing tells when JupyterLab's panels have their sizes
-    return said
+        page.wait_for_timeout(50)
+        found = page.evaluate(script)
+    return found
 
 
 class Looks:
@@ -82,8 +87,9 @@ class Looks:
     def look(self, state: str, main: str | None) -> None:
         """Look at a state, whose one button that stands out is `main`."""
         said = violations(self.page)
-        shown = self.page.evaluate(MAIN)
-        said += [] if shown == ([main] if main else []) else [f"stand out: {shown}"]
+        expected = [main] if main else []
+        shown = at_last(self.page, MAIN, expected)
+        said += [] if shown == expected else [f"stand out: {shown}"]
         for width, height in SIZES:
             self.page.set_viewport_size({"width": width, "height": height})
             said += [f"{width} px: {line}" for line in cut(self.page)]

@@ -255,7 +255,8 @@ def compare_files(figures: Figures, run: Run, folder: Path) -> None:
 
 def compare_summaries(figures: Figures, run: Run, folder: Path) -> None:
     """Compare what each process that came to its end has told: of the whole run, and at the last all the same."""
-    for line in (folder / TOLD).read_text().splitlines():
+    told_by_all = folder / TOLD
+    for line in told_by_all.read_text().splitlines() if told_by_all.exists() else []:  # each may have been killed
         told = json.loads(line)
         figures.ended += 1
         if sum(told["counts"].values()) != len(run.table):
