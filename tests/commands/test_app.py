@@ -53,8 +53,10 @@ def test_who_has_its_address_comes_in(tmp_path: Path) -> None:
 def listening(command: psutil.Process) -> list[psutil.Process]:
     """The processes of a command, once one of them serves a port."""
     processes: list[psutil.Process] = command.children(recursive=True)
-    ports = [port for one in processes for port in one.net_connections() if port.status == psutil.CONN_LISTEN]
-    return processes if ports else []
+    with suppress(psutil.NoSuchProcess):  # one that has ended meanwhile
+        ports = [port for one in processes for port in one.net_connections() if port.status == psutil.CONN_LISTEN]
+        return processes if ports else []
+    return []
 
 
 @pytest.mark.parametrize("name", ["app", "lab"])
@@ -65,7 +67,7 @@ def test_a_kill_leaves_no_server(name: str) -> None:
         until(lambda: bool(listening(command)), 120)
         left = listening(command)
         process.kill()
-        process.communicate()
+        process.communicate(timeout=60)
     _, alive = psutil.wait_procs(left, 60)
     assert alive == []
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
+from types import TracebackType
 
 from itnio_nb import Sandbox
 from tests.support.factories import ROOT
@@ -21,10 +22,21 @@ def restore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> Popen[str]:
+class Program(Popen[str]):
+    """A program that is killed where a test fails inside `with`: `Popen` would wait for its end, for ever."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, traceback)
+
+
+def start(command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> Program:
     """Start a program with `settings` added to the environment, and with all three streams as pipes."""
     own = {**os.environ, **(settings or {})}
-    return Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, env=own, preexec_fn=restore_interrupt)
+    return Program(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, env=own, preexec_fn=restore_interrupt)
 
 
 def start_python(code: str, *arguments: str, sandbox: Sandbox | None = None) -> Popen[str]:
