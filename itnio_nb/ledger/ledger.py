@@ -7,6 +7,7 @@ disk before the request leaves: meanwhile the group is `sending`. An outcome is 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import pandas as pd
@@ -16,13 +17,12 @@ from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import API_COLUMNS, PhoneGroup, State, phone_groups
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.charts import Charts
-from itnio_nb.ledger.file.soundness import foreign_content, foreign_object
-from itnio_nb.ledger.file.storage import Database
+from itnio_nb.ledger.database.address import open_database
 from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, CREATED_GROUPS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
 from itnio_nb.ledger.resets import ResetStore
 from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.run_store import RunStore
-from itnio_nb.ledger.schema import accounts, is_account, open_schema, runs
+from itnio_nb.ledger.schema import accounts, is_account, runs
 
 
 class LedgerEntry(NamedTuple):
@@ -44,37 +44,28 @@ class Ledger:
         ledger.resets       # every phone that was to get a new password
 
     A group's key is base address, API key, `appId` and `groupName`: a trial on the sandbox never hides anything live.
-    A ledger can be used from any thread; what runs ask of it is `run_store`, `run_control` and `reset_store`. Raises
+    A ledger can be used from any thread; what runs ask of it is `run_store`, `run_control`, `reset_store` and, under
+    all of these, `database`. Raises
     `LedgerError` for a file that is no ledger, cannot be written, or was made by a newer version; such a file is never
     touched.
     """
 
     def __init__(self, path_or_url: str | os.PathLike[str] | None = None) -> None:
-        self._database = Database(path_or_url)
-        self.path = self._database.path
-        self.run_control = RunControl(self._database)
-        self.run_store = RunStore(self._database, self.run_control)
-        self.reset_store = ResetStore(self._database)
+        self.database = open_database(path_or_url)
+        self.run_control = RunControl(self.database)
+        self.run_store = RunStore(self.database, self.run_control)
+        self.reset_store = ResetStore(self.database)
         try:
-            with self._database.transaction(write=True) as connection:
-                self._require(foreign_object(connection))
-                open_schema(connection, self.path)
-            with self._database.transaction() as connection:
-                self._require(foreign_content(connection))
-            self._database.make_private()
+            self.database.prepare()
             self.run_control.expire_claims()
             self.reset_store.expire()
         except LedgerError:
             self.close()
             raise
 
-    def _require(self, problem: str) -> None:
-        if problem:
-            raise self._database.error(problem, is_damaged=True)
-
     def close(self) -> None:
         """Close its connections. A closed ledger opens new ones when it is used again."""
-        self._database.engine.dispose()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +74,21 @@ class Ledger:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Ledger({self.path.name})"
+        return f"Ledger({Path(self.address).name})"
+
+    @property
+    def address(self) -> str:
+        """Where it is, as people write it: the path of its file."""
+        return self.database.address
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(self.address)
+
+    def beside(self, ending: str) -> Path:
+        """Return the file on this machine that has what belongs to this ledger and is not in it, such as a draft."""
+        return self.database.beside(ending)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -105,7 +110,7 @@ class Ledger:
         Not `finished` while something is open. `source` is the file of its orders, `rows` how many that had, of which
         `left_out` are not, or not wholly, in the run: they have an error, or the run was a trial.
         """
-        return self._database.read_table(ALL_RUNS)
+        return self.database.read_table(ALL_RUNS)
 
     @property
     def resets(self) -> pd.DataFrame:
@@ -147,10 +152,10 @@ class Ledger:
         """Return the runs of one account or all, or those with something left to do: number by name, newest first."""
         where = [*(is_account(account) if account else ()), *([runs.c.finished.is_(None)] if unfinished else ())]
         query = sa.select(runs.c.name, runs.c.id).join(accounts).where(*where)
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             return {name: int(number) for name, number in connection.execute(query.order_by(runs.c.id.desc()))}
 
     def _read(self, query: sa.Select[tuple[object, ...]], **parameters: str) -> pd.DataFrame:
         """Return groups or receipts as they are, once claims of dead processes have expired."""
         self.run_control.expire_claims()
-        return self._database.read_table(query, **parameters)
+        return self.database.read_table(query, **parameters)

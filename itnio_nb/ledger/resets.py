@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import ResetReceipt, ResetState, now
-from itnio_nb.ledger.file.locks import is_alive
-from itnio_nb.ledger.file.storage import Database, table_of
+from itnio_nb.ledger.database.database import Database, table_of
 from itnio_nb.ledger.schema import (
     account_number,
     accounts,
@@ -125,7 +124,9 @@ class ResetStore:
         """Return the accounts of the application's phones that living owners work on."""
         query = sa.select(reset_runs.c.id, reset_runs.c.owner).select_from(reset_runs.join(accounts))
         query = query.where(*_of_application(wanted), reset_runs.c.owner.is_not(None))
-        working = [run_id for run_id, owner in connection.execute(query).all() if self._is_alive(owner)]
+        owners = {int(run_id): owner for run_id, owner in connection.execute(query)}
+        living = self._database.living(connection, set(owners.values()))
+        working = [run_id for run_id, owner in owners.items() if owner in living]
         theirs = sa.select(reset_phones.c.account).where(reset_phones.c.run_id.in_(working))
         return set(connection.execute(theirs).scalars())
 
@@ -206,7 +207,8 @@ class ResetStore:
         query = sa.select(reset_runs.c.id, reset_runs.c.owner).where(reset_runs.c.owner.is_not(None))
         with self._database.transaction() as connection:
             owners = {int(run_id): owner for run_id, owner in connection.execute(query)}
-        dead = [run_id for run_id, owner in owners.items() if not self._is_alive(owner)]
+            living = self._database.living(connection, set(owners.values()))
+        dead = [run_id for run_id, owner in owners.items() if owner not in living]
         if dead:
             with self._database.transaction(write=True) as connection:
                 self._expire(connection, [one for one in dead if _owner(connection, one) == owners[one]])
@@ -217,9 +219,6 @@ class ResetStore:
         lost = ResetReceipt(ResetState.UNKNOWN, "", *_NOT_RECORDED, now())
         _add_receipts(connection, [(run_id, at, lost) for run_id, at in connection.execute(sending).all()])
         connection.execute(reset_runs.update().where(reset_runs.c.id.in_(run_ids)).values(owner=None))
-
-    def _is_alive(self, owner: str | None) -> bool:
-        return owner is not None and is_alive(self._database.path, owner)
 
 
 def _owner(connection: sa.Connection, run_id: int) -> str | None:

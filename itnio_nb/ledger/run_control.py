@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from itnio_nb.errors import os_error_reason
 from itnio_nb.ledger.claims import expire_claims, take_turns
-from itnio_nb.ledger.file.locks import OwnerLock, is_alive
-from itnio_nb.ledger.file.storage import Database
+from itnio_nb.ledger.database.database import Database, Owner
 from itnio_nb.ledger.queries import CLAIM_OWNERS, DIRECTIONS, STOPPING_CLAIM_OWNERS, TERMS, WORKING_OWNERS
 from itnio_nb.ledger.schema import claims, run_owners, runs
 
@@ -29,19 +26,16 @@ NO_TERMS = RunTerms()
 class RunControl:
     """Say who works on a run, on which terms, and whether they are to stop; reached as `ledger.run_control`.
 
-    A run is known by its number, one who works on it by the token of an `OwnerLock`. It can be used from any thread.
+    A run is known by its number, one who works on it by the token of an `Owner`. It can be used from any thread.
     Each method that writes is one transaction; every method raises `LedgerError` where the ledger cannot be used.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def new_owner(self) -> OwnerLock:
+    def new_owner(self) -> Owner:
         """Return a new owner of claims: alive until it is released, or this process ends."""
-        try:
-            return OwnerLock(self._database.path)
-        except OSError as error:
-            raise self._database.error(os_error_reason(error)) from None
+        return self._database.new_owner()
 
     def join(self, run_id: int, owner: str, terms: RunTerms = NO_TERMS) -> int:
         """Have `owner` work on a run until it is released, see `add_owner`; return the run's number."""
@@ -56,7 +50,7 @@ class RunControl:
         for all, and not faster. The number of phones that was confirmed first stands.
         """
         kept = RunTerms(*connection.execute(TERMS, {"run_id": run_id}).one())
-        working = self._living(connection.execute(WORKING_OWNERS, {"run_id": run_id}).scalars(), besides=owner)
+        working = self._at_work(connection, run_id) - {owner}
         agreed = kept.confirmed if kept.confirmed is not None else terms.confirmed
         values = _merged(kept, terms, slower_only=bool(working))._replace(confirmed=agreed)._asdict()
         connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
@@ -91,7 +85,7 @@ class RunControl:
         """Tell whether all who work on a run are to stop."""
         going_on = WORKING_OWNERS.where(~run_owners.c.stopping)
         with self._database.transaction() as connection:
-            return not self._living(connection.execute(going_on, {"run_id": run_id}).scalars())
+            return not self._at_work(connection, run_id, going_on)
 
     def directions(self, run_id: int, owner: str) -> tuple[bool, float | None]:
         """Return whether one who works on a run is to stop, and the run's rate."""
@@ -102,14 +96,14 @@ class RunControl:
     def is_worked_on(self, run_id: int, besides: str = "") -> bool:
         """Tell whether anybody works on a run, `besides` left out."""
         with self._database.transaction() as connection:
-            return bool(self._living(connection.execute(WORKING_OWNERS, {"run_id": run_id}).scalars(), besides))
+            return bool(self._at_work(connection, run_id) - {besides})
 
     def working_runs(self) -> set[str]:
         """Return the names of the runs that somebody works on."""
         query = sa.select(run_owners.c.owner, runs.c.name).join(runs)
         with self._database.transaction() as connection:
             names = {row.owner: row.name for row in connection.execute(query)}
-        return {names[owner] for owner in self._living(names)}
+            return {names[owner] for owner in self._database.living(connection, names.keys())}
 
     def claim_owners(self, run_id: int, *, stopping: bool = False) -> set[str]:
         """Return the owners that hold claims of a run, or those of them that are to stop."""
@@ -123,12 +117,15 @@ class RunControl:
             owners = set(
                 connection.execute(sa.union(sa.select(claims.c.owner), sa.select(run_owners.c.owner))).scalars()
             )
-        if dead := owners - self._living(owners):
+            dead = owners - self._database.living(connection, owners)
+        if dead:
             with self._database.transaction(write=True) as connection:
                 expire_claims(connection, list(dead))
 
-    def _living(self, owners: Iterable[str], besides: str = "") -> set[str]:
-        return {owner for owner in owners if owner != besides and is_alive(self._database.path, owner)}
+    def _at_work(self, connection: sa.Connection, run_id: int, query: sa.Select[Any] = WORKING_OWNERS) -> set[str]:
+        """Return those owners of a run, all or what `query` selects, that are alive."""
+        owners = connection.execute(query, {"run_id": run_id}).scalars().all()
+        return self._database.living(connection, owners)
 
 
 def _merged(kept: RunTerms, given: RunTerms, *, slower_only: bool) -> RunTerms:

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import WIRE, now
 from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, sync, write_resolutions
-from itnio_nb.ledger.file.locks import is_alive
-from itnio_nb.ledger.file.storage import Database
+from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, KINDS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
 from itnio_nb.ledger.schema import (
@@ -88,10 +87,10 @@ class RunStore:
     ) -> int | None:
         """Return the unfinished run of these groups that somebody works on, or that asked for exactly this."""
         query = sa.select(runs.c.id, runs.c.contents, run_owners.c.owner).select_from(runs.outerjoin(run_owners))
-        for run in connection.execute(query.where(*_unfinished(account, fingerprint)).order_by(runs.c.id.desc())):
-            if run.contents == contents or (run.owner and is_alive(self.database.path, run.owner)):
-                return int(run.id)
-        return None
+        query = query.where(*_unfinished(account, fingerprint)).order_by(runs.c.id.desc())
+        found = connection.execute(query).all()
+        living = self.database.living(connection, {run.owner for run in found if run.owner})
+        return next((int(run.id) for run in found if run.contents == contents or run.owner in living), None)
 
     def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
         """Return what a run's own row holds under `names`, such as `name`, `note`, `verified` or `orders`."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -145,7 +144,7 @@ reset_receipts = sa.Table(
 )
 
 
-def open_schema(connection: sa.Connection, path: Path) -> None:
+def open_schema(connection: sa.Connection, address: str) -> None:
     """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else."""
     tables = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
     if not tables:
@@ -154,15 +153,15 @@ def open_schema(connection: sa.Connection, path: Path) -> None:
         return
     if info.name not in tables:
         raise LedgerError(
-            f"{path} is a database, but not a ledger: choose another file with Ledger(path) or ITNIO_LEDGER."
+            f"{address} is a database, but not a ledger: choose another file with Ledger(path) or ITNIO_LEDGER."
         )
     version = connection.execute(sa.select(info.c.schema)).scalar_one()
     if not isinstance(version, int) or version < 1:
         raise LedgerError(
-            f"The ledger {path} has no version: keep it, choose another with Ledger(path) or ITNIO_LEDGER."
+            f"The ledger {address} has no version: keep it, choose another with Ledger(path) or ITNIO_LEDGER."
         )
     if version > SCHEMA:
-        raise LedgerError(f"The ledger {path} was made by a newer itnio-nb (schema {version}): upgrade this one.")
+        raise LedgerError(f"The ledger {address} was made by a newer itnio-nb (schema {version}): upgrade this one.")
     for older in range(version, SCHEMA):
         _MIGRATIONS[older](connection)
         connection.execute(info.update().values(schema=older + 1))

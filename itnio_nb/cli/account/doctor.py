@@ -191,7 +191,7 @@ def _keyring(account: Account | None) -> Iterator[Check]:
 
 def _ledger(account: Account | None) -> tuple[Ledger | None, list[Check]]:
     """Return the ledger that is used here, None where there is none yet, and what is to be said of it."""
-    from itnio_nb.ledger.file.storage import ledger_path
+    from itnio_nb.ledger.database.address import ledger_path
     from itnio_nb.ledger.ledger import Ledger
     from itnio_nb.runs.preflight.machine import Check
     from itnio_nb.workspace import SANDBOX_LEDGER, open_ledger_for

@@ -16,7 +16,7 @@ from itnio_nb.api.models import ResetReceipt, ResetState, now
 from itnio_nb.api.statuses import NOT_EXISTING, reset_outcome
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
-from itnio_nb.ledger.file.locks import OwnerLock
+from itnio_nb.ledger.database.database import Owner
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.resets import ResetPhone, ResetRequest
 from itnio_nb.runs.sending.dispatcher import CircuitBreaker, Dispatcher
@@ -40,7 +40,7 @@ class ResetEngine:
         to_send: Collection[str],
         client: Client,
         ledger: Ledger,
-        owner: OwnerLock,
+        owner: Owner,
         options: RunOptions,
         notes: Sequence[str] = (),
     ) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from itnio_nb.ledger.file.storage import free_bytes
+from itnio_nb.ledger.database.sqlite import free_bytes
 
 _PACKAGE = "itnio-nb"
 _OLDEST_PYTHON = (3, 11)

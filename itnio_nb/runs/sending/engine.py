@@ -16,7 +16,7 @@ from itnio_nb.api.statuses import NAME_TAKEN, status_info
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError
 from itnio_nb.ledger.claims import Outcomes, SyncResult, Wanted
-from itnio_nb.ledger.file.locks import OwnerLock, exclusive_lock
+from itnio_nb.ledger.database.database import Owner
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.reconcile.resolver import RunResolver
 from itnio_nb.runs.results import GroupStates, RunProgress, group_counts, why_nothing
@@ -40,7 +40,7 @@ class RunEngine:
           └─────────────────────────┘    too many resets, no listing → close: not finished
     """
 
-    def __init__(self, run_id: int, client: Client, ledger: Ledger, owner: OwnerLock | None = None) -> None:
+    def __init__(self, run_id: int, client: Client, ledger: Ledger, owner: Owner | None = None) -> None:
         self._owner = owner
         self._id, self._client, self._ledger = run_id, client, ledger
         self._store, self._control = ledger.run_store, ledger.run_control
@@ -115,7 +115,7 @@ class RunEngine:
         finally:
             self._end(owner)
 
-    def _end(self, owner: OwnerLock | None) -> None:
+    def _end(self, owner: Owner | None) -> None:
         """Leave the run to the others who work on it; write how it ended."""
         if self._watch is not None:
             self._watch.close(wait_for_others=self.error is None)
@@ -246,7 +246,7 @@ class RunEngine:
         self.activity = "Verify"
         dispatcher = self._dispatcher
         tripped = dispatcher is not None and dispatcher.tripped
-        with exclusive_lock(self._ledger.path, f"run-{self._id}", self._stopping):
+        with self._ledger.database.exclusive(f"run-{self._id}", self._stopping):
             if self._store.run_info(self._id, "finished")["finished"]:
                 self._closed = True  # others who worked on this run have verified it already
                 return False

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from itnio_nb import Client, Ledger, LedgerError, Sandbox, resume
 from itnio_nb.ledger import schema
-from itnio_nb.ledger.file.storage import open_engine
+from itnio_nb.ledger.database.sqlite import open_engine
 from itnio_nb.ledger.schema import SCHEMA, metadata, open_schema
 from tests.support.factories import group
 from tests.support.ledgers import earlier_ledger
@@ -23,7 +23,7 @@ def test_a_new_file_gets_every_table_and_the_version(tmp_path: Path) -> None:
     engine = open_engine(path)
     for _ in range(2):
         with engine.begin() as connection:
-            open_schema(connection, path)
+            open_schema(connection, str(path))
     engine.dispose()
     other = sqlite3.connect(path)
     tables = {name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -122,7 +122,7 @@ def test_receipts_need_their_run_and_group(tmp_path: Path) -> None:
     """Foreign keys are checked."""
     engine = open_engine(tmp_path / "ledger.sqlite")
     with engine.begin() as connection:
-        open_schema(connection, tmp_path)
+        open_schema(connection, str(tmp_path))
         row = dict.fromkeys(("state", "status", "reason", "advice", "at"), "")
         row |= dict.fromkeys(("group_id", "run_id", "position"), "1")
         with pytest.raises(sa.exc.IntegrityError):

@@ -23,7 +23,7 @@ from itnio_nb import (
 )
 from itnio_nb.api.models import ResetState
 from itnio_nb.api.statuses import ApiResponse
-from itnio_nb.ledger.file.storage import Database
+from itnio_nb.ledger.database.sqlite import SQLiteFile
 from itnio_nb.ledger.resets import ResetPhone, ResetRequest
 from itnio_nb.runs.credentials.reset import ResetRun
 from tests.support.factories import APP, Gate, group, many_orders, orders_frame, until
@@ -310,11 +310,11 @@ def test_what_stands_in_the_way(
     with pytest.raises(InputError, match="needs a client and a ledger"):
         reset_passwords(ledger, client, APP, GROUPS)  # type: ignore[arg-type]
 
-    def full(_: Database) -> None:
+    def full(_: SQLiteFile) -> None:
         raise LedgerError("its disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "require_space", full)
+        patch.setattr(SQLiteFile, "require_space", full)
         run = reset_passwords(client, ledger, APP, GROUPS)
         with pytest.raises(LedgerError, match="disk is full"):
             run.wait()

@@ -1,0 +1,96 @@
+"""What a ledger needs of the database that it is kept in; each engine has its own way of doing it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol
+
+import pandas as pd
+import sqlalchemy as sa
+
+from itnio_nb.errors import LedgerError
+
+
+class Owner(Protocol):
+    """Somebody at work, alive until it is released or its process ends; known to others by its token."""
+
+    @property
+    def token(self) -> str:
+        """Text that no other owner has, or ever had."""
+        ...
+
+    def release(self) -> None:
+        """Be dead from now on."""
+        ...
+
+
+class Database(ABC):
+    """Transactions on a ledger, and who is at work in it; can be used from any thread.
+
+    `address` is what people call it by, without a password. Every method raises `LedgerError` where the database cannot
+    be used.
+    """
+
+    address: str
+    engine: sa.Engine
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make the tables, or migrate those of an older version; refuse what is no ledger, or of a newer version."""
+
+    @abstractmethod
+    def transaction(self, *, write: bool = False) -> AbstractContextManager[sa.Connection]:
+        """Open a transaction, which sees one state of the ledger; one that writes is on disk once it has ended."""
+
+    @abstractmethod
+    def require_space(self) -> None:
+        """Raise `LedgerError` if so little room is left that outcomes might not be recorded."""
+
+    @abstractmethod
+    def new_owner(self) -> Owner:
+        """Return somebody new who is at work from now on."""
+
+    @abstractmethod
+    def living(self, connection: sa.Connection, tokens: Collection[str]) -> set[str]:
+        """Return the tokens of those owners that are alive."""
+
+    @abstractmethod
+    def exclusive(self, name: str, stopping: Event) -> AbstractContextManager[None]:
+        """Enter when nobody else is inside with the same name; enter anyway once `stopping` is set."""
+
+    @abstractmethod
+    def beside(self, ending: str) -> Path:
+        """Return the file on this machine that has what belongs to this ledger, and is not in it."""
+
+    @abstractmethod
+    def error(self, reason: str, *, is_damaged: bool = False) -> LedgerError:
+        """Return the error to raise where the ledger cannot be used, with what to do next."""
+
+    def close(self) -> None:
+        """Close the connections; new ones are opened when it is used again."""
+        self.engine.dispose()
+
+    def read_table(self, query: sa.Select[Any], **parameters: object) -> pd.DataFrame:
+        """Return what a query selects as a table; one without rows has the columns too."""
+        with self.transaction() as connection:
+            return table_of(connection, query, parameters)
+
+    def are_alive(self, tokens: Iterable[str]) -> set[str]:
+        """Return the tokens of those owners that are alive, as `living` does, in a transaction of its own."""
+        if not (asked := set(tokens)):
+            return set()
+        with self.transaction() as connection:
+            return self.living(connection, asked)
+
+
+def table_of(
+    connection: sa.Connection, query: sa.Select[Any], parameters: Mapping[str, object] | None = None
+) -> pd.DataFrame:
+    """Return what a query selects in the transaction of `connection`, as `Database.read_table` does."""
+    result = connection.execute(query, parameters)
+    # Tuples: pandas takes three times as long over rows of SQLAlchemy.
+    return pd.DataFrame(list(map(tuple, result)), columns=list(result.keys()))
