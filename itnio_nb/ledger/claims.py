@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ _MAX_AHEAD = 60.0  # seconds; a turn that is further away was given before this 
 _CLAIM = claims.insert()
 _NEXT_TURN = sa.select(runs.c.rate, runs.c.next_turn).where(runs.c.id == sa.bindparam("run_id"))
 
+Clock = Callable[[sa.Connection], float]  # the Unix time that all who use a ledger go by
 Outcomes = Sequence[tuple[int, Receipt]]  # positions of groups that the caller had claimed, and what came of them
 Wanted = Sequence[tuple[int, int]]  # positions, and the newest receipt that the caller has seen of each, 0 for none
 
@@ -63,13 +64,14 @@ def sync(
     wanted: Wanted,
     since: int,
     turns: int,
+    clock: Clock,
 ) -> SyncResult:
     """Do what `RunStore.sync` says, in the transaction of `connection`."""
     if done := [*returned, *(at for at, _ in outcomes)]:
         group_ids = _give_back(connection, run_id, owner, done)
         add_receipts(connection, [(group_ids[at], run_id, at, receipt) for at, receipt in outcomes])
     held, claimed = _claim(connection, run_id, owner, wanted) if wanted else ([], [])
-    reserved = take_turns(connection, run_id, turns) if turns else []
+    reserved = take_turns(connection, run_id, turns, clock) if turns else []
     newer = connection.execute(NEW_RECEIPTS, {"run_id": run_id, "since": since})
     return SyncResult(claimed, held, list(map(NewReceipt._make, newer)), reserved)
 
@@ -96,20 +98,22 @@ def _claim(connection: sa.Connection, run_id: int, owner: str, wanted: Wanted) -
     return held, claimed
 
 
-def take_turns(connection: sa.Connection, run_id: int, number: int) -> list[float]:
+def take_turns(connection: sa.Connection, run_id: int, number: int, clock: Clock) -> list[float]:
     """Reserve the next `number` turns of a run to send a request, as Unix times; none where it has no rate.
 
     Turns are evenly spaced and belong to whoever has reserved them, in whatever process. They are a twentieth further
-    apart than the rate says: so many requests may arrive in any second at most, though some come a little late.
+    apart than the rate says: so many requests may arrive in any second at most, though some come a little late. They
+    are given out by the ledger's clock, and returned by this machine's.
     """
     rate, next_turn = connection.execute(_NEXT_TURN, {"run_id": run_id}).one()
     if rate is None:
         return []
-    gap, at = 1 / (_USED * rate), time.time()
+    gap, at = 1 / (_USED * rate), clock(connection)
+    ahead = time.time() - at
     if next_turn is not None and at < next_turn < at + max(_MAX_AHEAD, 100 * gap):
         at = next_turn
     connection.execute(runs.update().where(runs.c.id == run_id).values(next_turn=at + number * gap))
-    return [at + turn * gap for turn in range(number)]
+    return [at + ahead + turn * gap for turn in range(number)]
 
 
 def _may_be_sent(group: sa.Row[Any], seen: int) -> bool:

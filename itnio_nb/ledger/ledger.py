@@ -74,16 +74,23 @@ class Ledger:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Ledger({Path(self.address).name})"
+        return f"Ledger({self.address.rsplit('/', 1)[-1]})"
 
     @property
     def address(self) -> str:
-        """Where it is, as people write it: the path of its file."""
+        """Where it is, as people write it: the path of its file, or its URL without user and password."""
         return self.database.address
 
     @property
+    def is_shared(self) -> bool:
+        """Whether it is in a server, where other machines can use it too."""
+        return "://" in self.address
+
+    @property
     def path(self) -> Path:
-        """Its file."""
+        """Its file; raises `LedgerError` where it is in a server."""
+        if self.is_shared:
+            raise LedgerError(f"The ledger {self.address} is in no file.")
         return Path(self.address)
 
     def beside(self, ending: str) -> Path:

@@ -161,7 +161,7 @@ ALL_RUNS = (
     .add_columns((accounts.c.base_url + " " + accounts.c.api_key).label("account"), runs.c.note)
     .add_columns(sa.func.coalesce(runs.c.source, "").label("source"), runs.c.rows, runs.c.left_out)
     .select_from(runs.join(accounts).outerjoin(run_groups, run_groups.c.run_id == runs.c.id))
-    .group_by(runs.c.id)
+    .group_by(runs.c.id, accounts.c.id)
     .order_by(runs.c.id)
 )
 # The groups of a run (`run_id`) in order; the columns are those of `RunStore.run_table`.

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from itnio_nb.ledger.claims import expire_claims, take_turns
 from itnio_nb.ledger.database.database import Database, Owner
 from itnio_nb.ledger.queries import CLAIM_OWNERS, DIRECTIONS, STOPPING_CLAIM_OWNERS, TERMS, WORKING_OWNERS
-from itnio_nb.ledger.schema import claims, run_owners, runs
+from itnio_nb.ledger.schema import claims, insert_missing, run_owners, runs
 
 
 class RunTerms(NamedTuple):
@@ -58,7 +58,7 @@ class RunControl:
             open_again = (runs.c.id == run_id, runs.c.finished.is_(None))
             connection.execute(runs.update().where(*open_again).values(note="", verified=None))
         row = {"run_id": run_id, "owner": owner, "stopping": False}
-        connection.execute(run_owners.insert().prefix_with("OR IGNORE").values(**row))
+        insert_missing(connection, run_owners, [row])
 
     def terms(self, run_id: int) -> RunTerms:
         """Return the terms on which a run works."""
@@ -73,8 +73,8 @@ class RunControl:
 
     def take_turns(self, run_id: int, number: int) -> list[float]:
         """Reserve the next turns of a run to send a request, see `claims.take_turns`."""
-        with self._database.transaction(write=True) as connection:
-            return take_turns(connection, run_id, number)
+        with self._database.run_transaction(run_id) as connection:
+            return take_turns(connection, run_id, number, self._database.clock)
 
     def stop(self, run_id: int) -> None:
         """Have all who work on a run now stop: those who join it later go on."""

@@ -20,6 +20,7 @@ from itnio_nb.ledger.schema import (
     accounts,
     free_name,
     groups,
+    insert_missing,
     insert_rows,
     is_account,
     run_groups,
@@ -169,8 +170,10 @@ class RunStore:
         """
         if wanted:
             self.database.require_space()
-        with self.database.transaction(write=bool(outcomes or returned or wanted or turns)) as connection:
-            return sync(connection, run_id, owner, outcomes, returned, wanted, since, turns)
+        writes = outcomes or returned or wanted or turns
+        database = self.database
+        with database.run_transaction(run_id) if writes else database.transaction() as connection:
+            return sync(connection, run_id, owner, outcomes, returned, wanted, since, turns, database.clock)
 
     def write_resolutions(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
         """Write what listings have shown of groups; return the resolutions that still held, and so were written.
@@ -210,7 +213,7 @@ def _add_groups(connection: sa.Connection, run_id: int, account_id: int, planned
     columns |= {name: planned[name].tolist() for name in ("action", "row", "why", "again_after")}
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     keys = [{"account_id": account_id, "app_id": row["app_id"], "group_name": row["group_name"]} for row in rows]
-    insert_rows(connection, groups.insert().prefix_with("OR IGNORE"), keys)
+    insert_missing(connection, groups, keys)
     theirs = [groups.c[name] == sa.bindparam(f"its_{name}") for name in ("account_id", "app_id", "group_name")]
     insert = run_groups.insert().values(group_id=sa.select(groups.c.id).where(*theirs).scalar_subquery())
     for position, (row, key) in enumerate(zip(rows, keys, strict=True)):

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import Receipt, State, now
@@ -144,27 +145,42 @@ reset_receipts = sa.Table(
 )
 
 
+def is_current(connection: sa.Connection, address: str) -> bool:
+    """Tell whether a ledger has the tables of this version; raise `LedgerError` for what is none, or of a newer one."""
+    tables = _tables(connection)
+    return bool(tables) and _version(connection, tables, address) == SCHEMA
+
+
 def open_schema(connection: sa.Connection, address: str) -> None:
-    """Make the tables in an empty file, migrate an older ledger; raise `LedgerError` for anything else."""
-    tables = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+    """Make the tables where there are none, migrate an older ledger; raise `LedgerError` for anything else."""
+    tables = _tables(connection)
     if not tables:
         metadata.create_all(connection, checkfirst=False)
         connection.execute(info.insert().values(schema=SCHEMA))
         return
+    for older in range(_version(connection, tables, address), SCHEMA):
+        _MIGRATIONS[older](connection)
+        connection.execute(info.update().values(schema=older + 1))
+
+
+def _tables(connection: sa.Connection) -> set[str]:
+    inspector = sa.inspect(connection)
+    return {*inspector.get_table_names(), *inspector.get_view_names()}
+
+
+def _version(connection: sa.Connection, tables: set[str], address: str) -> int:
     if info.name not in tables:
         raise LedgerError(
-            f"{address} is a database, but not a ledger: choose another file with Ledger(path) or ITNIO_LEDGER."
+            f"{address} is a database, but not a ledger: choose another one with Ledger(path_or_url) or ITNIO_LEDGER."
         )
     version = connection.execute(sa.select(info.c.schema)).scalar_one()
     if not isinstance(version, int) or version < 1:
         raise LedgerError(
-            f"The ledger {address} has no version: keep it, choose another with Ledger(path) or ITNIO_LEDGER."
+            f"The ledger {address} has no version: keep it, choose another with Ledger(path_or_url) or ITNIO_LEDGER."
         )
     if version > SCHEMA:
         raise LedgerError(f"The ledger {address} was made by a newer itnio-nb (schema {version}): upgrade this one.")
-    for older in range(version, SCHEMA):
-        _MIGRATIONS[older](connection)
-        connection.execute(info.update().values(schema=older + 1))
+    return version
 
 
 def _from_1(connection: sa.Connection) -> None:
@@ -235,7 +251,7 @@ def is_account(account: Account) -> tuple[sa.ColumnElement[bool], ...]:
 def account_number(connection: sa.Connection, account: Account) -> int:
     """Return the number of an account, which is new from now on where the ledger had it not."""
     key = {"base_url": account.base_url, "api_key": account.api_key}
-    connection.execute(accounts.insert().prefix_with("OR IGNORE").values(**key))
+    insert_missing(connection, accounts, [key])
     return int(connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one())
 
 
@@ -266,6 +282,12 @@ def add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, int
         for group_id, run_id, position, receipt in learnt
     ]
     insert_rows(connection, receipts.insert(), rows)
+
+
+def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those rows of which the table has none with the same key."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert_rows(connection, insert(table).on_conflict_do_nothing(), rows)
 
 
 def insert_rows(connection: sa.Connection, insert: sa.Insert, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from itnio_nb import Client, Ledger, LedgerError, Run, Sandbox, make_plan, resume, submit_plan
-from itnio_nb.ledger.database.sqlite import RESERVE, free_bytes
+from itnio_nb.ledger.database.sqlite.file import RESERVE, free_bytes
 from tests.support.agreement import requests
 from tests.support.factories import many_orders, sent, until
 from tests.support.processes import start_python

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from itnio_nb import Client, Ledger, Sandbox, make_plan, resume, submit_plan
-from itnio_nb.ledger.database.locks import is_alive
+from itnio_nb.ledger.database.sqlite.locks import is_alive
 from itnio_nb.sandbox.faults import Faults
 from tests.support.agreement import creations, requests
 from tests.support.factories import many_orders, sent, until
@@ -213,7 +213,7 @@ def test_each_intent_is_on_disk_before_its_request(sandbox: Sandbox, client: Cli
 HOLD = """
 import sys
 from pathlib import Path
-from itnio_nb.ledger.database.locks import OwnerLock
+from itnio_nb.ledger.database.sqlite.locks import OwnerLock
 owner = OwnerLock(Path(sys.argv[1]))
 print(owner.token, flush=True)
 sys.stdin.read()

@@ -191,7 +191,7 @@ def _keyring(account: Account | None) -> Iterator[Check]:
 
 def _ledger(account: Account | None) -> tuple[Ledger | None, list[Check]]:
     """Return the ledger that is used here, None where there is none yet, and what is to be said of it."""
-    from itnio_nb.ledger.database.address import ledger_path
+    from itnio_nb.ledger.database.address import ledger_address
     from itnio_nb.ledger.ledger import Ledger
     from itnio_nb.runs.preflight.machine import Check
     from itnio_nb.workspace import SANDBOX_LEDGER, open_ledger_for
@@ -200,8 +200,8 @@ def _ledger(account: Account | None) -> tuple[Ledger | None, list[Check]]:
     with _hearing_warnings() as told:
         try:
             is_live = account is not None and not account.is_sandbox
-            path = ledger_path(None if account is None or is_live else SANDBOX_LEDGER)
-            if is_live or path.exists():  # nothing is made for nobody
+            path = ledger_address(None if account is None or is_live else SANDBOX_LEDGER)
+            if is_live or not isinstance(path, os.PathLike) or path.exists():  # nothing is made for nobody
                 ledger = Ledger() if account is None else open_ledger_for(account)
             else:
                 problems = [Check("ledger", "note", f"none yet: {path}")]
@@ -221,7 +221,7 @@ def _look_into(ledger: Ledger | None, account: Account | None) -> tuple[tuple[st
         return (), []
     try:
         if account is None:
-            return (), [Check("ledger", "ok", "it can be opened"), disk(ledger.path)]
+            return (), [Check("ledger", "ok", "it can be opened"), *disk(ledger)]
         return tuple(dict.fromkeys(ledger.table_for(account)["appId"])), ledger_checks(account, ledger)
     except (ItnioError, OSError) as error:
         words = str(error) if isinstance(error, ItnioError) else f"{os_error_reason(error)}: mend its folder."

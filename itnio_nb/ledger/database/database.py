@@ -47,6 +47,14 @@ class Database(ABC):
         """Open a transaction, which sees one state of the ledger; one that writes is on disk once it has ended."""
 
     @abstractmethod
+    def run_transaction(self, run_id: int) -> AbstractContextManager[sa.Connection]:
+        """Open a transaction that writes to one run, in the order in which others read what it writes."""
+
+    @abstractmethod
+    def clock(self, connection: sa.Connection) -> float:
+        """Return the Unix time that all who use this ledger go by."""
+
+    @abstractmethod
     def require_space(self) -> None:
         """Raise `LedgerError` if so little room is left that outcomes might not be recorded."""
 

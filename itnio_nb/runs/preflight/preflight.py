@@ -164,7 +164,8 @@ def _clock(client: Client, answers: _Answers) -> Check:
 def ledger_checks(account: Account, ledger: Ledger) -> list[Check]:
     """Check the ledger, its disk, and what earlier runs have left."""
     known = ledger.table_for(account)
-    where = f"{_short(str(ledger.path))}: {plural(len(known), 'group')} of this account, on a disk of this machine"
+    place = "in a server" if ledger.is_shared else "on a disk of this machine"
+    where = f"{_short(ledger.address)}: {plural(len(known), 'group')} of this account, {place}"
     unfinished = len(ledger.runs_of(account, unfinished=True))
     unknown = int(known["state"].isin(State.UNRESOLVED).sum())
     resets = ledger.reset_store.left(account)
@@ -175,7 +176,7 @@ def ledger_checks(account: Account, ledger: Ledger) -> list[Check]:
     if resets:
         found = f"{plural(resets, 'phone')} of an unfinished reset: which password works may not be known"
         earlier.append(Check("earlier resets", "warning", found, "ws.reset_passwords(…) of the same groups goes on."))
-    return [Check("ledger", "ok", where), disk(ledger.path), *earlier]
+    return [Check("ledger", "ok", where), *disk(ledger), *earlier]
 
 
 def _no_application(answers: _Answers) -> Check:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from itnio_nb import Client, Ledger, LedgerError, Sandbox, resume
 from itnio_nb.ledger import schema
-from itnio_nb.ledger.database.sqlite import open_engine
+from itnio_nb.ledger.database.sqlite.file import open_engine
 from itnio_nb.ledger.schema import SCHEMA, metadata, open_schema
 from tests.support.factories import group
 from tests.support.ledgers import earlier_ledger

@@ -23,7 +23,7 @@ from itnio_nb import (
 )
 from itnio_nb.api.models import ResetState
 from itnio_nb.api.statuses import ApiResponse
-from itnio_nb.ledger.database.sqlite import SQLiteFile
+from itnio_nb.ledger.database.sqlite.file import SQLiteFile
 from itnio_nb.ledger.resets import ResetPhone, ResetRequest
 from itnio_nb.runs.credentials.reset import ResetRun
 from tests.support.factories import APP, Gate, group, many_orders, orders_frame, until

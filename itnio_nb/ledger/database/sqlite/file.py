@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -20,8 +21,8 @@ from sqlalchemy.util import LRUCache
 from itnio_nb.api.account.private import make_private, refuse_link, tighten
 from itnio_nb.errors import LedgerError, os_error_reason
 from itnio_nb.ledger.database.database import Database, Owner
-from itnio_nb.ledger.database.locks import OwnerLock, exclusive_lock, is_alive
-from itnio_nb.ledger.database.soundness import foreign_content, foreign_object
+from itnio_nb.ledger.database.sqlite.locks import OwnerLock, exclusive_lock, is_alive
+from itnio_nb.ledger.database.sqlite.soundness import foreign_content, foreign_object
 from itnio_nb.ledger.schema import info, open_schema
 
 # Enough to record what is under way: some dozens of receipts, each transaction with a few pages of 4 KiB.
@@ -96,6 +97,14 @@ class SQLiteFile(Database):
                 tighten(path, tell=False)
         except OSError as error:
             raise self.error(os_error_reason(error)) from None
+
+    def run_transaction(self, run_id: int) -> AbstractContextManager[sa.Connection]:  # noqa: ARG002 - one writer at all
+        """Open a transaction that writes."""
+        return self.transaction(write=True)
+
+    def clock(self, connection: sa.Connection) -> float:  # noqa: ARG002 - all who use a file are on one machine
+        """Return this machine's time."""
+        return time.time()
 
     def require_space(self) -> None:
         """Raise `LedgerError` if the disk has so little space left that outcomes might not be recorded."""

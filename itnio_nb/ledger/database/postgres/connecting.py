@@ -1,0 +1,139 @@
+"""How a PostgreSQL server is reached: its address, the password, TLS, and what each session is set to."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from itnio_nb.api.account.secret import Secret, private_frames
+from itnio_nb.errors import LedgerError
+
+if TYPE_CHECKING:
+    import psycopg
+
+SCHEMES = ("postgresql://", "postgres://")
+_INSTALL = 'pip install "itnio-nb[postgres]"'
+_VERIFIED = ("verify-full", "verify-ca")
+_CONNECT = 10  # seconds
+# A peer that is gone is found out within 5 + 3 * 2 seconds, by the server and by this side.
+_ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+DEAD_AFTER = 11.0  # seconds without an answer after which either side takes the other one for gone
+_SETTINGS = {
+    **{f"tcp_{name}": str(value) for name, value in _ALIVE.items()},
+    "tcp_user_timeout": "11s",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+
+class ServerAddress:
+    """A PostgreSQL server and a database in it, as libpq's URL names it; a password is held apart and never shown.
+
+        ServerAddress("postgresql://anna@db.example.com/phones").shown    # postgresql://db.example.com:5432/phones
+
+    What the URL does not say comes from libpq's own places: `PGHOST`, `PGUSER`, `PGPASSWORD`, `.pgpass`, ….
+    TLS to any server that is not on this machine is verified, as libpq's `verify-full` does. Raises `LedgerError`.
+    """
+
+    @private_frames
+    def __init__(self, url: str) -> None:
+        psycopg = import_psycopg()
+        try:
+            self._options: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.Error:
+            raise LedgerError(
+                "ITNIO_LEDGER, or what Ledger() was given, is no address of a PostgreSQL server: "
+                "write it as postgresql://user@host:5432/database."
+            ) from None
+        password = self._options.pop("password", None)
+        self._password = None if password is None else Secret(password)
+        defaults = {
+            one.keyword.decode(): one.val.decode() for one in psycopg.pq.Conninfo.get_defaults() if one.val is not None
+        }
+        known = {**defaults, **self._options}
+        self._hosts = str(known.get("hostaddr") or known.get("host") or "").split(",")
+        self._user = str(known.get("user", ""))
+        names = str(known.get("host") or known.get("hostaddr") or "").split(",")
+        ports = str(known.get("port") or "5432").split(",")
+        ports = ports * len(names) if len(ports) == 1 else ports
+        places = ",".join(f"{name or 'localhost'}:{port}" for name, port in zip(names, ports, strict=False))
+        self.shown = f"postgresql://{places}/{known.get('dbname') or self._user}"
+        self._secure()
+
+    def __repr__(self) -> str:
+        return f"ServerAddress({self.shown})"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether every host it names is this machine."""
+        return all(_is_this_machine(host) for host in self._hosts)
+
+    def _secure(self) -> None:
+        """Have TLS verify the server, unless it is on this machine."""
+        if self.is_local and "service" not in self._options:
+            return
+        mode = self._options.get("sslmode") or os.environ.get("PGSSLMODE") or "verify-full"
+        if mode not in _VERIFIED:
+            raise LedgerError(
+                f"The ledger {self.shown} is on another machine, and sslmode={mode} does not verify which one answers: "
+                "take that away, or write sslmode=verify-full&sslrootcert=/path/to/root.crt."
+            )
+        self._options["sslmode"] = mode
+        own = self._options.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
+        if mode == "verify-full" and not own and not Path("~/.postgresql/root.crt").expanduser().exists():
+            self._options["sslrootcert"] = "system"
+
+    @private_frames
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+        """Return a new connection, set up; raise `psycopg.Error` where there is none."""
+        options = {
+            "connect_timeout": _CONNECT,
+            "application_name": "itnio-nb",
+            **self._options,
+            "client_encoding": "UTF8",
+        }
+        options |= {"keepalives": 1, **_ALIVE, "tcp_user_timeout": int(DEAD_AFTER * 1000)}
+        if self._password is not None:
+            options["password"] = self._password.reveal()
+        connection: psycopg.Connection[Any] = import_psycopg().connect(**options, autocommit=True)
+        try:
+            _set_up(connection)
+        except BaseException:
+            connection.close()
+            raise
+        connection.autocommit = autocommit
+        return connection
+
+
+def _set_up(connection: psycopg.Connection[Any]) -> None:
+    """Set what a session needs: a peer that is gone is found out soon, and nobody waits for ever."""
+    names, values = list(_SETTINGS), list(_SETTINGS.values())
+    connection.execute(
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS given(name, value)",
+        (names, values),
+    )
+    # A server may be told to answer before a commit is on its disk: not to us. What waits for replicas too stays.
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    if not host or host.startswith(("/", "@")) or host == "localhost":  # a socket in the file system
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def import_psycopg() -> Any:
+    """Return the library, or raise `LedgerError` with how to install it."""
+    try:
+        import psycopg
+        import psycopg.conninfo
+    except ImportError as error:
+        raise LedgerError(f"A ledger in PostgreSQL needs psycopg ({error}): {_INSTALL}") from None
+    return psycopg

@@ -1,0 +1,166 @@
+"""A ledger in a PostgreSQL server: its transactions, and what makes a server unfit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import sqlalchemy as sa
+
+from itnio_nb.errors import LedgerError, LostLedgerError
+from itnio_nb.ledger.database.database import Database, Owner
+from itnio_nb.ledger.database.postgres.connecting import ServerAddress, import_psycopg
+from itnio_nb.ledger.database.postgres.session import SessionOwner, living_tokens
+from itnio_nb.ledger.schema import is_current, open_schema
+
+_OLDEST = 15
+_IDLE = 2.0  # seconds after which a connection is tried before it is used: the server may have been restarted
+_LOCKS = 0x49544E49  # "ITNI": the first half of the names of our locks, the second is the schema's
+_RETRY = 0.1  # seconds between two tries to take a lock
+_EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(:ours, hashtext(current_schema()))")
+_SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(:ours, hashtext(current_schema()))")
+_RUN = sa.text("SELECT id FROM runs WHERE id = :run_id FOR NO KEY UPDATE")
+_NAMED = "SELECT 1 WHERE pg_try_advisory_lock(hashtext(current_schema()), hashtext(%(name)s))"
+_FACTS = sa.text(
+    "SELECT current_setting('server_encoding') AS encoding, "
+    "current_setting('server_version_num')::int / 10000 AS major, current_schema() AS schema"
+)
+# States (https://www.postgresql.org/docs/current/errcodes-appendix.html) of a server that may answer again by itself:
+# no connection, no more connections or room, shut down, starting, standing by, a lock that others hold.
+_PASSING = ("08", "53", "57", "40", "55", "25006", "58")
+
+
+class PostgresServer(Database):
+    """A ledger in the current schema of a database that exists; its tables are made where there are none."""
+
+    def __init__(self, url: str) -> None:
+        self._psycopg = import_psycopg()
+        self._server = ServerAddress(url)
+        self.address = self._server.shown
+        self.engine = sa.create_engine(
+            "postgresql+psycopg://", creator=self._server.connect, pool_size=3, max_overflow=7, pool_use_lifo=True
+        )
+        sa.event.listen(self.engine, "checkout", _try_idle)
+        sa.event.listen(self.engine, "checkin", _note_use)
+        self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def prepare(self) -> None:
+        """Make or migrate the tables, where that is needed; refuse a server that cannot keep a ledger."""
+        with self.transaction() as connection:
+            facts = connection.execute(_FACTS).one()
+            if facts.major < _OLDEST:
+                raise self.error(
+                    f"the server is PostgreSQL {facts.major}, and {_OLDEST} is the oldest that is supported"
+                )
+            if facts.encoding != "UTF8":
+                raise self.error(f"the database has the encoding {facts.encoding}, and needs UTF8")
+            if facts.schema is None:
+                raise self.error("it has no schema that this role may use")
+            ready = is_current(connection, self.address)
+        if not ready:
+            with self.transaction(write=True) as connection:
+                open_schema(connection, self.address)
+
+    @contextmanager
+    def transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
+        """Open a transaction: one that writes is alone with that, one that reads sees one state of all."""
+        with self._failures(), (self.engine if write else self._reader).begin() as connection:
+            if write:
+                connection.execute(_EXCLUSIVE, {"ours": _LOCKS})
+            yield connection
+
+    @contextmanager
+    def run_transaction(self, run_id: int) -> Iterator[sa.Connection]:
+        """Open a transaction that writes to one run: others write to other runs meanwhile.
+
+        Numbers of receipts are given out when they are written, and seen when that is committed. Those of one run are
+        in order all the same, since its row is locked until then: who asks for what is newer misses none.
+        """
+        with self._failures(), self.engine.begin() as connection:
+            connection.execute(_SHARED, {"ours": _LOCKS})
+            connection.execute(_RUN, {"run_id": run_id})
+            yield connection
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise self._error_of(error.orig) from None
+        except sa.exc.SQLAlchemyError as error:
+            raise self.error(str(error)) from None
+        except self._psycopg.Error as error:
+            raise self._error_of(error) from None
+
+    def _error_of(self, error: BaseException | None) -> LedgerError:
+        state = str(getattr(error, "sqlstate", None) or "")
+        words = " ".join(str(error).split())
+        if (not state and type(error).__name__ == "OperationalError") or state.startswith(_PASSING):
+            return LostLedgerError(
+                f"The ledger {self.address} does not answer ({words}). Nothing is sent without a ledger."
+            )
+        if state == "42501":
+            return LedgerError(f"This role may not do that in the ledger {self.address} ({words}): see docs/teams.md.")
+        return self.error(words)
+
+    def clock(self, connection: sa.Connection) -> float:
+        """Return the server's time: machines that work on one run may have different ones."""
+        return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
+    def require_space(self) -> None:
+        """Do nothing: a server that is full says so itself, and nothing has been sent then."""
+
+    def new_owner(self) -> Owner:
+        """Return an owner whose life is a session."""
+        with self._failures():
+            return SessionOwner(lambda: self._server.connect(autocommit=True))
+
+    def living(self, connection: sa.Connection, tokens: Collection[str]) -> set[str]:
+        """Return the tokens of those owners whose sessions hold their locks."""
+        return living_tokens(connection).intersection(tokens) if tokens else set()
+
+    @contextmanager
+    def exclusive(self, name: str, stopping: Event) -> Iterator[None]:
+        """Enter when nobody else holds the lock of that name, in whatever session."""
+        # In a session of its own, whose end frees the lock: a transaction that is idle for long is ended.
+        with self._failures(), closing(self._server.connect(autocommit=True)) as connection:
+            while not stopping.is_set() and not connection.execute(_NAMED, {"name": name}).fetchone():
+                stopping.wait(_RETRY)
+            yield
+
+    def beside(self, ending: str) -> Path:
+        """Return a file in the user's data folder, whose name has what this ledger is known by."""
+        from platformdirs import user_data_path
+
+        folder = user_data_path("itnio-nb", appauthor=False)
+        with suppress(OSError):  # who writes there says what is wrong
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder / f"ledger-{sha256(self.address.encode()).hexdigest()[:16]}{ending}"
+
+    def error(self, reason: str, *, is_damaged: bool = False) -> LedgerError:
+        """Return the error to raise where the ledger cannot be used, with what to do next."""
+        advice = "keep it, restore a backup" if is_damaged else "repair the server, its rights or its address"
+        return LedgerError(
+            f"The ledger {self.address} cannot be used ({reason}): {advice}, "
+            "or choose another with Ledger(path_or_url) or ITNIO_LEDGER. Nothing is sent without a ledger."
+        )
+
+
+def _note_use(_: Any, record: Any) -> None:
+    if record is not None:
+        record.info["used"] = time.monotonic()
+
+
+def _try_idle(connection: Any, record: Any, _: Any) -> None:
+    """Have a connection that was not used for a while tried first: one that is gone is replaced, and nobody told."""
+    if time.monotonic() - record.info.get("used", time.monotonic()) > _IDLE:
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except Exception as error:
+            raise sa.exc.DisconnectionError from error
