@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from itnio_nb.api.models import Receipt, State, now
+from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.queries import CLAIMABLE_GROUPS, NEW_RECEIPTS, RETURNED_CLAIMS, UNCHANGED_GROUPS
-from itnio_nb.ledger.schema import (
-    add_receipts,
-    claims,
-    insert_rows,
-    not_recorded,
-    run_groups,
-    run_owners,
-    runs,
-    text_of,
-)
+from itnio_nb.ledger.schema.rows import ReceiptRow, add_receipts, insert_rows, not_recorded, text_of
+from itnio_nb.ledger.schema.tables import claims, run_groups, run_owners, runs
 
 _USED = 0.95  # of a rate
 _MAX_AHEAD = 60.0  # seconds; a turn that is further away was given before this machine's clock was set back
 _CLAIM = claims.insert()
 _NEXT_TURN = sa.select(runs.c.rate, runs.c.next_turn).where(runs.c.id == sa.bindparam("run_id"))
 
-Clock = Callable[[sa.Connection], float]  # the Unix time that all who use a ledger go by
 Outcomes = Sequence[tuple[int, Receipt]]  # positions of groups that the caller had claimed, and what came of them
 Wanted = Sequence[tuple[int, int]]  # positions, and the newest receipt that the caller has seen of each, 0 for none
 
@@ -56,6 +48,7 @@ class Resolution(NamedTuple):
 
 
 def sync(
+    database: Database,
     connection: sa.Connection,
     run_id: int,
     owner: str,
@@ -64,14 +57,14 @@ def sync(
     wanted: Wanted,
     since: int,
     turns: int,
-    clock: Clock,
 ) -> SyncResult:
     """Do what `RunStore.sync` says, in the transaction of `connection`."""
     if done := [*returned, *(at for at, _ in outcomes)]:
         group_ids = _give_back(connection, run_id, owner, done)
-        add_receipts(connection, [(group_ids[at], run_id, at, receipt) for at, receipt in outcomes])
+        actor = database.actor_number(connection) if outcomes else None
+        add_receipts(connection, [ReceiptRow(group_ids[at], run_id, at, one, actor) for at, one in outcomes])
     held, claimed = _claim(connection, run_id, owner, wanted) if wanted else ([], [])
-    reserved = take_turns(connection, run_id, turns, clock) if turns else []
+    reserved = take_turns(database, connection, run_id, turns) if turns else []
     newer = connection.execute(NEW_RECEIPTS, {"run_id": run_id, "since": since})
     return SyncResult(claimed, held, list(map(NewReceipt._make, newer)), reserved)
 
@@ -98,7 +91,7 @@ def _claim(connection: sa.Connection, run_id: int, owner: str, wanted: Wanted) -
     return held, claimed
 
 
-def take_turns(connection: sa.Connection, run_id: int, number: int, clock: Clock) -> list[float]:
+def take_turns(database: Database, connection: sa.Connection, run_id: int, number: int) -> list[float]:
     """Reserve the next `number` turns of a run to send a request, as Unix times; none where it has no rate.
 
     Turns are evenly spaced and belong to whoever has reserved them, in whatever process. They are a twentieth further
@@ -108,7 +101,7 @@ def take_turns(connection: sa.Connection, run_id: int, number: int, clock: Clock
     rate, next_turn = connection.execute(_NEXT_TURN, {"run_id": run_id}).one()
     if rate is None:
         return []
-    gap, at = 1 / (_USED * rate), clock(connection)
+    gap, at = 1 / (_USED * rate), database.clock(connection)
     ahead = time.time() - at
     if next_turn is not None and at < next_turn < at + max(_MAX_AHEAD, 100 * gap):
         at = next_turn
@@ -122,21 +115,34 @@ def _may_be_sent(group: sa.Row[Any], seen: int) -> bool:
     return bool(group.receipt == seen and sendable)
 
 
-def expire_claims(connection: sa.Connection, dead: Sequence[str]) -> None:
-    """Write an `unknown` receipt for each claim of dead owners, and delete the claim; they work on no run any more."""
+def expire_claims(database: Database, connection: sa.Connection, dead: Sequence[str]) -> None:
+    """Write an `unknown` receipt for each claim of dead owners, and delete the claim; they work on no run any more.
+
+    The receipt says who they were, and until when a request of theirs may be under way.
+    """
     theirs = claims.c.owner.in_(dead)
-    rows = connection.execute(sa.select(claims.c.group_id, claims.c.run_id, claims.c.position).where(theirs)).all()
-    add_receipts(connection, [(*row, not_recorded()) for row in rows])
+    same = (run_owners.c.run_id == claims.c.run_id) & (run_owners.c.owner == claims.c.owner)
+    query = sa.select(
+        claims.c.group_id, claims.c.run_id, claims.c.position, run_owners.c.actor_id, run_owners.c.longest
+    )
+    lost = connection.execute(query.select_from(claims.outerjoin(run_owners, same)).where(theirs)).all()
+    at = database.clock(connection)
+    ended = [None if one.longest is None else at + one.longest for one in lost]
+    rows = [ReceiptRow(*one[:3], not_recorded(), one.actor_id, by) for one, by in zip(lost, ended, strict=True)]
+    add_receipts(connection, rows)
     connection.execute(claims.delete().where(theirs))
     connection.execute(run_owners.delete().where(run_owners.c.owner.in_(dead)))
 
 
-def write_resolutions(connection: sa.Connection, resolutions: Sequence[Resolution]) -> list[Resolution]:
+def write_resolutions(
+    database: Database, connection: sa.Connection, resolutions: Sequence[Resolution]
+) -> list[Resolution]:
     """Write the resolutions that still hold, and return them."""
     rows = connection.execute(UNCHANGED_GROUPS, {"receipts": [one.seen for one in resolutions]})
     places = {number: (group_id, run_id, position) for number, group_id, run_id, position in rows}
     valid = [one for one in resolutions if one.seen in places]
-    add_receipts(connection, [(*places[one.seen], one.receipt) for one in valid])
+    actor = database.actor_number(connection) if valid else None
+    add_receipts(connection, [ReceiptRow(*places[one.seen], one.receipt, actor) for one in valid])
     absent = [places[one.seen][0] for one in valid if one.receipt.state is State.PLANNED]
     if absent:  # the newest run that has it can be resumed
         newest = sa.select(sa.func.max(run_groups.c.run_id)).where(run_groups.c.group_id.in_(absent))

@@ -22,7 +22,8 @@ from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, CREATED_GROUPS, GROU
 from itnio_nb.ledger.resets import ResetStore
 from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.run_store import RunStore
-from itnio_nb.ledger.schema import accounts, is_account, runs
+from itnio_nb.ledger.schema.rows import is_account
+from itnio_nb.ledger.schema.tables import accounts, runs
 
 
 class LedgerEntry(NamedTuple):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from itnio_nb.api.models import API_COLUMNS, WIRE, Action, State
 from itnio_nb.api.statuses import CREATED_STATUS, NAME_TAKEN
-from itnio_nb.ledger.schema import accounts, claims, groups, receipts, run_groups, run_owners, runs
+from itnio_nb.ledger.schema.tables import accounts, claims, groups, receipts, run_groups, run_owners, runs
 
 SHARED = ("quantity", "displayNum", "appId", "reason", "advice")  # columns that all groups of a run may share
 _SAMPLE = 100  # groups of one application from which it is learnt how the server writes

@@ -12,18 +12,8 @@ import sqlalchemy as sa
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import ResetReceipt, ResetState, now
 from itnio_nb.ledger.database.database import Database, table_of
-from itnio_nb.ledger.schema import (
-    account_number,
-    accounts,
-    free_name,
-    insert_rows,
-    is_account,
-    reset_phones,
-    reset_receipts,
-    reset_runs,
-    runs,
-    text_of,
-)
+from itnio_nb.ledger.schema.rows import account_number, free_name, insert_rows, is_account, text_of
+from itnio_nb.ledger.schema.tables import accounts, reset_phones, reset_receipts, reset_runs, runs
 
 _newest = reset_receipts.alias("newest")
 _theirs = reset_receipts.alias("theirs")
@@ -191,7 +181,8 @@ class ResetStore:
         intent = ResetReceipt(ResetState.SENDING, "", "", "", now())
         with self._database.transaction(write=True) as connection:
             learnt = [*outcomes, *((at, intent) for at in claimed)]
-            _add_receipts(connection, [(run_id, at, one) for at, one in learnt])
+            actor = self._database.actor_number(connection)
+            _add_receipts(connection, [(run_id, at, one) for at, one in learnt], actor)
 
     def close_run(self, run_id: int, note: str) -> None:
         """Write how a run ended; one with phones that are not sent, or unknown, stays unfinished."""
@@ -217,7 +208,8 @@ class ResetStore:
         sending = sa.select(reset_phones.c.run_id, reset_phones.c.position).select_from(_phones)
         sending = sending.where(reset_phones.c.run_id.in_(run_ids), _newest.c.state == ResetState.SENDING)
         lost = ResetReceipt(ResetState.UNKNOWN, "", *_NOT_RECORDED, now())
-        _add_receipts(connection, [(run_id, at, lost) for run_id, at in connection.execute(sending).all()])
+        found = [(run_id, at, lost) for run_id, at in connection.execute(sending).all()]
+        _add_receipts(connection, found, self._database.actor_number(connection))
         connection.execute(reset_runs.update().where(reset_runs.c.id.in_(run_ids)).values(owner=None))
 
 
@@ -280,11 +272,11 @@ def _new_run(connection: sa.Connection, wanted: ResetRequest, to_send: Sequence[
     return run_id
 
 
-def _add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, ResetReceipt]]) -> None:
+def _add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, ResetReceipt]], actor: int) -> None:
     """Write receipts, each given as the run, the position and the receipt."""
     rows = [
         {"run_id": run_id, "position": at, "state": str(one.state), "status": one.status}
-        | {"reason": one.reason, "advice": one.advice, "at": text_of(one.at)}
+        | {"reason": one.reason, "advice": one.advice, "at": text_of(one.at), "actor_id": actor}
         for run_id, at, one in learnt
     ]
     insert_rows(connection, reset_receipts.insert(), rows)

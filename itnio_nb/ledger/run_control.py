@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from itnio_nb.ledger.claims import expire_claims, take_turns
 from itnio_nb.ledger.database.database import Database, Owner
 from itnio_nb.ledger.queries import CLAIM_OWNERS, DIRECTIONS, STOPPING_CLAIM_OWNERS, TERMS, WORKING_OWNERS
-from itnio_nb.ledger.schema import claims, insert_missing, run_owners, runs
+from itnio_nb.ledger.schema.rows import insert_missing
+from itnio_nb.ledger.schema.tables import claims, run_owners, runs
 
 
 class RunTerms(NamedTuple):
@@ -33,9 +34,9 @@ class RunControl:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def new_owner(self) -> Owner:
-        """Return a new owner of claims: alive until it is released, or this process ends."""
-        return self._database.new_owner()
+    def new_owner(self, longest_request: float = 0.0) -> Owner:
+        """Return a new owner of claims: alive until it is released, or this process ends. Times are in seconds."""
+        return self._database.new_owner(longest_request)
 
     def join(self, run_id: int, owner: str, terms: RunTerms = NO_TERMS) -> int:
         """Have `owner` work on a run until it is released, see `add_owner`; return the run's number."""
@@ -57,7 +58,8 @@ class RunControl:
         if not working:  # how it ended before is no news any more
             open_again = (runs.c.id == run_id, runs.c.finished.is_(None))
             connection.execute(runs.update().where(*open_again).values(note="", verified=None))
-        row = {"run_id": run_id, "owner": owner, "stopping": False}
+        row = {"run_id": run_id, "owner": owner, "stopping": False, "longest": self._database.longest}
+        row["actor_id"] = self._database.actor_number(connection)
         insert_missing(connection, run_owners, [row])
 
     def terms(self, run_id: int) -> RunTerms:
@@ -74,7 +76,7 @@ class RunControl:
     def take_turns(self, run_id: int, number: int) -> list[float]:
         """Reserve the next turns of a run to send a request, see `claims.take_turns`."""
         with self._database.run_transaction(run_id) as connection:
-            return take_turns(connection, run_id, number, self._database.clock)
+            return take_turns(self._database, connection, run_id, number)
 
     def stop(self, run_id: int) -> None:
         """Have all who work on a run now stop: those who join it later go on."""
@@ -120,7 +122,7 @@ class RunControl:
             dead = owners - self._database.living(connection, owners)
         if dead:
             with self._database.transaction(write=True) as connection:
-                expire_claims(connection, list(dead))
+                expire_claims(self._database, connection, list(dead))
 
     def _at_work(self, connection: sa.Connection, run_id: int, query: sa.Select[Any] = WORKING_OWNERS) -> set[str]:
         """Return those owners of a run, all or what `query` selects, that are alive."""

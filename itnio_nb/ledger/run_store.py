@@ -15,20 +15,16 @@ from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, syn
 from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, KINDS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
-from itnio_nb.ledger.schema import (
+from itnio_nb.ledger.schema.rows import (
     account_number,
-    accounts,
     free_name,
-    groups,
     insert_missing,
     insert_rows,
     is_account,
-    run_groups,
-    run_owners,
-    runs,
     text_of,
     write_outline,
 )
+from itnio_nb.ledger.schema.tables import accounts, groups, run_groups, run_owners, runs
 
 _CHUNK = 500  # resolutions written in one transaction
 
@@ -170,10 +166,9 @@ class RunStore:
         """
         if wanted:
             self.database.require_space()
-        writes = outcomes or returned or wanted or turns
-        database = self.database
+        writes, database = outcomes or returned or wanted or turns, self.database
         with database.run_transaction(run_id) if writes else database.transaction() as connection:
-            return sync(connection, run_id, owner, outcomes, returned, wanted, since, turns, database.clock)
+            return sync(database, connection, run_id, owner, outcomes, returned, wanted, since, turns)
 
     def write_resolutions(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
         """Write what listings have shown of groups; return the resolutions that still held, and so were written.
@@ -183,7 +178,7 @@ class RunStore:
         written: list[Resolution] = []
         for at in range(0, len(resolutions), _CHUNK):
             with self.database.transaction(write=True) as connection:
-                written += write_resolutions(connection, resolutions[at : at + _CHUNK])
+                written += write_resolutions(self.database, connection, resolutions[at : at + _CHUNK])
         return written
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:

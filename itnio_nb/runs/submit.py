@@ -207,7 +207,7 @@ def _begin(key: _Key, client: Client, ledger: Ledger, open_run: Callable[[str], 
     """Return the run that is at work here under `key`, or have the one begin that `open_run` gives to its new owner."""
     if (working := _at_work.by_key.get(key)) is not None:
         return working
-    owner = ledger.run_control.new_owner()
+    owner = ledger.run_control.new_owner(client.longest_request)
     return _at_work.begin(key, owner, lambda on_over: Run(open_run(owner.token), client, ledger, owner, on_over))
 
 

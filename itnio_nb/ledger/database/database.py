@@ -13,6 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.errors import LedgerError
+from itnio_nb.ledger.schema.actors import Actor, add_actor, find_actor, this_actor
 
 
 class Owner(Protocol):
@@ -37,6 +38,10 @@ class Database(ABC):
 
     address: str
     engine: sa.Engine
+    longest: float | None = (
+        None  # seconds that a request may go on after others take its sender for dead; None: it ends
+    )
+    _actor: tuple[Actor, int] | None = None
 
     @abstractmethod
     def prepare(self) -> None:
@@ -59,8 +64,8 @@ class Database(ABC):
         """Raise `LedgerError` if so little room is left that outcomes might not be recorded."""
 
     @abstractmethod
-    def new_owner(self) -> Owner:
-        """Return somebody new who is at work from now on."""
+    def new_owner(self, longest_request: float) -> Owner:
+        """Return somebody new who is at work from now on, and whose requests take so many seconds at most."""
 
     @abstractmethod
     def living(self, connection: sa.Connection, tokens: Collection[str]) -> set[str]:
@@ -86,6 +91,15 @@ class Database(ABC):
         """Return what a query selects as a table; one without rows has the columns too."""
         with self.transaction() as connection:
             return table_of(connection, query, parameters)
+
+    def actor_number(self, connection: sa.Connection) -> int:
+        """Return the number of who writes from this process, new from now on where the ledger had it not."""
+        actor = this_actor()
+        if self._actor is None or self._actor[0] != actor:
+            if (found := find_actor(connection, actor)) is None:
+                return add_actor(connection, actor)  # not kept: this transaction may yet fail
+            self._actor = actor, found
+        return self._actor[1]
 
     def are_alive(self, tokens: Iterable[str]) -> set[str]:
         """Return the tokens of those owners that are alive, as `living` does, in a transaction of its own."""

@@ -173,7 +173,7 @@ def _begin(
     key: tuple[str, ...], client: Client, ledger: Ledger, wanted: ResetRequest, plan: ResetPlan, options: _Options
 ) -> ResetRun:
     """Have a run begin, or go on, under `key`."""
-    owner = ledger.run_control.new_owner()
+    owner = ledger.run_control.new_owner(client.longest_request)
 
     def make(on_over: Callable[[], None]) -> ResetRun:
         run_id = ledger.reset_store.open_run(wanted, plan, owner.token, again=options.again)

@@ -98,7 +98,7 @@ class RunEngine:
         owner = self._owner
         try:
             if owner is None:
-                owner = self._control.new_owner()
+                owner = self._control.new_owner(self._client.longest_request)
                 self._control.join(self._id, owner.token)
             self._watch = RunWatch(self._control, self._id, owner.token, self._limiter, self.leave)
             if self._stop_all:  # since before there was anybody to tell

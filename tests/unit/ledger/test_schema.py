@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from itnio_nb import Client, Ledger, LedgerError, Sandbox, resume
-from itnio_nb.ledger import schema
 from itnio_nb.ledger.database.sqlite.file import open_engine
-from itnio_nb.ledger.schema import SCHEMA, metadata, open_schema
+from itnio_nb.ledger.schema import opening
+from itnio_nb.ledger.schema.opening import open_schema
+from itnio_nb.ledger.schema.tables import SCHEMA, metadata
 from tests.support.factories import group
 from tests.support.ledgers import earlier_ledger
 
@@ -63,7 +64,7 @@ def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, 
     assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"] == ["group-3", "group-5", "group-4"]
 
 
-@pytest.mark.parametrize("version", [2, 3, 4, 5])
+@pytest.mark.parametrize("version", [2, 3, 4, 5, 6])
 def test_a_ledger_of_a_later_version_is_migrated(
     version: int, tmp_path: Path, sandbox: Sandbox, client: Client
 ) -> None:
@@ -111,7 +112,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(earlier: Path, monkeyp
         connection.exec_driver_sql("DROP TABLE receipts")
         raise sa.exc.OperationalError("", {}, Exception("disk full"))
 
-    monkeypatch.setitem(schema._MIGRATIONS, 1, broken)
+    monkeypatch.setitem(opening._MIGRATIONS, 1, broken)
     with pytest.raises(LedgerError, match="disk full"):
         Ledger(earlier)
     with closing(sqlite3.connect(earlier)) as other:

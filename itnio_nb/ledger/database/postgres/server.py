@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from itnio_nb.errors import LedgerError, LostLedgerError
 from itnio_nb.ledger.database.database import Database, Owner
 from itnio_nb.ledger.database.postgres.connecting import ServerAddress, import_psycopg
-from itnio_nb.ledger.database.postgres.session import SessionOwner, living_tokens
-from itnio_nb.ledger.schema import is_current, open_schema
+from itnio_nb.ledger.database.postgres.session import LEASE, SessionOwner, living_tokens
+from itnio_nb.ledger.schema.opening import is_current, open_schema
 
 _OLDEST = 15
 _IDLE = 2.0  # seconds after which a connection is tried before it is used: the server may have been restarted
@@ -115,8 +115,9 @@ class PostgresServer(Database):
     def require_space(self) -> None:
         """Do nothing: a server that is full says so itself, and nothing has been sent then."""
 
-    def new_owner(self) -> Owner:
-        """Return an owner whose life is a session."""
+    def new_owner(self, longest_request: float = 0.0) -> Owner:
+        """Return an owner whose life is a session: its machine may be at work after that has ended."""
+        self.longest = max(self.longest or 0.0, LEASE + longest_request)
         with self._failures():
             return SessionOwner(lambda: self._server.connect(autocommit=True))
 

@@ -23,7 +23,8 @@ from itnio_nb.errors import LedgerError, os_error_reason
 from itnio_nb.ledger.database.database import Database, Owner
 from itnio_nb.ledger.database.sqlite.locks import OwnerLock, exclusive_lock, is_alive
 from itnio_nb.ledger.database.sqlite.soundness import foreign_content, foreign_object
-from itnio_nb.ledger.schema import info, open_schema
+from itnio_nb.ledger.schema.opening import open_schema
+from itnio_nb.ledger.schema.tables import info
 
 # Enough to record what is under way: some dozens of receipts, each transaction with a few pages of 4 KiB.
 RESERVE = 512 * 1024  # bytes
@@ -119,7 +120,7 @@ class SQLiteFile(Database):
         if free < RESERVE:
             raise self.error(f"its disk is full: {max(0, free) // 1024:,} KiB are left")
 
-    def new_owner(self) -> Owner:
+    def new_owner(self, longest_request: float = 0.0) -> Owner:  # noqa: ARG002 - they end with their process
         """Return an owner whose life is a lock file."""
         try:
             return OwnerLock(self.path)

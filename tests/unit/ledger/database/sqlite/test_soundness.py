@@ -12,7 +12,7 @@ import pytest
 
 from itnio_nb import Client, Ledger, LedgerError, make_plan, submit_plan
 from itnio_nb.ledger.database.sqlite.file import SQLiteFile
-from itnio_nb.ledger.schema import SCHEMA, metadata
+from itnio_nb.ledger.schema.tables import SCHEMA, metadata
 from itnio_nb.runs.run import RunRecord
 from tests.support.factories import many_orders
 from tests.support.ledgers import changed_ledger, used_ledger
