@@ -59,25 +59,51 @@ def sync(
     turns: int,
 ) -> SyncResult:
     """Do what `RunStore.sync` says, in the transaction of `connection`."""
-    if done := [*returned, *(at for at, _ in outcomes)]:
-        group_ids = _give_back(connection, run_id, owner, done)
-        actor = database.actor_number(connection) if outcomes else None
-        add_receipts(connection, [ReceiptRow(group_ids[at], run_id, at, one, actor) for at, one in outcomes])
+    if outcomes or returned:
+        _record(database, connection, run_id, owner, outcomes, returned)
     held, claimed = _claim(connection, run_id, owner, wanted) if wanted else ([], [])
     reserved = take_turns(database, connection, run_id, turns) if turns else []
     newer = connection.execute(NEW_RECEIPTS, {"run_id": run_id, "since": since})
     return SyncResult(claimed, held, list(map(NewReceipt._make, newer)), reserved)
 
 
-def _give_back(connection: sa.Connection, run_id: int, owner: str, positions: Sequence[int]) -> dict[int, int]:
-    """End the claims of an owner at these positions; return the group of each position, whoever has claimed it."""
+def _record(
+    database: Database, connection: sa.Connection, run_id: int, owner: str, outcomes: Outcomes, returned: Sequence[int]
+) -> None:
+    """End the claims of an owner at these positions, and write what came of those that it has sent.
+
+    A claim that is not there any more was taken for one of a dead owner: what listings have shown of its group since
+    stands, and so does what this owner has written already, before it knew that it had.
+    """
+    answered, positions = dict(outcomes), [*returned, *(at for at, _ in outcomes)]
     where = {"run_id": run_id, "its_owner": owner, "positions": positions}
-    found: dict[int, int] = {one.position: one.group_id for one in connection.execute(RETURNED_CLAIMS, where)}
-    if others := [at for at in positions if at not in found]:  # the claim was taken for one of a dead process
-        at_others = (run_groups.c.run_id == run_id, run_groups.c.position.in_(others))
-        query = sa.select(run_groups.c.position, run_groups.c.group_id).where(*at_others)
-        found |= {one.position: one.group_id for one in connection.execute(query)}
-    return found
+    held: dict[int, int] = {one.position: one.group_id for one in connection.execute(RETURNED_CLAIMS, where)}
+    news = [(held[at], at, receipt) for at, receipt in outcomes if at in held]
+    if taken := [at for at in positions if at not in held]:
+        where = {"run_id": run_id, "positions": taken}
+        for group in connection.execute(CLAIMABLE_GROUPS, where):
+            receipt = answered.get(group.position)
+            if receipt is None and group.reason == not_recorded().reason:
+                receipt = _not_sent()
+            known = receipt is not None and (group.state, group.at) == (receipt.state, text_of(receipt.at))
+            if receipt is not None and group.state not in State.PRESENT and not known:
+                news.append((group.group_id, group.position, receipt))
+    actor = database.actor_number(connection) if news else None
+    add_receipts(connection, [ReceiptRow(group_id, run_id, at, receipt, actor) for group_id, at, receipt in news])
+
+
+def recover(
+    database: Database, connection: sa.Connection, run_id: int, lost: str, outcomes: Outcomes, unsent: Sequence[int]
+) -> None:
+    """Do what `RunStore.recover` says of an owner that is lost, in the transaction of `connection`."""
+    _record(database, connection, run_id, lost, outcomes, unsent)
+    connection.execute(claims.delete().where(claims.c.run_id == run_id, claims.c.owner == lost))
+    connection.execute(run_owners.delete().where(run_owners.c.run_id == run_id, run_owners.c.owner == lost))
+
+
+def _not_sent() -> Receipt:
+    reason = "not sent: its sender did not reach the ledger any more"
+    return Receipt(State.PLANNED, "", reason, "It can be sent again.", now())
 
 
 def _claim(connection: sa.Connection, run_id: int, owner: str, wanted: Wanted) -> tuple[list[int], list[int]]:

@@ -31,6 +31,7 @@ def _known_groups() -> sa.Select[Any]:
         sa.func.coalesce(claims.c.at, _newest.c.at).label("at"),
         runs.c.name.label("run"),
         _newest_number.label("receipt"),
+        _newest.c.ended_by,
         _tried(groups.c.id),
     ]
     joined = _with_newest(groups.join(accounts), groups.c.id)
@@ -56,6 +57,7 @@ def _groups_of_run() -> sa.Select[Any]:
         *_known_elsewhere(),
         _newest_number.label("newest"),
         *(_newest.c[name].label(f"newest_{name}") for name in ("status", "reason")),
+        _newest.c.ended_by,
         *(sent.c[name].label(f"sent_{name}") for name in ("phone_name", "quantity", "display_num")),
         sa.func.coalesce(claims.c.owner, "").label("owner"),
         _tried(run_groups.c.group_id),
@@ -173,7 +175,7 @@ KINDS_OF_RUN = _kinds_of(GROUPS_OF_RUN)
 # The newest receipt and the claim of groups (`positions`) of a run (`run_id`).
 CLAIMABLE_GROUPS = (
     sa.select(run_groups.c.position, run_groups.c.group_id, run_groups.c.again_after)
-    .add_columns(_newest_number.label("receipt"), _newest.c.state, claims.c.owner)
+    .add_columns(_newest_number.label("receipt"), _newest.c.state, _newest.c.reason, _newest.c.at, claims.c.owner)
     .select_from(_with_newest(run_groups, run_groups.c.group_id))
     .where(run_groups.c.run_id == _run_id, run_groups.c.position.in_(sa.bindparam("positions", expanding=True)))
 )

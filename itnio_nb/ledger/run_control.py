@@ -79,9 +79,11 @@ class RunControl:
             return take_turns(self._database, connection, run_id, number)
 
     def stop(self, run_id: int) -> None:
-        """Have all who work on a run now stop: those who join it later go on."""
+        """Have all who work on a run now stop, those too who cannot be reached: those who join it later go on."""
         with self._database.transaction(write=True) as connection:
             connection.execute(run_owners.update().where(run_owners.c.run_id == run_id).values(stopping=True))
+            stops = sa.func.coalesce(runs.c.stops, 0) + 1
+            connection.execute(runs.update().where(runs.c.id == run_id).values(stops=stops))
 
     def is_stopping(self, run_id: int) -> bool:
         """Tell whether all who work on a run are to stop."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import WIRE, now
-from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, sync, write_resolutions
+from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, recover, sync, write_resolutions
 from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, KINDS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
@@ -169,6 +169,18 @@ class RunStore:
         writes, database = outcomes or returned or wanted or turns, self.database
         with database.run_transaction(run_id) if writes else database.transaction() as connection:
             return sync(database, connection, run_id, owner, outcomes, returned, wanted, since, turns)
+
+    def recover(
+        self, run_id: int, lost: str, owner: str, *, outcomes: Outcomes = (), unsent: Sequence[int] = ()
+    ) -> None:
+        """Have `owner` go on in place of one that was lost, whom others may have taken for dead.
+
+        What it had learnt is recorded, unless it was already or a listing has shown more; all that it had claimed and
+        not sent is given back.
+        """
+        with self.database.transaction(write=True) as connection:
+            recover(self.database, connection, run_id, lost, outcomes, unsent)
+            self._control.add_owner(connection, run_id, owner, NO_TERMS)
 
     def write_resolutions(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
         """Write what listings have shown of groups; return the resolutions that still held, and so were written.

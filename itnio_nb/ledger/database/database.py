@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import Any, Protocol
 
 import pandas as pd
@@ -22,6 +23,10 @@ class Owner(Protocol):
     @property
     def token(self) -> str:
         """Text that no other owner has, or ever had."""
+        ...
+
+    def is_sure(self) -> bool:
+        """Tell whether it is certainly alive in the eyes of all others; False: it must send nothing."""
         ...
 
     def release(self) -> None:
@@ -91,6 +96,15 @@ class Database(ABC):
         """Return what a query selects as a table; one without rows has the columns too."""
         with self.transaction() as connection:
             return table_of(connection, query, parameters)
+
+    def until(self, times: Iterable[float | None]) -> list[float]:
+        """Return Unix times of the ledger's clock as those of `time.monotonic`; 0.0 for none, and for one gone by."""
+        given = [None if time is None or time != time else time for time in times]  # pandas may have NaN for None
+        if not any(given):
+            return [0.0] * len(given)
+        with self.transaction() as connection:
+            there, here = self.clock(connection), monotonic()
+        return [here + time - there if time and time > there else 0.0 for time in given]
 
     def actor_number(self, connection: sa.Connection) -> int:
         """Return the number of who writes from this process, new from now on where the ledger had it not."""

@@ -106,7 +106,12 @@ def _from_6(connection: sa.Connection) -> None:
     added = [
         (table, "actor_id INTEGER REFERENCES actors (id)") for table in ("receipts", "run_owners", "reset_receipts")
     ]
-    for table, column in [*added, ("receipts", "ended_by FLOAT"), ("run_owners", "longest FLOAT")]:
+    for table, column in [
+        *added,
+        ("receipts", "ended_by FLOAT"),
+        ("run_owners", "longest FLOAT"),
+        ("runs", "stops INTEGER"),
+    ]:
         known = {one["name"] for one in sa.inspect(connection).get_columns(table)}
         if column.split()[0] not in known:  # tables that a migration has just made are of this version
             connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")

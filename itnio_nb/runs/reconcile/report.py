@@ -15,7 +15,6 @@ from itnio_nb.api.models import PhoneGroup, Receipt, State, phone_groups
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.ledger.claims import Resolution
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.runs.reconcile.resolver import AT_ONCE, resolve_unknown
 from itnio_nb.runs.reconcile.rules import UnknownGroup
 
@@ -50,7 +49,7 @@ def reconcile(
         def list_phones() -> Inventory:
             return client.fetch_inventory(app_id, stopping, created.get(app_id, ()))
 
-        return _report_application(list_phones, ledger.run_store, app_id, parts[app_id], stopping)
+        return _report_application(list_phones, ledger, app_id, parts[app_id], stopping)
 
     reports = for_each(parts, report_of, stopping, AT_ONCE)
     errors = [found for found in reports.values() if isinstance(found, ItnioError)]
@@ -81,7 +80,7 @@ def _by_application(
 
 
 def _report_application(
-    list_phones: Callable[[], Inventory], store: RunStore, app_id: str, part: pd.DataFrame, stopping: Event
+    list_phones: Callable[[], Inventory], ledger: Ledger, app_id: str, part: pd.DataFrame, stopping: Event
 ) -> list[tuple[object, ...]]:
     """Return the report's rows of one application, and write what its listings resolve.
 
@@ -92,14 +91,14 @@ def _report_application(
 
     def write(resolved: dict[Any, Receipt]) -> None:
         resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
-        after.update({resolutions[one]: one.receipt for one in store.write_resolutions(list(resolutions))})
+        written = ledger.run_store.write_resolutions(list(resolutions))
+        after.update({resolutions[one]: one.receipt for one in written})
 
     of_unknown = part[part["state"] == State.UNKNOWN]
-    columns = (of_unknown[name] for name in ("tried", "status", "reason"))
-    unknown = {
-        at: UnknownGroup(groups[at], bool(tried), status, said)
-        for at, tried, status, said in zip(of_unknown.index, *columns, strict=True)
-    }
+    columns = (of_unknown["tried"].astype(bool), of_unknown["status"], of_unknown["reason"])
+    ends = ledger.database.until(of_unknown["ended_by"])
+    facts = zip(of_unknown.index, *columns, ends, strict=True)
+    unknown = {at: UnknownGroup(groups[at], *known) for at, *known in facts}
     inventory = resolve_unknown(list_phones, unknown, write, stopping)
     absent = part.index[part["state"].isin(State.SENDABLE) & part["tried"].astype(bool)]
     late = {at: UnknownGroup(groups[at], tried=True) for at in absent if inventory.find(groups[at].group_name)}
