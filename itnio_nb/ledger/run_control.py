@@ -60,7 +60,7 @@ class RunControl:
             connection.execute(runs.update().where(*open_again).values(note="", verified=None))
         row = {"run_id": run_id, "owner": owner, "stopping": False, "longest": self._database.longest}
         row["actor_id"] = self._database.actor_number(connection)
-        insert_missing(connection, run_owners, [row])
+        connection.execute(insert_missing(connection, run_owners).values(**row))
 
     def terms(self, run_id: int) -> RunTerms:
         """Return the terms on which a run works."""

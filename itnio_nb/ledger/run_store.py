@@ -15,15 +15,8 @@ from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, rec
 from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, KINDS_OF_RUN, PROBLEMS_OF_RUN
 from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
-from itnio_nb.ledger.schema.rows import (
-    account_number,
-    free_name,
-    insert_missing,
-    insert_rows,
-    is_account,
-    text_of,
-    write_outline,
-)
+from itnio_nb.ledger.schema.given import given_rows
+from itnio_nb.ledger.schema.rows import account_number, free_name, insert_missing, is_account, text_of, write_outline
 from itnio_nb.ledger.schema.tables import accounts, groups, run_groups, run_owners, runs
 
 _CHUNK = 500  # resolutions written in one transaction
@@ -215,15 +208,18 @@ def _unfinished(account: Account, fingerprint: str) -> tuple[sa.ColumnElement[bo
 
 def _add_groups(connection: sa.Connection, run_id: int, account_id: int, planned: pd.DataFrame) -> None:
     """Write the groups of a run, in order, adding those that the account had not yet."""
-    names = ("app_id", "group_name", "phone_name", "quantity", "display_num")
-    columns = {name: planned[WIRE[name]].tolist() for name in names}
-    columns |= {name: planned[name].tolist() for name in ("action", "row", "why", "again_after")}
-    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-    keys = [{"account_id": account_id, "app_id": row["app_id"], "group_name": row["group_name"]} for row in rows]
-    insert_missing(connection, groups, keys)
-    theirs = [groups.c[name] == sa.bindparam(f"its_{name}") for name in ("account_id", "app_id", "group_name")]
-    insert = run_groups.insert().values(group_id=sa.select(groups.c.id).where(*theirs).scalar_subquery())
-    for position, (row, key) in enumerate(zip(rows, keys, strict=True)):
-        row |= {f"its_{name}": value for name, value in key.items()} | {"run_id": run_id, "position": position}
-        del row["app_id"], row["group_name"]
-    insert_rows(connection, insert, rows)
+    api = ("app_id", "group_name", "phone_name", "quantity", "display_num")
+    cells = {name: planned[WIRE[name]].tolist() for name in api}
+    cells |= {name: planned[name].tolist() for name in ("action", "row", "why", "again_after")}
+    cells["position"] = list(range(len(planned)))
+    numbers = ("quantity", "row", "again_after", "position")
+    kinds = {name: sa.Integer if name in numbers else sa.Text for name in cells}
+    given = given_rows(connection, {name: (kinds[name], values) for name, values in cells.items()})
+    keys = sa.select(sa.literal(account_id), given.c.app_id, given.c.group_name).where(sa.true())
+    names = ["account_id", "app_id", "group_name"]
+    connection.execute(insert_missing(connection, groups).from_select(names, keys.order_by(given.c.position)))
+    same = [groups.c[name] == given.c[name] for name in ("app_id", "group_name")]
+    group_id = sa.select(groups.c.id).where(groups.c.account_id == account_id, *same).scalar_subquery()
+    ours = [name for name in cells if name not in ("app_id", "group_name")]
+    rows = sa.select(sa.literal(run_id), group_id, *(given.c[name] for name in ours))
+    connection.execute(run_groups.insert().from_select(["run_id", "group_id", *ours], rows))

@@ -59,7 +59,7 @@ def find_actor(connection: sa.Connection, actor: Actor) -> int | None:
 
 def add_actor(connection: sa.Connection, actor: Actor) -> int:
     """Return the number of an actor, which is new from now on where the ledger had it not."""
-    insert_missing(connection, actors, [actor._asdict()])
+    connection.execute(insert_missing(connection, actors).values(**actor._asdict()))
     found = find_actor(connection, actor)
     assert found is not None  # noqa: S101 - it was just inserted
     return found

@@ -44,7 +44,7 @@ def is_account(account: Account) -> tuple[sa.ColumnElement[bool], ...]:
 def account_number(connection: sa.Connection, account: Account) -> int:
     """Return the number of an account, which is new from now on where the ledger had it not."""
     key = {"base_url": account.base_url, "api_key": account.api_key}
-    insert_missing(connection, accounts, [key])
+    connection.execute(insert_missing(connection, accounts).values(**key))
     return int(connection.execute(sa.select(accounts.c.id).where(*is_account(account))).scalar_one())
 
 
@@ -91,10 +91,10 @@ def add_receipts(connection: sa.Connection, learnt: Sequence[ReceiptRow]) -> Non
     insert_rows(connection, receipts.insert(), [one.values for one in learnt])
 
 
-def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert those rows of which the table has none with the same key."""
+def insert_missing(connection: sa.Connection, table: sa.Table) -> sa.Insert:
+    """Return an insert that leaves out what the table has already, by its key."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    insert_rows(connection, insert(table).on_conflict_do_nothing(), rows)
+    return insert(table).on_conflict_do_nothing()
 
 
 def insert_rows(connection: sa.Connection, insert: sa.Insert, rows: Sequence[Mapping[str, Any]]) -> None:

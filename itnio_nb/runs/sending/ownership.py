@@ -14,7 +14,8 @@ from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.sending.pace import RateLimiter
 from itnio_nb.runs.sending.watch import RunWatch
 
-S, R = TypeVar("S"), TypeVar("R")
+S = TypeVar("S")
+R = TypeVar("R")
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0  # seconds between two tries to reach the ledger
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from ipaddress import ip_address
 from pathlib import Path
@@ -136,4 +137,6 @@ def import_psycopg() -> Any:
         import psycopg.conninfo
     except ImportError as error:
         raise LedgerError(f"A ledger in PostgreSQL needs psycopg ({error}): {_INSTALL}") from None
+    # It tells on standard error of connections that are gone: we tell of them ourselves.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     return psycopg

@@ -23,8 +23,11 @@ _IDLE = 2.0  # seconds after which a connection is tried before it is used: the 
 _LOCKS = 0x49544E49  # "ITNI": the first half of the names of our locks, the second is the schema's
 _RETRY = 0.1  # seconds between two tries to take a lock
 _EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(:ours, hashtext(current_schema()))")
-_SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(:ours, hashtext(current_schema()))")
-_RUN = sa.text("SELECT id FROM runs WHERE id = :run_id FOR NO KEY UPDATE")
+# First the lock that all have, then the row: who waits for the row holds nothing that somebody alone waits for.
+_RUN = sa.text(
+    "SELECT id FROM runs WHERE id = :run_id "
+    "AND pg_advisory_xact_lock_shared(:ours, hashtext(current_schema()))::text IS NOT NULL FOR NO KEY UPDATE"
+)
 _NAMED = "SELECT 1 WHERE pg_try_advisory_lock(hashtext(current_schema()), hashtext(%(name)s))"
 _FACTS = sa.text(
     "SELECT current_setting('server_encoding') AS encoding, "
@@ -82,8 +85,7 @@ class PostgresServer(Database):
         in order all the same, since its row is locked until then: who asks for what is newer misses none.
         """
         with self._failures(), self.engine.begin() as connection:
-            connection.execute(_SHARED, {"ours": _LOCKS})
-            connection.execute(_RUN, {"run_id": run_id})
+            connection.execute(_RUN, {"run_id": run_id, "ours": _LOCKS})
             yield connection
 
     @contextmanager
