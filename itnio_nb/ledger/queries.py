@@ -192,12 +192,12 @@ NEW_RECEIPTS = (
     .where(receipts.c.id > sa.bindparam("since"), receipts.c.run_id == _run_id)
     .order_by(receipts.c.id)
 )
-# The terms of a run (`RunTerms`); who works on it, or did and was killed; whether one of them is to stop, and the rate.
+# The terms of a run (`RunTerms`); who works on it, or did and was killed; what one of them is to do.
 TERMS = sa.select(runs.c.workers, runs.c.rate, runs.c.confirmed).where(runs.c.id == _run_id)
 WORKING_OWNERS = sa.select(run_owners.c.owner).where(run_owners.c.run_id == _run_id)
 _is_theirs = (run_owners.c.run_id == runs.c.id) & (run_owners.c.owner == sa.bindparam("its_owner"))
 DIRECTIONS = (
-    sa.select(run_owners.c.stopping, runs.c.rate)
+    sa.select(run_owners.c.stopping, runs.c.rate, runs.c.held_until)
     .select_from(runs.outerjoin(run_owners, _is_theirs))
     .where(runs.c.id == _run_id)
 )

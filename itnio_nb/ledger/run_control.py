@@ -24,6 +24,14 @@ class RunTerms(NamedTuple):
 NO_TERMS = RunTerms()
 
 
+class Directions(NamedTuple):
+    """What somebody who works on a run is to do."""
+
+    stopping: bool  # somebody has pressed Stop
+    rate: float | None  # the most requests in one second, of all who work on it
+    held: float  # seconds in which nothing is to be sent
+
+
 class RunControl:
     """Say who works on a run, on which terms, and whether they are to stop; reached as `ledger.run_control`.
 
@@ -73,6 +81,13 @@ class RunControl:
         with self._database.transaction(write=True) as connection:
             connection.execute(runs.update().where(*faster).values(rate=rate))
 
+    def hold(self, run_id: int, seconds: float) -> None:
+        """Have a run send nothing for so long, whoever works on it: the server is busy."""
+        with self._database.transaction(write=True) as connection:
+            until = self._database.clock(connection) + seconds
+            earlier = (runs.c.id == run_id, sa.or_(runs.c.held_until.is_(None), runs.c.held_until < until))
+            connection.execute(runs.update().where(*earlier).values(held_until=until))
+
     def take_turns(self, run_id: int, number: int) -> list[float]:
         """Reserve the next turns of a run to send a request, see `claims.take_turns`."""
         with self._database.run_transaction(run_id) as connection:
@@ -91,11 +106,12 @@ class RunControl:
         with self._database.transaction() as connection:
             return not self._at_work(connection, run_id, going_on)
 
-    def directions(self, run_id: int, owner: str) -> tuple[bool, float | None]:
-        """Return whether one who works on a run is to stop, and the run's rate."""
+    def directions(self, run_id: int, owner: str) -> Directions:
+        """Return what one who works on a run is to do."""
         with self._database.transaction() as connection:
-            stopping, rate = connection.execute(DIRECTIONS, {"run_id": run_id, "its_owner": owner}).one()
-            return bool(stopping), rate
+            stopping, rate, until = connection.execute(DIRECTIONS, {"run_id": run_id, "its_owner": owner}).one()
+            held = 0.0 if until is None else max(0.0, until - self._database.clock(connection))
+            return Directions(bool(stopping), rate, held)
 
     def is_worked_on(self, run_id: int, besides: str = "") -> bool:
         """Tell whether anybody works on a run, `besides` left out."""

@@ -187,8 +187,12 @@ class RunStore:
         return written
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
-        """Write how a run ended, unless it is finished already; one with groups left to send stays unfinished."""
-        values = {"finished": text_of(now()) if finished else None, "note": note, "verified": verified}
+        """Write how a run ended, unless it is finished already; one with groups left to send stays unfinished.
+
+        Without a note, what somebody else has said who worked on it stays.
+        """
+        values = {"finished": text_of(now()) if finished else None, "verified": verified}
+        values |= {"note": note} if note else {}
         open_run = (runs.c.id == run_id, runs.c.finished.is_(None))
         with self.database.transaction(write=True) as connection:
             connection.execute(runs.update().where(*open_run).values(**values))

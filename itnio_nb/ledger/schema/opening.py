@@ -110,6 +110,7 @@ def _from_6(connection: sa.Connection) -> None:
         *added,
         ("receipts", "ended_by FLOAT"),
         ("run_owners", "longest FLOAT"),
+        ("runs", "held_until FLOAT"),
         ("runs", "stops INTEGER"),
     ]:
         known = {one["name"] for one in sa.inspect(connection).get_columns(table)}

@@ -82,6 +82,7 @@ runs = sa.Table(
     sa.Column("rate", sa.Float),
     sa.Column("confirmed", sa.Integer),
     sa.Column("next_turn", sa.Float),  # Unix time: no request goes out before, where there is a rate
+    sa.Column("held_until", sa.Float),  # Unix time: the server has asked for nothing before
     sa.Column("stops", sa.Integer),  # how often somebody has pressed Stop
 )
 run_groups = sa.Table(

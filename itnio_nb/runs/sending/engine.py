@@ -27,6 +27,7 @@ from itnio_nb.runs.sending.pace import DEFAULT_WORKERS, RateLimiter
 
 _TICK = 0.2  # seconds before it is asked again what other processes do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
+_PAUSE = 5.0  # seconds for which all others send nothing after failures in a row
 _IDLE_RESETS = 3  # times in a row that failures stopped the sending with nothing created since: then the run gives up
 
 
@@ -53,7 +54,8 @@ class RunEngine:
         self._workers = max(1, min(terms.workers or DEFAULT_WORKERS, len(self._groups)))
         client.widen(self._workers)
         take_turns, share = partial(self._control.take_turns, run_id), partial(self._control.slow_down, run_id)
-        self._limiter, self._breaker = RateLimiter(terms.rate, take_turns, share), CircuitBreaker()
+        self._limiter = RateLimiter(terms.rate, take_turns, share, partial(self._control.hold, run_id))
+        self._breaker = CircuitBreaker()
         self._closed_apps: dict[str, Receipt] = {}  # applications that take no more, and the answer that says so
         self._undocumented: Counter[tuple[str, str]] = Counter()  # statuses that the document has not, with their words
         self._fatal: Receipt | None = None
@@ -148,8 +150,9 @@ class RunEngine:
             self._notes.append(why_stopped(fatal))
             if not status_info(fatal.status).documented:
                 self._fatal = fatal  # whether its groups are there, listings can still tell
-            else:
+            else:  # for all who work on the run
                 self._stopping.set()
+                self._ownership.tell_stop()
         return not self._stopping.is_set()
 
     def _supply(self, dispatcher: Dispatcher[PhoneGroup, Receipt]) -> None:
@@ -239,6 +242,8 @@ class RunEngine:
         self.activity = "Verify"
         dispatcher = self._dispatcher
         tripped = dispatcher is not None and dispatcher.tripped
+        if tripped and self._control.is_worked_on(self._id, besides=self._ownership.token):
+            self._control.hold(self._id, _PAUSE)  # until it is known whether the account answers
         with self._ledger.database.exclusive(f"run-{self._id}", self._stopping):
             if self._store.run_info(self._id, "finished")["finished"]:
                 self._closed = True  # others who worked on this run have verified it already

@@ -55,15 +55,19 @@ class RateLimiter:
     """Let the requests of a run pass: at most `rate` in a second; a busy server slows down those of this process.
 
     All who work on the run keep to the rate together, in whatever process: `reserve` gives the next turns of all, as
-    Unix times, and `share` tells all a lower rate. Turns are reserved for some requests at once, `turns_wanted` by
-    whoever claims groups.
+    Unix times, `share` tells all a lower rate, and `hold_all` for how many seconds the server wants no request. Turns
+    are reserved for some requests at once, `turns_wanted` by whoever claims groups.
     """
 
     def __init__(
-        self, rate: float | None, reserve: Callable[[int], Sequence[float]], share: Callable[[float], None]
+        self,
+        rate: float | None,
+        reserve: Callable[[int], Sequence[float]],
+        share: Callable[[float], None],
+        hold_all: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.rate = rate  # as the run has it now; others may slow it down
-        self._reserve, self._share = reserve, share
+        self._reserve, self._share, self._hold_all = reserve, share, hold_all
         self._reserved: deque[float] = deque()  # turns of the run that nobody here has used, as monotonic times
         self._gap = 0.0  # seconds between two requests, since the server is busy
         self._passed: deque[float] = deque(maxlen=_MEASURED)  # when the last requests passed
@@ -154,7 +158,15 @@ class RateLimiter:
         with self._lock:
             if self._held_until <= now:  # several answers at once count once
                 self._gap = min(_MAX_GAP, max(2 * self._gap, _FIRST_GAP))
+            is_longer = now + seconds > self._held_until
             self._held_until = max(self._held_until, now + seconds)
+        if is_longer:
+            self._hold_all(seconds)
+
+    def be_held(self, seconds: float) -> None:
+        """Let nothing pass for so long: somebody who works on the run was told so."""
+        with self._lock:
+            self._held_until = max(self._held_until, time.monotonic() + seconds)
 
     def ease(self) -> None:
         """Come a little nearer to the rate that was asked for: the server has answered."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from itnio_nb import Ledger
-from itnio_nb.ledger.run_control import RunTerms
+from itnio_nb.ledger.run_control import Directions, RunTerms
 from tests.support.ledgers import claim, open_run
 
 
@@ -67,7 +67,7 @@ def test_stop_is_for_those_who_work_on_a_run_now(ledger: Ledger) -> None:
     for name in ("one", "two"):
         control.join(run_id, name, RunTerms(None, 7))
     assert claim(ledger, run_id, 0, "two")
-    assert control.directions(run_id, "one") == (False, 7)
+    assert control.directions(run_id, "one") == Directions(stopping=False, rate=7, held=0)
     control.stop(run_id)
     control.join(run_id, "late")
     assert claim(ledger, run_id, 1, "late")
@@ -77,5 +77,5 @@ def test_stop_is_for_those_who_work_on_a_run_now(ledger: Ledger) -> None:
         False,
         False,
     ]
-    assert control.directions(other_run, "elsewhere") == (False, None)
+    assert control.directions(other_run, "elsewhere") == Directions(stopping=False, rate=None, held=0)
     assert (control.claim_owners(run_id), control.claim_owners(run_id, stopping=True)) == ({"two", "late"}, {"two"})
