@@ -12,10 +12,15 @@ import pytest
 from hypothesis import settings
 
 from itnio_nb import Client, Ledger, Sandbox
+from tests.support.factories import ROOT
+from tests.support.postgres import new_database
 
 settings.register_profile("no clock", deadline=None)  # correctness is tested, speed is not
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("no clock")
+
+TORTURE = ROOT / "tests" / "torture"
+OF_BOTH_LEDGERS = (ROOT / "tests" / "unit" / "ledger", ROOT / "tests" / "unit" / "runs", TORTURE)
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +84,24 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "ledger.sqlite") as made:
+def ledger_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where the test's ledger is: a file, or a new database in a server, see `pytest_generate_tests`."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield str(tmp_path / "ledger.sqlite")
+    else:
+        with new_database(durable=request.path.is_relative_to(TORTURE)) as url:
+            yield url
+
+
+@pytest.fixture
+def ledger(ledger_place: str) -> Iterator[Ledger]:
+    with Ledger(ledger_place) as made:
         yield made
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is about the ledger, and about runs, with each kind of ledger, unless it is about the file itself."""
+    of_both = any(metafunc.definition.path.is_relative_to(folder) for folder in OF_BOTH_LEDGERS)
+    if "ledger_place" in metafunc.fixturenames and of_both:
+        of_file = metafunc.definition.get_closest_marker("sqlite_only")
+        metafunc.parametrize("ledger_place", ["sqlite"] if of_file else ["sqlite", "postgres"], indirect=True)
