@@ -19,8 +19,8 @@ settings.register_profile("no clock", deadline=None)  # correctness is tested, s
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("no clock")
 
-TORTURE = ROOT / "tests" / "torture"
-OF_BOTH_LEDGERS = (ROOT / "tests" / "unit" / "ledger", ROOT / "tests" / "unit" / "runs", TORTURE)
+TORTURE, UNIT = ROOT / "tests" / "torture", ROOT / "tests" / "unit"
+OF_LEDGERS, OF_FILES = (UNIT / "ledger", UNIT / "runs", TORTURE), UNIT / "ledger" / "database" / "sqlite"
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def ledger(ledger_place: str) -> Iterator[Ledger]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what is about the ledger, and about runs, with each kind of ledger, unless it is about the file itself."""
-    of_both = any(metafunc.definition.path.is_relative_to(folder) for folder in OF_BOTH_LEDGERS)
-    if "ledger_place" in metafunc.fixturenames and of_both:
-        of_file = metafunc.definition.get_closest_marker("sqlite_only")
-        metafunc.parametrize("ledger_place", ["sqlite"] if of_file else ["sqlite", "postgres"], indirect=True)
+    test = metafunc.definition
+    of_file = test.path.is_relative_to(OF_FILES) or test.get_closest_marker("sqlite_only")
+    if "ledger_place" in metafunc.fixturenames and not of_file and any(map(test.path.is_relative_to, OF_LEDGERS)):
+        metafunc.parametrize("ledger_place", ["sqlite", "postgres"], indirect=True)

@@ -47,7 +47,7 @@ def server(*, durable: bool = False) -> str:
     """
     if given := os.environ.get("ITNIO_TEST_POSTGRES"):
         return given
-    command = [sys.executable, "-I", ROOT / "tests" / "support" / "postgres_server.py", programs()]
+    command = [sys.executable, "-I", str(ROOT / "tests" / "support" / "postgres_server.py"), str(programs())]
     keeper = subprocess.Popen(  # in a session of its own, where no Ctrl-C reaches it
         [*command, *(() if durable else _FAST)],
         stdin=subprocess.PIPE,
@@ -64,7 +64,7 @@ def server(*, durable: bool = False) -> str:
 
 
 def programs() -> Path:
-    """Return the folder of PostgreSQL's newest programs, on the path, where `pg_config` says, or where Debian has them."""
+    """Return the folder of PostgreSQL's newest programs: on the path, where `pg_config` says, or Debian has them."""
     found = {Path(one).parent for one in [shutil.which("initdb")] if one}
     if asked := shutil.which("pg_config"):
         found.add(Path(subprocess.run([asked, "--bindir"], capture_output=True, text=True, check=True).stdout.strip()))

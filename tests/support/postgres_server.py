@@ -19,11 +19,23 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 _SETTINGS = {"listen_addresses": "127.0.0.1", "max_connections": "200", "shared_buffers": "32MB"}
 _PATIENCE = 60  # seconds for the server to answer
 _TRIES = 5  # with another port each: one that was free may not be any more
+
+
+class _User(NamedTuple):
+    """Who starts programs, by numbers, as `subprocess` takes them; None is who runs this one."""
+
+    user: int | None
+    group: int | None
+    extra_groups: tuple[int, ...] | None
+
+    def give(self, path: Path) -> None:
+        if self.user is not None and self.group is not None:
+            os.chown(path, self.user, self.group)
 
 
 def main(programs: Path, settings: Sequence[str]) -> None:
@@ -32,8 +44,7 @@ def main(programs: Path, settings: Sequence[str]) -> None:
         signal.signal(number, signal.SIG_IGN)
     folder = Path(tempfile.mkdtemp(prefix="itnio-pg-"))
     user = _another_user()
-    if user:
-        shutil.chown(folder, user["user"], user["group"])
+    user.give(folder)
     server = None
     try:
         password = secrets.token_hex(8)
@@ -47,46 +58,48 @@ def main(programs: Path, settings: Sequence[str]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _another_user() -> dict[str, Any]:
-    """Return the user that a server must be started by where root, which it refuses, starts it."""
+def _another_user() -> _User:
+    """Return the user that a server must be started by: root is refused."""
     if os.geteuid() != 0:
-        return {}
-    import grp
+        return _User(None, None, None)
     import pwd
 
     names = {one.pw_name: one for one in pwd.getpwall()}
     found = names.get("postgres") or names["nobody"]
-    return {"user": found.pw_name, "group": grp.getgrgid(found.pw_gid).gr_name, "extra_groups": []}
+    return _User(found.pw_uid, found.pw_gid, ())
 
 
-def _make_cluster(programs: Path, folder: Path, password: str, user: dict[str, Any]) -> None:
+def _make_cluster(programs: Path, folder: Path, password: str, user: _User) -> None:
     """Make the server's files; texts are in an order that is not that of their bytes, as on most servers."""
     kept = folder / "password"
     kept.touch(mode=0o600)
     kept.write_text(password)
-    if user:
-        shutil.chown(kept, user["user"])
+    user.give(kept)
     options = ["--username=postgres", f"--pwfile={kept}", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8"]
     options += ["--locale=C", "--locale-provider=icu", "--icu-locale=en-US"]
-    command = [programs / "initdb", "-D", folder / "data", *options]
-    made = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, **user)
+    command = [str(programs / "initdb"), "-D", str(folder / "data"), *options]
+    made = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, **user._asdict())
     kept.unlink()
     if made.returncode:
         sys.exit(f"initdb: {made.stdout}{made.stderr}")
 
 
-def _start(
-    programs: Path, folder: Path, settings: Sequence[str], user: dict[str, Any]
-) -> tuple[subprocess.Popen[bytes], int]:
+def _start(programs: Path, folder: Path, settings: Sequence[str], user: _User) -> tuple[subprocess.Popen[str], int]:
     """Start the server on a free port; return it, and the port, when it answers."""
     given = [f"{name}={value}" for name, value in _SETTINGS.items()]
     for _ in range(_TRIES):
         port = _free_port()
         settings_now = [*given, f"port={port}", f"unix_socket_directories={folder}", *settings]
-        command = [programs / "postgres", "-D", folder / "data", *(f"--{one}" for one in settings_now)]
+        command = [str(programs / "postgres"), "-D", str(folder / "data"), *(f"--{one}" for one in settings_now)]
         with (folder / "log").open("ab") as log:
             server = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, start_new_session=True, **user
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                start_new_session=True,
+                **user._asdict(),
             )
         if _answers(server, folder / "data" / "postmaster.pid"):
             return server, port
@@ -100,7 +113,7 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _answers(server: subprocess.Popen[bytes], told: Path) -> bool:
+def _answers(server: subprocess.Popen[str], told: Path) -> bool:
     """Wait until the server says in its file that it is ready, as pg_ctl does; return False if it ends."""
     until = time.monotonic() + _PATIENCE
     while server.poll() is None and time.monotonic() < until:
@@ -110,7 +123,7 @@ def _answers(server: subprocess.Popen[bytes], told: Path) -> bool:
     return False
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
+def _end(server: subprocess.Popen[str]) -> None:
     """End the server at once: nobody needs its files any more."""
     server.send_signal(signal.SIGQUIT)
     try:
