@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from itnio_nb import Client, Ledger, Sandbox
 from tests.support.factories import ROOT
-from tests.support.postgres import new_database
+from tests.support.ledgers import new_place
 
 settings.register_profile("no clock", deadline=None)  # correctness is tested, speed is not
 settings.register_profile("quick", deadline=None, max_examples=20)
@@ -84,13 +84,16 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 
 
 @pytest.fixture
-def ledger_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where the test's ledger is: a file, or a new database in a server, see `pytest_generate_tests`."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        yield str(tmp_path / "ledger.sqlite")
-    else:
-        with new_database(durable=request.path.is_relative_to(TORTURE)) as url:
-            yield url
+def ledger_kind() -> str:
+    """`sqlite` or `postgres`, see `pytest_generate_tests`."""
+    return "sqlite"
+
+
+@pytest.fixture
+def ledger_place(ledger_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the test's ledger is: a file that is not there yet, or a new database in a server."""
+    with new_place(ledger_kind, tmp_path, durable=request.path.is_relative_to(TORTURE)) as place:
+        yield place
 
 
 @pytest.fixture
@@ -103,5 +106,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what is about the ledger, and about runs, with each kind of ledger, unless it is about the file itself."""
     test = metafunc.definition
     of_file = test.path.is_relative_to(OF_FILES) or test.get_closest_marker("sqlite_only")
-    if "ledger_place" in metafunc.fixturenames and not of_file and any(map(test.path.is_relative_to, OF_LEDGERS)):
-        metafunc.parametrize("ledger_place", ["sqlite", "postgres"], indirect=True)
+    if "ledger_kind" in metafunc.fixturenames and not of_file and any(map(test.path.is_relative_to, OF_LEDGERS)):
+        metafunc.parametrize("ledger_kind", ["sqlite", "postgres"])

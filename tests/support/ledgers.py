@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -15,9 +16,20 @@ from itnio_nb.ledger.schema.tables import metadata
 from itnio_nb.orders.export.stored import orders_to_json
 from itnio_nb.runs.plan import make_plan
 from tests.support.factories import DATA, many_orders, orders_frame
+from tests.support.postgres import new_database
 
 ACCOUNT = Account("key", "secret", "http://127.0.0.1:1/voice")
 NOBODY = "an owner that is dead"
+
+
+@contextmanager
+def new_place(kind: str, folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """A place for a new ledger: a file in the folder (`sqlite`), or a database (`postgres`), dropped in the end."""
+    if kind == "sqlite":
+        yield str(folder / "ledger.sqlite")
+    else:
+        with new_database(durable=durable) as url:
+            yield url
 
 
 def open_run(
