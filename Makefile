@@ -54,9 +54,10 @@ docs: .venv/test
 	$(BIN)/python docs/make_fault_table.py
 	$(BIN)/python -m tools.licence_table
 
-# Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round.
+# Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round;
+# LEDGER=postgres has the ledger in a server, where the phones of a killed sender are waited for: some hours.
 torture: .venv/test
-	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python -m tests.torture.torture --processes 3 --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
+	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python -m tests.torture.torture --processes 3 --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED)) $(if $(LEDGER),--ledger $(LEDGER))
 
 # A hundred thousand files changed at random: none may raise anything but an InputError; some minutes.
 fuzz: .venv/test
@@ -94,7 +95,7 @@ constraints: .venv/test
 	@touch $@
 
 .venv/lab: .venv/core
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,runbook,keyring]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,runbook,keyring,postgres]"
 	@touch $@
 
 .venv/test: .venv/core

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from itnio_nb import Account, Ledger, State
 from itnio_nb.ledger.claims import Resolution
+from itnio_nb.ledger.database.address import open_database
 from tests.support.factories import APP
 from tests.support.ledgers import ACCOUNT, NOBODY, claim, close, open_run, receipt, record
 
 
-def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger) -> None:
+def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger, ledger_place: str) -> None:
     """As soon as anybody reads: it may have been sent. What it gave back is not."""
     run_id, store = open_run(ledger, 4), ledger.run_store
     control = ledger.run_control
@@ -28,19 +28,22 @@ def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger) -> None:
     assert not claim(ledger, run_id, 1, other.token)
     assert control.claim_owners(run_id) == {other.token}
     other.release()
-    with Ledger(ledger.path) as again:  # opening is reading
+    with Ledger(ledger_place) as again:  # opening is reading
         assert set(again.run_store.run_table(run_id)["state"]) == {"unknown", ""}
 
 
-def test_the_intent_is_on_disk_before_claiming_returns(ledger: Ledger) -> None:
-    """Another connection sees it at once; the file is written through (synchronous=FULL, WAL)."""
+def test_the_intent_is_on_disk_before_claiming_returns(ledger: Ledger, ledger_place: str) -> None:
+    """Another connection sees it at once; the file is written through (synchronous=FULL, WAL), as is the server's."""
     claim(ledger, open_run(ledger), 0)
-    with sqlite3.connect(ledger.path) as other:
-        assert other.execute("SELECT position, owner FROM claims").fetchall() == [(0, NOBODY)]
-        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other = open_database(ledger_place)
+    with other.transaction() as connection:
+        assert connection.exec_driver_sql("SELECT position, owner FROM claims").all() == [(0, NOBODY)]
     other.close()
-    with ledger.run_store.database.transaction() as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    settings: dict[str, object] = {"SHOW synchronous_commit": "on"}
+    if not ledger.is_shared:
+        settings = {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": 2}
+    with ledger.database.transaction() as connection:
+        assert {asked: connection.exec_driver_sql(asked).scalar() for asked in settings} == settings
 
 
 def test_of_many_threads_one_claims(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from itnio_nb import Account, Ledger, LedgerError, State
-from tests.support.ledgers import ACCOUNT, claim, open_run, record
+from tests.support.ledgers import ACCOUNT, claim, contents, open_run, record
 
 TABLE = "groupName phoneName quantity displayNum appId state status reason made run"
 
@@ -23,14 +23,14 @@ def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
     assert ledger.entries(ACCOUNT) == {}
 
 
-def test_what_was_recorded_is_there_after_reopening(ledger: Ledger) -> None:
+def test_what_was_recorded_is_there_after_reopening(ledger: Ledger, ledger_place: str) -> None:
     """Each receipt in order; the state is the newest; a group that was never sent is not in the table."""
     run_id, owner = open_run(ledger), ledger.run_control.new_owner()
     assert claim(ledger, run_id, 0, owner.token)
     record(ledger, run_id, 0, State.CREATED, "0", owner.token)
     assert claim(ledger, run_id, 1, owner.token)
     ledger.close()
-    with Ledger(ledger.path) as again:
+    with Ledger(ledger_place) as again:
         assert again.history["state"].tolist() == ["created"]
         name, made = again.run_store.run_info(run_id, "name")["name"], again.history["at"].iloc[0]
         cells = again.table[["groupName", "state", "made", "run"]].to_numpy().tolist()
@@ -78,6 +78,7 @@ def test_what_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+@pytest.mark.sqlite_only("a server looks after its own files")
 def test_a_damaged_ledger_is_named_and_left_alone(ledger: Ledger) -> None:
     """Garbage in its middle: no traceback, nothing overwritten, whatever is asked of it."""
     open_run(ledger, 300)
@@ -91,10 +92,10 @@ def test_a_damaged_ledger_is_named_and_left_alone(ledger: Ledger) -> None:
     assert ledger.path.read_bytes() == content
 
 
-def test_no_secret_is_in_the_file(ledger: Ledger) -> None:
-    """The key is, since it tells accounts apart; the secret is nowhere in any of its files."""
+def test_no_secret_is_in_it(ledger: Ledger) -> None:
+    """The key is, since it tells accounts apart; the secret is nowhere in its tables or any of its files."""
     open_run(ledger, account=Account("the-key", "s3cr3t-canary", ACCOUNT.base_url))
-    content = b"".join(path.read_bytes() for path in ledger.path.parent.glob(ledger.path.name + "*"))
+    content = contents(ledger)
     assert b"the-key" in content
     assert b"s3cr3t-canary" not in content
 

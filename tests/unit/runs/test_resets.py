@@ -23,10 +23,11 @@ from itnio_nb import (
 )
 from itnio_nb.api.models import ResetState
 from itnio_nb.api.statuses import ApiResponse
-from itnio_nb.ledger.database.sqlite.file import SQLiteFile
+from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.resets import ResetPhone, ResetRequest
 from itnio_nb.runs.credentials.reset import ResetRun
 from tests.support.factories import APP, Gate, group, many_orders, orders_frame, until
+from tests.support.ledgers import contents
 
 GROUPS = ["group-0", "group-1"]
 
@@ -310,11 +311,11 @@ def test_what_stands_in_the_way(
     with pytest.raises(InputError, match="needs a client and a ledger"):
         reset_passwords(ledger, client, APP, GROUPS)  # type: ignore[arg-type]
 
-    def full(_: SQLiteFile) -> None:
+    def full(_: Database) -> None:
         raise LedgerError("its disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(SQLiteFile, "require_space", full)
+        patch.setattr(type(ledger.database), "require_space", full)
         run = reset_passwords(client, ledger, APP, GROUPS)
         with pytest.raises(LedgerError, match="disk is full"):
             run.wait()
@@ -346,15 +347,14 @@ def test_an_account_that_shows_something_else(phones: Phones, sandbox: Sandbox, 
 
 
 def test_no_password_is_kept(phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Not in the ledger's file, nor in what a run shows; a receipt masks it."""
+    """Not in the ledger, nor in what a run shows; a receipt masks it."""
     receipt = client.reset_password(APP, "test_001")
     assert receipt.state is ResetState.RESET
     assert receipt.password is not None
     assert receipt.password.reveal() == phones()["test_001"]
     run = reset_passwords(client, ledger, APP, GROUPS).wait()
-    ledger.close()
     shown = repr(run) + run._repr_html_() + repr(receipt) + repr(vars(run))
-    written = b"".join(path.read_bytes() for path in ledger.path.parent.glob(f"{ledger.path.name}*"))
+    written = contents(ledger)
     for password in phones().values():
         assert password not in shown
         assert password.encode() not in written
