@@ -1,4 +1,4 @@
-"""Who did what: operator, machine and version of each receipt, by run and in sum; names are text, whatever they hold."""
+"""Who did what: operator, machine and version of each receipt, by run and in sum; names are only text."""
 
 from __future__ import annotations
 
@@ -234,8 +234,8 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, ledg
         raise KeyError("getpwuid(): uid not found")
 
     monkeypatch.delenv("ITNIO_OPERATOR", raising=False)
-    monkeypatch.setattr(module.getpass, "getuser", nobody)
-    monkeypatch.setattr(module.platform, "node", lambda: "")
+    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("platform.node", lambda: "")
     module._user.cache_clear()
     try:
         record(ledger, open_run(ledger), 0, State.CREATED, "0")
@@ -284,9 +284,9 @@ def test_a_batch_by_two(sandbox: Sandbox, client: Client, ledger: Ledger, become
     reconcile(client, ledger)
     assert ledger.runs["by"].tolist() == ["anna@ops1, ben@ops2"]
     assert set(ledger.operators(client.account)["operator"]) == {"anna", "ben"}
-    submit_plan(make_plan(orders_frame(("new", "new", "2")), client, ledger), client, ledger).wait()
+    submit_plan(make_plan(orders_frame(("sales", "sales-desk", "2")), client, ledger), client, ledger).wait()
     assert ledger.runs["by"].tolist()[1] == "ben@ops2"
     become("carl", "ops3")
-    reset_passwords(client, ledger, APP, ["new"]).wait()
+    reset_passwords(client, ledger, APP, ["sales"]).wait()
     assert {*map(tuple, ledger.resets[["operator", "machine"]].to_numpy())} == {("carl", "ops3")}
     assert "carl" not in " ".join(ledger.runs["by"])
