@@ -16,7 +16,7 @@ from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import panel, row, set_shown, show, text_area
 from itnio_nb.forms.review.filters import Filters, at_work_since, called
-from itnio_nb.forms.review.shown import COLUMNS, charts_html, find_groups, for_people, found_words
+from itnio_nb.forms.review.shown import COLUMNS, charts_html, find_groups, for_people, found_words, with_columns
 from itnio_nb.forms.run.monitor import POLL_PAUSE
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.tables import as_csv
@@ -127,13 +127,13 @@ class ReviewForm(Form):
             return found, "at"
         if name := self.filters.run.value:
             self._title, table = RunRecord(self._runs[name], self.ledger).snapshot()
-            who = {"operator": self.ledger.run_store.operators(self._runs[name])} if self.filters.has_operators else {}
-            return table.assign(**who)[[*COLUMNS, "advice", "at", *who, "created_in", "row"]], "at"
-        has_operators = self.filters.has_operators
-        table = self.ledger.table_for(self._account(), operators=has_operators)
+            if self.filters.has_operators:
+                table = table.assign(operator=self.ledger.run_store.operators(self._runs[name]))
+            return with_columns(table, [*COLUMNS, "advice", "at", "created_in", "row"]), "at"
+        table = self.ledger.table_for(self._account(), operators=self.filters.has_operators)
         self._title = f"{self.filters.runs}, {plural(len(table), 'group')} in the ledger."
         self._title += " What is submitted appears here." if table.empty else ""
-        return table[[*COLUMNS, "made", *(["operator"] if has_operators else []), "run"]], "made"
+        return with_columns(table, [*COLUMNS, "made", "run"]), "made"
 
     def _tell_progress(self) -> None:
         """Show the summary and, of runs at work, how far they are."""

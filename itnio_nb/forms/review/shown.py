@@ -14,8 +14,8 @@ from itnio_nb.forms.layout import said_columns
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.run import RunRecord
 
-COLUMNS = [*API_COLUMNS, "state", "status", "reason"]
-FOUND = ["groupName", "state", "at", "run", "operator", "machine", "reason", "advice", "status", "phoneName"]
+COLUMNS = [*API_COLUMNS, "state", "operator", "status", "reason"]
+FOUND = ["groupName", "state", "at", "run", "operator", "reason", "advice", "machine", "status", "phoneName"]
 FOUND += ["quantity", "displayNum", "appId"]
 MOST_FOUND = 1000  # groups: who finds more types more of the name
 _STATES = ("state", "before", "after")
@@ -32,6 +32,11 @@ def for_people(table: pd.DataFrame) -> pd.DataFrame:
     for column in filter(shown.columns.__contains__, _TIMES):
         shown = shown.assign(**{column: shown[column].map(sortable_time)})
     return shown.set_axis(pd.RangeIndex(1, len(shown) + 1, name="no."))
+
+
+def with_columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return those of some columns that a table has, in their order: not every one says who wrote what is in it."""
+    return table[[name for name in names if name in table]]
 
 
 def find_groups(ledger: Ledger, runs: dict[str, int], words: str) -> pd.DataFrame:
