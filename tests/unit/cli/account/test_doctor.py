@@ -92,7 +92,7 @@ def test_all_is_well(sandbox: Sandbox, configure: Callable[[Account], None]) -> 
     assert shown.text("API key") == f"…{sandbox.account.api_key[-4:]}, from the environment"
     assert shown.text("base address") == f"{sandbox.base_url}, from the environment"
     assert shown.text(f"application {APP}").startswith("0 phones in it")
-    assert shown.text("ledger's file").endswith("default-ledger.sqlite, from ITNIO_LEDGER in the environment")
+    assert shown.text("ledger's address").endswith("default-ledger.sqlite, from ITNIO_LEDGER in the environment")
     assert shown.text("proxy") == "none (HTTPS_PROXY is not set)"
     assert "was not asked" not in shown.text("account")
     assert {endpoint for endpoint, _ in sandbox.served} == {"sipQuery"}
