@@ -88,7 +88,7 @@ def _record(
             known = receipt is not None and (group.state, group.at) == (receipt.state, text_of(receipt.at))
             if receipt is not None and group.state not in State.PRESENT and not known:
                 news.append((group.group_id, group.position, receipt))
-    actor = database.actor_number(connection) if news else None
+    actor = database.actor_number(connection, [run_id]) if news else None
     add_receipts(connection, [ReceiptRow(group_id, run_id, at, receipt, actor) for group_id, at, receipt in news])
 
 
@@ -167,7 +167,7 @@ def write_resolutions(
     rows = connection.execute(UNCHANGED_GROUPS, {"receipts": [one.seen for one in resolutions]})
     places = {number: (group_id, run_id, position) for number, group_id, run_id, position in rows}
     valid = [one for one in resolutions if one.seen in places]
-    actor = database.actor_number(connection) if valid else None
+    actor = database.actor_number(connection, {places[one.seen][1] for one in valid}) if valid else None
     add_receipts(connection, [ReceiptRow(*places[one.seen], one.receipt, actor) for one in valid])
     absent = [places[one.seen][0] for one in valid if one.receipt.state is State.PLANNED]
     if absent:  # the newest run that has it can be resumed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 import sqlalchemy as sa
@@ -18,7 +18,15 @@ from itnio_nb.api.models import API_COLUMNS, PhoneGroup, State, phone_groups
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.database.address import open_database
-from itnio_nb.ledger.queries import ALL_RECEIPTS, ALL_RUNS, CREATED_GROUPS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
+from itnio_nb.ledger.queries import (
+    ALL_RECEIPTS,
+    ALL_RUNS,
+    CREATED_GROUPS,
+    GROUPS_AND_OPERATORS,
+    KNOWN_GROUPS,
+    OF_ACCOUNT,
+    OPERATORS,
+)
 from itnio_nb.ledger.resets import ResetStore
 from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.run_store import RunStore
@@ -104,33 +112,53 @@ class Ledger:
 
         `made` is when it was created (UTC), `run` the run that sent it.
         """
-        return self._read(KNOWN_GROUPS)[[*API_COLUMNS, "state", "status", "reason", "made", "run"]]
+        return _read(self, KNOWN_GROUPS)[[*API_COLUMNS, "state", "status", "reason", "made", "run"]]
 
     @property
     def history(self) -> pd.DataFrame:
-        """Every receipt in the order in which it was written: `at run appId groupName state status reason advice`."""
-        return self._read(ALL_RECEIPTS)
+        """Every receipt in the order in which it was written: `at run appId groupName state status reason advice`.
+
+        Then who wrote it: `operator machine version`, as their process has said, and the database's own `role`, which
+        is empty in a file. All four are empty of receipts of before schema 7.
+        """
+        return _read(self, ALL_RECEIPTS)
 
     @property
     def runs(self) -> pd.DataFrame:
-        """Every run: `run started finished groups phones account note source rows left_out`.
+        """Every run: `run started finished groups phones account note source rows left_out by`.
 
         Not `finished` while something is open. `source` is the file of its orders, `rows` how many that had, of which
-        `left_out` are not, or not wholly, in the run: they have an error, or the run was a trial.
+        `left_out` are not, or not wholly, in the run: they have an error, or the run was a trial. `by` are those who
+        have begun it, worked on it or resolved groups of it, in that order: `anna@ops1, ben@ops2`.
         """
-        return self.database.read_table(ALL_RUNS)
+        table, workers = self.database.read_table(ALL_RUNS), self.run_control.workers()
+        by = [", ".join(who.written("@") for who in workers.get(run, ())) for run in table["run"]]
+        return table.assign(by=pd.Series(by, table.index, dtype="str"))
+
+    def operators(self, account: Account | None = None) -> pd.DataFrame:
+        """Return who wrote the receipts of one account, or of all: `operator machine`, in the order of their first.
+
+            ws.ledger.operators(ws.client.account)
+
+        `created partial exists refused unknown` are how many groups are as they left them: those of which they wrote
+        the newest receipt. Then come `receipts`, and when the `first` and the `last` one was written (UTC).
+        """
+        return _read(self, OPERATORS, account)
 
     @property
     def resets(self) -> pd.DataFrame:
         """Every phone that was to get a new password, `appId groupName phoneName account state … at run`, in order.
 
-        The columns are those of `ResetStore.run_table`. No password is in the ledger.
+        The columns are those of `ResetStore.table`. No password is in the ledger.
         """
         return self.reset_store.table()
 
-    def table_for(self, account: Account) -> pd.DataFrame:
-        """Return the groups of one account: `table`'s columns and `receipt tried`."""
-        return self._read(GROUPS_OF_ACCOUNT, base_url=account.base_url, api_key=account.api_key)
+    def table_for(self, account: Account | None, *, operators: bool = False) -> pd.DataFrame:
+        """Return the groups of one account, or of all: `table`'s columns and `at receipt tried`.
+
+        With `operators` also who wrote what the state comes from, `operator`.
+        """
+        return _read(self, GROUPS_AND_OPERATORS if operators else KNOWN_GROUPS, account)
 
     def charts(self, account: Account | None = None) -> Charts:
         """Return the groups of one account, or of all, as a picture: how many in which state, and created by when.
@@ -153,7 +181,8 @@ class Ledger:
 
         They show how this server writes names and numbers: see `Inventory.learn_writing`.
         """
-        table = self._read(CREATED_GROUPS, base_url=account.base_url, api_key=account.api_key)
+        self.run_control.expire_claims()
+        table = self.database.read_table(CREATED_GROUPS, base_url=account.base_url, api_key=account.api_key)
         return {str(app_id): list(phone_groups(part)) for app_id, part in table.groupby("appId", sort=False)}
 
     def runs_of(self, account: Account | None, *, unfinished: bool = False) -> dict[str, int]:
@@ -163,7 +192,10 @@ class Ledger:
         with self.database.transaction() as connection:
             return {name: int(number) for name, number in connection.execute(query.order_by(runs.c.id.desc()))}
 
-    def _read(self, query: sa.Select[tuple[object, ...]], **parameters: str) -> pd.DataFrame:
-        """Return groups or receipts as they are, once claims of dead processes have expired."""
-        self.run_control.expire_claims()
-        return self.database.read_table(query, **parameters)
+
+def _read(ledger: Ledger, query: sa.Select[Any], account: Account | None = None) -> pd.DataFrame:
+    """Return groups or receipts as they are, of one account or all, once claims of dead processes have expired."""
+    ledger.run_control.expire_claims()
+    if account is None:
+        return ledger.database.read_table(query)
+    return ledger.database.read_table(query.where(*OF_ACCOUNT), base_url=account.base_url, api_key=account.api_key)

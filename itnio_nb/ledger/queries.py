@@ -8,14 +8,30 @@ import sqlalchemy as sa
 
 from itnio_nb.api.models import API_COLUMNS, WIRE, Action, State
 from itnio_nb.api.statuses import CREATED_STATUS, NAME_TAKEN
-from itnio_nb.ledger.schema.tables import accounts, claims, groups, receipts, run_groups, run_owners, runs
+from itnio_nb.ledger.schema.tables import (
+    accounts,
+    actors,
+    claims,
+    groups,
+    receipts,
+    run_actors,
+    run_groups,
+    run_owners,
+    runs,
+)
 
+WRITER = ("operator", "machine", "version")
+_LEFT_AS = (State.CREATED, State.PARTIAL, State.EXISTS, State.REFUSED, State.UNKNOWN)
 SHARED = ("quantity", "displayNum", "appId", "reason", "advice")  # columns that all groups of a run may share
 _SAMPLE = 100  # groups of one application from which it is learnt how the server writes
+_role = sa.func.coalesce(actors.c.role, "").label("role")
 _newest = receipts.alias("newest")  # the newest receipt of a group, whichever run wrote it
+_ours = receipts.alias("ours")  # the newest receipt of a group in the run that is asked for
 _newest_number = sa.func.coalesce(_newest.c.id, 0)
 _claimed = claims.c.owner.is_not(None)
 _run_id = sa.bindparam("run_id", type_=sa.Integer)
+# A later receipt of another run decides, where this one created no phone.
+_superseded = _ours.c.state.not_in(State.PRESENT) & (_newest.c.run_id != _run_id)
 _columns = dict([*groups.c.items(), *run_groups.c.items()])
 _api = {wire: _columns[name].label(wire) for name, wire in WIRE.items()}
 
@@ -47,10 +63,10 @@ def _created_groups(known: sa.Select[Any]) -> sa.Select[Any]:
 
 
 def _groups_of_run() -> sa.Select[Any]:
-    ours, sent = receipts.alias("ours"), run_groups.alias("sent")
+    sent = run_groups.alias("sent")
     columns = [
         *_api.values(),
-        *_learnt_here(ours),
+        *_learnt_here(),
         run_groups.c.row,
         run_groups.c.action,
         run_groups.c.why,
@@ -67,7 +83,7 @@ def _groups_of_run() -> sa.Select[Any]:
     joined = (
         _with_newest(run_groups.join(groups), run_groups.c.group_id)
         .outerjoin(
-            ours, ours.c.id == sa.case((_newest.c.run_id == _run_id, _newest.c.id), else_=here.scalar_subquery())
+            _ours, _ours.c.id == sa.case((_newest.c.run_id == _run_id, _newest.c.id), else_=here.scalar_subquery())
         )
         .outerjoin(runs, runs.c.id == sa.func.coalesce(claims.c.run_id, _newest.c.run_id))
         .outerjoin(sent, sa.and_(sent.c.run_id == _newest.c.run_id, sent.c.position == _newest.c.position))
@@ -99,14 +115,12 @@ def _kinds_of(all_groups: sa.Select[Any]) -> sa.Select[Any]:
     return _facts_of(all_groups, one).add_columns(positions, differs, *least, *most).group_by(differs)
 
 
-def _learnt_here(ours: sa.FromClause) -> list[sa.Label[Any]]:
+def _learnt_here() -> list[sa.Label[Any]]:
     """Return `state status reason advice at` of each group from the run's own claims and receipts, else ""."""
-    # A later receipt of another run decides, where this one created no phone.
-    superseded = ours.c.state.not_in(State.PRESENT) & (_newest.c.run_id != _run_id)
     claimed_here = _claimed & (claims.c.run_id == _run_id)
-    cells = {name: sa.func.coalesce(ours.c[name], "") for name in ("state", "status", "reason", "advice", "at")}
+    cells = {name: sa.func.coalesce(_ours.c[name], "") for name in ("state", "status", "reason", "advice", "at")}
     return [
-        sa.case((claimed_here, State.SENDING if name == "state" else ""), (superseded, ""), else_=cell).label(name)
+        sa.case((claimed_here, State.SENDING if name == "state" else ""), (_superseded, ""), else_=cell).label(name)
         for name, cell in cells.items()
     ]
 
@@ -132,21 +146,47 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
     return sa.exists().where(*unanswered).label("tried")
 
 
+def _with_operator(query: sa.Select[Any], receipt_actor: sa.ColumnElement[int]) -> sa.Select[Any]:
+    """Add `operator`: who holds the claim of a group, else who wrote a receipt of it; "" where that is not known."""
+    theirs = (run_owners.c.run_id == claims.c.run_id) & (run_owners.c.owner == claims.c.owner)
+    actor = sa.case((_claimed, run_owners.c.actor_id), else_=receipt_actor)
+    joined = query.outerjoin(run_owners, theirs).outerjoin(actors, actors.c.id == actor)
+    return joined.add_columns(sa.func.coalesce(actors.c.operator, "").label("operator"))
+
+
+def _operators() -> sa.Select[Any]:
+    newest = sa.select(sa.func.max(receipts.c.id).label("id")).group_by(receipts.c.group_id).subquery()
+    who = [actors.c[name] for name in WRITER[:2]]
+    is_in = {state: newest.c.id.is_not(None) & (receipts.c.state == state) for state in _LEFT_AS}
+    sums = [sa.func.sum(sa.case((here, 1), else_=0)).label(str(state)) for state, here in is_in.items()]
+    span = [sa.func.min(receipts.c.at).label("first"), sa.func.max(receipts.c.at).label("last")]
+    joined = receipts.join(groups).join(accounts).outerjoin(newest, newest.c.id == receipts.c.id).outerjoin(actors)
+    named = [sa.func.coalesce(one, "").label(one.name) for one in who]
+    query = sa.select(*named, *sums, sa.func.count().label("receipts"), *span).select_from(joined)
+    return query.group_by(*who).order_by(sa.func.min(receipts.c.id))
+
+
 # Built once, since that takes 11 ms and a run that works or is watched reads them again and again.
 # Each group that was ever claimed or sent: the API's columns, `state status reason made run receipt tried`. A claim is
 # the intent to send: as long as it stands the group is `sending`. `receipt` is the number of its newest receipt;
 # `tried` tells whether a request may have created it without an answer that said so.
 KNOWN_GROUPS = _known_groups()
-GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key")))
+# What restricts these, and receipts, to one account.
+OF_ACCOUNT = tuple(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key"))
+# The same groups, and who wrote what their states come from: `operator`.
+GROUPS_AND_OPERATORS = _with_operator(KNOWN_GROUPS, _newest.c.actor_id)
 # Of each application of an account, the newest groups that the server has answered with 0: the API's columns.
-CREATED_GROUPS = _created_groups(GROUPS_OF_ACCOUNT)
+CREATED_GROUPS = _created_groups(KNOWN_GROUPS.where(*OF_ACCOUNT))
 # Every receipt in the order in which it was written.
 ALL_RECEIPTS = (
     sa.select(receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"])
     .add_columns(receipts.c.state, receipts.c.status, receipts.c.reason, receipts.c.advice)
-    .select_from(receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id))
+    .add_columns(*(sa.func.coalesce(actors.c[name], "").label(name) for name in WRITER), _role)
+    .select_from(receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id).outerjoin(actors))
     .order_by(receipts.c.id)
 )
+# Who wrote receipts: how many groups are as they left them, by state, how many receipts, the first and the last one.
+OPERATORS = _operators()
 # The receipts of a run's groups (`run_id`) that were not created as asked, after receipt `since`, in order.
 PROBLEMS_OF_RUN = (
     sa.select(receipts.c.id.label("receipt"), _api["groupName"], receipts.c.state, receipts.c.reason, receipts.c.advice)
@@ -166,8 +206,19 @@ ALL_RUNS = (
     .group_by(runs.c.id, accounts.c.id)
     .order_by(runs.c.id)
 )
+# Who has ever worked on each run, in the order in which they first did.
+ALL_WORKERS = (
+    sa.select(runs.c.name.label("run"), actors.c.operator, actors.c.machine)
+    .select_from(run_actors.join(runs).join(actors))
+    .order_by(run_actors.c.id)
+)
 # The groups of a run (`run_id`) in order; the columns are those of `RunStore.run_table`.
 GROUPS_OF_RUN = _groups_of_run()
+# Who wrote what the states of these groups come from: `operator`.
+OPERATORS_OF_RUN = _with_operator(
+    GROUPS_OF_RUN.with_only_columns(maintain_column_froms=True),
+    sa.case((_superseded, _newest.c.actor_id), else_=sa.func.coalesce(_ours.c.actor_id, _newest.c.actor_id)),
+)
 # How many groups and phones of a run (`run_id`) there are of each kind of facts that decide a group's state.
 FACTS_OF_RUN = _facts_of(GROUPS_OF_RUN)
 # The same, and where the groups of each kind are in the run: see `RunStore.run_kinds`.

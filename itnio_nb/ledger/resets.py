@@ -13,7 +13,7 @@ from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import ResetReceipt, ResetState, now
 from itnio_nb.ledger.database.database import Database, table_of
 from itnio_nb.ledger.schema.rows import account_number, free_name, insert_rows, is_account, text_of
-from itnio_nb.ledger.schema.tables import accounts, reset_phones, reset_receipts, reset_runs, runs
+from itnio_nb.ledger.schema.tables import accounts, actors, reset_phones, reset_receipts, reset_runs, runs
 
 _newest = reset_receipts.alias("newest")
 _theirs = reset_receipts.alias("theirs")
@@ -23,12 +23,14 @@ _number = (
     .scalar_subquery()
 )
 _phones = reset_phones.join(reset_runs).join(accounts).outerjoin(_newest, _newest.c.id == _number)
+_written = _phones.outerjoin(actors, actors.c.id == _newest.c.actor_id)
 _CHANGING = (ResetState.SENDING, ResetState.RESET, ResetState.UNKNOWN)
 _NOT_RECORDED = (
     "what became of it was not recorded: its sender was killed or lost power, and may have sent it",
     "It is not known which password works. Reset the phone again before it is handed over.",
 )
 _COLUMNS = ["appId", "groupName", "phoneName", "account", "state", "status", "reason", "advice", "at", "run"]
+_WRITER = ["operator", "machine", "version"]
 # Every phone of every run of resets, in order: `_COLUMNS`, its run, and the number of its newest receipt there.
 _ROWS = (
     sa.select(reset_runs.c.app_id.label("appId"), reset_phones.c.group_name.label("groupName"))
@@ -37,7 +39,8 @@ _ROWS = (
     .add_columns(*(sa.func.coalesce(_newest.c[name], "").label(name) for name in ("status", "reason", "advice", "at")))
     .add_columns(reset_runs.c.name.label("run"), reset_runs.c.id.label("run_id"))
     .add_columns(sa.func.coalesce(_newest.c.id, 0).label("receipt"), reset_runs.c.finished.is_(None).label("is_open"))
-    .select_from(_phones)
+    .add_columns(*(sa.func.coalesce(actors.c[name], "").label(name) for name in _WRITER))
+    .select_from(_written)
     .order_by(reset_phones.c.run_id, reset_phones.c.position)
 )
 
@@ -135,9 +138,12 @@ class ResetStore:
         return self._database.read_table(_ROWS.where(reset_phones.c.run_id == run_id))[_COLUMNS]
 
     def table(self) -> pd.DataFrame:
-        """Return every phone of every run in the columns of `run_table`."""
+        """Return every phone of every run in the columns of `run_table`, and who wrote its newest receipt there.
+
+        That is `operator machine version`, as their process has said.
+        """
         self.expire()
-        return self._database.read_table(_ROWS)[_COLUMNS]
+        return self._database.read_table(_ROWS)[[*_COLUMNS, *_WRITER]]
 
     def newest(self, wanted: ResetRequest) -> pd.DataFrame:
         """Return the phones that were asked for, in the columns of `run_table`, each as its newest receipt has it.
@@ -182,7 +188,7 @@ class ResetStore:
         with self._database.transaction(write=True) as connection:
             learnt = [*outcomes, *((at, intent) for at in claimed)]
             actor = self._database.actor_number(connection)
-            _add_receipts(connection, [(run_id, at, one) for at, one in learnt], actor)
+            _add_receipts(connection, [(run_id, at, one, actor) for at, one in learnt])
 
     def close_run(self, run_id: int, note: str) -> None:
         """Write how a run ended; one with phones that are not sent, or unknown, stays unfinished."""
@@ -205,11 +211,12 @@ class ResetStore:
                 self._expire(connection, [one for one in dead if _owner(connection, one) == owners[one]])
 
     def _expire(self, connection: sa.Connection, run_ids: Collection[int]) -> None:
-        sending = sa.select(reset_phones.c.run_id, reset_phones.c.position).select_from(_phones)
+        sending = sa.select(reset_phones.c.run_id, reset_phones.c.position, _newest.c.actor_id).select_from(_phones)
         sending = sending.where(reset_phones.c.run_id.in_(run_ids), _newest.c.state == ResetState.SENDING)
         lost = ResetReceipt(ResetState.UNKNOWN, "", *_NOT_RECORDED, now())
-        found = [(run_id, at, lost) for run_id, at in connection.execute(sending).all()]
-        _add_receipts(connection, found, self._database.actor_number(connection))
+        # The receipt says who its sender was.
+        found = [(run_id, at, lost, actor) for run_id, at, actor in connection.execute(sending).all()]
+        _add_receipts(connection, found)
         connection.execute(reset_runs.update().where(reset_runs.c.id.in_(run_ids)).values(owner=None))
 
 
@@ -272,11 +279,11 @@ def _new_run(connection: sa.Connection, wanted: ResetRequest, to_send: Sequence[
     return run_id
 
 
-def _add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, ResetReceipt]], actor: int) -> None:
-    """Write receipts, each given as the run, the position and the receipt."""
+def _add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, ResetReceipt, int | None]]) -> None:
+    """Write receipts, each given as the run, the position, the receipt and the number of its actor."""
     rows = [
         {"run_id": run_id, "position": at, "state": str(one.state), "status": one.status}
         | {"reason": one.reason, "advice": one.advice, "at": text_of(one.at), "actor_id": actor}
-        for run_id, at, one in learnt
+        for run_id, at, one, actor in learnt
     ]
     insert_rows(connection, reset_receipts.insert(), rows)

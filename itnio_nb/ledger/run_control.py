@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from itnio_nb.ledger.claims import expire_claims, take_turns
 from itnio_nb.ledger.database.database import Database, Owner
-from itnio_nb.ledger.queries import CLAIM_OWNERS, DIRECTIONS, STOPPING_CLAIM_OWNERS, TERMS, WORKING_OWNERS
+from itnio_nb.ledger.queries import ALL_WORKERS, CLAIM_OWNERS, DIRECTIONS, STOPPING_CLAIM_OWNERS, TERMS, WORKING_OWNERS
 from itnio_nb.ledger.schema.rows import insert_missing
 from itnio_nb.ledger.schema.tables import claims, run_owners, runs
 
@@ -30,6 +30,17 @@ class Directions(NamedTuple):
     stopping: bool  # somebody has pressed Stop
     rate: float | None  # the most requests in one second, of all who work on it
     held: float  # seconds in which nothing is to be sent
+
+
+class Worker(NamedTuple):
+    """Somebody who has worked on a run, and where, as their process has said."""
+
+    operator: str
+    machine: str
+
+    def written(self, between: str) -> str:
+        """Return both with something between them, as in `anna@ops1`, or the one that there is."""
+        return between.join(filter(None, self))
 
 
 class RunControl:
@@ -67,7 +78,7 @@ class RunControl:
             open_again = (runs.c.id == run_id, runs.c.finished.is_(None))
             connection.execute(runs.update().where(*open_again).values(note="", verified=None))
         row = {"run_id": run_id, "owner": owner, "stopping": False, "longest": self._database.longest}
-        row["actor_id"] = self._database.actor_number(connection)
+        row["actor_id"] = self._database.actor_number(connection, [run_id])
         connection.execute(insert_missing(connection, run_owners).values(**row))
 
     def terms(self, run_id: int) -> RunTerms:
@@ -124,6 +135,16 @@ class RunControl:
         with self._database.transaction() as connection:
             names = {row.owner: row.name for row in connection.execute(query)}
             return {names[owner] for owner in self._database.living(connection, names.keys())}
+
+    def workers(self) -> dict[str, list[Worker]]:
+        """Return who has ever worked on each run, by its name, in the order in which they first did."""
+        found: dict[str, list[Worker]] = {}
+        with self._database.transaction() as connection:
+            for run, operator, machine in connection.execute(ALL_WORKERS):
+                theirs, one = found.setdefault(run, []), Worker(operator, machine)
+                if one not in theirs:  # with another version of the program
+                    theirs.append(one)
+        return found
 
     def claim_owners(self, run_id: int, *, stopping: bool = False) -> set[str]:
         """Return the owners that hold claims of a run, or those of them that are to stop."""

@@ -13,7 +13,14 @@ from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import WIRE, now
 from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, recover, sync, write_resolutions
 from itnio_nb.ledger.database.database import Database
-from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, KINDS_OF_RUN, PROBLEMS_OF_RUN
+from itnio_nb.ledger.queries import (
+    CHANGE_TOKEN,
+    FACTS_OF_RUN,
+    GROUPS_OF_RUN,
+    KINDS_OF_RUN,
+    OPERATORS_OF_RUN,
+    PROBLEMS_OF_RUN,
+)
 from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
 from itnio_nb.ledger.schema.given import given_rows
 from itnio_nb.ledger.schema.rows import account_number, free_name, insert_missing, is_account, text_of, write_outline
@@ -101,6 +108,11 @@ class RunStore:
         if positions is None:
             return self.database.read_table(GROUPS_OF_RUN, run_id=run_id)
         return self.database.read_table(GROUPS_OF_RUN.where(run_groups.c.position.in_(positions)), run_id=run_id)
+
+    def operators(self, run_id: int) -> list[str]:
+        """Return who wrote what the state of each group of a run comes from, in order; "" where that is not known."""
+        with self.database.transaction() as connection:
+            return list(connection.execute(OPERATORS_OF_RUN, {"run_id": run_id}).scalars())
 
     def run_facts(self, run_id: int) -> pd.DataFrame:
         """Return the facts that decide the states of a run's groups, a row for each kind of them.

@@ -29,7 +29,9 @@ _TRIED = ("account", "address", "certificates", "allow-list", "clock")  # by req
 _FURTHER = (
     ("profile", ("ITNIO_PROFILE",), "none is asked for"),
     ("sandbox", ("ITNIO_SANDBOX",), "not asked for"),
-    ("ledger's file", ("ITNIO_LEDGER",), "in the data folder"),
+    ("ledger's address", ("ITNIO_LEDGER",), "a file in the data folder"),
+    ("operator", ("ITNIO_OPERATOR",), "the user of the operating system"),
+    ("machine", ("ITNIO_MACHINE",), "as the operating system calls it"),
     ("proxy", ("HTTPS_PROXY", "ALL_PROXY"), "none"),
     ("without proxy", ("NO_PROXY",), "this machine"),
     ("root certificates", ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "those of certifi"),
@@ -161,9 +163,13 @@ def _setting(variables: tuple[str, ...], default: str) -> str:
     """Return what a setting is, and where that was set."""
     from urllib.request import getproxies
 
+    from itnio_nb.api.account.secret import hide_passwords
+
     for name in variables:
         if value := os.environ.get(name) or (os.environ.get(name.lower()) if name.endswith("PROXY") else None):
-            return f"{value.rsplit('@', 1)[-1]}, from {name} in the environment"  # a proxy may have a password
+            shown = hide_passwords(value) if name == "ITNIO_LEDGER" else value
+            shown = value.rsplit("@", 1)[-1] if name.endswith("PROXY") else shown  # it may have a password too
+            return f"{shown}, from {name} in the environment"
     if "HTTPS_PROXY" in variables and (system := getproxies().get("https")):
         return f"{system.rsplit('@', 1)[-1]}, from the settings of the operating system"
     return f"{default} ({variables[0]} is not set)"

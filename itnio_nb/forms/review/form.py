@@ -16,7 +16,7 @@ from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import panel, row, set_shown, show, text_area
 from itnio_nb.forms.review.filters import Filters, at_work_since, called
-from itnio_nb.forms.review.shown import COLUMNS, charts_html, find_groups, for_people, found_words
+from itnio_nb.forms.review.shown import COLUMNS, charts_html, find_groups, for_people, found_words, with_columns
 from itnio_nb.forms.run.monitor import POLL_PAUSE
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.tables import as_csv
@@ -35,8 +35,8 @@ class ReviewForm(Form):
         ReviewForm(client, ledger)
 
     What is not given is opened: the configured account and its ledger or, where none is configured, the sandbox's
-    ledger. Pick one run or all, filter by state, application and local day, or find a group in all runs; the charts and
-    the export follow. A run at work tells how far it is.
+    ledger. Pick one run or all, filter by state, application, operator and local day, or find a group in all runs; the
+    charts and the export follow. A run at work tells how far it is.
     **Compare with the account** is `reconcile(client, ledger)`: it sends nothing, and resolves what is unknown.
     """
 
@@ -99,15 +99,12 @@ class ReviewForm(Form):
         runs = runs[runs["run"].isin(self._runs)]
         self._started = dict(zip(runs["run"], runs["started"], strict=True))
         self._sources = dict(zip(runs["run"], map(called, runs["source"], runs["run"]), strict=True))
-        self.filters.fill(runs, self._working, self._table()["appId"].unique().tolist())
+        applications = self.ledger.table_for(self._account())["appId"].unique().tolist()
+        self.filters.fill(runs, self._working, applications, self.ledger.run_control.workers())
         self._show()
 
     def _account(self) -> Account | None:
         return self.client.account if self.client is not None and self.filters.account.value else None
-
-    def _table(self) -> pd.DataFrame:
-        account = self._account()
-        return self.ledger.table if account is None else self.ledger.table_for(account)
 
     def _show(self) -> None:
         self.filters.run.disabled = bool(self.filters.words)  # a group is looked for in all of them
@@ -130,11 +127,13 @@ class ReviewForm(Form):
             return found, "at"
         if name := self.filters.run.value:
             self._title, table = RunRecord(self._runs[name], self.ledger).snapshot()
-            return table[[*COLUMNS, "advice", "at", "created_in", "row"]], "at"
-        table = self._table()
+            if self.filters.has_operators:
+                table = table.assign(operator=self.ledger.run_store.operators(self._runs[name]))
+            return with_columns(table, [*COLUMNS, "advice", "at", "created_in", "row"]), "at"
+        table = self.ledger.table_for(self._account(), operators=self.filters.has_operators)
         self._title = f"{self.filters.runs}, {plural(len(table), 'group')} in the ledger."
         self._title += " What is submitted appears here." if table.empty else ""
-        return table[[*COLUMNS, "made", "run"]], "made"
+        return with_columns(table, [*COLUMNS, "made", "run"]), "made"
 
     def _tell_progress(self) -> None:
         """Show the summary and, of runs at work, how far they are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from itnio_nb.api.account.secret import Secret, private_frames
+from itnio_nb.api.account.secret import MASK, Secret, hide_passwords, private_frames
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.database.postgres.connecting import SCHEMES
@@ -38,7 +38,8 @@ def ledger_address(path_or_url: str | os.PathLike[str] | None) -> Path | Secret:
     text = os.fspath(given)
     if text.startswith(SCHEMES):
         return Secret(text)
-    if text == ":memory:" or ("://" in text and not text.startswith("sqlite:///")):
+    is_other = "://" in text and not text.startswith("sqlite:///")
+    if text == ":memory:" or is_other or hide_passwords(text) == MASK:  # a file would be called by the password in it
         raise LedgerError(
             "A ledger is a SQLite file or in a PostgreSQL server: give a path, or postgresql://user@host/database."
         )

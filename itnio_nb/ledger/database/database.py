@@ -14,7 +14,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.errors import LedgerError
-from itnio_nb.ledger.schema.actors import Actor, add_actor, find_actor, this_actor
+from itnio_nb.ledger.schema.actors import ActorBook
 
 
 class Owner(Protocol):
@@ -46,7 +46,9 @@ class Database(ABC):
     longest: float | None = (
         None  # seconds that a request may go on after others take its sender for dead; None: it ends
     )
-    _actor: tuple[Actor, int] | None = None
+
+    def __init__(self) -> None:
+        self._actors = ActorBook()
 
     @abstractmethod
     def prepare(self) -> None:
@@ -106,14 +108,9 @@ class Database(ABC):
             there, here = self.clock(connection), monotonic()
         return [here + time - there if time and time > there else 0.0 for time in given]
 
-    def actor_number(self, connection: sa.Connection) -> int:
-        """Return the number of who writes from this process, new from now on where the ledger had it not."""
-        actor = this_actor()
-        if self._actor is None or self._actor[0] != actor:
-            if (found := find_actor(connection, actor)) is None:
-                return add_actor(connection, actor)  # not kept: this transaction may yet fail
-            self._actor = actor, found
-        return self._actor[1]
+    def actor_number(self, connection: sa.Connection, run_ids: Iterable[int] = ()) -> int:
+        """Return the number of who writes from this process, and have it noted that they work on some runs."""
+        return self._actors.number(connection, run_ids)
 
     def are_alive(self, tokens: Iterable[str]) -> set[str]:
         """Return the tokens of those owners that are alive, as `living` does, in a transaction of its own."""

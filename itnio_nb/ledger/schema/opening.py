@@ -17,6 +17,7 @@ from itnio_nb.ledger.schema.tables import (
     reset_phones,
     reset_receipts,
     reset_runs,
+    run_actors,
     runs,
 )
 
@@ -101,21 +102,22 @@ def _from_5(connection: sa.Connection) -> None:
 
 
 def _from_6(connection: sa.Connection) -> None:
-    """Add who wrote each receipt. What was written before schema 7 has nobody."""
-    actors.create(connection)
+    """Add who wrote each receipt, and who worked on each run. What was written before schema 7 has nobody."""
+    for table in (actors, run_actors):
+        table.create(connection)
     added = [
         (table, "actor_id INTEGER REFERENCES actors (id)") for table in ("receipts", "run_owners", "reset_receipts")
     ]
-    for table, column in [
+    for name, column in [
         *added,
         ("receipts", "ended_by FLOAT"),
         ("run_owners", "longest FLOAT"),
         ("runs", "held_until FLOAT"),
         ("runs", "stops INTEGER"),
     ]:
-        known = {one["name"] for one in sa.inspect(connection).get_columns(table)}
+        known = {one["name"] for one in sa.inspect(connection).get_columns(name)}
         if column.split()[0] not in known:  # tables that a migration has just made are of this version
-            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
+            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {column}")
 
 
 _MIGRATIONS = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5, 6: _from_6}

@@ -139,6 +139,18 @@ run_owners = sa.Table(
 )
 
 
+# Who has ever worked on a run, in the order in which they first did: owners are deleted, and a list of runs that read
+# all receipts for it would be slow.
+run_actors = sa.Table(
+    "run_actors",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("actor_id", sa.ForeignKey("actors.id"), nullable=False),
+    sa.UniqueConstraint("run_id", "actor_id"),
+)
+
+
 # Phones that were to get new passwords, never the passwords. One process at a time works on each run of resets: its
 # owner, as long as it lives.
 reset_runs = sa.Table(

@@ -12,13 +12,21 @@ from itnio_nb import Account, Ledger, LedgerError, State
 from tests.support.ledgers import ACCOUNT, claim, contents, open_run, record
 
 TABLE = "groupName phoneName quantity displayNum appId state status reason made run"
+WRITER = "operator machine version"
+RESET = "state status reason advice at run"
+LEFT_AS = "created partial exists refused unknown"
 
 
 def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
     """Tables without rows are tables."""
     assert " ".join(ledger.table.columns) == TABLE
-    assert " ".join(ledger.history.columns) == "at run appId groupName state status reason advice"
-    assert " ".join(ledger.runs.columns) == "run started finished groups phones account note source rows left_out"
+    assert " ".join(ledger.history.columns) == f"at run appId groupName state status reason advice {WRITER} role"
+    assert " ".join(ledger.runs.columns) == "run started finished groups phones account note source rows left_out by"
+    assert " ".join(ledger.resets.columns) == f"appId groupName phoneName account {RESET} {WRITER}"
+    assert " ".join(ledger.operators().columns) == f"operator machine {LEFT_AS} receipts first last"
+    known = [*TABLE.replace("made", "made at").split(), "receipt", "tried"]
+    assert ledger.table_for(None).columns.tolist() == known
+    assert ledger.table_for(ACCOUNT, operators=True).columns.tolist() == [*known, "operator"]
     assert ledger.table.empty
     assert ledger.entries(ACCOUNT) == {}
 

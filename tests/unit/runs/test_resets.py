@@ -25,6 +25,7 @@ from itnio_nb.api.models import ResetState
 from itnio_nb.api.statuses import ApiResponse
 from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.resets import ResetPhone, ResetRequest
+from itnio_nb.ledger.schema.actors import this_actor
 from itnio_nb.runs.credentials.reset import ResetRun
 from tests.support.factories import APP, Gate, group, many_orders, orders_frame, until
 from tests.support.ledgers import contents
@@ -68,7 +69,9 @@ def test_each_phone_gets_a_new_password(phones: Phones, sandbox: Sandbox, client
     summary = "Done. Phones: 6 reset, 0 refused, 0 unknown, 0 not sent. The account shows 6 of the 6 new passwords."
     assert run.summary == summary
     assert run.table["run"].unique().tolist() == [run.name]
-    assert ledger.resets.to_numpy().tolist() == run.table.to_numpy().tolist()
+    told = ledger.resets
+    assert told[run.table.columns].to_numpy().tolist() == run.table.to_numpy().tolist()
+    assert told[["operator", "machine", "version"]].drop_duplicates().to_numpy().tolist() == [list(this_actor())]
     assert ledger.runs.empty
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 SCHEMES = ("postgresql://", "postgres://")
 _INSTALL = 'pip install "itnio-nb[postgres]"'
+_NO_ADDRESS = (
+    "ITNIO_LEDGER, or what Ledger() was given, is no address of a PostgreSQL server: write it as "
+    "postgresql://user@host:5432/database, and @ : / ? # in a password as %40 %3A %2F %3F %23."
+)
 _VERIFIED = ("verify-full", "verify-ca")
 _CONNECT = 10  # seconds
 # A peer that is gone is found out within 5 + 3 * 2 seconds, by the server and by this side.
@@ -44,10 +48,7 @@ class ServerAddress:
         try:
             self._options: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:
-            raise LedgerError(
-                "ITNIO_LEDGER, or what Ledger() was given, is no address of a PostgreSQL server: "
-                "write it as postgresql://user@host:5432/database."
-            ) from None
+            raise LedgerError(_NO_ADDRESS) from None
         password = self._options.pop("password", None)
         self._password = None if password is None else Secret(password)
         defaults = {
@@ -60,7 +61,11 @@ class ServerAddress:
         ports = str(known.get("port") or "5432").split(",")
         ports = ports * len(names) if len(ports) == 1 else ports
         places = ",".join(f"{name or 'localhost'}:{port}" for name, port in zip(names, ports, strict=False))
-        self.shown = f"postgresql://{places}/{known.get('dbname') or self._user}"
+        database = str(known.get("dbname") or self._user)
+        marked = [*(name[1:] for name in names), *([] if "%40" in url else [database])]
+        if any("@" in one for one in marked) or not all(port.isdigit() for port in ports if port):
+            raise LedgerError(_NO_ADDRESS)  # what stands there is the rest of a password
+        self.shown = f"postgresql://{places}/{database}"
         self._secure()
 
     def __repr__(self) -> str:

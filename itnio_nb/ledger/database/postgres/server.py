@@ -42,6 +42,7 @@ class PostgresServer(Database):
     """A ledger in the current schema of a database that exists; its tables are made where there are none."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._psycopg = import_psycopg()
         self._server = ServerAddress(url)
         self.address = self._server.shown

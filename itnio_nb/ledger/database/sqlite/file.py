@@ -40,6 +40,7 @@ class SQLiteFile(Database):
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path, self.address = path, str(path)
         self._writing = threading.Lock()  # SQLite has one writer: waiting here is fairer than polling there
         try:
