@@ -20,6 +20,8 @@ from itnio_nb.ledger.schema.tables import (
     runs,
 )
 
+_FIRST_COPIED = 7  # the schema of the first program that copied ledgers
+
 
 def is_current(connection: sa.Connection, address: str) -> bool:
     """Tell whether a ledger has the tables of this version; raise `LedgerError` for what is none, or of a newer one."""
@@ -44,11 +46,15 @@ def is_unfinished_copy(connection: sa.Connection, address: str) -> bool:
     if info.name not in _tables(connection):
         return False
     version = connection.execute(sa.select(info.c.schema)).scalar_one_or_none()
-    if isinstance(version, int) and version < 0 and version != -SCHEMA:
+    if _is_of_copy(version) and version != -SCHEMA:
         raise LedgerError(
             f"The copy in {address} was begun by another version of itnio-nb: delete it, and copy the ledger anew."
         )
     return version == -SCHEMA
+
+
+def _is_of_copy(version: object) -> bool:
+    return isinstance(version, int) and version <= -_FIRST_COPIED
 
 
 def mark_unfinished(connection: sa.Connection) -> None:
@@ -72,7 +78,7 @@ def _version(connection: sa.Connection, tables: set[str], address: str) -> int:
             f"{address} is a database, but not a ledger: choose another one with Ledger(path_or_url) or ITNIO_LEDGER."
         )
     version = connection.execute(sa.select(info.c.schema)).scalar_one()
-    if isinstance(version, int) and version < 0:
+    if _is_of_copy(version):
         raise LedgerError(
             f"The ledger {address} is a copy that is not whole: start the same itnio-nb ledger copy again, which goes "
             "on with it, or use the ledger that it is copied from."
