@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
-from itnio_nb.api.models import API_COLUMNS, WIRE, Action, State
+from itnio_nb.api.models import WIRE, Action, State
 from itnio_nb.api.statuses import CREATED_STATUS, NAME_TAKEN
 from itnio_nb.ledger.schema.tables import accounts, claims, groups, receipts, run_groups, run_owners, runs
 
 SHARED = ("quantity", "displayNum", "appId", "reason", "advice")  # columns that all groups of a run may share
+ENTRY = ("state", "run", "receipt")  # what a plan asks of a group
 _SAMPLE = 100  # groups of one application from which it is learnt how the server writes
 _newest = receipts.alias("newest")  # the newest receipt of a group, whichever run wrote it
 _newest_number = sa.func.coalesce(_newest.c.id, 0)
@@ -18,6 +21,24 @@ _claimed = claims.c.owner.is_not(None)
 _run_id = sa.bindparam("run_id", type_=sa.Integer)
 _columns = dict([*groups.c.items(), *run_groups.c.items()])
 _api = {wire: _columns[name].label(wire) for name, wire in WIRE.items()}
+
+
+class texts_in(FunctionElement[str]):  # noqa: N801 - reads as the function of SQL that it is
+    """The texts of a JSON list, as what stands behind IN: one parameter, however many there are."""
+
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(texts_in)
+def _texts_of_file(element: texts_in, compiler: Any, **options: Any) -> str:
+    texts = compiler.process(element.clauses, **options)  # the marker of a parameter
+    return f"(SELECT value FROM json_each({texts}))"  # noqa: S608
+
+
+@compiles(texts_in, "postgresql")
+def _texts_of_server(element: texts_in, compiler: Any, **options: Any) -> str:
+    return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json)))"
 
 
 def _known_groups() -> sa.Select[Any]:
@@ -40,9 +61,14 @@ def _known_groups() -> sa.Select[Any]:
 
 def _created_groups(known: sa.Select[Any]) -> sa.Select[Any]:
     created = known.where(_newest.c.state == State.CREATED, _newest.c.status == CREATED_STATUS, ~_claimed)
-    rank = sa.func.row_number().over(partition_by=groups.c.app_id, order_by=groups.c.id.desc()).label("rank")
-    ranked = created.with_only_columns(*_api.values(), rank).order_by(None).subquery()
-    return sa.select(*(ranked.c[name] for name in API_COLUMNS)).where(ranked.c.rank <= _SAMPLE)
+    created = created.where(groups.c.app_id == sa.bindparam("app_id"))
+    return created.with_only_columns(*_api.values()).order_by(None).order_by(groups.c.id.desc()).limit(_SAMPLE)
+
+
+def _named_groups(known: sa.Select[Any]) -> sa.Select[Any]:
+    is_named = groups.c.group_name.op("IN", is_comparison=True)(texts_in(sa.bindparam("names", type_=sa.Text)))
+    named = known.where(groups.c.app_id == sa.bindparam("app_id"), is_named).order_by(None)
+    return named.with_only_columns(_api["appId"], _api["groupName"], *(known.selected_columns[name] for name in ENTRY))
 
 
 def _groups_of_run() -> sa.Select[Any]:
@@ -136,7 +162,9 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
 # `tried` tells whether a request may have created it without an answer that said so.
 KNOWN_GROUPS = _known_groups()
 GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key")))
-# Of each application of an account, the newest groups that the server has answered with 0: the API's columns.
+# Of an application (`app_id`) of an account, the groups whose names are in a JSON list (`names`): their key and `ENTRY`.
+GROUPS_BY_NAME = _named_groups(GROUPS_OF_ACCOUNT)
+# Of an application of an account, the newest groups that the server has answered with 0: the API's columns.
 CREATED_GROUPS = _created_groups(GROUPS_OF_ACCOUNT)
 # Every receipt in the order in which it was written.
 ALL_RECEIPTS = (

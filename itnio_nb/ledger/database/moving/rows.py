@@ -168,7 +168,7 @@ def write_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) 
 
 
 def set_sequences(connection: sa.Connection) -> None:
-    """Have the server count on from the numbers of the rows that are there; a file does so by itself."""
+    """Have the server count on from the numbers that are there, and learn how much there is; a file needs neither."""
     if connection.dialect.name != "postgresql":
         return
     for table in TABLES:
@@ -176,6 +176,7 @@ def set_sequences(connection: sa.Connection) -> None:
             sequence = sa.func.pg_get_serial_sequence(table.name, column.name)
             last = sa.select(sa.func.max(column)).scalar_subquery()
             connection.execute(sa.select(sa.func.setval(sequence, sa.func.coalesce(last, 1), last.is_not(None))))
+        connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(table)}")
 
 
 def key_of(table: sa.Table, row: Row) -> Row:

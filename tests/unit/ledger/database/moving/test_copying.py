@@ -225,9 +225,10 @@ def test_an_unfinished_copy_that_was_changed_is_refused(
     there = new(target)
     with Ledger(new("file")) as ledger:
         fill(ledger)
-        with monkeypatch.context() as patch, pytest.raises(InterruptedError), closing(open_database(there)) as database:
+        with monkeypatch.context() as patch:
             patch.setattr("itnio_nb.ledger.database.moving.copying.require_equal", _interrupt)
-            copy_ledger(ledger.database, database)
+            with pytest.raises(InterruptedError):
+                copied(ledger, there)
         with closing(open_database(there)) as database, database.transaction(write=True) as connection:
             last = sa.select(sa.func.max(receipts.c.id)).scalar_subquery()
             if change == "another value":
