@@ -162,7 +162,7 @@ def _tried(group_id: sa.Column[int]) -> sa.Label[bool]:
 # `tried` tells whether a request may have created it without an answer that said so.
 KNOWN_GROUPS = _known_groups()
 GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key")))
-# Of an application (`app_id`) of an account, the groups whose names are in a JSON list (`names`): their key and `ENTRY`.
+# The groups of an application (`app_id`) of an account whose names are in a JSON list (`names`): key and `ENTRY`.
 GROUPS_BY_NAME = _named_groups(GROUPS_OF_ACCOUNT)
 # Of an application of an account, the newest groups that the server has answered with 0: the API's columns.
 CREATED_GROUPS = _created_groups(GROUPS_OF_ACCOUNT)
