@@ -6,7 +6,9 @@ disk before the request leaves: meanwhile the group is `sending`. An outcome is 
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -16,13 +18,14 @@ import sqlalchemy as sa
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import API_COLUMNS, PhoneGroup, State, phone_groups
 from itnio_nb.errors import LedgerError
-from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.database.address import open_database
 from itnio_nb.ledger.queries import (
     ALL_RECEIPTS,
     ALL_RUNS,
     CREATED_GROUPS,
+    ENTRY,
     GROUPS_AND_OPERATORS,
+    GROUPS_BY_NAME,
     KNOWN_GROUPS,
     OF_ACCOUNT,
     OPERATORS,
@@ -32,6 +35,8 @@ from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema.rows import is_account
 from itnio_nb.ledger.schema.tables import accounts, runs
+from itnio_nb.ledger.views.charts import Charts
+from itnio_nb.ledger.views.pages import LedgerPages
 
 
 class LedgerEntry(NamedTuple):
@@ -51,6 +56,7 @@ class Ledger:
         ledger.history      # every receipt
         ledger.runs         # every run
         ledger.resets       # every phone that was to get a new password
+        ledger.pages        # the same of a large ledger, page by page
 
     A group's key is base address, API key, `appId` and `groupName`: a trial on the sandbox never hides anything live.
     A ledger can be used from any thread; what runs ask of it is `run_store`, `run_control`, `reset_store` and, under
@@ -64,6 +70,7 @@ class Ledger:
         self.run_control = RunControl(self.database)
         self.run_store = RunStore(self.database, self.run_control)
         self.reset_store = ResetStore(self.database)
+        self.pages = LedgerPages(self.database, self.run_control)
         try:
             self.database.prepare()
             self.run_control.expire_claims()
@@ -167,12 +174,28 @@ class Ledger:
         """
         return Charts(self.table if account is None else self.table_for(account), "made")
 
-    def entries(self, account: Account) -> dict[tuple[str, str], LedgerEntry]:
-        """Return the state of each group of an account, by (appId, groupName)."""
-        table = self.table_for(account)[["appId", "groupName", "state", "run", "receipt"]]
+    def entries(
+        self, account: Account, groups: Iterable[tuple[str, str]] | None = None
+    ) -> dict[tuple[str, str], LedgerEntry]:
+        """Return the state of each group of an account, or of those that are given, by (appId, groupName).
+
+        Of a large ledger nothing else is read for a few groups.
+        """
+        if groups is None:
+            tables = [self.table_for(account)[["appId", "groupName", *ENTRY]]]
+        else:
+            key, names = {"base_url": account.base_url, "api_key": account.api_key}, dict[str, list[str]]()
+            for app_id, name in groups:
+                names.setdefault(app_id, []).append(name)
+            self.run_control.expire_claims()
+            tables = [
+                self.database.read_table(GROUPS_BY_NAME, **key, app_id=app_id, names=json.dumps(theirs))
+                for app_id, theirs in names.items()
+            ]
         working = self.run_control.working_runs()
         return {
             (app_id, name): LedgerEntry(State(state), run, receipt, run in working)
+            for table in tables
             for app_id, name, state, run, receipt in table.itertuples(index=False, name=None)
         }
 
@@ -181,9 +204,11 @@ class Ledger:
 
         They show how this server writes names and numbers: see `Inventory.learn_writing`.
         """
+        key = {"base_url": account.base_url, "api_key": account.api_key}
         self.run_control.expire_claims()
-        table = self.database.read_table(CREATED_GROUPS, base_url=account.base_url, api_key=account.api_key)
-        return {str(app_id): list(phone_groups(part)) for app_id, part in table.groupby("appId", sort=False)}
+        applications = self.pages.applications(account)
+        found = {one: self.database.read_table(CREATED_GROUPS, **key, app_id=one) for one in applications}
+        return {app_id: list(phone_groups(table)) for app_id, table in found.items() if not table.empty}
 
     def runs_of(self, account: Account | None, *, unfinished: bool = False) -> dict[str, int]:
         """Return the runs of one account or all, or those with something left to do: number by name, newest first."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
-from itnio_nb.api.models import API_COLUMNS, WIRE, Action, State
+from itnio_nb.api.models import WIRE, Action, State
 from itnio_nb.api.statuses import CREATED_STATUS, NAME_TAKEN
 from itnio_nb.ledger.schema.tables import (
     accounts,
@@ -23,6 +25,7 @@ from itnio_nb.ledger.schema.tables import (
 WRITER = ("operator", "machine", "version")
 _LEFT_AS = (State.CREATED, State.PARTIAL, State.EXISTS, State.REFUSED, State.UNKNOWN)
 SHARED = ("quantity", "displayNum", "appId", "reason", "advice")  # columns that all groups of a run may share
+ENTRY = ("state", "run", "receipt")  # what a plan asks of a group
 _SAMPLE = 100  # groups of one application from which it is learnt how the server writes
 _role = sa.func.coalesce(actors.c.role, "").label("role")
 _newest = receipts.alias("newest")  # the newest receipt of a group, whichever run wrote it
@@ -34,6 +37,24 @@ _run_id = sa.bindparam("run_id", type_=sa.Integer)
 _superseded = _ours.c.state.not_in(State.PRESENT) & (_newest.c.run_id != _run_id)
 _columns = dict([*groups.c.items(), *run_groups.c.items()])
 _api = {wire: _columns[name].label(wire) for name, wire in WIRE.items()}
+
+
+class texts_in(FunctionElement[str]):  # noqa: N801 - reads as the function of SQL that it is
+    """The texts of a JSON list, as what stands behind IN: one parameter, however many there are."""
+
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(texts_in)
+def _texts_of_file(element: texts_in, compiler: Any, **options: Any) -> str:
+    texts = compiler.process(element.clauses, **options)  # the marker of a parameter
+    return f"(SELECT value FROM json_each({texts}))"  # noqa: S608
+
+
+@compiles(texts_in, "postgresql")
+def _texts_of_server(element: texts_in, compiler: Any, **options: Any) -> str:
+    return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json)))"
 
 
 def _known_groups() -> sa.Select[Any]:
@@ -57,9 +78,14 @@ def _known_groups() -> sa.Select[Any]:
 
 def _created_groups(known: sa.Select[Any]) -> sa.Select[Any]:
     created = known.where(_newest.c.state == State.CREATED, _newest.c.status == CREATED_STATUS, ~_claimed)
-    rank = sa.func.row_number().over(partition_by=groups.c.app_id, order_by=groups.c.id.desc()).label("rank")
-    ranked = created.with_only_columns(*_api.values(), rank).order_by(None).subquery()
-    return sa.select(*(ranked.c[name] for name in API_COLUMNS)).where(ranked.c.rank <= _SAMPLE)
+    created = created.where(groups.c.app_id == sa.bindparam("app_id"))
+    return created.with_only_columns(*_api.values()).order_by(None).order_by(groups.c.id.desc()).limit(_SAMPLE)
+
+
+def _named_groups(known: sa.Select[Any]) -> sa.Select[Any]:
+    is_named = groups.c.group_name.op("IN", is_comparison=True)(texts_in(sa.bindparam("names", type_=sa.Text)))
+    named = known.where(groups.c.app_id == sa.bindparam("app_id"), is_named).order_by(None)
+    return named.with_only_columns(_api["appId"], _api["groupName"], *(known.selected_columns[name] for name in ENTRY))
 
 
 def _groups_of_run() -> sa.Select[Any]:
@@ -173,10 +199,13 @@ def _operators() -> sa.Select[Any]:
 KNOWN_GROUPS = _known_groups()
 # What restricts these, and receipts, to one account.
 OF_ACCOUNT = tuple(accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key"))
+GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*OF_ACCOUNT)
 # The same groups, and who wrote what their states come from: `operator`.
 GROUPS_AND_OPERATORS = _with_operator(KNOWN_GROUPS, _newest.c.actor_id)
-# Of each application of an account, the newest groups that the server has answered with 0: the API's columns.
-CREATED_GROUPS = _created_groups(KNOWN_GROUPS.where(*OF_ACCOUNT))
+# The groups of an application (`app_id`) of an account whose names are in a JSON list (`names`): key and `ENTRY`.
+GROUPS_BY_NAME = _named_groups(GROUPS_OF_ACCOUNT)
+# Of an application of an account, the newest groups that the server has answered with 0: the API's columns.
+CREATED_GROUPS = _created_groups(GROUPS_OF_ACCOUNT)
 # Every receipt in the order in which it was written.
 ALL_RECEIPTS = (
     sa.select(receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"])

@@ -11,9 +11,9 @@ import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, State
-from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.database.database import Owner
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.ledger.views.charts import Charts
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.stored import orders_from_json
 from itnio_nb.runs.credentials.hand_over import next_step

@@ -11,9 +11,9 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, Action, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
-from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.run_control import RunTerms
+from itnio_nb.ledger.views.charts import Charts
 from itnio_nb.orders.export.stored import orders_to_json
 from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
 from itnio_nb.runs.results import GroupStates, all_as_asked, show_html

@@ -228,7 +228,7 @@ def _look_into(ledger: Ledger | None, account: Account | None) -> tuple[tuple[st
     try:
         if account is None:
             return (), [Check("ledger", "ok", "it can be opened"), *disk(ledger)]
-        return tuple(dict.fromkeys(ledger.table_for(account)["appId"])), ledger_checks(account, ledger)
+        return tuple(ledger.pages.applications(account)), ledger_checks(account, ledger)
     except (ItnioError, OSError) as error:
         words = str(error) if isinstance(error, ItnioError) else f"{os_error_reason(error)}: mend its folder."
         return (), [Check("ledger", "error", "it cannot be read", words)]

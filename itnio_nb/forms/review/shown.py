@@ -81,7 +81,7 @@ def found_words(found: pd.DataFrame, words: str, runs: str) -> str:
 
 def charts_html(groups: pd.DataFrame) -> str:
     """Return the charts of some groups that tell something as HTML; their numbers, and the rest, are in words."""
-    from itnio_nb.ledger.charts import Charts, as_png
+    from itnio_nb.ledger.views.charts import Charts, as_png
 
     zone = datetime.now(UTC).astimezone().tzinfo or UTC
     charts = Charts(groups, "made" if "made" in groups else "at", zone)

@@ -21,6 +21,8 @@ from itnio_nb.ledger.schema.tables import (
     runs,
 )
 
+_FIRST_COPIED = 7  # the schema of the first program that copied ledgers
+
 
 def is_current(connection: sa.Connection, address: str) -> bool:
     """Tell whether a ledger has the tables of this version; raise `LedgerError` for what is none, or of a newer one."""
@@ -40,6 +42,32 @@ def open_schema(connection: sa.Connection, address: str) -> None:
         connection.execute(info.update().values(schema=older + 1))
 
 
+def is_unfinished_copy(connection: sa.Connection, address: str) -> bool:
+    """Tell whether tables are those of a copy that this version has begun and not finished."""
+    if info.name not in _tables(connection):
+        return False
+    version = connection.execute(sa.select(info.c.schema)).scalar_one_or_none()
+    if _is_of_copy(version) and version != -SCHEMA:
+        raise LedgerError(
+            f"The copy in {address} was begun by another version of itnio-nb: delete it, and copy the ledger anew."
+        )
+    return version == -SCHEMA
+
+
+def _is_of_copy(version: object) -> bool:
+    return isinstance(version, int) and version <= -_FIRST_COPIED
+
+
+def mark_unfinished(connection: sa.Connection) -> None:
+    """Have a ledger open as none, until `mark_whole`: it is a copy that lacks rows."""
+    connection.execute(info.update().values(schema=-SCHEMA))
+
+
+def mark_whole(connection: sa.Connection) -> None:
+    """Have a copy open as the ledger that it is."""
+    connection.execute(info.update().values(schema=SCHEMA))
+
+
 def _tables(connection: sa.Connection) -> set[str]:
     inspector = sa.inspect(connection)
     return {*inspector.get_table_names(), *inspector.get_view_names()}
@@ -51,6 +79,11 @@ def _version(connection: sa.Connection, tables: set[str], address: str) -> int:
             f"{address} is a database, but not a ledger: choose another one with Ledger(path_or_url) or ITNIO_LEDGER."
         )
     version = connection.execute(sa.select(info.c.schema)).scalar_one()
+    if _is_of_copy(version):
+        raise LedgerError(
+            f"The ledger {address} is a copy that is not whole: start the same itnio-nb ledger copy again, which goes "
+            "on with it, or use the ledger that it is copied from."
+        )
     if not isinstance(version, int) or version < 1:
         raise LedgerError(
             f"The ledger {address} has no version: keep it, choose another with Ledger(path_or_url) or ITNIO_LEDGER."

@@ -38,7 +38,8 @@ class ServerAddress:
 
         ServerAddress("postgresql://anna@db.example.com/phones").shown    # postgresql://db.example.com:5432/phones
 
-    What the URL does not say comes from libpq's own places: `PGHOST`, `PGUSER`, `PGPASSWORD`, `.pgpass`, ….
+    What the URL does not say comes from libpq's own places: `PGHOST`, `PGUSER`, `PGPASSWORD`, `.pgpass`, …; a password
+    that none of them has comes from the keyring, see `itnio-nb ledger login`.
     TLS to any server that is not on this machine is verified, as libpq's `verify-full` does. Raises `LedgerError`.
     """
 
@@ -51,6 +52,7 @@ class ServerAddress:
             raise LedgerError(_NO_ADDRESS) from None
         password = self._options.pop("password", None)
         self._password = None if password is None else Secret(password)
+        self.has_password = password is not None  # in the URL
         defaults = {
             one.keyword.decode(): one.val.decode() for one in psycopg.pq.Conninfo.get_defaults() if one.val is not None
         }
@@ -66,6 +68,7 @@ class ServerAddress:
         if any("@" in one for one in marked) or not all(port.isdigit() for port in ports if port):
             raise LedgerError(_NO_ADDRESS)  # what stands there is the rest of a password
         self.shown = f"postgresql://{places}/{database}"
+        self.account = f"postgresql://{self._user}@{places}/{database}"  # by which the keyring knows its password
         self._secure()
 
     def __repr__(self) -> str:
@@ -101,9 +104,7 @@ class ServerAddress:
             "client_encoding": "UTF8",
         }
         options |= {"keepalives": 1, **_ALIVE, "tcp_user_timeout": int(DEAD_AFTER * 1000)}
-        if self._password is not None:
-            options["password"] = self._password.reveal()
-        connection: psycopg.Connection[Any] = import_psycopg().connect(**options, autocommit=True)
+        connection = self._open(options)
         try:
             _set_up(connection)
         except BaseException:
@@ -111,6 +112,50 @@ class ServerAddress:
             raise
         connection.autocommit = autocommit
         return connection
+
+    @private_frames
+    def _open(self, options: dict[str, Any]) -> psycopg.Connection[Any]:
+        """Connect; where the server asks for a password and libpq finds none, with that of the keyring."""
+        library, password = import_psycopg(), self._password
+        connection: psycopg.Connection[Any]
+        if password is None:
+            try:
+                connection = library.connect(**options, autocommit=True)
+            except library.OperationalError as error:
+                if not (error.pgconn and error.pgconn.needs_password):
+                    raise
+            else:
+                return connection
+            password = self._kept_password()
+        connection = library.connect(**options, autocommit=True, password=password.reveal())
+        self._password = password
+        return connection
+
+    def _kept_password(self) -> Secret:
+        """Return the password that the keyring has; raise `LedgerError` where it has none."""
+        from itnio_nb.api.account.profiles import NoKeyringError, read_server_password
+
+        try:
+            password, why = read_server_password(self.account), "The keyring has none either."
+        except NoKeyringError as error:
+            password, why = None, str(error)
+        if password is None:
+            raise LedgerError(
+                f"The ledger {self.shown} asks for a password, and neither its URL, PGPASSWORD nor .pgpass has one. "
+                f"{why} itnio-nb ledger login {self.account} keeps it there."
+            )
+        return password
+
+    @private_frames
+    def try_password(self, password: Secret) -> bool:
+        """Connect with a password; return whether the server has asked for it. Raise `LedgerError` if it refuses."""
+        self._password = password
+        try:
+            with self.connect() as connection:
+                return bool(connection.pgconn.used_password)
+        except import_psycopg().Error as error:
+            words = " ".join(str(error).split())
+        raise LedgerError(f"Nothing was kept: {self.shown} could not be opened with that password ({words}).")
 
 
 def _set_up(connection: psycopg.Connection[Any]) -> None:

@@ -1,0 +1,99 @@
+"""A ledger as large as it may be, page by page, and how many groups there are in which state."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+import sqlalchemy as sa
+
+from itnio_nb.api.account.account import Account
+from itnio_nb.api.models import State
+from itnio_nb.ledger.database.database import Database
+from itnio_nb.ledger.queries import ALL_RECEIPTS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
+from itnio_nb.ledger.run_control import RunControl
+from itnio_nb.ledger.schema.rows import is_account
+from itnio_nb.ledger.schema.tables import accounts, claims, groups, receipts
+
+SIZE = 1000  # rows of a page
+_LAST = 2**62  # a number that no row has
+_before = sa.bindparam("before", type_=sa.BigInteger)
+_NEWEST_GROUPS = {
+    query: query.add_columns(groups.c.id.label("group")).where(groups.c.id < _before).order_by(None)
+    for query in (KNOWN_GROUPS, GROUPS_OF_ACCOUNT)
+}
+_CLAIMED = sa.select(claims.c.group_id)
+_RECEIPTS = ALL_RECEIPTS.add_columns(receipts.c.id.label("receipt"))
+_NEXT_RECEIPTS = _RECEIPTS.where(receipts.c.id > sa.bindparam("after", type_=sa.BigInteger))
+_NEWEST_RECEIPTS = _RECEIPTS.where(receipts.c.id < _before).order_by(None).order_by(receipts.c.id.desc())
+
+
+class LedgerPages:
+    """Read the tables of a ledger page by page; reached as `ledger.pages`.
+
+        page = ledger.pages.newest_groups()
+        older = ledger.pages.newest_groups(before=page["group"].iloc[-1])
+
+    Of a million receipts a page reads no more than it has. Each method raises `LedgerError` where the ledger cannot be
+    used.
+    """
+
+    def __init__(self, database: Database, control: RunControl) -> None:
+        self._database, self._control = database, control
+
+    def newest_groups(
+        self, account: Account | None = None, *, before: int | None = None, limit: int = SIZE
+    ) -> pd.DataFrame:
+        """Return groups of one account or of all, the newest first: the columns of `table_for`, and `group`.
+
+        Those that follow are asked for by the `group` of the last one, as `before`.
+        """
+        query = _NEWEST_GROUPS[KNOWN_GROUPS if account is None else GROUPS_OF_ACCOUNT]
+        return self._read(query.order_by(groups.c.id.desc()).limit(limit), **_before_number(before), **_key(account))
+
+    def newest_receipts(self, *, before: int | None = None, limit: int = SIZE) -> pd.DataFrame:
+        """Return receipts, the newest first: the columns of `history`, and `receipt`, as `before` of the next page."""
+        return self._read(_NEWEST_RECEIPTS.limit(limit), **_before_number(before))
+
+    def history_after(self, receipt: int = 0, limit: int = SIZE) -> pd.DataFrame:
+        """Return the receipts that were written after one that is known: the columns of `history`, and `receipt`."""
+        return self._read(_NEXT_RECEIPTS.limit(limit), after=int(receipt))
+
+    def newest_receipt(self) -> int:
+        """Return the number of the newest receipt, 0 where there is none."""
+        with self._database.transaction() as connection:
+            return int(connection.execute(sa.select(sa.func.max(receipts.c.id))).scalar() or 0)
+
+    def groups_since(self, account: Account, receipt: int) -> pd.DataFrame:
+        """Return the groups of an account that have a receipt after this one, or are being sent: as `table_for`."""
+        written = sa.select(receipts.c.group_id).where(receipts.c.id > sa.bindparam("since", type_=sa.BigInteger))
+        table = self._read(GROUPS_OF_ACCOUNT.where(groups.c.id.in_(written)), since=receipt, **_key(account))
+        sending = self._read(GROUPS_OF_ACCOUNT.where(groups.c.id.in_(_CLAIMED)), **_key(account))
+        return pd.concat([table[table["state"] != State.SENDING], sending], ignore_index=True)
+
+    def counts(self, account: Account | None = None) -> Counter[str]:
+        """Return how many groups of one account, or of all, are in which state."""
+        known = (KNOWN_GROUPS if account is None else GROUPS_OF_ACCOUNT).order_by(None).subquery()
+        states = sa.select(known.c.state, sa.func.count().label("groups")).group_by(known.c.state)
+        table = self._read(states, **_key(account))
+        return Counter(dict(zip(table["state"].tolist(), table["groups"].tolist(), strict=True)))
+
+    def applications(self, account: Account | None = None) -> list[str]:
+        """Return the applications that groups of one account, or of all, were planned for, in order."""
+        where = is_account(account) if account else ()
+        query = sa.select(groups.c.app_id).select_from(groups.join(accounts)).where(*where)
+        query = query.group_by(groups.c.app_id).order_by(sa.func.min(groups.c.id))
+        with self._database.transaction() as connection:
+            return [str(app_id) for app_id in connection.execute(query).scalars()]
+
+    def _read(self, query: sa.Select[tuple[object, ...]], **parameters: object) -> pd.DataFrame:
+        self._control.expire_claims()
+        return self._database.read_table(query, **parameters)
+
+
+def _before_number(number: int | None) -> dict[str, int]:
+    return {"before": _LAST if number is None else int(number)}
+
+
+def _key(account: Account | None) -> dict[str, str]:
+    return {} if account is None else {"base_url": account.base_url, "api_key": account.api_key}
