@@ -115,6 +115,12 @@ def _set_up(connection: psycopg.Connection[Any]) -> None:
         "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS given(name, value)",
         (names, values),
     )
+    # All in one schema: roles whose paths begin with different ones find the same tables, under the same locks.
+    connection.execute(
+        "SELECT set_config('search_path', coalesce((SELECT relnamespace::regnamespace::text FROM pg_class "
+        "WHERE oid = to_regclass('itnio_ledger')), quote_ident(current_schema())), false) "
+        "WHERE current_schema() IS NOT NULL"
+    )
     # A server may be told to answer before a commit is on its disk: not to us. What waits for replicas too stays.
     connection.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
