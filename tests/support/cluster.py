@@ -103,7 +103,19 @@ class Cluster:
     def copy(self, folder: Path, settings: Sequence[str] = ()) -> Cluster:
         """Return a standby in another folder, which follows this server once it is started."""
         self._run(
-            "pg_basebackup", "-D", folder / "data", "-h", self.folder, "-p", str(self.port), "-U", "postgres", "-R"
+            "pg_basebackup",
+            "-D",
+            folder / "data",
+            "-h",
+            self.folder,
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+            "-R",
+            "-c",
+            "fast",
+            "-N",
         )
         return Cluster(folder, settings, self.host)
 
