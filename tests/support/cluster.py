@@ -40,7 +40,7 @@ class Cluster:
 
     def __init__(self, folder: Path, settings: Sequence[str] = (), host: str = "127.0.0.1") -> None:
         self.folder, self.settings, self.host = folder, tuple(settings), host
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[Any] | None = None
 
     @property
@@ -63,7 +63,7 @@ class Cluster:
         with (self.folder / "log").open("ab") as log:
             self._process = process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, preexec_fn=_end_with_parent,
-                **_another_user(),
+                **server_user(),
             )  # fmt: skip
         told, until = self.folder / "data" / "postmaster.pid", time.monotonic() + _PATIENCE
         while not (told.exists() and told.read_text().splitlines()[7:8] == ["ready   "]):
@@ -121,7 +121,7 @@ class Cluster:
 
     def _run(self, name: str, *words: str | Path) -> None:
         command = [programs() / name, *words]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, **_another_user())
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, **server_user())
         assert done.returncode == 0, done.stderr
 
 
@@ -142,7 +142,7 @@ def running(settings: Sequence[str] = ()) -> Iterator[Cluster]:
 def new_folder() -> Iterator[Path]:
     """A folder that belongs to whom a server runs as."""
     folder = Path(tempfile.mkdtemp(prefix="itnio-pg-"))
-    if user := _another_user():
+    if user := server_user():
         shutil.chown(folder, user["user"], user["group"])
     try:
         yield folder
@@ -156,7 +156,7 @@ def programs() -> Path:
     return found[-1] if found else lacking("no PostgreSQL: on Debian and Ubuntu, apt install postgresql")
 
 
-def _another_user() -> dict[str, Any]:
+def server_user() -> dict[str, Any]:
     """Return the user that a server must be started by where root, which it refuses, starts it."""
     return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
 
@@ -165,7 +165,7 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

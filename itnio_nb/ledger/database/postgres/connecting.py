@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itnio_nb.api.account.secret import Secret, private_frames
 from itnio_nb.errors import LedgerError
+from itnio_nb.ledger.database.postgres.tls import is_local, verified
 
 if TYPE_CHECKING:
     import psycopg
 
 SCHEMES = ("postgresql://", "postgres://")
 _INSTALL = 'pip install "itnio-nb[postgres]"'
-_VERIFIED = ("verify-full", "verify-ca")
 _CONNECT = 10  # seconds
 # A peer that is gone is found out within 5 + 3 * 2 seconds, by the server and by this side.
 _ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
@@ -54,37 +51,18 @@ class ServerAddress:
             one.keyword.decode(): one.val.decode() for one in psycopg.pq.Conninfo.get_defaults() if one.val is not None
         }
         known = {**defaults, **self._options}
-        self._hosts = str(known.get("hostaddr") or known.get("host") or "").split(",")
         self._user = str(known.get("user", ""))
         names = str(known.get("host") or known.get("hostaddr") or "").split(",")
         ports = str(known.get("port") or "5432").split(",")
         ports = ports * len(names) if len(ports) == 1 else ports
         places = ",".join(f"{name or 'localhost'}:{port}" for name, port in zip(names, ports, strict=False))
         self.shown = f"postgresql://{places}/{known.get('dbname') or self._user}"
-        self._secure()
+        self.is_local = is_local(str(known.get("host") or ""), str(known.get("hostaddr") or ""))
+        if not self.is_local or "service" in self._options:  # whose file is read when we connect
+            self._options |= verified(self._options, self.shown)
 
     def __repr__(self) -> str:
         return f"ServerAddress({self.shown})"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether every host it names is this machine."""
-        return all(_is_this_machine(host) for host in self._hosts)
-
-    def _secure(self) -> None:
-        """Have TLS verify the server, unless it is on this machine."""
-        if self.is_local and "service" not in self._options:
-            return
-        mode = self._options.get("sslmode") or os.environ.get("PGSSLMODE") or "verify-full"
-        if mode not in _VERIFIED:
-            raise LedgerError(
-                f"The ledger {self.shown} is on another machine, and sslmode={mode} does not verify which one answers: "
-                "take that away, or write sslmode=verify-full&sslrootcert=/path/to/root.crt."
-            )
-        self._options["sslmode"] = mode
-        own = self._options.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
-        if mode == "verify-full" and not own and not Path("~/.postgresql/root.crt").expanduser().exists():
-            self._options["sslrootcert"] = "system"
 
     @private_frames
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
@@ -125,15 +103,6 @@ def _set_up(connection: psycopg.Connection[Any]) -> None:
     connection.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     )
-
-
-def _is_this_machine(host: str) -> bool:
-    if not host or host.startswith(("/", "@")) or host == "localhost":  # a socket in the file system
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def import_psycopg() -> Any:

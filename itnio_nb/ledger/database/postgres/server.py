@@ -12,9 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itnio_nb.errors import LedgerError, LostLedgerError
+from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.database.database import Database, Owner
 from itnio_nb.ledger.database.postgres.connecting import ServerAddress, import_psycopg
+from itnio_nb.ledger.database.postgres.failures import error_of
 from itnio_nb.ledger.database.postgres.fitness import making_hindrance, read_only_reason, shares_sessions, unfitness
 from itnio_nb.ledger.database.postgres.session import LEASE, SessionOwner, living_tokens
 from itnio_nb.ledger.schema.opening import is_current, open_schema
@@ -29,9 +30,6 @@ _RUN = sa.text(
     "AND pg_advisory_xact_lock_shared(:ours, hashtext(current_schema()))::text IS NOT NULL FOR NO KEY UPDATE"
 )
 _NAMED = "SELECT 1 WHERE pg_try_advisory_lock(hashtext(current_schema()), hashtext(%(name)s))"
-# States (https://www.postgresql.org/docs/current/errcodes-appendix.html) of a server that may answer again by itself:
-# no connection, no more connections or room, shut down, starting, standing by, a lock that others hold.
-_PASSING = ("08", "53", "57", "40", "55", "25006", "58")
 
 
 class PostgresServer(Database):
@@ -122,15 +120,7 @@ class PostgresServer(Database):
             raise self._error_of(error) from None
 
     def _error_of(self, error: BaseException | None) -> LedgerError:
-        state = str(getattr(error, "sqlstate", None) or "")
-        words = " ".join(str(error).split())
-        if (not state and type(error).__name__ == "OperationalError") or state.startswith(_PASSING):
-            return LostLedgerError(
-                f"The ledger {self.address} does not answer ({words}). Nothing is sent without a ledger."
-            )
-        if state == "42501":
-            return LedgerError(f"This role may not do that in the ledger {self.address} ({words}): see docs/teams.md.")
-        return self.error(words)
+        return error_of(self.address, error) or self.error(" ".join(str(error).split()))
 
     def clock(self, connection: sa.Connection) -> float:
         """Return the server's time: machines that work on one run may have different ones."""
