@@ -200,7 +200,12 @@ class ResetStore:
             connection.execute(reset_runs.update().where(reset_runs.c.id == run_id).values(**ended))
 
     def expire(self) -> None:
-        """Write an `unknown` receipt for each phone that a dead process was sending; nobody works on its run now."""
+        """Write an `unknown` receipt for each phone that a dead process was sending; nobody works on its run now.
+
+        Nothing where the ledger can only be read.
+        """
+        if self._database.is_read_only:
+            return
         query = sa.select(reset_runs.c.id, reset_runs.c.owner).where(reset_runs.c.owner.is_not(None))
         with self._database.transaction() as connection:
             owners = {int(run_id): owner for run_id, owner in connection.execute(query)}

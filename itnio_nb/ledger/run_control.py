@@ -153,7 +153,12 @@ class RunControl:
             return set(connection.execute(query, {"run_id": run_id}).scalars())
 
     def expire_claims(self) -> None:
-        """Expire claims of dead processes: each group becomes `unknown`, because its request may have been sent."""
+        """Expire claims of dead processes: each group becomes `unknown`, because its request may have been sent.
+
+        Nothing where the ledger can only be read: somebody who may write sees to it.
+        """
+        if self._database.is_read_only:
+            return
         with self._database.transaction() as connection:
             owners = set(
                 connection.execute(sa.union(sa.select(claims.c.owner), sa.select(run_owners.c.owner))).scalars()

@@ -54,6 +54,11 @@ class Database(ABC):
     def prepare(self) -> None:
         """Make the tables, or migrate those of an older version; refuse what is no ledger, or of a newer version."""
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it can only be read, by this role or at this server: what would be written raises `LedgerError`."""
+        return False
+
     @abstractmethod
     def transaction(self, *, write: bool = False) -> AbstractContextManager[sa.Connection]:
         """Open a transaction, which sees one state of the ledger; one that writes is on disk once it has ended."""

@@ -20,6 +20,9 @@ from itnio_nb.runs.reconcile.rules import UnknownGroup
 
 REPORT_COLUMNS = ("appId", "groupName", "before", "after", "asked", "found", "advice")
 _FOREIGN = "The account has it, and this ledger has not made it: created elsewhere."
+_NOT_WRITTEN = (
+    "Not settled: this ledger can only be read here. Whoever may write to it does: reconcile(client, ledger)."
+)
 _NOT_SETTLED = "Not settled: no two whole listings agree about it yet. reconcile(client, ledger) looks again."
 
 
@@ -84,8 +87,10 @@ def _report_application(
 ) -> list[tuple[object, ...]]:
     """Return the report's rows of one application, and write what its listings resolve.
 
-    That is what the ledger has as unknown, and what was absent once and is there now: it was shown late.
+    That is what the ledger has as unknown, and what was absent once and is there now: it was shown late. Where the
+    ledger can only be read, nothing is resolved, and the report says so.
     """
+    is_open = not ledger.database.is_read_only
     groups = dict(zip(part.index, phone_groups(part), strict=True))
     after: dict[Any, Receipt] = {}
 
@@ -94,29 +99,38 @@ def _report_application(
         written = ledger.run_store.write_resolutions(list(resolutions))
         after.update({resolutions[one]: one.receipt for one in written})
 
-    of_unknown = part[part["state"] == State.UNKNOWN]
+    of_unknown = part[(part["state"] == State.UNKNOWN) & is_open]
     columns = (of_unknown["tried"].astype(bool), of_unknown["status"], of_unknown["reason"])
     ends = ledger.database.until(of_unknown["ended_by"])
     facts = zip(of_unknown.index, *columns, ends, strict=True)
     unknown = {at: UnknownGroup(groups[at], *known) for at, *known in facts}
     inventory = resolve_unknown(list_phones, unknown, write, stopping)
-    absent = part.index[part["state"].isin(State.SENDABLE) & part["tried"].astype(bool)]
+    absent = part.index[part["state"].isin(State.SENDABLE) & part["tried"].astype(bool) & is_open]
     late = {at: UnknownGroup(groups[at], tried=True) for at in absent if inventory.find(groups[at].group_name)}
     inventory = resolve_unknown(list_phones, late, write, stopping) if late else inventory
-    return _report(app_id, part, after, inventory)
+    return _report(app_id, part, after, inventory, not_settled=_NOT_SETTLED if is_open else _NOT_WRITTEN)
 
 
 def _report(
-    app_id: str, part: pd.DataFrame, after: dict[Any, Receipt], inventory: Inventory, not_listed: str = ""
+    app_id: str,
+    part: pd.DataFrame,
+    after: dict[Any, Receipt],
+    inventory: Inventory,
+    not_listed: str = "",
+    not_settled: str = _NOT_SETTLED,
 ) -> list[tuple[object, ...]]:
-    """Return the rows of one application; `after` has what was resolved, `not_listed` why there is no inventory."""
+    """Return the rows of one application; `after` has what was resolved, `not_listed` why there is no inventory.
+
+    `not_settled` is said of what stays unknown.
+    """
     states = map(State, part["state"])
     left, rows = dict(inventory.groups), list[tuple[object, ...]]()
     for at, group, state in zip(part.index, phone_groups(part), states, strict=True):
         held, receipt = inventory.find(group.group_name), after.get(at)
         left.pop(inventory.shown_name(group.group_name), None)
         now_is = receipt.state if receipt else state
-        advice = receipt.advice if receipt else not_listed or _drift(group, state, held, inventory)
+        kept = not_settled if state is State.UNKNOWN else _drift(group, state, held, inventory)
+        advice = receipt.advice if receipt else not_listed or kept
         phones = held.phones if held else 0
         rows.append((app_id, group.group_name, str(state), str(now_is), group.quantity, phones, advice))
     return rows + [(app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in left.items()]
@@ -126,8 +140,6 @@ def _drift(group: PhoneGroup, state: State, held: GroupInventory | None, invento
     """Return how ledger and account differ about a group, "" where they agree."""
     if state is State.SENDING:
         return "It is being sent: look again afterwards."
-    if state is State.UNKNOWN:
-        return _NOT_SETTLED
     if state not in State.PRESENT:
         return _FOREIGN if held else ""
     if held is None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itnio_nb.api.account.secret import Secret, private_frames
 from itnio_nb.errors import LedgerError
+from itnio_nb.ledger.database.postgres.tls import is_local, verified
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,7 +18,6 @@ _NO_ADDRESS = (
     "ITNIO_LEDGER, or what Ledger() was given, is no address of a PostgreSQL server: write it as "
     "postgresql://user@host:5432/database, and @ : / ? # in a password as %40 %3A %2F %3F %23."
 )
-_VERIFIED = ("verify-full", "verify-ca")
 _CONNECT = 10  # seconds
 # A peer that is gone is found out within 5 + 3 * 2 seconds, by the server and by this side.
 _ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
@@ -57,7 +54,6 @@ class ServerAddress:
             one.keyword.decode(): one.val.decode() for one in psycopg.pq.Conninfo.get_defaults() if one.val is not None
         }
         known = {**defaults, **self._options}
-        self._hosts = str(known.get("hostaddr") or known.get("host") or "").split(",")
         self._user = str(known.get("user", ""))
         names = str(known.get("host") or known.get("hostaddr") or "").split(",")
         ports = str(known.get("port") or "5432").split(",")
@@ -69,30 +65,12 @@ class ServerAddress:
             raise LedgerError(_NO_ADDRESS)  # what stands there is the rest of a password
         self.shown = f"postgresql://{places}/{database}"
         self.account = f"postgresql://{self._user}@{places}/{database}"  # by which the keyring knows its password
-        self._secure()
+        self.is_local = is_local(str(known.get("host") or ""), str(known.get("hostaddr") or ""))
+        if not self.is_local or "service" in self._options:  # whose file is read when we connect
+            self._options |= verified(self._options, self.shown)
 
     def __repr__(self) -> str:
         return f"ServerAddress({self.shown})"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether every host it names is this machine."""
-        return all(_is_this_machine(host) for host in self._hosts)
-
-    def _secure(self) -> None:
-        """Have TLS verify the server, unless it is on this machine."""
-        if self.is_local and "service" not in self._options:
-            return
-        mode = self._options.get("sslmode") or os.environ.get("PGSSLMODE") or "verify-full"
-        if mode not in _VERIFIED:
-            raise LedgerError(
-                f"The ledger {self.shown} is on another machine, and sslmode={mode} does not verify which one answers: "
-                "take that away, or write sslmode=verify-full&sslrootcert=/path/to/root.crt."
-            )
-        self._options["sslmode"] = mode
-        own = self._options.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
-        if mode == "verify-full" and not own and not Path("~/.postgresql/root.crt").expanduser().exists():
-            self._options["sslrootcert"] = "system"
 
     @private_frames
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
@@ -165,19 +143,16 @@ def _set_up(connection: psycopg.Connection[Any]) -> None:
         "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS given(name, value)",
         (names, values),
     )
+    # All in one schema: roles whose paths begin with different ones find the same tables, under the same locks.
+    connection.execute(
+        "SELECT set_config('search_path', coalesce((SELECT relnamespace::regnamespace::text FROM pg_class "
+        "WHERE oid = to_regclass('itnio_ledger')), quote_ident(current_schema())), false) "
+        "WHERE current_schema() IS NOT NULL"
+    )
     # A server may be told to answer before a commit is on its disk: not to us. What waits for replicas too stays.
     connection.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     )
-
-
-def _is_this_machine(host: str) -> bool:
-    if not host or host.startswith(("/", "@")) or host == "localhost":  # a socket in the file system
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def import_psycopg() -> Any:

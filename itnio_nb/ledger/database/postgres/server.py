@@ -12,13 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itnio_nb.errors import LedgerError, LostLedgerError
+from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.database.database import Database, Owner
 from itnio_nb.ledger.database.postgres.connecting import ServerAddress, import_psycopg
+from itnio_nb.ledger.database.postgres.failures import error_of
+from itnio_nb.ledger.database.postgres.fitness import making_hindrance, read_only_reason, shares_sessions, unfitness
 from itnio_nb.ledger.database.postgres.session import LEASE, SessionOwner, living_tokens
 from itnio_nb.ledger.schema.opening import is_current, open_schema
 
-_OLDEST = 15
 _IDLE = 2.0  # seconds after which a connection is tried before it is used: the server may have been restarted
 _LOCKS = 0x49544E49  # "ITNI": the first half of the names of our locks, the second is the schema's
 _RETRY = 0.1  # seconds between two tries to take a lock
@@ -29,17 +30,12 @@ _RUN = sa.text(
     "AND pg_advisory_xact_lock_shared(:ours, hashtext(current_schema()))::text IS NOT NULL FOR NO KEY UPDATE"
 )
 _NAMED = "SELECT 1 WHERE pg_try_advisory_lock(hashtext(current_schema()), hashtext(%(name)s))"
-_FACTS = sa.text(
-    "SELECT current_setting('server_encoding') AS encoding, "
-    "current_setting('server_version_num')::int / 10000 AS major, current_schema() AS schema"
-)
-# States (https://www.postgresql.org/docs/current/errcodes-appendix.html) of a server that may answer again by itself:
-# no connection, no more connections or room, shut down, starting, standing by, a lock that others hold.
-_PASSING = ("08", "53", "57", "40", "55", "25006", "58")
 
 
 class PostgresServer(Database):
     """A ledger in the current schema of a database that exists; its tables are made where there are none."""
+
+    _read_only = ""  # why it can only be read
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -53,26 +49,49 @@ class PostgresServer(Database):
         sa.event.listen(self.engine, "checkin", _note_use)
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it could only be read when that was last looked at: see `prepare`, and each attempt to write."""
+        return bool(self._read_only)
+
     def prepare(self) -> None:
         """Make or migrate the tables, where that is needed; refuse a server that cannot keep a ledger."""
-        with self.transaction() as connection:
-            facts = connection.execute(_FACTS).one()
-            if facts.major < _OLDEST:
+        with self._failures():
+            if shares_sessions(lambda: self._server.connect(autocommit=True)):
                 raise self.error(
-                    f"the server is PostgreSQL {facts.major}, and {_OLDEST} is the oldest that is supported"
+                    "a pooler in transaction or statement mode stands before the server, and the locks of those at "
+                    "work would be others': let it pool sessions, or name the server itself"
                 )
-            if facts.encoding != "UTF8":
-                raise self.error(f"the database has the encoding {facts.encoding}, and needs UTF8")
-            if facts.schema is None:
-                raise self.error("it has no schema that this role may use")
+        with self.transaction() as connection:
+            if reason := unfitness(connection):
+                raise self.error(reason)
             ready = is_current(connection, self.address)
+            self._read_only = read_only_reason(connection) if ready else ""
+            if not ready and (reason := making_hindrance(connection)):
+                raise LedgerError(
+                    f"The ledger {self.address} has no tables of this version, and {reason}: open it once as the role "
+                    "that they belong to, see docs/teams.md."
+                )
         if not ready:
             with self.transaction(write=True) as connection:
                 open_schema(connection, self.address)
 
+    def _require_writing(self) -> None:
+        """Raise `LedgerError` where the ledger can only be read; what has changed meanwhile is seen."""
+        if self._read_only:
+            with self.transaction() as connection:
+                self._read_only = read_only_reason(connection)
+        if self._read_only:
+            raise LedgerError(
+                f"The ledger {self.address} can only be read here: {self._read_only}. "
+                "Nothing is sent without a ledger that can be written."
+            )
+
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
         """Open a transaction: one that writes is alone with that, one that reads sees one state of all."""
+        if write:
+            self._require_writing()
         with self._failures(), (self.engine if write else self._reader).begin() as connection:
             if write:
                 connection.execute(_EXCLUSIVE, {"ours": _LOCKS})
@@ -85,6 +104,7 @@ class PostgresServer(Database):
         Numbers of receipts are given out when they are written, and seen when that is committed. Those of one run are
         in order all the same, since its row is locked until then: who asks for what is newer misses none.
         """
+        self._require_writing()
         with self._failures(), self.engine.begin() as connection:
             connection.execute(_RUN, {"run_id": run_id, "ours": _LOCKS})
             yield connection
@@ -101,15 +121,7 @@ class PostgresServer(Database):
             raise self._error_of(error) from None
 
     def _error_of(self, error: BaseException | None) -> LedgerError:
-        state = str(getattr(error, "sqlstate", None) or "")
-        words = " ".join(str(error).split())
-        if (not state and type(error).__name__ == "OperationalError") or state.startswith(_PASSING):
-            return LostLedgerError(
-                f"The ledger {self.address} does not answer ({words}). Nothing is sent without a ledger."
-            )
-        if state == "42501":
-            return LedgerError(f"This role may not do that in the ledger {self.address} ({words}): see docs/teams.md.")
-        return self.error(words)
+        return error_of(self.address, error) or self.error(" ".join(str(error).split()))
 
     def clock(self, connection: sa.Connection) -> float:
         """Return the server's time: machines that work on one run may have different ones."""
@@ -120,6 +132,7 @@ class PostgresServer(Database):
 
     def new_owner(self, longest_request: float = 0.0) -> Owner:
         """Return an owner whose life is a session: its machine may be at work after that has ended."""
+        self._require_writing()
         self.longest = max(self.longest or 0.0, LEASE + longest_request)
         with self._failures():
             return SessionOwner(lambda: self._server.connect(autocommit=True))
