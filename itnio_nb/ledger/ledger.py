@@ -31,7 +31,7 @@ from itnio_nb.ledger.queries import (
     OPERATORS,
 )
 from itnio_nb.ledger.resets import ResetStore
-from itnio_nb.ledger.run_control import RunControl
+from itnio_nb.ledger.run_control import RunControl, all_workers
 from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.ledger.schema.rows import is_account
 from itnio_nb.ledger.schema.tables import accounts, runs
@@ -138,7 +138,7 @@ class Ledger:
         `left_out` are not, or not wholly, in the run: they have an error, or the run was a trial. `by` are those who
         have begun it, worked on it or resolved groups of it, in that order: `anna@ops1, ben@ops2`.
         """
-        table, workers = self.database.read_table(ALL_RUNS), self.run_control.workers()
+        table, workers = self.database.read_table(ALL_RUNS), all_workers(self.database)
         by = [", ".join(who.written("@") for who in workers.get(run, ())) for run in table["run"]]
         return table.assign(by=pd.Series(by, table.index, dtype="str"))
 

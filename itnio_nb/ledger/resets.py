@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import ResetReceipt, ResetState, now
 from itnio_nb.ledger.database.database import Database, table_of
-from itnio_nb.ledger.schema.rows import account_number, free_name, insert_rows, is_account, text_of
+from itnio_nb.ledger.schema.rows import account_number, free_name, insert_rows, is_account, storable, text_of
 from itnio_nb.ledger.schema.tables import accounts, actors, reset_phones, reset_receipts, reset_runs, runs
 
 _newest = reset_receipts.alias("newest")
@@ -276,8 +276,8 @@ def _new_run(connection: sa.Connection, wanted: ResetRequest, to_send: Sequence[
     values |= {"fingerprint": wanted.fingerprint, "started": text_of(started), "note": ""}
     run_id = int(connection.execute(reset_runs.insert().values(**values).returning(reset_runs.c.id)).scalar_one())
     rows = [
-        {"run_id": run_id, "position": at, "group_name": phone.group_name}
-        | {"phone_name": phone.phone_name, "account": phone.account}
+        {"run_id": run_id, "position": at, "group_name": storable(phone.group_name)}
+        | {"phone_name": storable(phone.phone_name), "account": storable(phone.account)}
         for at, phone in enumerate(to_send)
     ]
     insert_rows(connection, reset_phones.insert(), rows)

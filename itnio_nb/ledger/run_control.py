@@ -43,6 +43,17 @@ class Worker(NamedTuple):
         return between.join(filter(None, self))
 
 
+def all_workers(database: Database) -> dict[str, list[Worker]]:
+    """Return who has ever worked on each run, by its name, in the order in which they first did."""
+    found: dict[str, list[Worker]] = {}
+    with database.transaction() as connection:
+        for run, operator, machine in connection.execute(ALL_WORKERS):
+            theirs, one = found.setdefault(run, []), Worker(operator, machine)
+            if one not in theirs:  # with another version of the program
+                theirs.append(one)
+    return found
+
+
 class RunControl:
     """Say who works on a run, on which terms, and whether they are to stop; reached as `ledger.run_control`.
 
@@ -135,16 +146,6 @@ class RunControl:
         with self._database.transaction() as connection:
             names = {row.owner: row.name for row in connection.execute(query)}
             return {names[owner] for owner in self._database.living(connection, names.keys())}
-
-    def workers(self) -> dict[str, list[Worker]]:
-        """Return who has ever worked on each run, by its name, in the order in which they first did."""
-        found: dict[str, list[Worker]] = {}
-        with self._database.transaction() as connection:
-            for run, operator, machine in connection.execute(ALL_WORKERS):
-                theirs, one = found.setdefault(run, []), Worker(operator, machine)
-                if one not in theirs:  # with another version of the program
-                    theirs.append(one)
-        return found
 
     def claim_owners(self, run_id: int, *, stopping: bool = False) -> set[str]:
         """Return the owners that hold claims of a run, or those of them that are to stop."""

@@ -19,6 +19,7 @@ from itnio_nb.forms.review.filters import Filters, at_work_since, called
 from itnio_nb.forms.review.shown import COLUMNS, charts_html, find_groups, for_people, found_words, with_columns
 from itnio_nb.forms.run.monitor import POLL_PAUSE
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.ledger.run_control import all_workers
 from itnio_nb.orders.export.tables import as_csv
 from itnio_nb.runs.reconcile.report import reconcile
 from itnio_nb.runs.run import RunRecord
@@ -100,7 +101,7 @@ class ReviewForm(Form):
         self._started = dict(zip(runs["run"], runs["started"], strict=True))
         self._sources = dict(zip(runs["run"], map(called, runs["source"], runs["run"]), strict=True))
         applications = self.ledger.table_for(self._account())["appId"].unique().tolist()
-        self.filters.fill(runs, self._working, applications, self.ledger.run_control.workers())
+        self.filters.fill(runs, self._working, applications, all_workers(self.ledger.database))
         self._show()
 
     def _account(self) -> Account | None:

@@ -104,15 +104,6 @@ class Database(ABC):
         with self.transaction() as connection:
             return table_of(connection, query, parameters)
 
-    def until(self, times: Iterable[float | None]) -> list[float]:
-        """Return Unix times of the ledger's clock as those of `time.monotonic`; 0.0 for none, and for one gone by."""
-        given = [None if time is None or time != time else time for time in times]  # pandas may have NaN for None
-        if not any(given):
-            return [0.0] * len(given)
-        with self.transaction() as connection:
-            there, here = self.clock(connection), monotonic()
-        return [here + time - there if time and time > there else 0.0 for time in given]
-
     def actor_number(self, connection: sa.Connection, run_ids: Iterable[int] = ()) -> int:
         """Return the number of who writes from this process, and have it noted that they work on some runs."""
         return self._actors.number(connection, run_ids)
@@ -123,6 +114,16 @@ class Database(ABC):
             return set()
         with self.transaction() as connection:
             return self.living(connection, asked)
+
+
+def until(database: Database, times: Iterable[float | None]) -> list[float]:
+    """Return Unix times of the ledger's clock as those of `time.monotonic`; 0.0 for none, and for one gone by."""
+    given = [None if time is None or time != time else time for time in times]  # pandas may have NaN for None
+    if not any(given):
+        return [0.0] * len(given)
+    with database.transaction() as connection:
+        there, here = database.clock(connection), monotonic()
+    return [here + time - there if time and time > there else 0.0 for time in given]
 
 
 def table_of(

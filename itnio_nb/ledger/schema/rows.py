@@ -30,7 +30,7 @@ def write_outline(connection: sa.Connection, run_id: int, orders: str) -> None:
         at = kept["columns"].index("quantity")
         wanted = {row: cells[at].lstrip("0") for row, cells in zip(kept["rows"], kept["cells"], strict=True)}
         whole = sum(asked.get(row) == number for row, number in wanted.items())
-        known = {"source": encodable(kept["source"]["name"]), "rows": len(wanted), "left_out": len(wanted) - whole}
+        known = {"source": storable(kept["source"]["name"]), "rows": len(wanted), "left_out": len(wanted) - whole}
     except (AttributeError, KeyError, TypeError, ValueError):
         return
     connection.execute(runs.update().where(runs.c.id == run_id).values(**known))
@@ -53,6 +53,11 @@ def free_name(connection: sa.Connection, names: sa.Column[str], stem: str) -> st
     taken = set(connection.execute(sa.select(names).where(names.startswith(stem))).scalars())
     free = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
     return next(name for name in free if name not in taken)
+
+
+def storable(text: str) -> str:
+    """Return a text that every database takes: half surrogate pairs, and NUL, as escapes."""
+    return encodable(text).replace("\0", "\\x00")
 
 
 def text_of(at: datetime) -> str:

@@ -14,6 +14,7 @@ from itnio_nb.api.listing.parallel import for_each
 from itnio_nb.api.models import PhoneGroup, Receipt, State, phone_groups
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.ledger.claims import Resolution
+from itnio_nb.ledger.database.database import until
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.reconcile.resolver import AT_ONCE, resolve_unknown
 from itnio_nb.runs.reconcile.rules import UnknownGroup
@@ -101,7 +102,7 @@ def _report_application(
 
     of_unknown = part[(part["state"] == State.UNKNOWN) & is_open]
     columns = (of_unknown["tried"].astype(bool), of_unknown["status"], of_unknown["reason"])
-    ends = ledger.database.until(of_unknown["ended_by"])
+    ends = until(ledger.database, of_unknown["ended_by"])
     facts = zip(of_unknown.index, *columns, ends, strict=True)
     unknown = {at: UnknownGroup(groups[at], *known) for at, *known in facts}
     inventory = resolve_unknown(list_phones, unknown, write, stopping)

@@ -17,6 +17,7 @@ from itnio_nb.api.statuses import TOO_FREQUENT
 from itnio_nb.api.text import plural
 from itnio_nb.errors import ItnioError, LedgerError
 from itnio_nb.ledger.claims import Resolution
+from itnio_nb.ledger.database.database import until
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.reconcile.rules import UnknownGroup, resolve_group
 from itnio_nb.runs.results import GroupStates
@@ -139,7 +140,7 @@ class RunResolver:
             str(app_id): part.to_dict("index")  # type: ignore[misc] # its index is positions
             for app_id, part in kept.groupby("appId", sort=False)
         }
-        ends = dict(zip(unknown, self._ledger.database.until(kept["ended_by"]), strict=True))
+        ends = dict(zip(unknown, until(self._ledger.database, kept["ended_by"]), strict=True))
         asked = {
             app_id: {at: self._as_sent(at, row, ends[at]) for at, row in rows.items()} for app_id, rows in parts.items()
         }

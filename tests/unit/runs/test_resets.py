@@ -349,6 +349,18 @@ def test_an_account_that_shows_something_else(phones: Phones, sandbox: Sandbox, 
     assert "Not verified: " in run.summary
 
 
+@pytest.mark.parametrize("odd", ["a\0b", "a\ud800b", "\x1b[2J"], ids=ascii)
+@pytest.mark.parametrize(("field", "reset_"), [("phoneName", 6), ("account", 5)])
+def test_a_listing_with_what_no_text_has(
+    field: str, reset_: int, odd: str, phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """Every kind of ledger takes it, as an escape where it must; the other phones are reset."""
+    sandbox.edit_phone(APP, "phone-0-1", **{field: odd})
+    counts = reset_passwords(client, ledger, APP, GROUPS).wait().counts
+    assert counts["reset"] >= reset_
+    assert sum(counts.values()) == len(ledger.resets) == 6
+
+
 def test_no_password_is_kept(phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """Not in the ledger, nor in what a run shows; a receipt masks it."""
     receipt = client.reset_password(APP, "test_001")

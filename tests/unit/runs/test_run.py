@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from itnio_nb import (
     Sandbox,
     State,
     make_plan,
+    read_orders,
     resume,
     runbook_outcome,
     submit_plan,
@@ -73,6 +75,16 @@ def test_rows_that_are_left_out_are_told(
     assert plan.left_out == left_out
     assert ledger.runs[["source", "rows", "left_out"]].to_numpy().tolist() == [["table", 4, left_out]]
     assert submit_plan(plan, client, ledger, apply=False).left_out == left_out
+
+
+@pytest.mark.parametrize("name", ["a\0b.csv", "a\ud800b.csv", "ünï\u202e.csv"], ids=ascii)
+def test_a_file_may_have_any_name(name: str, client: Client, ledger: Ledger) -> None:
+    """A browser says what it likes: every kind of ledger takes it, with what no text has as escapes."""
+    file = BytesIO(many_orders(1).to_csv(index=False).encode())
+    file.name = name
+    submit_plan(make_plan(read_orders(file), client, ledger), client, ledger).wait()
+    shown = name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    assert ledger.runs["source"].tolist() == [shown]
 
 
 def test_as_asked_is_every_row(client: Client, ledger: Ledger) -> None:
