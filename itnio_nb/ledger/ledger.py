@@ -161,7 +161,7 @@ class Ledger:
         return self.reset_store.table()
 
     def table_for(self, account: Account | None, *, operators: bool = False) -> pd.DataFrame:
-        """Return the groups of one account, or of all: `table`'s columns and `at receipt tried`.
+        """Return the groups of one account, or of all: `table`'s columns and `at receipt ended_by tried`.
 
         With `operators` also who wrote what the state comes from, `operator`.
         """

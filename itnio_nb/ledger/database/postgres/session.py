@@ -45,6 +45,8 @@ class SessionOwner:
         """End the session: from now on this owner is dead."""
         self._released.set()
         with suppress(Exception):
+            if self.is_sure():  # a server notices a moment later that a session is closed
+                self._connection.execute("SELECT pg_advisory_unlock(%s)", (_key(self.token),))
             self._connection.close()
 
     def is_sure(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 
 from itnio_nb.api.models import State
-from itnio_nb.ledger import charts as charts_module
+from itnio_nb.ledger.views import charts as charts_module
 from itnio_nb.ledger.views.charts import Charts, as_png
 
 
