@@ -61,7 +61,7 @@ def test_one_moment_while_others_write(used: Ledger, tmp_path: Path, monkeypatch
     """What is written after it has begun is not in it, nor a part of that."""
     import itnio_nb.ledger.database.moving.backup as module
 
-    sums_of, before = module.sums_of, len(used.history)
+    sums_of, before = module.sums_of, len(used.history)  # type: ignore[attr-defined] # as the module has it
 
     def write_then(connection: sa.Connection) -> object:
         sums = sums_of(connection)
