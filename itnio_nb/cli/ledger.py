@@ -45,10 +45,9 @@ def copy(source: str, target: str) -> None:
 
 
 @ledger.command()
-@click.argument("source", metavar="[LEDGER]", default="", required=False)
-@click.argument("path", metavar="TO_FILE", type=click.Path(path_type=Path))
+@click.argument("places", metavar="[LEDGER] TO_FILE", nargs=-1, required=True)
 @click.option("--replace", is_flag=True, help="Put it in the place of an earlier backup.")
-def backup(source: str, path: Path, replace: bool) -> None:
+def backup(places: tuple[str, ...], replace: bool) -> None:
     """Keep a ledger in a file as it is at one moment, while runs go on. LEDGER is that of ITNIO_LEDGER unless given.
 
     The file is a ledger itself, for you alone to read: what was being sent at that moment is unknown in it.
@@ -57,9 +56,12 @@ def backup(source: str, path: Path, replace: bool) -> None:
     from itnio_nb.ledger.database.moving.backup import backup_ledger
     from itnio_nb.ledger.ledger import Ledger
 
-    address = ledger_address(source or None)
+    if len(places) > 2:
+        raise click.UsageError("Give a ledger and the file that it is kept in, or the file alone.")
+    source, path = places[0] if len(places) > 1 else None, Path(places[-1])
+    address = ledger_address(source)
     _require_there(str(address) if isinstance(address, Path) else "")
-    with Ledger(source or None) as opened, _progress() as tell:
+    with Ledger(source) as opened, _progress() as tell:
         sums = backup_ledger(opened.database, path, replace=replace, tell=tell)
     size = path.expanduser().stat().st_size / 1_000_000
     click.echo(f"Backup: {sums}, in {printable_line(str(path))} ({size:,.1f} MB). Checked: sound and complete.")

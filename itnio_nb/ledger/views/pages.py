@@ -18,11 +18,9 @@ from itnio_nb.ledger.schema.tables import accounts, claims, groups, receipts
 SIZE = 1000  # rows of a page
 _LAST = 2**62  # a number that no row has
 _before = sa.bindparam("before", type_=sa.BigInteger)
-_NEWEST_GROUPS = {
-    query: query.add_columns(groups.c.id.label("group")).where(groups.c.id < _before).order_by(None)
-    for query in (KNOWN_GROUPS, GROUPS_OF_ACCOUNT)
-}
 _CLAIMED = sa.select(claims.c.group_id)
+_was_sent = sa.exists().where(receipts.c.group_id == groups.c.id) | groups.c.id.in_(_CLAIMED)
+_NUMBERED = KNOWN_GROUPS.add_columns(groups.c.id.label("group")).order_by(None).order_by(groups.c.id.desc())
 _RECEIPTS = ALL_RECEIPTS.add_columns(receipts.c.id.label("receipt"))
 _NEXT_RECEIPTS = _RECEIPTS.where(receipts.c.id > sa.bindparam("after", type_=sa.BigInteger))
 _NEWEST_RECEIPTS = _RECEIPTS.where(receipts.c.id < _before).order_by(None).order_by(receipts.c.id.desc())
@@ -48,8 +46,12 @@ class LedgerPages:
 
         Those that follow are asked for by the `group` of the last one, as `before`.
         """
-        query = _NEWEST_GROUPS[KNOWN_GROUPS if account is None else GROUPS_OF_ACCOUNT]
-        return self._read(query.order_by(groups.c.id.desc()).limit(limit), **_before_number(before), **_key(account))
+        newest = sa.select(groups.c.id).where(groups.c.id < _before, _was_sent).order_by(groups.c.id.desc())
+        if account is not None:
+            number = sa.select(accounts.c.id).where(*is_account(account)).scalar_subquery()
+            newest = newest.where(groups.c.account_id + 0 == number)  # no index: it would read all of the account
+        page = newest.limit(limit).subquery()
+        return self._read(_NUMBERED.where(groups.c.id.in_(sa.select(page.c.id))), **_before_number(before))
 
     def newest_receipts(self, *, before: int | None = None, limit: int = SIZE) -> pd.DataFrame:
         """Return receipts, the newest first: the columns of `history`, and `receipt`, as `before` of the next page."""
