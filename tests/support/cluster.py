@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 
-from tests.support.required import lacking
+from tests.support.postgres import programs
 
 _SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB", "log_connections=on")
 # Whoever comes over the socket, or to any database but one of the name that has a password, is who they say they are.
@@ -148,12 +148,6 @@ def new_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def programs() -> Path:
-    """Return the folder of PostgreSQL's programs."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name))
-    return found[-1] if found else lacking("no PostgreSQL: on Debian and Ubuntu, apt install postgresql")
 
 
 def server_user() -> dict[str, Any]:
