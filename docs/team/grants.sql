@@ -65,15 +65,16 @@ BEGIN
     GRANT INSERT (operator, machine, version) ON actors TO itnio_operator;
     GRANT INSERT (account_id, app_id, group_name) ON groups TO itnio_operator;
     GRANT INSERT ON run_groups, reset_phones TO itnio_operator;
+    GRANT INSERT (run_id, actor_id) ON run_actors TO itnio_operator;
     GRANT INSERT (group_id, run_id, position, state, status, reason, advice, at, actor_id, ended_by)
         ON receipts TO itnio_operator;
     GRANT INSERT (run_id, position, state, status, reason, advice, at, actor_id) ON reset_receipts TO itnio_operator;
 
     -- A run's terms, note and end change while it is worked on; what was asked for does not.
     GRANT INSERT (name, account_id, fingerprint, contents, started, finished, note, verified, orders, source, "rows",
-                  left_out, workers, rate, confirmed, next_turn) ON runs TO itnio_operator;
-    GRANT UPDATE (finished, note, verified, source, "rows", left_out, workers, rate, confirmed, next_turn)
-        ON runs TO itnio_operator;
+                  left_out, workers, rate, confirmed, next_turn, held_until, stops) ON runs TO itnio_operator;
+    GRANT UPDATE (finished, note, verified, source, "rows", left_out, workers, rate, confirmed, next_turn, held_until,
+                  stops) ON runs TO itnio_operator;
     GRANT INSERT (name, account_id, app_id, fingerprint, started, finished, note, owner, again)
         ON reset_runs TO itnio_operator;
     GRANT UPDATE (finished, note, owner) ON reset_runs TO itnio_operator;

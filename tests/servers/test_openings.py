@@ -32,7 +32,10 @@ DATABASES = {
 }
 CASES = {
     "wrong password": ("walter:{wrong}@{place}/secret", "password authentication failed .* correct the password"),
-    "no password": ("walter@{place}/secret", "give the password in PGPASSWORD or in ~/.pgpass"),
+    "no password": (
+        "walter@{place}/secret",
+        "asks for a password, and neither its URL, PGPASSWORD nor .pgpass has one",
+    ),
     "no database": ("walter@{place}/nowhere", '"nowhere" does not exist.*: correct the name of the database'),
     "no role": ("nobody_known@{place}/empty", '"nobody_known" does not exist.*: correct the name'),
     "a group's role": ("itnio_operator@{place}/empty", "not permitted to log in.*: use a login of your own"),

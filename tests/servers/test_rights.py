@@ -143,10 +143,10 @@ def team(cluster: Cluster) -> Team:
     with Sandbox() as sandbox, Client(sandbox.account) as client, Ledger(made.operator) as ledger:
         run = submit_plan(make_plan(many_orders(3), client, ledger), client, ledger).wait()
         reset_passwords(client, ledger, sandbox.app_id, run.table).wait()
-    with psycopg.connect(made.owner) as connection:
-        connection.execute(
-            "INSERT INTO claims SELECT group_id, run_id, position, 'nobody', 'now' FROM run_groups LIMIT 1"
-        )
+    with psycopg.connect(made.operator) as connection:
+        claim = "INSERT INTO claims SELECT group_id, run_id, position, 'nobody', 'now' FROM run_groups LIMIT 1"
+        connection.execute(claim)
+        connection.execute("INSERT INTO run_owners (run_id, owner) SELECT id, 'nobody' FROM runs")
     return made
 
 
@@ -209,7 +209,8 @@ def test_an_auditor_moves_no_sequence(sequence: str, team: Team) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["receipts", "reset_receipts", "actors", "accounts", "groups", "run_groups", "itnio_ledger"]
+    "table",
+    [*("receipts", "reset_receipts", "actors", "run_actors"), *("accounts", "groups", "run_groups", "itnio_ledger")],
 )
 def test_an_operator_changes_no_receipt_nor_what_it_refers_to(table: str, team: Team) -> None:
     """Neither a row nor a column of it, in whatever way."""

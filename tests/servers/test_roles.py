@@ -66,7 +66,7 @@ new_orders.made = 0  # type: ignore[attr-defined] # see there
 def test_an_operator_submits_resumes_and_reconciles(team: Team, sandbox: Sandbox, client: Client) -> None:
     """Through unknown outcomes, a run that was stopped in the middle, and a reset of passwords."""
     with Ledger(team.operator) as ledger:
-        sandbox.faults = Faults.parse("500-after*2,drop-before*2")
+        sandbox.faults = Faults.parse("429,500-after*2,drop-before*2")
         run = submit_plan(make_plan(new_orders(8), client, ledger), client, ledger).wait()
         assert run.counts["created"] == 8, run.table
         submit_plan(make_plan(new_orders(40), client, ledger), client, ledger, workers=1).stop()

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 
-from tests.support.required import lacking
+from tests.support.postgres import programs
 
 _SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB", "log_connections=on")
 # Whoever comes over the socket, or to any database but one of the name that has a password, is who they say they are.
@@ -58,7 +58,7 @@ class Cluster:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         given = [f"listen_addresses={self.host}", f"port={self.port}", f"unix_socket_directories={self.folder}"]
-        command = [str(programs() / "postgres"), "-D", str(self.folder / "data")]
+        command = [str(_program("postgres")), "-D", str(self.folder / "data")]
         command += [f"--{one}" for one in (*_SETTINGS, *given, *self.settings)]
         with (self.folder / "log").open("ab") as log:
             self._process = process = subprocess.Popen(
@@ -120,7 +120,7 @@ class Cluster:
         return Cluster(folder, settings, self.host)
 
     def _run(self, name: str, *words: str | Path) -> None:
-        command = [programs() / name, *words]
+        command = [_program(name), *words]
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, **server_user())
         assert done.returncode == 0, done.stderr
 
@@ -150,10 +150,9 @@ def new_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def programs() -> Path:
-    """Return the folder of PostgreSQL's programs."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name))
-    return found[-1] if found else lacking("no PostgreSQL: on Debian and Ubuntu, apt install postgresql")
+def _program(name: str) -> Path:
+    """Return one of PostgreSQL's programs: a folder on the path may have links to some of them alone."""
+    return (programs() / "postgres").resolve().with_name(name)
 
 
 def server_user() -> dict[str, Any]:
