@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,9 +18,9 @@ from itnio_nb.ledger.database.postgres.fitness import making_hindrance, read_onl
 from itnio_nb.ledger.database.postgres.session import LEASE, SessionOwner, living_tokens
 from itnio_nb.ledger.schema.opening import is_current, open_schema
 
-_IDLE = 2.0  # seconds after which a connection is tried before it is used: the server may have been restarted
 _LOCKS = 0x49544E49  # "ITNI": the first half of the names of our locks, the second is the schema's
 _RETRY = 0.1  # seconds between two tries to take a lock
+_TRY = sa.text("SELECT 1")
 _EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(:ours, hashtext(current_schema()))")
 # First the lock that all have, then the row: who waits for the row holds nothing that somebody alone waits for.
 _RUN = sa.text(
@@ -45,8 +43,6 @@ class PostgresServer(Database):
         self.engine = sa.create_engine(
             "postgresql+psycopg://", creator=self._server.connect, pool_size=3, max_overflow=7, pool_use_lifo=True
         )
-        sa.event.listen(self.engine, "checkout", _try_idle)
-        sa.event.listen(self.engine, "checkin", _note_use)
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @property
@@ -92,9 +88,8 @@ class PostgresServer(Database):
         """Open a transaction: one that writes is alone with that, one that reads sees one state of all."""
         if write:
             self._require_writing()
-        with self._failures(), (self.engine if write else self._reader).begin() as connection:
-            if write:
-                connection.execute(_EXCLUSIVE, {"ours": _LOCKS})
+        begun = self._begun(self.engine, _EXCLUSIVE, ours=_LOCKS) if write else self._begun(self._reader, _TRY)
+        with self._failures(), begun as connection:
             yield connection
 
     @contextmanager
@@ -105,9 +100,24 @@ class PostgresServer(Database):
         in order all the same, since its row is locked until then: who asks for what is newer misses none.
         """
         self._require_writing()
-        with self._failures(), self.engine.begin() as connection:
-            connection.execute(_RUN, {"run_id": run_id, "ours": _LOCKS})
+        with self._failures(), self._begun(self.engine, _RUN, run_id=run_id, ours=_LOCKS) as connection:
             yield connection
+
+    @contextmanager
+    def _begun(self, engine: sa.Engine, first: sa.TextClause, **parameters: int) -> Iterator[sa.Connection]:
+        """Open a transaction with its first statement; a connection that the server has ended is replaced."""
+        for is_last in (False, True):
+            connection = engine.connect()
+            try:
+                connection.execute(first, parameters)
+                break
+            except BaseException as error:
+                connection.close()
+                if is_last or not getattr(error, "connection_invalidated", False):
+                    raise
+        with connection:
+            yield connection
+            connection.commit()
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -166,18 +176,3 @@ class PostgresServer(Database):
             f"The ledger {self.address} cannot be used ({reason}): {advice}, "
             "or choose another with Ledger(path_or_url) or ITNIO_LEDGER. Nothing is sent without a ledger."
         )
-
-
-def _note_use(_: Any, record: Any) -> None:
-    if record is not None:
-        record.info["used"] = time.monotonic()
-
-
-def _try_idle(connection: Any, record: Any, _: Any) -> None:
-    """Have a connection that was not used for a while tried first: one that is gone is replaced, and nobody told."""
-    if time.monotonic() - record.info.get("used", time.monotonic()) > _IDLE:
-        try:
-            connection.execute("SELECT 1")
-            connection.rollback()
-        except Exception as error:
-            raise sa.exc.DisconnectionError from error
