@@ -150,7 +150,7 @@ class Ledger:
         `created partial exists refused unknown` are how many groups are as they left them: those of which they wrote
         the newest receipt. Then come `receipts`, and when the `first` and the `last` one was written (UTC).
         """
-        return _read(self, OPERATORS, account)
+        return _by_operator(_read(self, OPERATORS, account))
 
     @property
     def resets(self) -> pd.DataFrame:
@@ -216,6 +216,17 @@ class Ledger:
         query = sa.select(runs.c.name, runs.c.id).join(accounts).where(*where)
         with self.database.transaction() as connection:
             return {name: int(number) for name, number in connection.execute(query.order_by(runs.c.id.desc()))}
+
+
+def _by_operator(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each operator and machine, from what `OPERATORS` selects."""
+    keys = ["operator", "machine"]
+    whole = {"receipts": ("receipts", "sum"), "first": ("first", "min"), "last": ("last", "max")}
+    table = rows.groupby(keys, sort=False).agg(**whole)
+    for at, state in enumerate((State.CREATED, State.PARTIAL, State.EXISTS, State.REFUSED, State.UNKNOWN)):
+        theirs = rows[rows["left_as"] == state].groupby(keys)["receipts"].sum()
+        table.insert(at, str(state), theirs.reindex(table.index, fill_value=0).astype(int))
+    return table.reset_index()
 
 
 def _read(ledger: Ledger, query: sa.Select[Any], account: Account | None = None) -> pd.DataFrame:
