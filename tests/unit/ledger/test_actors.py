@@ -55,7 +55,7 @@ def written(ledger: Ledger) -> list[list[str]]:
     return cells
 
 
-def test_two_operators_on_one_run(ledger: Ledger, become: Become) -> None:
+def test_two_operators_on_one_run(ledger: Ledger, ledger_place: str, become: Become) -> None:
     """Each receipt has its writer; the run has both, in the order in which they came, once for each machine."""
     become("anna")
     run_id = open_run(ledger, 4)
@@ -78,7 +78,7 @@ def test_two_operators_on_one_run(ledger: Ledger, become: Become) -> None:
     ]
     times = ledger.history["at"].tolist()
     assert shown[["first", "last"]].to_numpy().tolist() == [[times[0], times[2]], [times[1], times[1]]]
-    again = Ledger(ledger.path)
+    again = Ledger(ledger_place)
     assert again.runs["by"].tolist() == ledger.runs["by"].tolist()
     again.close()
 
