@@ -34,7 +34,7 @@ import sys
 from tests.support.factories import many_orders
 from itnio_nb import Account, Client, Ledger, make_plan, submit_plan
 key, secret, url, groups = sys.argv[1:]
-client, ledger = Client(Account(key, secret, url)), Ledger()
+client, ledger = Client(Account(key, secret, url), timeout=(1, 4)), Ledger()
 run = submit_plan(make_plan(many_orders(int(groups))), client, ledger, workers=2)
 print(run.name, flush=True)
 sys.stdin.readline()
