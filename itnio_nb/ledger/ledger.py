@@ -22,10 +22,11 @@ from itnio_nb.ledger.database.address import open_database
 from itnio_nb.ledger.queries import (
     ALL_RECEIPTS,
     ALL_RUNS,
-    CREATED_GROUPS,
+    CREATED_RECEIPTS,
     ENTRY,
     GROUPS_AND_OPERATORS,
     GROUPS_BY_NAME,
+    GROUPS_OF_RECEIPTS,
     KNOWN_GROUPS,
     OF_ACCOUNT,
     OPERATORS,
@@ -206,9 +207,10 @@ class Ledger:
         """
         key = {"base_url": account.base_url, "api_key": account.api_key}
         self.run_control.expire_claims()
-        applications = self.pages.applications(account)
-        found = {one: self.database.read_table(CREATED_GROUPS, **key, app_id=one) for one in applications}
-        return {app_id: list(phone_groups(table)) for app_id, table in found.items() if not table.empty}
+        read, applications = self.database.read_table, self.pages.applications(account)
+        found = {one: read(CREATED_RECEIPTS, **key, app_id=one)["receipt"].tolist() for one in applications}
+        tables = {app_id: read(GROUPS_OF_RECEIPTS, receipts=numbers) for app_id, numbers in found.items() if numbers}
+        return {app_id: list(phone_groups(table)) for app_id, table in tables.items()}
 
     def runs_of(self, account: Account | None, *, unfinished: bool = False) -> dict[str, int]:
         """Return the runs of one account or all, or those with something left to do: number by name, newest first."""

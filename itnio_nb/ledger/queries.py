@@ -75,10 +75,18 @@ def _known_groups() -> sa.Select[Any]:
     return sa.select(*columns).select_from(joined.join(runs, runs.c.id == run_id)).order_by(groups.c.id)
 
 
-def _created_groups(known: sa.Select[Any]) -> sa.Select[Any]:
-    created = known.where(_newest.c.state == State.CREATED, _newest.c.status == CREATED_STATUS, ~_claimed)
-    created = created.where(groups.c.app_id == sa.bindparam("app_id"))
-    return created.with_only_columns(*_api.values()).order_by(None).order_by(groups.c.id.desc()).limit(_SAMPLE)
+def _created_receipts() -> sa.Select[Any]:
+    # Group by group from the newest on, until there are enough: a join would look at all of them first.
+    last = receipts.alias("last")
+    told = sa.select(last.c.state + " " + last.c.status).where(last.c.group_id == groups.c.id)
+    told = told.order_by(last.c.id.desc()).limit(1)
+    number = sa.select(sa.func.max(last.c.id)).where(last.c.group_id == groups.c.id).scalar_subquery()
+    ours = [accounts.c[name] == sa.bindparam(name) for name in ("base_url", "api_key")]
+    account = sa.select(accounts.c.id).where(*ours).scalar_subquery()
+    newest = sa.select(number.label("receipt")).where(told.scalar_subquery() == f"{State.CREATED} {CREATED_STATUS}")
+    newest = newest.where(groups.c.app_id == sa.bindparam("app_id"), groups.c.account_id + 0 == account)
+    newest = newest.where(groups.c.id.not_in(sa.select(claims.c.group_id)))
+    return newest.order_by(groups.c.id.desc()).limit(_SAMPLE)
 
 
 def _named_groups(known: sa.Select[Any]) -> sa.Select[Any]:
@@ -203,8 +211,15 @@ GROUPS_OF_ACCOUNT = KNOWN_GROUPS.where(*OF_ACCOUNT)
 GROUPS_AND_OPERATORS = _with_operator(KNOWN_GROUPS, _newest.c.actor_id)
 # The groups of an application (`app_id`) of an account whose names are in a JSON list (`names`): key and `ENTRY`.
 GROUPS_BY_NAME = _named_groups(GROUPS_OF_ACCOUNT)
-# Of an application of an account, the newest groups that the server has answered with 0: the API's columns.
-CREATED_GROUPS = _created_groups(GROUPS_OF_ACCOUNT)
+# Of an application of an account, the newest groups that the server has answered with 0: the numbers of these receipts.
+CREATED_RECEIPTS = _created_receipts()
+# What was asked for in some `receipts`: the API's columns.
+GROUPS_OF_RECEIPTS = (
+    sa.select(*_api.values())
+    .select_from(receipts.join(run_groups).join(groups, groups.c.id == receipts.c.group_id))
+    .where(receipts.c.id.in_(sa.bindparam("receipts", expanding=True)))
+    .order_by(groups.c.id.desc())
+)
 # Every receipt in the order in which it was written.
 ALL_RECEIPTS = (
     sa.select(receipts.c.at, runs.c.name.label("run"), _api["appId"], _api["groupName"])

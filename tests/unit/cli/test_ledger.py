@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="a server of its own")
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of its own that asks the user anna for her password (SCRAM)."""
-    folder, as_server = tmp_path_factory.mktemp("asking"), []
+    folder, as_server = tmp_path_factory.mktemp("asking"), list[str | Path]()
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         as_server = ["runuser", "-u", "postgres", "--"]
         for one in (folder, *list(folder.parents)[:-2]):
@@ -35,7 +35,19 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     secret = folder / "first"
     secret.write_text(PASSWORD, encoding="utf-8")
     secret.chmod(0o644)
-    words = ["-D", data, "-U", "anna", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-locale", "-N"]
+    words: list[str | Path] = [
+        "-D",
+        data,
+        "-U",
+        "anna",
+        "-A",
+        "scram-sha-256",
+        f"--pwfile={secret}",
+        "-E",
+        "UTF8",
+        "--no-locale",
+        "-N",
+    ]
     subprocess.run([*as_server, programs() / "initdb", *words], check=True, capture_output=True, cwd="/")
     options = f"-F -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
     control = [*as_server, programs() / "pg_ctl", "-D", data, "-w"]
