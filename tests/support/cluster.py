@@ -58,7 +58,7 @@ class Cluster:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         given = [f"listen_addresses={self.host}", f"port={self.port}", f"unix_socket_directories={self.folder}"]
-        command = [str(_program("postgres")), "-D", str(self.folder / "data")]
+        command = [str(program_of("postgres")), "-D", str(self.folder / "data")]
         command += [f"--{one}" for one in (*_SETTINGS, *given, *self.settings)]
         with (self.folder / "log").open("ab") as log:
             self._process = process = subprocess.Popen(
@@ -120,7 +120,7 @@ class Cluster:
         return Cluster(folder, settings, self.host)
 
     def _run(self, name: str, *words: str | Path) -> None:
-        command = [_program(name), *words]
+        command = [program_of(name), *words]
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, **server_user())
         assert done.returncode == 0, done.stderr
 
@@ -150,7 +150,7 @@ def new_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _program(name: str) -> Path:
+def program_of(name: str) -> Path:
     """Return one of PostgreSQL's programs: a folder on the path may have links to some of them alone."""
     return (programs() / "postgres").resolve().with_name(name)
 
