@@ -438,7 +438,7 @@ def test_a_ledger_that_fails_later(
     def fail(*_: object) -> None:
         raise LedgerError("disk I/O error: repair the file.")
 
-    monkeypatch.setattr(Ledger, "table_for", fail)
+    monkeypatch.setattr(Ledger, "runs_of", fail)
     shown = doctor("--app-id", APP)
     assert shown.wrong() == {"ledger": "error"}
     assert shown.text("ledger") == "it cannot be read → disk I/O error: repair the file."
