@@ -58,6 +58,12 @@ class Filters:
         return str(self.group.value).strip()
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether some groups of what is picked are left out."""
+        picked = (self.state.value != _ANY, self.application.value != _ANY, self.operator.value)
+        return any((*picked, self.since.value, self.until.value))
+
+    @property
     def has_operators(self) -> bool:
         """Whether several people have worked on the runs."""
         return len(self.operator.options) > 2

@@ -45,12 +45,13 @@ def find_groups(ledger: Ledger, runs: dict[str, int], words: str) -> pd.DataFram
     The columns are `FOUND`; a row for each receipt, the newest first, and for each run in which a group has none: it
     was not sent there, or existed. Of more than `MOST_FOUND` rows the newest runs' are returned.
     """
-    places, receipts = ledger.run_store.find_groups(words), ledger.history
+    places = ledger.run_store.find_groups(words)
     found, size = [], 0
     for name, number in runs.items():
         if number in places and size < MOST_FOUND:
             groups = RunRecord(number, ledger).table.iloc[places[number]]
-            told = receipts[receipts["run"] == name].merge(groups[list(API_COLUMNS)], on=["appId", "groupName"])
+            receipts = ledger.pages.receipts_of_run(number, places[number])
+            told = receipts.merge(groups[list(API_COLUMNS)], on=["appId", "groupName"])
             known = set(zip(told["appId"], told["groupName"], strict=True))
             keys = zip(groups["appId"], groups["groupName"], groups["state"], strict=True)
             silent = groups[[(app, group) not in known or state == State.SENDING for app, group, state in keys]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pandas as pd
 import sqlalchemy as sa
@@ -10,17 +11,21 @@ import sqlalchemy as sa
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import State
 from itnio_nb.ledger.database.database import Database
-from itnio_nb.ledger.queries import ALL_RECEIPTS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
+from itnio_nb.ledger.queries import ALL_RECEIPTS, GROUPS_AND_OPERATORS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
 from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.schema.rows import is_account
 from itnio_nb.ledger.schema.tables import accounts, claims, groups, receipts
 
 SIZE = 1000  # rows of a page
+_MOST_NAMED = 5000  # values in one statement
 _LAST = 2**62  # a number that no row has
 _before = sa.bindparam("before", type_=sa.BigInteger)
 _CLAIMED = sa.select(claims.c.group_id)
 _was_sent = sa.exists().where(receipts.c.group_id == groups.c.id) | groups.c.id.in_(_CLAIMED)
-_NUMBERED = KNOWN_GROUPS.add_columns(groups.c.id.label("group")).order_by(None).order_by(groups.c.id.desc())
+_NUMBERED, _WITH_OPERATORS = (
+    query.add_columns(groups.c.id.label("group")).order_by(None).order_by(groups.c.id.desc())
+    for query in (KNOWN_GROUPS, GROUPS_AND_OPERATORS)
+)
 _RECEIPTS = ALL_RECEIPTS.add_columns(receipts.c.id.label("receipt"))
 _NEXT_RECEIPTS = _RECEIPTS.where(receipts.c.id > sa.bindparam("after", type_=sa.BigInteger))
 _NEWEST_RECEIPTS = _RECEIPTS.where(receipts.c.id < _before).order_by(None).order_by(receipts.c.id.desc())
@@ -40,7 +45,7 @@ class LedgerPages:
         self._database, self._control = database, control
 
     def newest_groups(
-        self, account: Account | None = None, *, before: int | None = None, limit: int = SIZE
+        self, account: Account | None = None, *, before: int | None = None, limit: int = SIZE, operators: bool = False
     ) -> pd.DataFrame:
         """Return groups of one account or of all, the newest first: the columns of `table_for`, and `group`.
 
@@ -50,8 +55,8 @@ class LedgerPages:
         if account is not None:
             number = sa.select(accounts.c.id).where(*is_account(account)).scalar_subquery()
             newest = newest.where(groups.c.account_id + 0 == number)  # no index: it would read all of the account
-        page = newest.limit(limit).subquery()
-        return self._read(_NUMBERED.where(groups.c.id.in_(sa.select(page.c.id))), **_before_number(before))
+        page, wanted = newest.limit(limit).subquery(), _WITH_OPERATORS if operators else _NUMBERED
+        return self._read(wanted.where(groups.c.id.in_(sa.select(page.c.id))), **_before_number(before))
 
     def newest_receipts(self, *, before: int | None = None, limit: int = SIZE) -> pd.DataFrame:
         """Return receipts, the newest first: the columns of `history`, and `receipt`, as `before` of the next page."""
@@ -60,6 +65,13 @@ class LedgerPages:
     def history_after(self, receipt: int = 0, limit: int = SIZE) -> pd.DataFrame:
         """Return the receipts that were written after one that is known: the columns of `history`, and `receipt`."""
         return self._read(_NEXT_RECEIPTS.limit(limit), after=int(receipt))
+
+    def receipts_of_run(self, run_id: int, positions: Sequence[int]) -> pd.DataFrame:
+        """Return the receipts of a run of groups at some positions, in the columns of `history`: others too of many."""
+        query = ALL_RECEIPTS.where(receipts.c.run_id == run_id)
+        if len(positions) <= _MOST_NAMED:
+            query = query.where(receipts.c.position.in_(list(positions)))
+        return self._read(query)
 
     def newest_receipt(self) -> int:
         """Return the number of the newest receipt, 0 where there is none."""

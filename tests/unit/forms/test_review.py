@@ -249,6 +249,28 @@ def test_two_accounts_in_one_ledger_are_told_apart(ledger: Ledger, past: tuple[S
 # Times, runs at work, and what became of one group.
 
 
+def test_of_a_large_ledger_the_newest_groups_are_shown(
+    client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first page, and how many there are; the export has all of them, and a filter looks at all of them."""
+    monkeypatch.setattr("itnio_nb.forms.review.form.MOST_SHOWN", 3)
+    newest = ledger.pages.newest_groups
+    monkeypatch.setattr(ledger.pages, "newest_groups", lambda *words, **more: newest(*words, limit=3, **more))
+    whole = ledger.table
+    with closing(ReviewForm(client, ledger)) as form:
+        form.wait(60)
+        assert names(form) == whole["groupName"].tolist()[:-4:-1]
+        told = f"The newest 3 of {len(whole)} groups: pick a run or a filter; the export has all"
+        assert told in text_of(form.size)
+        files = downloads_of(form, monkeypatch)
+        click(form, form.export)
+        exported = pd.read_csv(io.BytesIO(files["all-runs-groups.csv"]), dtype=str)
+        assert exported["groupName"].tolist() == whole["groupName"].tolist()
+        pick(form, state="created")
+        assert len(names(form)) == int((whole["state"] == "created").sum())
+        assert "The newest" not in text_of(form.size)
+
+
 @contextmanager
 def rewritten(path: Path, *statements: str) -> Iterator[ReviewForm]:
     """A form over a ledger some of whose cells are others."""
