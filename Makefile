@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture fuzz bench audit sbom constraints grid-library clean
+.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture torture-team fuzz bench audit sbom constraints grid-library clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -58,6 +58,11 @@ docs: .venv/test
 # LEDGER=postgres has the ledger in a server, where the phones of a killed sender are waited for: some hours.
 torture: .venv/test
 	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python -m tests.torture.torture --processes 3 --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED)) $(if $(LEDGER),--ledger $(LEDGER))
+
+# Eight machines of a network on one run over one ledger in PostgreSQL, while everything fails that can: some minutes;
+# needs root, PostgreSQL and iproute2.
+torture-team: .venv/test
+	$(BIN)/python -m tests.torture.team $(if $(SEED),--seed $(SEED))
 
 # A hundred thousand files changed at random: none may raise anything but an InputError; some minutes.
 fuzz: .venv/test

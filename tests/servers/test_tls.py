@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import shutil
 import socket
 import ssl
 import threading
@@ -62,17 +61,8 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def serve(cluster: Cluster, certificate: trustme.LeafCert | None) -> None:
     """Have the server answer with a certificate from now on, or without TLS."""
-    data = cluster.folder / "data"
     if certificate is not None:
-        for name, blobs in {
-            "server.crt": certificate.cert_chain_pems,
-            "server.key": [certificate.private_key_pem],
-        }.items():
-            path = data / name
-            path.write_bytes(b"".join(blob.bytes() for blob in blobs))
-            path.chmod(0o600)
-            owner = data.stat()
-            shutil.chown(path, owner.st_uid, owner.st_gid)
+        cluster.encrypt(certificate)
     cluster.sql(f"ALTER SYSTEM SET ssl = {'off' if certificate is None else 'on'}")
     cluster.reload()
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
+import trustme
 
 from tests.support.postgres import programs
 
@@ -27,19 +28,23 @@ local all all trust
 local replication all trust
 host secret all 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
+hostssl all all 192.0.2.0/24 scram-sha-256
 host replication all 127.0.0.1/32 trust
 """
 _PATIENCE = 60  # seconds for a server to answer
 
 
 class Cluster:
-    """A server on a free port of 127.0.0.1; `folder` has its `data`, its `log` and its socket.
+    """A server on a free port of `host`; `folder` has its `data`, its `log` and its socket.
 
-    It ends with the thread that has started it.
+    `inside` are the words that run a program on another machine than this: see `Network.command`. It ends with the
+    thread that has started it.
     """
 
-    def __init__(self, folder: Path, settings: Sequence[str] = (), host: str = "127.0.0.1") -> None:
-        self.folder, self.settings, self.host = folder, tuple(settings), host
+    def __init__(
+        self, folder: Path, settings: Sequence[str] = (), host: str = "127.0.0.1", inside: Sequence[str] = ()
+    ) -> None:
+        self.folder, self.settings, self.host, self._inside = folder, tuple(settings), host, tuple(inside)
         self.port = free_port()
         self._process: subprocess.Popen[Any] | None = None
 
@@ -60,11 +65,14 @@ class Cluster:
         given = [f"listen_addresses={self.host}", f"port={self.port}", f"unix_socket_directories={self.folder}"]
         command = [str(program_of("postgres")), "-D", str(self.folder / "data")]
         command += [f"--{one}" for one in (*_SETTINGS, *given, *self.settings)]
+        options: dict[str, Any] = {"preexec_fn": _end_with_parent, **server_user()}
+        if self._inside:
+            user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=QUIT"]
+            command, options = [*self._inside, *user, *command], {}
         with (self.folder / "log").open("ab") as log:
             self._process = process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, preexec_fn=_end_with_parent,
-                **server_user(),
-            )  # fmt: skip
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, **options
+            )
         told, until = self.folder / "data" / "postmaster.pid", time.monotonic() + _PATIENCE
         while not (told.exists() and told.read_text().splitlines()[7:8] == ["ready   "]):
             assert process.poll() is None, self.log
@@ -76,6 +84,16 @@ class Cluster:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
             self._process.wait(_PATIENCE)
+
+    def encrypt(self, certificate: trustme.LeafCert) -> None:
+        """Have it answer with a certificate once it is started, or has read its files again."""
+        chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+        data = self.folder / "data"
+        for name, text in {"server.crt": chain, "server.key": certificate.private_key_pem.bytes()}.items():
+            path = data / name
+            path.write_bytes(text)
+            path.chmod(0o600)
+            shutil.chown(path, data.stat().st_uid, data.stat().st_gid)
 
     def reload(self) -> None:
         """Have it read its certificates and rights again, and wait until it has."""
@@ -126,10 +144,10 @@ class Cluster:
 
 
 @contextmanager
-def running(settings: Sequence[str] = ()) -> Iterator[Cluster]:
+def running(settings: Sequence[str] = (), host: str = "127.0.0.1", inside: Sequence[str] = ()) -> Iterator[Cluster]:
     """A new server, at work."""
     with new_folder() as folder:
-        cluster = Cluster(folder, settings)
+        cluster = Cluster(folder, settings, host, inside)
         cluster.make()
         cluster.start()
         try:
