@@ -21,7 +21,22 @@ def test_machines_of_a_network_on_one_run_while_everything_fails() -> None:
             pytest.skip(lack)
         lacking(lack)
     programs()  # says what is lacking
-    asked = "--groups 150 --kills 4 --ended 4 --restarts 1 --cut 13 --rate 12 --seed 1".split()
+    asked = [
+        "--groups",
+        "150",
+        "--kills",
+        "4",
+        "--ended",
+        "4",
+        "--restarts",
+        "1",
+        "--cut",
+        "13",
+        "--rate",
+        "12",
+        "--seed",
+        "1",
+    ]
     done = subprocess.run(  # in a process of its own, which goes to another network
         [sys.executable, "-m", "tests.torture.team", *asked], cwd=ROOT, capture_output=True, text=True, check=False
     )

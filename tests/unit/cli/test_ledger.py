@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
 from itnio_nb import Ledger, LedgerError
 from itnio_nb.cli.main import main
+from tests.support.cluster import running
 from tests.support.keyrings import SECRET_IN_WORDS
 from tests.support.postgres import programs
 
@@ -152,9 +152,6 @@ def test_a_keyring_that_fails(asking: str, monkeypatch: pytest.MonkeyPatch, name
 
 def test_a_server_that_asks_for_none() -> None:
     """It is kept, and that is said."""
-    given = os.environ.get("ITNIO_TEST_POSTGRES", "")
-    if not given:
-        pytest.skip("no server that trusts")
-    with psycopg.connect(given):
-        done = invoke("login", given, line=f"{PASSWORD}\n")
-    assert (done.exit_code, done.output.endswith("The server did not ask for it.\n")) == (0, True)
+    with running() as cluster:
+        done = invoke("login", cluster.url(), line=f"{PASSWORD}\n")
+    assert (done.exit_code, done.output.endswith("The server did not ask for it.\n")) == (0, True), done.output

@@ -435,7 +435,7 @@ def test_a_ledger_that_fails_later(
     configure(sandbox.account)
     Ledger("results/ledger.sqlite").close()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise LedgerError("disk I/O error: repair the file.")
 
     monkeypatch.setattr(Ledger, "runs_of", fail)
