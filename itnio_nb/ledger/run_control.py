@@ -22,6 +22,7 @@ class RunTerms(NamedTuple):
 
 
 NO_TERMS = RunTerms()
+_MAX_HOLD = 300.0  # seconds; what is further away was written before the clock was set back, or by nobody of ours
 
 
 class Directions(NamedTuple):
@@ -106,7 +107,7 @@ class RunControl:
     def hold(self, run_id: int, seconds: float) -> None:
         """Have a run send nothing for so long, whoever works on it: the server is busy."""
         with self._database.transaction(write=True) as connection:
-            until = self._database.clock(connection) + seconds
+            until = self._database.clock(connection) + min(seconds, _MAX_HOLD)
             earlier = (runs.c.id == run_id, sa.or_(runs.c.held_until.is_(None), runs.c.held_until < until))
             connection.execute(runs.update().where(*earlier).values(held_until=until))
 
@@ -132,8 +133,8 @@ class RunControl:
         """Return what one who works on a run is to do."""
         with self._database.transaction() as connection:
             stopping, rate, until = connection.execute(DIRECTIONS, {"run_id": run_id, "its_owner": owner}).one()
-            held = 0.0 if until is None else max(0.0, until - self._database.clock(connection))
-            return Directions(bool(stopping), rate, held)
+            held = 0.0 if until is None else until - self._database.clock(connection)
+            return Directions(bool(stopping), rate, held if 0 < held <= _MAX_HOLD else 0.0)
 
     def is_worked_on(self, run_id: int, besides: str = "") -> bool:
         """Tell whether anybody works on a run, `besides` left out."""

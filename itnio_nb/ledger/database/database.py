@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.schema.actors import ActorBook
 
+_MAX_WAIT = 600.0  # seconds; no request takes as long
+
 
 class Owner(Protocol):
     """Somebody at work, alive until it is released or its process ends; known to others by its token."""
@@ -123,7 +125,7 @@ def until(database: Database, times: Iterable[float | None]) -> list[float]:
         return [0.0] * len(given)
     with database.transaction() as connection:
         there, here = database.clock(connection), monotonic()
-    return [here + time - there if time and time > there else 0.0 for time in given]
+    return [here + min(time - there, _MAX_WAIT) if time and time > there else 0.0 for time in given]
 
 
 def table_of(

@@ -7,7 +7,7 @@ import selectors
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,10 +44,9 @@ class SessionOwner:
     def release(self) -> None:
         """End the session: from now on this owner is dead."""
         self._released.set()
-        with suppress(Exception):
+        with suppress(Exception), closing(self._connection):
             if self.is_sure():  # a server notices a moment later that a session is closed
                 self._connection.execute("SELECT pg_advisory_unlock(%s)", (_key(self.token),))
-            self._connection.close()
 
     def is_sure(self) -> bool:
         """Tell whether this owner is certainly alive in the eyes of the others."""

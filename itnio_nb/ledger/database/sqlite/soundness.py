@@ -52,6 +52,7 @@ _VALUES: dict[str, sa.ColumnElement[bool]] = {
     "a time of a claim": claims.c.at.bool_op("GLOB")(_TIME),
     "a start": runs.c.started.bool_op("GLOB")(_TIME),
     "a rate": runs.c.rate.is_(None) | runs.c.rate.between(1e-9, 1e9),
+    "an end of a request": receipts.c.ended_by.is_(None) | receipts.c.ended_by.between(1e9, 1e10),
     "a number of workers": runs.c.workers.is_(None) | (runs.c.workers > 0),
 }
 
