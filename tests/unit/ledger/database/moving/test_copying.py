@@ -169,6 +169,7 @@ def test_what_is_written_meanwhile_is_noticed(new: New, target: str) -> None:
         with pytest.raises(LedgerError, match="is a copy that is not whole"):
             Ledger(there)
         close(ledger, runs[0], note="changed since")
+        ledger.run_control.slow_down(1, 5.0)  # of a run that was copied
         assert copied(ledger, there).startswith("3 runs, 6 receipts of 6 groups")
         assert content(there) == content(ledger.address)
 
