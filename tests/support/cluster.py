@@ -65,7 +65,7 @@ class Cluster:
         given = [f"listen_addresses={self.host}", f"port={self.port}", f"unix_socket_directories={self.folder}"]
         command = [str(program_of("postgres")), "-D", str(self.folder / "data")]
         command += [f"--{one}" for one in (*_SETTINGS, *given, *self.settings)]
-        options: dict[str, Any] = {"preexec_fn": _end_with_parent, **server_user()}
+        options: dict[str, Any] = {"preexec_fn": end_with_parent, **server_user()}
         if self._inside:
             user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=QUIT"]
             command, options = [*self._inside, *user, *command], {}
@@ -178,7 +178,8 @@ def server_user() -> dict[str, Any]:
     return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Have a program that is about to begin end with the thread that starts it, however that ends."""
     ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG
 
 

@@ -35,7 +35,7 @@ from itnio_nb.api.listing import pages
 from itnio_nb.errors import LedgerError
 from itnio_nb.runs.reconcile import resolver
 from itnio_nb.sandbox.faults import Faults
-from tests.support.cluster import Cluster, running
+from tests.support.cluster import Cluster, end_with_parent, running
 from tests.support.factories import ROOT
 from tests.support.namespaces import Network
 from tests.support.processes import settings_of
@@ -98,7 +98,13 @@ class Team:
         own = {**os.environ, **self._settings, "ITNIO_MACHINE": name, "ITNIO_PROGRESS": "off"}
         with (self._folder / f"{name}.log").open("w") as log:
             return subprocess.Popen(
-                self._network.command(name, words), cwd=ROOT, env=own, stdout=log, stderr=log, text=True
+                self._network.command(name, words),
+                cwd=ROOT,
+                env=own,
+                stdout=log,
+                stderr=log,
+                text=True,
+                preexec_fn=end_with_parent,
             )
 
     def kill(self, name: str) -> None:
@@ -228,7 +234,9 @@ def _database(network: Network, folder: Path) -> Iterator[Cluster]:
 
 def _relay(stack: ExitStack, network: Network, name: str, here: str, there: str) -> None:
     words = network.command(name, [sys.executable, "-m", "tests.support.relay", here, there])
-    process = stack.enter_context(subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True))
+    process = stack.enter_context(
+        subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent)
+    )
     stack.callback(process.kill)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"

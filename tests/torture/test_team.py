@@ -21,25 +21,17 @@ def test_machines_of_a_network_on_one_run_while_everything_fails() -> None:
             pytest.skip(lack)
         lacking(lack)
     programs()  # says what is lacking
-    asked = [
-        "--groups",
-        "150",
-        "--kills",
-        "4",
-        "--ended",
-        "4",
-        "--restarts",
-        "1",
-        "--cut",
-        "13",
-        "--rate",
-        "12",
-        "--seed",
-        "1",
-    ]
+    asked = {"groups": 150, "kills": 4, "ended": 4, "restarts": 1, "cut": 13, "rate": 12, "seed": 1}
+    words = [f"--{name}={number}" for name, number in asked.items()]
     done = subprocess.run(  # in a process of its own, which goes to another network
-        [sys.executable, "-m", "tests.torture.team", *asked], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.torture.team", *words], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("cut 1", "restart 1", "created twice: 0", "sent again after success: 0", "lost: 0   mismatches: 0"):
-        assert words in done.stdout
+    for expected in (
+        "cut 1",
+        "restart 1",
+        "created twice: 0",
+        "sent again after success: 0",
+        "lost: 0   mismatches: 0",
+    ):
+        assert expected in done.stdout
