@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from itnio_nb.api.models import Receipt, State, now
 from itnio_nb.ledger.database.database import Database
-from itnio_nb.ledger.queries import CLAIMABLE_GROUPS, NEW_RECEIPTS, RETURNED_CLAIMS, UNCHANGED_GROUPS
+from itnio_nb.ledger.queries import CLAIMABLE_GROUPS, LOCKED_GROUPS, NEW_RECEIPTS, RETURNED_CLAIMS, UNCHANGED_GROUPS
 from itnio_nb.ledger.schema.rows import ReceiptRow, add_receipts, insert_rows, not_recorded, text_of
 from itnio_nb.ledger.schema.tables import claims, run_groups, run_owners, runs
 
@@ -107,11 +107,15 @@ def _not_sent() -> Receipt:
 
 
 def _claim(connection: sa.Connection, run_id: int, owner: str, wanted: Wanted) -> tuple[list[int], list[int]]:
-    """Claim what of the wanted groups may be sent; return the positions that others hold, and those claimed."""
+    """Claim what of the wanted groups may be sent; return the positions that others hold, and those claimed.
+
+    Another run may have the same groups: what it is about to claim in this very moment is held too.
+    """
     where = {"run_id": run_id, "positions": [at for at, _ in wanted]}
+    locked = set(connection.execute(LOCKED_GROUPS, where).scalars())  # before it is read what others have claimed
     found = {row.position: row for row in connection.execute(CLAIMABLE_GROUPS, where)}
-    held = [at for at, _ in wanted if found[at].owner]
-    claimed = [at for at, seen in wanted if not found[at].owner and _may_be_sent(found[at], seen)]
+    held = [at for at, _ in wanted if found[at].owner or at not in locked]
+    claimed = [at for at, seen in wanted if at not in held and _may_be_sent(found[at], seen)]
     claim = {"run_id": run_id, "owner": owner, "at": text_of(now())}
     insert_rows(connection, _CLAIM, [claim | {"group_id": found[at].group_id, "position": at} for at in claimed])
     return held, claimed

@@ -266,6 +266,14 @@ OPERATORS_OF_RUN = _with_operator(
 FACTS_OF_RUN = _facts_of(GROUPS_OF_RUN)
 # The same, and where the groups of each kind are in the run: see `RunStore.run_kinds`.
 KINDS_OF_RUN = _kinds_of(GROUPS_OF_RUN)
+# Positions of groups (`positions`) of a run (`run_id`) that nobody else is claiming, and nobody can until this
+# transaction ends. In a file, where one writes at a time, these are all.
+LOCKED_GROUPS = (
+    sa.select(run_groups.c.position)
+    .join(groups)
+    .where(run_groups.c.run_id == _run_id, run_groups.c.position.in_(sa.bindparam("positions", expanding=True)))
+    .with_for_update(of=groups, skip_locked=True, key_share=True)
+)
 # The newest receipt and the claim of groups (`positions`) of a run (`run_id`).
 CLAIMABLE_GROUPS = (
     sa.select(run_groups.c.position, run_groups.c.group_id, run_groups.c.again_after)

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itnio_nb import Account, Ledger, State
 from itnio_nb.ledger.claims import Resolution
 from itnio_nb.ledger.database.address import open_database
-from tests.support.factories import APP
+from itnio_nb.runs.plan import make_plan
+from tests.support.factories import APP, many_orders
 from tests.support.ledgers import ACCOUNT, NOBODY, claim, close, open_run, receipt, record
 
 
@@ -104,3 +105,25 @@ def test_a_resolution_counts_only_while_nothing_newer_is_known(ledger: Ledger) -
     assert list(ledger.runs_of(ACCOUNT, unfinished=True).values()) == [run_id]
     assert ledger.runs_of(Account("other", "secret"), unfinished=True) == {}
     owner.release()
+
+
+def test_two_runs_of_the_same_groups_at_once(ledger: Ledger) -> None:
+    """Each group is claimed once: who comes later, in whatever order, finds it held, and nobody fails."""
+    mine = open_run(ledger, 200)
+    store, others = ledger.run_store, many_orders(200)
+    plan = make_plan(others.iloc[::-1])
+    theirs = store.open_run(ACCOUNT, plan.fingerprint, plan.table.assign(again_after=None), "{}", "somebody")
+    assert theirs != mine
+
+    def claim_all(run_id: int) -> list[str]:
+        names = store.run_table(run_id)["groupName"].tolist()
+        got: list[str] = []
+        for at in range(0, 200, 5):
+            wanted = [(one, 0) for one in range(at, at + 5)]
+            got += [names[one] for one in store.sync(run_id, f"owner of {run_id}", wanted=wanted).claimed]
+        return got
+
+    with ThreadPoolExecutor(2) as threads:
+        ours, rest = threads.map(claim_all, (mine, theirs))
+    assert not set(ours) & set(rest)
+    assert len(ours) + len(rest) == 200

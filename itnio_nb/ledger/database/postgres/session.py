@@ -27,7 +27,7 @@ class SessionOwner:
     """Hold a lock in a session of its own until `release`; the server frees it when the session is gone.
 
     `lost` is set once the session has not answered for `LEASE` seconds, or is known to be gone: from then on others may
-    take what this owner had claimed for unknown, and it must send nothing more. `on_lost` is called then, once.
+    take what this owner had claimed for unknown, and it must send nothing more.
     """
 
     def __init__(self, connect: Callable[[], Any]) -> None:
