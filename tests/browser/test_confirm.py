@@ -15,11 +15,10 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from itnio_nb import Account, Client, PhoneGroup, Sandbox
 from tests.support.agreement import creations
 from tests.support.axe import violations
-from tests.support.browser import a_lab, a_page, an_app, run_all_from_the_menu
+from tests.support.browser import a_page
 from tests.support.factories import APP, many_orders, sent
 from tests.support.live import live_account, live_settings
-from tests.support.person import Person, open_in_lab
-from tests.support.processes import COMMAND
+from tests.support.person import Person, front_end_open
 
 ORDER = ["sales", "desk", "120", "8610850001", APP]
 CELL = "from itnio_nb import open_workspace\n\nws = open_workspace()\nws.order_form()"
@@ -28,15 +27,8 @@ CELL = "from itnio_nb import open_workspace\n\nws = open_workspace()\nws.order_f
 @contextmanager
 def forms(front_end: str, cwd: Path, account: Account, cell: str = CELL) -> Iterator[tuple[Page, Person]]:
     """The forms of a front end on a live account."""
-    serve = an_app if front_end == "app" else a_lab
-    with a_page(1200, 1000) as (page, wrong), serve(COMMAND, cwd, live_settings(account)) as address:
-        if front_end == "app":
-            page.goto(address)
-        else:
-            open_in_lab(page, address, cwd / "itnio-notebooks" / "0.1.0", cell)
-            run_all_from_the_menu(page)
+    with a_page(1200, 1000) as (page, wrong), front_end_open(front_end, page, cwd, live_settings(account), cell):
         yield page, Person(page)
-        page.goto("about:blank")
     assert wrong == []
 
 

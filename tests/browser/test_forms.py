@@ -6,8 +6,6 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -18,15 +16,14 @@ from itnio_nb import Sandbox
 from itnio_nb.runbooks.runner import read_notebook
 from itnio_nb.sandbox.endpoints import REASONS
 from tests.support.agreement import creations
-from tests.support.browser import a_lab, a_page, an_app, run_all_from_the_menu
+from tests.support.browser import a_lab, a_page, run_all_from_the_menu
 from tests.support.factories import APP, ROOT, many_orders, until
 from tests.support.hostile import NAMES as HOSTILE
 from tests.support.hostile import TEXTS
-from tests.support.person import Person, open_in_lab
+from tests.support.person import Person, front_end_open, open_in_lab
 from tests.support.processes import COMMAND, settings_of
 
 GROUPS = 200
-BATCH = "from itnio_nb import open_workspace\n\nws = open_workspace()\nws.batch_form()"
 
 
 def spreadsheet() -> bytes:
@@ -36,20 +33,6 @@ def spreadsheet() -> bytes:
     orders = orders.assign(quantity="2", displayNum="8610850001", appId=APP, Site="Beijing")
     orders.loc[2, "groupName"] = "ab"
     return orders.to_csv(index=False).encode()
-
-
-@contextmanager
-def batch_form(front_end: str, page: Page, cwd: Path, settings: dict[str, str], cell: str = BATCH) -> Iterator[None]:
-    """The forms of a front end, open in a page; `cell` makes them in JupyterLab."""
-    serve = an_app if front_end == "app" else a_lab
-    with serve(COMMAND, cwd, settings) as address:
-        if front_end == "app":
-            page.goto(address)
-        else:
-            open_in_lab(page, address, cwd / "itnio-notebooks" / "0.1.0", cell)
-            run_all_from_the_menu(page)
-        yield
-        page.goto("about:blank")  # the server goes before the browser: it would be missed
 
 
 def load_again(front_end: str, page: Page) -> None:
@@ -64,7 +47,7 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
     """Upload, mend a cell, plan, confirm, submit, stop, reload, settle, go on, download; each button clicked twice."""
     # One answer is lost: the thirtieth request creates its phones, and the connection ends.
     sandbox = Sandbox(latency=0.02, faults="none*29, drop-after")
-    with sandbox, a_page(1300, 1100) as (page, wrong), batch_form(front_end, page, tmp_path, settings_of(sandbox)):
+    with sandbox, a_page(1300, 1100) as (page, wrong), front_end_open(front_end, page, tmp_path, settings_of(sandbox)):
         person = Person(page, hasty=True)
         person.sees("No orders yet", 60)
         person.upload("phones.csv", spreadsheet())
@@ -122,7 +105,7 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
 def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> None:
     """JupyterLab's kernel goes on, and the form follows; Voilà's ends, and the form goes on: each group once."""
     sandbox = Sandbox(latency=0.1)
-    with sandbox, a_page() as (page, wrong), batch_form(front_end, page, tmp_path, settings_of(sandbox)):
+    with sandbox, a_page() as (page, wrong), front_end_open(front_end, page, tmp_path, settings_of(sandbox)):
         person = Person(page)
         person.sees("No orders yet", 60)
         person.upload("phones.csv", spreadsheet())
@@ -176,7 +159,7 @@ def test_a_typed_secret_is_in_no_saved_notebook(tmp_path: Path) -> None:
 def test_columns_are_matched(tmp_path: Path) -> None:
     """A colleague's own headers: the guesses stand in the fields, one is changed, and the orders are there."""
     rows = "Team,Old prefix,Handset prefix,How many,Caller ID,Application\nsales,line,desk,2,8610850001,4luaKsL2\n"
-    with Sandbox() as sandbox, a_page() as (page, wrong), batch_form("app", page, tmp_path, settings_of(sandbox)):
+    with Sandbox() as sandbox, a_page() as (page, wrong), front_end_open("app", page, tmp_path, settings_of(sandbox)):
         person = Person(page)
         person.sees("No orders yet", 60)
         person.upload("phones.csv", rows.encode())
@@ -198,7 +181,7 @@ def test_columns_are_matched(tmp_path: Path) -> None:
 def test_the_keyboard_is_enough(tmp_path: Path) -> None:
     """From field to field and to the button, in the order in which one reads; all have names for screen readers."""
     order = ["sales", "desk", "3", "8610850001", APP]
-    with Sandbox() as sandbox, a_page() as (page, wrong), batch_form("app", page, tmp_path, settings_of(sandbox)):
+    with Sandbox() as sandbox, a_page() as (page, wrong), front_end_open("app", page, tmp_path, settings_of(sandbox)):
         person = Person(page)
         person.sees("No orders yet", 60)
         page.get_by_role("tab", name="One order", exact=True).click()
@@ -241,7 +224,7 @@ def test_from_a_file_to_a_plan_by_keyboard_alone(tmp_path: Path) -> None:
     """The file is chosen, an error is found and mended in the grid, the plan is made: no mouse."""
     orders = many_orders(30)
     orders.loc[orders.index[20], "groupName"] = "ab"
-    with Sandbox() as sandbox, a_page() as (page, wrong), batch_form("app", page, tmp_path, settings_of(sandbox)):
+    with Sandbox() as sandbox, a_page() as (page, wrong), front_end_open("app", page, tmp_path, settings_of(sandbox)):
         person = Person(page)
         person.sees("No orders yet", 60)
         expect(person.button("Upload a file")).to_be_enabled()
@@ -307,7 +290,7 @@ def test_nothing_hostile_runs(front_end: str, tmp_path: Path, monkeypatch: pytes
             dialog.accept()
 
         page.on("dialog", answer)
-        with batch_form(front_end, page, tmp_path, settings_of(sandbox), cell):
+        with front_end_open(front_end, page, tmp_path, settings_of(sandbox), cell):
             person = Person(page)
             person.sees("No orders yet", 60)
             for tab, labels in FIELDS.items():

@@ -10,10 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from itnio_nb import Sandbox
-from tests.browser.test_forms import batch_form
 from tests.support.browser import a_page
 from tests.support.factories import APP, many_orders
-from tests.support.person import Person
+from tests.support.person import Person, front_end_open
 from tests.support.processes import settings_of
 
 NUMBERS = count(1)
@@ -68,7 +67,7 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("grid")
     with Sandbox() as sandbox, a_page(1300, 1100) as (page, wrong):
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        with batch_form(request.param, page, folder, settings_of(sandbox)):
+        with front_end_open(request.param, page, folder, settings_of(sandbox)):
             Person(page).sees("No orders yet", 60)
             yield page
             assert wrong == []

@@ -12,12 +12,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from itnio_nb import Sandbox
-from tests.support.browser import a_lab, a_page, an_app, run_all_from_the_menu
+from tests.support.browser import a_page
 from tests.support.factories import APP, many_orders
-from tests.support.person import Person, open_in_lab
-from tests.support.processes import COMMAND, settings_of
+from tests.support.person import Person, front_end_open
+from tests.support.processes import settings_of
 
-CELL = "from itnio_nb import open_workspace\n\nws = open_workspace()\nws.batch_form()"
 FOREIGN = "Team,Handset prefix,Anzahl,Rufnummer\n" + "".join(
     f"team-{number},desk-{number},2,861085000{number}\n" for number in range(3)
 )
@@ -47,17 +46,10 @@ _PASTE = """(text) => {
 @contextmanager
 def a_form(page: Page, cwd: Path, front_end: str = "app", latency: float = 0) -> Iterator[Person]:
     """A batch form on a sandbox of its own, and a person at it."""
-    serve = an_app if front_end == "app" else a_lab
-    with Sandbox(latency=latency) as sandbox, serve(COMMAND, cwd, settings_of(sandbox)) as address:
-        if front_end == "app":
-            page.goto(address)
-        else:
-            open_in_lab(page, address, cwd / "itnio-notebooks" / "0.1.0", CELL)
-            run_all_from_the_menu(page)
+    with Sandbox(latency=latency) as sandbox, front_end_open(front_end, page, cwd, settings_of(sandbox)):
         person = Person(page)
         person.sees("Drop a spreadsheet here, or choose a file", 60)
         yield person
-        page.goto("about:blank")
 
 
 def written(folder: Path, name: str, data: bytes) -> Path:

@@ -14,12 +14,11 @@ from playwright.sync_api import Dialog, Page, expect
 
 from itnio_nb import Sandbox
 from tests.support.axe import violations
-from tests.support.browser import a_lab, a_page, an_app, run_all_from_the_menu
+from tests.support.browser import a_page, an_app, run_all_from_the_menu
 from tests.support.factories import many_orders, until
-from tests.support.person import Person, open_in_lab
+from tests.support.person import Person, front_end_open
 from tests.support.processes import COMMAND, read_line, settings_of, start
 
-CELL = "from itnio_nb import open_workspace\n\nws = open_workspace()\nws.batch_form()"
 NOTICE = ".itnio-notice"
 NO_WORD = "No word from the program since "
 PROGRESS = "() => +/([\\d,]+) groups? of/.exec(document.body.innerText)[1].replace(',', '')"
@@ -32,18 +31,11 @@ LATENCY = 1.0  # seconds of a request: a run of 400 groups takes 50
 @contextmanager
 def opened(front_end: str, page: Page, cwd: Path, sandbox: Sandbox) -> Iterator[Person]:
     """The batch form of a front end, open in a page."""
-    serve = an_app if front_end == "app" else a_lab
-    with serve(COMMAND, cwd, settings_of(sandbox)) as address:
-        if front_end == "app":
-            page.goto(address)
-        else:
-            open_in_lab(page, address, cwd / "itnio-notebooks" / "0.1.0", CELL)
-            run_all_from_the_menu(page)
+    with front_end_open(front_end, page, cwd, settings_of(sandbox)):
         person = Person(page)
         person.sees("No orders yet", 60)
         yield person
         page.once("dialog", lambda dialog: dialog.accept())  # a run may be at work
-        page.goto("about:blank")
 
 
 def submit(person: Person, groups: int = 400) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from itnio_nb.runbooks.runner import save_notebook
+from tests.support.browser import a_lab, an_app, run_all_from_the_menu
 from tests.support.kernel import notebook_of
+from tests.support.processes import COMMAND
 
+BATCH = "from itnio_nb import open_workspace\n\nws = open_workspace()\nws.batch_form()"
 _SECONDS = 1000
 
 
@@ -90,6 +95,25 @@ class Person:
         with self.page.expect_download() as download:
             self.button(button).click()
         return Path(download.value.path()).read_bytes()
+
+
+@contextmanager
+def front_end_open(
+    front_end: str, page: Page, cwd: Path, settings: Mapping[str, str], cell: str = BATCH
+) -> Iterator[None]:
+    """The page of `itnio-nb app`, or in JupyterLab a notebook of one cell that has been run, open in a page.
+
+    In the end the page goes before the server: it would miss it.
+    """
+    serve = an_app if front_end == "app" else a_lab
+    with serve(COMMAND, cwd, settings) as address:
+        if front_end == "app":
+            page.goto(address)
+        else:
+            open_in_lab(page, address, cwd / "itnio-notebooks" / "0.1.0", cell)
+            run_all_from_the_menu(page)
+        yield
+        page.goto("about:blank")
 
 
 def open_in_lab(page: Page, address: str, folder: Path, cell: str) -> None:
