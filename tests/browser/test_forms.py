@@ -20,7 +20,7 @@ from tests.support.browser import a_lab, a_page, run_all_from_the_menu
 from tests.support.factories import APP, ROOT, many_orders, until
 from tests.support.hostile import NAMES as HOSTILE
 from tests.support.hostile import TEXTS
-from tests.support.person import Person, front_end_open, open_in_lab
+from tests.support.person import SLOW, Person, front_end_open, open_in_lab
 from tests.support.processes import COMMAND, settings_of
 
 GROUPS = 200
@@ -46,7 +46,7 @@ def load_again(front_end: str, page: Page) -> None:
 def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
     """Upload, mend a cell, plan, confirm, submit, stop, reload, settle, go on, download; each button clicked twice."""
     # One answer is lost: the thirtieth request creates its phones, and the connection ends.
-    sandbox = Sandbox(latency=0.02, faults="none*29, drop-after")
+    sandbox = Sandbox(latency=SLOW, faults="none*29, drop-after")
     with sandbox, a_page(1300, 1100) as (page, wrong), front_end_open(front_end, page, tmp_path, settings_of(sandbox)):
         person = Person(page, hasty=True)
         person.sees("No orders yet", 60)
@@ -71,6 +71,7 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
         page.wait_for_function("() => /created (3[5-9]|[4-9]\\d|1\\d\\d) /.test(document.body.innerText)")
         person.press("Stop")
         person.sees("Stopped. Groups:", 60)
+        sandbox.latency = 0
         sent = sandbox.served["sipAdd", "0"]
         assert 0 < sent < GROUPS
         load_again(front_end, page)
@@ -104,7 +105,7 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("front_end", ["app", "lab"])
 def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> None:
     """JupyterLab's kernel goes on, and the form follows; Voilà's ends, and the form goes on: each group once."""
-    sandbox = Sandbox(latency=0.1)
+    sandbox = Sandbox(latency=SLOW)
     with sandbox, a_page() as (page, wrong), front_end_open(front_end, page, tmp_path, settings_of(sandbox)):
         person = Person(page)
         person.sees("No orders yet", 60)
@@ -118,6 +119,7 @@ def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> No
         if front_end == "app":
             person.sees("This run is not finished", 60)
             person.press("Go on")
+        sandbox.latency = 0
         person.sees(f"Done. Groups: {GROUPS - 1} created", 60)
     assert creations(sandbox).total() == len(creations(sandbox)) == GROUPS - 1
     # What is sent to a page of JupyterLab that still loads its widgets finds none of them: both say so.

@@ -16,7 +16,7 @@ from itnio_nb import Sandbox
 from tests.support.axe import violations
 from tests.support.browser import a_page, an_app, run_all_from_the_menu
 from tests.support.factories import many_orders, until
-from tests.support.person import Person, front_end_open
+from tests.support.person import SLOW, Person, front_end_open
 from tests.support.processes import COMMAND, read_line, settings_of, start
 
 NOTICE = ".itnio-notice"
@@ -25,7 +25,6 @@ PROGRESS = "() => +/([\\d,]+) groups? of/.exec(document.body.innerText)[1].repla
 GOES_ON = "(before) => +/([\\d,]+) groups? of/.exec(document.body.innerText)?.[1].replace(',', '') > before"
 EXECUTE = "(code) => { jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }); }"
 SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
-LATENCY = 1.0  # seconds of a request: a run of 400 groups takes 50
 
 
 @contextmanager
@@ -92,7 +91,7 @@ def assert_new(page: Page) -> None:
 def test_a_server_that_does_nothing_for_a_while(front_end: str, tmp_path: Path) -> None:
     """The form says since when no word came; once one comes, it goes on as if nothing had been."""
     with (
-        Sandbox(latency=LATENCY) as sandbox,
+        Sandbox(latency=SLOW) as sandbox,
         a_page() as (page, wrong),
         opened(front_end, page, tmp_path, sandbox) as person,
     ):
@@ -107,7 +106,7 @@ def test_a_server_that_does_nothing_for_a_while(front_end: str, tmp_path: Path) 
 
 def test_a_network_that_is_cut(tmp_path: Path) -> None:
     """As long as it is, the title says so too; the run has gone on meanwhile."""
-    with Sandbox(latency=LATENCY) as sandbox, a_page() as (page, _), opened("app", page, tmp_path, sandbox) as person:
+    with Sandbox(latency=SLOW) as sandbox, a_page() as (page, _), opened("app", page, tmp_path, sandbox) as person:
         submit(person)
         page.context.set_offline(True)
         assert_old(person)
@@ -120,11 +119,7 @@ def test_a_network_that_is_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize("front_end", ["app", "lab"])
 def test_a_kernel_that_is_killed_during_a_run(front_end: str, tmp_path: Path) -> None:
     """It is said once, in words; as they advise, the page is loaded or the cell run again: the run can go on."""
-    with (
-        Sandbox(latency=LATENCY) as sandbox,
-        a_page() as (page, _),
-        opened(front_end, page, tmp_path, sandbox) as person,
-    ):
+    with Sandbox(latency=SLOW) as sandbox, a_page() as (page, _), opened(front_end, page, tmp_path, sandbox) as person:
         submit(person)
         for kernel in processes("ipykernel_launcher"):
             kernel.kill()
@@ -144,7 +139,7 @@ def test_a_kernel_that_is_killed_during_a_run(front_end: str, tmp_path: Path) ->
 def test_a_server_that_is_killed(tmp_path: Path) -> None:
     """The page says so, once: the form says nothing beside it, but it is dimmed."""
     command = [*COMMAND, "app", "--no-browser", "--folder", str(tmp_path)]
-    with Sandbox(latency=LATENCY) as sandbox, a_page() as (page, _), start(command, settings_of(sandbox)) as process:
+    with Sandbox(latency=SLOW) as sandbox, a_page() as (page, _), start(command, settings_of(sandbox)) as process:
         while not (line := read_line(process)).startswith("Open "):
             assert process.poll() is None, process.stderr and process.stderr.read()
         page.goto(line.split()[1])
@@ -161,11 +156,7 @@ def test_a_server_that_is_killed(tmp_path: Path) -> None:
 
 def test_a_cell_at_work_is_no_silence(tmp_path: Path) -> None:
     """Its kernel is busy for twelve seconds: beats come meanwhile, and so does the progress of the run."""
-    with (
-        Sandbox(latency=LATENCY) as sandbox,
-        a_page() as (page, wrong),
-        opened("lab", page, tmp_path, sandbox) as person,
-    ):
+    with Sandbox(latency=SLOW) as sandbox, a_page() as (page, wrong), opened("lab", page, tmp_path, sandbox) as person:
         submit(person)
         page.evaluate("""() => {
           window.silences = 0;
@@ -183,7 +174,7 @@ def test_a_cell_at_work_is_no_silence(tmp_path: Path) -> None:
 
 def test_jupyterlab_opened_again_finds_the_run(tmp_path: Path) -> None:
     """The notebook as it was saved shows it going on, in the kernel that goes on; leaving asked nothing."""
-    with Sandbox(latency=LATENCY) as sandbox, a_page() as (page, _), opened("lab", page, tmp_path, sandbox) as person:
+    with Sandbox(latency=SLOW) as sandbox, a_page() as (page, _), opened("lab", page, tmp_path, sandbox) as person:
         submit(person)
         page.evaluate(SAVE)
         asked: list[str] = []
@@ -221,11 +212,7 @@ def test_a_form_without_its_kernel_is_a_picture(tmp_path: Path) -> None:
 
 def test_a_second_page_shows_a_run_and_stops_it(tmp_path: Path) -> None:
     """It is at work in the other page: how far, since when, on which terms; Stop there stops it here."""
-    with (
-        Sandbox(latency=LATENCY) as sandbox,
-        a_page() as (page, wrong),
-        opened("app", page, tmp_path, sandbox) as person,
-    ):
+    with Sandbox(latency=SLOW) as sandbox, a_page() as (page, wrong), opened("app", page, tmp_path, sandbox) as person:
         submit(person)
         assert page.context.browser is not None
         context = page.context.browser.new_context(viewport={"width": 900, "height": 800})
@@ -250,7 +237,7 @@ def test_a_second_page_shows_a_run_and_stops_it(tmp_path: Path) -> None:
 
 def test_leaving_asks_while_a_run_is_at_work(tmp_path: Path) -> None:
     """Who stays has lost nothing: the run goes on. Before and after it, leaving asks nothing."""
-    with Sandbox(latency=LATENCY) as sandbox, a_page() as (page, _), opened("app", page, tmp_path, sandbox) as person:
+    with Sandbox(latency=SLOW) as sandbox, a_page() as (page, _), opened("app", page, tmp_path, sandbox) as person:
         asked: list[str] = []
         stay = [True]
 

@@ -15,6 +15,7 @@ from tests.support.kernel import notebook_of
 from tests.support.processes import COMMAND
 
 BATCH = "from itnio_nb import open_workspace\n\nws = open_workspace()\nws.batch_form()"
+SLOW = 1.0  # seconds of a request: 200 groups take 25, so that a run is at work still when a person, or a page, is late
 _SECONDS = 1000
 
 
