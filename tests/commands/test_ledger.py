@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from itnio_nb import Client, Ledger, Sandbox, make_plan, submit_plan
 from itnio_nb.ledger.schema.tables import receipts
-from tests.support.factories import Gate, many_orders, sent, until
+from tests.support.factories import Gate, group, many_orders, orders_frame, sent, until
 from tests.support.ledgers import open_run
 from tests.support.postgres import new_database
 from tests.support.processes import COMMAND, read_line, run, settings_of, start, start_python, tell
@@ -87,19 +87,28 @@ def test_errors_are_words_and_exit_1(large: Path) -> None:
 
 JOINED = """
 import sys
-from itnio_nb import Account, Client, Ledger, resume
-with Client(Account.from_env()) as client, Ledger("results/ledger.sqlite") as ledger:
-    run = resume(client, ledger)
+from itnio_nb import open_workspace
+with open_workspace() as ws:
+    run = ws.resume()
     print(run.name, flush=True)
     sys.stdin.readline()
 """
 
 
+@pytest.fixture(params=["file", "server"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The ledger of a configured sandbox: the file of this folder, or the server that is named for it."""
+    with new_database() if request.param == "server" else nullcontext("results/ledger.sqlite") as address:
+        if request.param == "server":
+            monkeypatch.setenv("ITNIO_LEDGER", address)
+        yield address
+
+
 @pytest.fixture
-def begun(sandbox: Sandbox, client: Client) -> Iterator[str]:
-    """The name of a run of 40 groups in the ledger of this folder, of which few were sent."""
-    Path("results").mkdir()
-    with Ledger("results/ledger.sqlite") as ledger:
+def begun(sandbox: Sandbox, client: Client, place: str) -> Iterator[str]:
+    """The name of a run of 40 groups, of which few were sent."""
+    Path("results").mkdir(exist_ok=True)
+    with Ledger(place) as ledger:
         plan, gate = make_plan(many_orders(40), client, ledger), Gate()
         sandbox.faults = gate
         at_work = submit_plan(plan, client, ledger, workers=2)
@@ -122,8 +131,21 @@ def test_join_goes_on_with_a_run(sandbox: Sandbox, begun: str) -> None:
     assert Path(f"results/{begun}-created.csv").exists()
     again = run("run", "--join", begun, settings=settings_of(sandbox))
     assert again.returncode == 0
-    assert again.stdout.splitlines()[-1] == f"Run {begun} is finished: nothing is left to do."
+    assert again.stdout.splitlines()[-2:] == [f"Run {begun} is finished: nothing is sent.", lines[-3]]
     assert sent(sandbox) == 40
+
+
+def test_join_of_a_finished_run_tells_what_came_of_it(sandbox: Sandbox, client: Client, place: str) -> None:
+    """A group is there otherwise, or there was none that is valid: the exit code is as when the run had ended."""
+    plans = [make_plan(many_orders(1)), make_plan(orders_frame(("ab",)))]
+    client.create_phones(group("group-0", "phone-0", 5))
+    with Ledger(place) as ledger:
+        names = [submit_plan(plan, client, ledger).wait().name for plan in plans]
+    for name, words, code in zip(names, ["1 existed", "1 of 1 row left out"], [4, 3], strict=True):
+        done = run("run", "--join", name, settings=settings_of(sandbox))
+        assert done.returncode == code, done.stdout + done.stderr
+        assert words in done.stdout
+        assert f"\nRun {name} is finished: nothing is sent.\nExit code {code}: " in done.stdout
 
 
 def test_join_beside_others(sandbox: Sandbox, begun: str) -> None:
@@ -139,12 +161,12 @@ def test_join_beside_others(sandbox: Sandbox, begun: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM")
-def test_an_interrupt_leaves_the_run_to_others(sandbox: Sandbox, begun: str) -> None:
+def test_an_interrupt_leaves_the_run_to_others(sandbox: Sandbox, begun: str, place: str) -> None:
     """What is under way is recorded; the run is not stopped; exit code 6, and the command that goes on."""
     before, gate = sent(sandbox), Gate()
     sandbox.faults = gate
     process = start([*COMMAND, "run", "--join", begun, "--workers", "1"], settings_of(sandbox))
-    with Ledger("results/ledger.sqlite") as ledger:
+    with Ledger(place) as ledger:
         number = ledger.run_store
         until(lambda: any(ledger.run_control.claim_owners(one) for one in _runs(number)), 60)
         process.terminate()

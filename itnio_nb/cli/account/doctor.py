@@ -200,13 +200,13 @@ def _ledger(account: Account | None) -> tuple[Ledger | None, list[Check]]:
     from itnio_nb.ledger.database.address import ledger_address
     from itnio_nb.ledger.ledger import Ledger
     from itnio_nb.runs.preflight.machine import Check
-    from itnio_nb.workspace import SANDBOX_LEDGER, open_ledger_for
+    from itnio_nb.workspace import ledger_file_for, open_ledger_for
 
     ledger, problems = None, list[Check]()
     with _hearing_warnings() as told:
         try:
             is_live = account is not None and not account.is_sandbox
-            path = ledger_address(None if account is None or is_live else SANDBOX_LEDGER)
+            path = ledger_address(None if account is None else ledger_file_for(account))
             if is_live or not isinstance(path, os.PathLike) or path.exists():  # nothing is made for nobody
                 ledger = Ledger() if account is None else open_ledger_for(account)
             else:

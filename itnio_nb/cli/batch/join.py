@@ -52,8 +52,10 @@ def join_run(account: Account, name: str, results: str = "results", **terms: Any
             unfinished = listed(ledger.runs_of(account, unfinished=True)) or "none"
             raise InputError(f"There is no run {name!r} of this account in {ledger.address}. Unfinished: {unfinished}.")
         if known.finished:
-            click.echo(f"{known.summary}\nRun {name} is finished: nothing is left to do.")
-            return 0
+            outcome = run_outcome(known)
+            click.echo(f"{outcome.summary}\nRun {name} is finished: nothing is sent.")
+            click.echo(f"Exit code {outcome.code}: {outcome.words}.")
+            return outcome.code
         with Interrupts(click.echo, _LEAVING) as interrupts:
             run = resume(client, ledger, run=name, **terms)
             with interrupts.handled(run.leave, partial(_leave_at_once, interrupts)):
