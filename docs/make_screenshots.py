@@ -74,7 +74,7 @@ def take_all(page: Page) -> dict[str, bytes]:
     def open_tab(name: str) -> None:
         page.get_by_role("tab", name=name, exact=True).click()
 
-    person.sees("No orders yet", 60)
+    person.sees("No orders yet")
     take("new-batch")
     open_tab("One order")
     take("new-order")
@@ -96,7 +96,7 @@ def take_all(page: Page) -> dict[str, bytes]:
     person.press("Submit")
     page.wait_for_function("() => /created (2[4-9]|3\\d) /.test(document.body.innerText)")
     take("4-submit")
-    person.sees("Verified: ", 60)
+    person.sees("Verified: ")
     page.get_by_role("tab", name="Refused ").click()
     take("5-result")
     open_tab("One order")

@@ -63,7 +63,7 @@ def test_one_order_on_a_live_account(front_end: str, tmp_path: Path, monkeypatch
         with Client(account) as client:
             client.create_phones(PhoneGroup("sales", "desk", 50, "8610850001", APP))
         with forms(front_end, tmp_path, account) as (page, person):
-            person.sees("No orders yet" if front_end == "app" else "Fill in all five fields", 60)
+            person.sees("No orders yet" if front_end == "app" else "Fill in all five fields")
             if front_end == "app":
                 page.get_by_role("tab", name="One order", exact=True).click()
             expect(person.button("Create")).to_be_disabled()
@@ -101,7 +101,7 @@ def test_a_batch_that_is_tried_again_and_mended(tmp_path: Path, monkeypatch: pyt
         with Client(account) as client:
             client.create_phones(PhoneGroup("others", "phone-9", 1, "8610850001", APP))
         with forms("app", tmp_path, account) as (page, person):
-            person.sees("No orders yet", 60)
+            person.sees("No orders yet")
             expect(person.button("Upload a file")).to_be_enabled()
             tab_to(page, person.button("Upload a file"))
             with page.expect_file_chooser() as chooser:
@@ -119,7 +119,7 @@ def test_a_batch_that_is_tried_again_and_mended(tmp_path: Path, monkeypatch: pyt
             person.sees("2 of 12 rows are left out: they have errors.")
             assert violations(page) == []
             confirm(person, 30, "Submit")
-            person.sees("“Try again” goes on with it.", 60)
+            person.sees("“Try again” goes on with it.")
             assert "0" not in page.get_by_role("tab", name="Refused ").inner_text().split()
             sandbox.cap = None
             left = person.number_of_phones()
@@ -128,7 +128,7 @@ def test_a_batch_that_is_tried_again_and_mended(tmp_path: Path, monkeypatch: pyt
             expect(person.button("Try again")).to_be_disabled()
             assert violations(page) == []
             confirm(person, left, "Try again")
-            person.sees("Groups: 9 created (27 phones), 0 existed, 1 refused", 60)
+            person.sees("Groups: 9 created (27 phones), 0 existed, 1 refused")
             expect(page.get_by_role("tab", name="Refused 1 group")).to_have_attribute("aria-selected", "true")
             person.sees("2 of 12 rows left out")
             tab_to(page, person.button("Mend the 3 rows"))

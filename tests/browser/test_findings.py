@@ -136,7 +136,7 @@ def a_panel(front_end: str, page: Page, cwd: Path, findings: str, *options: str)
             run_all_from_the_menu(page)
         else:
             page.goto(address)
-        page.locator(LINES).first.wait_for(timeout=90_000)
+        page.locator(LINES).first.wait_for()
         yield Person(page)
         page.goto("about:blank")
 

@@ -49,7 +49,7 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
     sandbox = Sandbox(latency=SLOW, faults="none*29, drop-after")
     with sandbox, a_page(1300, 1100) as (page, wrong), front_end_open(front_end, page, tmp_path, settings_of(sandbox)):
         person = Person(page, hasty=True)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         person.upload("phones.csv", spreadsheet())
         person.sees(f"{GROUPS} orders · 1 row with errors")
         person.cell(4, "groupName").click()
@@ -70,19 +70,19 @@ def test_the_whole_job(front_end: str, tmp_path: Path) -> None:
         page.wait_for_function("() => /[1-9]\\d* groups? of 200/.test(document.body.innerText)")
         page.wait_for_function("() => /created (3[5-9]|[4-9]\\d|1\\d\\d) /.test(document.body.innerText)")
         person.press("Stop")
-        person.sees("Stopped. Groups:", 60)
+        person.sees("Stopped. Groups:")
         sandbox.latency = 0
         sent = sandbox.served["sipAdd", "0"]
         assert 0 < sent < GROUPS
         load_again(front_end, page)
-        person.sees("This run is not finished", 60)
+        person.sees("This run is not finished")
         assert page.get_by_role("tab", name="Not sent ").inner_text() != "Not sent 0"
         assert page.get_by_role("tab", name="Unknown ").inner_text() == "Unknown 1 group"
         person.press("Settle unknown")
         person.sees("Looked: 1 group settled (1 created), 0 still unknown.")
         assert sandbox.served["sipAdd", "0"] == sent
         person.press("Go on")
-        person.sees(f"Done. Groups: {GROUPS} created ({2 * GROUPS} phones)", 60)
+        person.sees(f"Done. Groups: {GROUPS} created ({2 * GROUPS} phones)")
         person.press("Hand over")
         person.sees("Written, for you alone to read")
         results = person.download("Download results")
@@ -108,7 +108,7 @@ def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> No
     sandbox = Sandbox(latency=SLOW)
     with sandbox, a_page() as (page, wrong), front_end_open(front_end, page, tmp_path, settings_of(sandbox)):
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         person.upload("phones.csv", spreadsheet())
         person.press("Plan")
         person.press("Go on to confirm")
@@ -117,10 +117,10 @@ def test_a_page_that_is_left_in_the_middle(front_end: str, tmp_path: Path) -> No
         page.wait_for_function("() => /created ([2-9]\\d) /.test(document.body.innerText)")
         load_again(front_end, page)
         if front_end == "app":
-            person.sees("This run is not finished", 60)
+            person.sees("This run is not finished")
             person.press("Go on")
         sandbox.latency = 0
-        person.sees(f"Done. Groups: {GROUPS - 1} created", 60)
+        person.sees(f"Done. Groups: {GROUPS - 1} created")
     assert creations(sandbox).total() == len(creations(sandbox)) == GROUPS - 1
     # What is sent to a page of JupyterLab that still loads its widgets finds none of them: both say so.
     assert [line for line in wrong if not re.search("widget model not found|Comm not found", line)] == []
@@ -141,7 +141,7 @@ def test_a_typed_secret_is_in_no_saved_notebook(tmp_path: Path) -> None:
         open_in_lab(page, address, tmp_path / "itnio-notebooks" / "0.1.0", cell)
         person = Person(page)
         run_all_from_the_menu(page)
-        person.sees("API secret", 60)
+        person.sees("API secret")
         secret = sandbox.account.api_secret.reveal()
         person.write("API key", sandbox.account.api_key)
         person.write("Address", sandbox.base_url)
@@ -163,7 +163,7 @@ def test_columns_are_matched(tmp_path: Path) -> None:
     rows = "Team,Old prefix,Handset prefix,How many,Caller ID,Application\nsales,line,desk,2,8610850001,4luaKsL2\n"
     with Sandbox() as sandbox, a_page() as (page, wrong), front_end_open("app", page, tmp_path, settings_of(sandbox)):
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         person.upload("phones.csv", rows.encode())
         person.sees("phones.csv has no column for groupName, phoneName, appId")
         fields = {name: page.get_by_label(name, exact=True) for name in ("groupName", "phoneName", "appId")}
@@ -185,7 +185,7 @@ def test_the_keyboard_is_enough(tmp_path: Path) -> None:
     order = ["sales", "desk", "3", "8610850001", APP]
     with Sandbox() as sandbox, a_page() as (page, wrong), front_end_open("app", page, tmp_path, settings_of(sandbox)):
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         page.get_by_role("tab", name="One order", exact=True).click()
         page.get_by_label("Group name", exact=True).focus()
         for text in order:
@@ -228,7 +228,7 @@ def test_from_a_file_to_a_plan_by_keyboard_alone(tmp_path: Path) -> None:
     orders.loc[orders.index[20], "groupName"] = "ab"
     with Sandbox() as sandbox, a_page() as (page, wrong), front_end_open("app", page, tmp_path, settings_of(sandbox)):
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         expect(person.button("Upload a file")).to_be_enabled()
         tab_to(person, person.button("Upload a file"))
         with page.expect_file_chooser() as chooser:
@@ -294,7 +294,7 @@ def test_nothing_hostile_runs(front_end: str, tmp_path: Path, monkeypatch: pytes
         page.on("dialog", answer)
         with front_end_open(front_end, page, tmp_path, settings_of(sandbox), cell):
             person = Person(page)
-            person.sees("No orders yet", 60)
+            person.sees("No orders yet")
             for tab, labels in FIELDS.items():
                 page.get_by_role("tab", name=tab, exact=True).click()
                 person.open_other_ways()
@@ -325,7 +325,7 @@ def test_nothing_hostile_runs(front_end: str, tmp_path: Path, monkeypatch: pytes
             person.sees("The most requests in a second are a number")
             page.get_by_label("at most a second").locator("visible=true").fill("")
             person.press("Submit")
-            person.sees("Nothing more was sent to application", 60)
+            person.sees("Nothing more was sent to application")
             for tab in ("Refused ", "Invalid ", "Created "):
                 page.get_by_role("tab", name=tab).click()
             person.download("Download results")

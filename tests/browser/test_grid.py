@@ -68,7 +68,7 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with Sandbox() as sandbox, a_page(1300, 1100) as (page, wrong):
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         with front_end_open(request.param, page, folder, settings_of(sandbox)):
-            Person(page).sees("No orders yet", 60)
+            Person(page).sees("No orders yet")
             yield page
             assert wrong == []
 

@@ -32,7 +32,7 @@ def opened(front_end: str, page: Page, cwd: Path, sandbox: Sandbox) -> Iterator[
     """The batch form of a front end, open in a page."""
     with front_end_open(front_end, page, cwd, settings_of(sandbox)):
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         yield person
         page.once("dialog", lambda dialog: dialog.accept())  # a run may be at work
 
@@ -100,7 +100,7 @@ def test_a_server_that_does_nothing_for_a_while(front_end: str, tmp_path: Path) 
             assert_old(person)
         assert_new(page)
         person.press("Stop")
-        person.sees("Stopped. Groups:", 60)
+        person.sees("Stopped. Groups:")
     assert wrong == []
 
 
@@ -132,7 +132,7 @@ def test_a_kernel_that_is_killed_during_a_run(front_end: str, tmp_path: Path) ->
             page.wait_for_selector(".itnio-silent")
             assert page.locator(NOTICE).filter(has_text=NO_WORD).count() == 0
             person.press("Load this page again")
-        person.sees("This run is not finished", 60)
+        person.sees("This run is not finished")
         expect(person.button("Go on")).to_be_enabled()
 
 
@@ -144,7 +144,7 @@ def test_a_server_that_is_killed(tmp_path: Path) -> None:
             assert process.poll() is None, process.stderr and process.stderr.read()
         page.goto(line.split()[1])
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         submit(person)
         for one in processes("cli.server.launch"):
             one.kill()
@@ -166,7 +166,7 @@ def test_a_cell_at_work_is_no_silence(tmp_path: Path) -> None:
         page.evaluate(EXECUTE, "import time; time.sleep(12); print('rested')")
         status = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
         page.wait_for_function(f"() => ({status})() === 'busy'")
-        page.wait_for_function(f"() => ({status})() === 'idle'", timeout=60_000)
+        page.wait_for_function(f"() => ({status})() === 'idle'")
         assert page.evaluate("() => window.silences") == 0
         assert_new(page)
     assert wrong == []
@@ -185,10 +185,10 @@ def test_jupyterlab_opened_again_finds_the_run(tmp_path: Path) -> None:
 
         page.on("dialog", accept)
         page.reload()
-        person.sees("groups of 400", 60)
+        person.sees("groups of 400")
         assert_new(page)
         person.press("Stop")
-        person.sees("Stopped. Groups:", 60)
+        person.sees("Stopped. Groups:")
         assert asked == []
 
 
@@ -203,10 +203,10 @@ def test_a_form_without_its_kernel_is_a_picture(tmp_path: Path) -> None:
         until(lambda: "widget-state+json" in notebook.read_text(encoding="utf-8"))
         page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         page.reload()
-        person.sees("This form is a picture of an earlier session: run its cell again.", 60)
+        person.sees("This form is a picture of an earlier session: run its cell again.")
         assert page.locator(".itnio-stepper").evaluate("one => !!one.closest('[inert]')")
         run_all_from_the_menu(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         expect(page.locator(".itnio-silent")).to_have_count(0)
 
 
@@ -219,7 +219,7 @@ def test_a_second_page_shows_a_run_and_stops_it(tmp_path: Path) -> None:
         second = context.new_page()
         second.goto(page.url)
         other = Person(second)
-        other.sees("At work in another page or process: ", 60)
+        other.sees("At work in another page or process: ")
         other.sees("Stop stops it for all who work on it.")
         line = second.locator(".itnio-live").locator("visible=true").inner_text()
         assert " ago · " in line
@@ -228,7 +228,7 @@ def test_a_second_page_shows_a_run_and_stops_it(tmp_path: Path) -> None:
         assert violations(second) == []
         other.press("Stop")
         for one in (person, other):
-            one.sees("Stopped. Groups:", 60)
+            one.sees("Stopped. Groups:")
             expect(one.page).to_have_title("Stopped · itnio-nb")
         context.close()
     assert sandbox.served["sipAdd", "0"] < 400
@@ -247,7 +247,7 @@ def test_leaving_asks_while_a_run_is_at_work(tmp_path: Path) -> None:
 
         page.on("dialog", answer)
         page.reload()
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         assert asked == []
         submit(person)
         with page.expect_event("dialog"):
@@ -255,10 +255,10 @@ def test_leaving_asks_while_a_run_is_at_work(tmp_path: Path) -> None:
         assert asked == ["beforeunload"]
         assert_new(page)
         person.press("Stop")
-        person.sees("Stopped. Groups:", 60)
+        person.sees("Stopped. Groups:")
         stay[0] = False
         page.reload()
-        person.sees("This run is not finished", 60)
+        person.sees("This run is not finished")
         assert asked == ["beforeunload"]
 
 
@@ -271,7 +271,7 @@ def test_the_icon_tells_the_account(tmp_path: Path) -> None:
     settings["XDG_DATA_HOME"] = str(tmp_path / "data")
     with a_page() as (page, wrong), an_app(COMMAND, tmp_path, settings) as address:
         page.goto(address)
-        Person(page).sees("No orders yet", 60)
+        Person(page).sees("No orders yet")
         page.wait_for_function("() => document.querySelector('link[rel=icon]').href.includes('path')")
         page.goto("about:blank")
     assert wrong == []
@@ -284,7 +284,7 @@ def test_a_waiting_kernel_that_does_not_answer_is_replaced(tmp_path: Path) -> No
         (kernel,) = processes("ipykernel_launcher")
         kernel.send_signal(signal.SIGSTOP)
         page.goto(address)
-        Person(page).sees("No orders yet", 60)
+        Person(page).sees("No orders yet")
         page.goto("about:blank")
     assert wrong == []
 

@@ -107,7 +107,7 @@ def looks(sandbox: Sandbox, cwd: Path, theme: str) -> Iterator[Looks]:
     with a_page(1200, 900) as (page, wrong), an_app(COMMAND, cwd, settings, "--theme", theme) as address:
         page.goto(address)
         one = Looks(page)
-        one.person.sees("No orders yet", 60)
+        one.person.sees("No orders yet")
         yield one
         page.goto("about:blank")
     assert (one.wrong, wrong) == ({}, [])
@@ -156,7 +156,7 @@ def test_every_state_of_a_batch(theme: str, tmp_path: Path) -> None:
         seen.look("at work", None)
         person.press("Stop")
         sandbox.latency = 0.0
-        person.sees("This run is not finished", 60)
+        person.sees("This run is not finished")
         seen.look("unknown", "Settle unknown")
         seen.open_tab("Created ")
         seen.look("created", "Settle unknown")
@@ -165,7 +165,7 @@ def test_every_state_of_a_batch(theme: str, tmp_path: Path) -> None:
         person.sees("Looked: ")
         seen.look("settled", "Go on")
         person.press("Go on")
-        person.sees("Verified: ", 60)
+        person.sees("Verified: ")
         seen.look("refused", "Mend the 3 rows")
         person.press("Hand over")
         person.sees("Written, for you alone")
@@ -217,7 +217,7 @@ def test_the_forms_in_jupyterlab(tmp_path: Path) -> None:
         open_in_lab(page, lab, tmp_path / "itnio-notebooks" / "0.1.0", LAB)
         run_all_from_the_menu(page)
         person = Person(page)
-        person.sees("itnio-nb login", 60)
+        person.sees("itnio-nb login")
         person.sees("Fill in all five fields")
         assert violations(page) == []
         assert cut(page) == []
@@ -238,7 +238,7 @@ def test_what_is_wrong_is_found(tmp_path: Path) -> None:
     bad += "<table style='width: 3000px'></table>"
     with Sandbox() as sandbox, a_page() as (page, _), an_app(COMMAND, tmp_path, settings_of(sandbox)) as address:
         page.goto(address)
-        Person(page).sees("No orders yet", 60)
+        Person(page).sees("No orders yet")
         assert (violations(page), cut(page)) == ([], [])
         page.locator(".itnio").locator("visible=true").evaluate(
             "(e, bad) => e.insertAdjacentHTML('beforeend', bad)", bad

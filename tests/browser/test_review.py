@@ -28,17 +28,17 @@ def test_forty_applications_are_one_download(tmp_path: Path) -> None:
     with Sandbox() as sandbox, a_page() as (page, wrong), an_app(COMMAND, tmp_path, settings_of(sandbox)) as address:
         page.goto(address)
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         person.upload("phones.csv", data)
         person.press("Plan")
         person.press("Go on to confirm")
         person.write("Number of phones", str(person.number_of_phones()))
         person.press("Submit")
-        person.sees("Verified: 80 of 80 phones", 60)
+        person.sees("Verified: 80 of 80 phones")
         sandbox.latency = 0.3
         person.press("Hand over")
         person.sees("Hand over: application ")
-        person.sees("Written, for you alone", 60)
+        person.sees("Written, for you alone")
         assert page.get_by_text("Hand over: application ").locator("visible=true").count() == 0
         downloads: list[str] = []
         page.on("download", lambda one: downloads.append(one.suggested_filename))
@@ -103,7 +103,7 @@ def test_what_became_of_a_group(tmp_path: Path) -> None:
     ):
         page.goto(address)
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         with Ledger(tmp_path / "itnio-app" / "results" / "ledger.sqlite") as ledger:
             sandbox.faults = "none*2,-11-before"
             submit_plan(make_plan(many_orders(3)), client, ledger, workers=1).wait()

@@ -75,7 +75,7 @@ def kernels_of(process: Popen[str]) -> list[psutil.Process]:
 def usable(page: Page) -> Person:
     """A person at a page, once its form can be used."""
     person = Person(page)
-    expect(person.button("Upload a file")).to_be_enabled(timeout=60_000)
+    expect(person.button("Upload a file")).to_be_enabled()
     return person
 
 
@@ -145,7 +145,7 @@ def test_what_keeps_the_forms_away_is_said(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "results").write_text("<b>a file where the folder of the ledger would be</b>")
     with started("app", tmp_path, "--folder", str(tmp_path)) as (process, address, _), a_page() as (page, wrong):
         page.goto(address)
-        Person(page).sees("Error: ", 60)
+        Person(page).sees("Error: ")
         Person(page).sees("Load this page again once that is mended.")
         (tmp_path / "results").unlink()
         page.reload()
@@ -161,8 +161,8 @@ def test_jupyterlab_opens_without_news_and_warnings(tmp_path: Path) -> None:
     with started("lab", tmp_path, "--port", str(port)) as (process, address, lines), a_page() as (page, _):
         assert f":{port}/lab/tree/" in address
         page.goto(address)
-        page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for(timeout=60_000)
-        expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+        page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+        expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
         page.evaluate("() => document.fonts.ready")
         expect(page.locator(".Toastify__toast, .jp-Dialog")).to_have_count(0)
         assert page.locator(".jp-Notification-Status").inner_text().strip() in ("", "0")

@@ -49,7 +49,7 @@ def test_nothing_is_typeset_in_jupyterlab(tmp_path: Path) -> None:
         page.expose_function("p", lambda: ran.append("p"))
         open_in_lab(page, address, tmp_path / "itnio-notebooks" / "0.1.0", cell)
         run_all_from_the_menu(page)
-        page.locator("mjx-container").first.wait_for(timeout=60_000)
+        page.locator("mjx-container").first.wait_for()
         assert page.locator("mjx-container").count() == 1
         assert missing(page.evaluate(SHOWN)) == []
         page.goto("about:blank")

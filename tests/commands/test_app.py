@@ -43,7 +43,7 @@ def test_who_has_its_address_comes_in(tmp_path: Path) -> None:
             person = Person(page)
             for tab in ("Batch", "One order", "Review"):
                 page.get_by_role("tab", name=tab, exact=True).click()
-                person.sees("LIVE ACCOUNT", 60)
+                person.sees("LIVE ACCOUNT")
                 person.sees("…Fiq9 at https://api.itniotech.com/voice")
             page.goto("about:blank")
         assert "LIVE ACCOUNT …Fiq9" in (tmp_path / "app.log").read_text()
@@ -102,7 +102,7 @@ def test_its_address_answers_when_it_is_printed(tmp_path: Path) -> None:
             assert process.poll() is None
         address = line.split()[1]
         page.goto(address)
-        Person(page).sees("No orders yet", 60)
+        Person(page).sees("No orders yet")
         page.context.clear_cookies()
         for old in (address[:-3], address.replace("token=", "token=x"), address.split("?")[0]):
             page.goto(old)
@@ -143,7 +143,7 @@ def test_python_files_in_the_folder_are_not_run(tmp_path: Path) -> None:
             (place / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write(__file__)", encoding="utf-8")
     with an_app(COMMAND, tmp_path, {}) as address, a_page() as (page, wrong):
         page.goto(address)
-        Person(page).sees("No orders yet", 60)
+        Person(page).sees("No orders yet")
         page.goto("about:blank")
     assert not (tmp_path / "ran").exists()
     assert wrong == []

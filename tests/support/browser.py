@@ -15,12 +15,13 @@ from subprocess import DEVNULL, Popen, TimeoutExpired
 from time import monotonic
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.support.required import lacking
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
+_PATIENCE = 150_000  # milliseconds: a busy machine takes its time, and a wait ends as soon as it can
 _HERE = ("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "data:", "blob:")
 _KERNEL_IS_READY = """() => {
   const widget = window.jupyterapp?.shell?.currentWidget, kernel = widget?.sessionContext?.session?.kernel;
@@ -46,6 +47,8 @@ def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[s
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
+        page.context.set_default_timeout(_PATIENCE)
+        expect.set_options(timeout=_PATIENCE)
         # From the beginning: told only when a key is pressed, the browser may open its own dialog first.
         page.on("filechooser", lambda _: None)
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
@@ -113,6 +116,6 @@ def _await(url: str, process: Popen[bytes], log: Path) -> None:
 
 def run_all_from_the_menu(page: Page) -> None:
     """Run all cells as a person does: clicked before the kernel is ready, the menu's command is lost."""
-    page.wait_for_function(_KERNEL_IS_READY, timeout=60_000)
+    page.wait_for_function(_KERNEL_IS_READY)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

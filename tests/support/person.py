@@ -16,7 +16,6 @@ from tests.support.processes import COMMAND
 
 BATCH = "from itnio_nb import open_workspace\n\nws = open_workspace()\nws.batch_form()"
 SLOW = 1.0  # seconds of a request: 200 groups take 25, so that a run is at work still when a person, or a page, is late
-_SECONDS = 1000
 
 
 class Person:
@@ -31,13 +30,13 @@ class Person:
     def press(self, name: str) -> None:
         """Press a button once it can be pressed."""
         button = self.button(name)
-        expect(button).to_be_enabled(timeout=20 * _SECONDS)
+        expect(button).to_be_enabled()
         button.click(click_count=2 if self.hasty else 1, delay=10)
 
-    def sees(self, words: str, seconds: float = 20) -> Locator:
+    def sees(self, words: str) -> Locator:
         """Wait until some words are to be seen."""
         found = self.page.get_by_text(words).locator("visible=true").first
-        found.wait_for(timeout=seconds * _SECONDS)
+        found.wait_for()
         return found
 
     def upload(self, name: str, data: bytes) -> None:
@@ -92,7 +91,7 @@ class Person:
 
     def download(self, button: str) -> bytes:
         """Press a button, once, and return the file that it hands over: a second one would be taken for the next."""
-        expect(self.button(button)).to_be_enabled(timeout=20 * _SECONDS)
+        expect(self.button(button)).to_be_enabled()
         with self.page.expect_download() as download:
             self.button(button).click()
         return Path(download.value.path()).read_bytes()
