@@ -75,6 +75,7 @@ def together(places: list[str], firsts: list[int], groups: int, workers: int, ra
     """Have a process at each place submit its groups, all at once; return the seconds from first to last answer."""
     shared = [str(groups), str(workers), str(rate), *account]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    pipes["env"] = {**os.environ, "ITNIO_PROGRESS": "off"}
     running = [
         subprocess.Popen([sys.executable, __file__, "--part", place, str(first), *shared], **pipes)
         for place, first in zip(places, firsts, strict=True)

@@ -14,7 +14,7 @@ from itnio_nb.ledger.queries import CLAIMABLE_GROUPS, LOCKED_GROUPS, NEW_RECEIPT
 from itnio_nb.ledger.schema.rows import ReceiptRow, add_receipts, insert_rows, not_recorded, text_of
 from itnio_nb.ledger.schema.tables import claims, run_groups, run_owners, runs
 
-_USED = 0.97  # of a rate
+_USED = 0.98  # of a rate
 _MAX_AHEAD = 60.0  # seconds; a turn that is further away was given before this machine's clock was set back
 _CLAIM = claims.insert()
 _NEXT_TURN = sa.select(runs.c.rate, runs.c.next_turn).where(runs.c.id == sa.bindparam("run_id"))
@@ -124,7 +124,7 @@ def _claim(connection: sa.Connection, run_id: int, owner: str, wanted: Wanted) -
 def take_turns(database: Database, connection: sa.Connection, run_id: int, number: int) -> list[float]:
     """Reserve the next `number` turns of a run to send a request, as Unix times; none where it has no rate.
 
-    Turns are evenly spaced and belong to whoever has reserved them, in whatever process. They are a thirtieth further
+    Turns are evenly spaced and belong to whoever has reserved them, in whatever process. They are a fiftieth further
     apart than the rate says: so many requests may arrive in any second at most, though some come a little late. They
     are given out by the ledger's clock, and returned by this machine's.
     """

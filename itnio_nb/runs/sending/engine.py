@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -54,7 +55,8 @@ class RunEngine:
         self._workers = max(1, min(terms.workers or DEFAULT_WORKERS, len(self._groups)))
         client.widen(self._workers)
         take_turns, share = partial(self._control.take_turns, run_id), partial(self._control.slow_down, run_id)
-        self._limiter = RateLimiter(terms.rate, take_turns, share, partial(self._control.hold, run_id))
+        hold = partial(self._control.hold, run_id)
+        self._limiter = RateLimiter(terms.rate, take_turns, share, hold, self._workers)
         self._breaker = CircuitBreaker()
         self._closed_apps: dict[str, Receipt] = {}  # applications that take no more, and the answer that says so
         self._undocumented: Counter[tuple[str, str]] = Counter()  # statuses that the document has not, with their words
@@ -177,6 +179,8 @@ class RunEngine:
                 found = self._sync(outcomes, returned, wanted)
                 self._limiter.add_turns(found.turns)
                 self._unrecorded, self._unsent = [], []
+                if found.held and self._queue:  # others are here: elsewhere there may be nobody
+                    self._queue.rotate(-secrets.randbelow(len(self._queue)))
                 held += found.held
                 passed += {at for at, _ in wanted}.difference(found.claimed, found.held)
                 dispatcher.submit(found.claimed)
