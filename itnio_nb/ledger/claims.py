@@ -112,7 +112,8 @@ def _claim(connection: sa.Connection, run_id: int, owner: str, wanted: Wanted) -
     Another run may have the same groups: what it is about to claim in this very moment is held too.
     """
     where = {"run_id": run_id, "positions": [at for at, _ in wanted]}
-    locked = set(connection.execute(LOCKED_GROUPS, where).scalars())  # before it is read what others have claimed
+    locks = connection.execute(LOCKED_GROUPS, where)  # before it is read what others have claimed
+    locked = {row.position for row in locks if row.is_locked}
     found = {row.position: row for row in connection.execute(CLAIMABLE_GROUPS, where)}
     held = [at for at, _ in wanted if found[at].owner or at not in locked]
     claimed = [at for at, seen in wanted if at not in held and _may_be_sent(found[at], seen)]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from itnio_nb.api.models import WIRE, Action, State
 from itnio_nb.api.statuses import CREATED_STATUS, NAME_TAKEN
+from itnio_nb.ledger.schema.functions import is_locked_for_us, texts_in
 from itnio_nb.ledger.schema.tables import (
     accounts,
     actors,
@@ -36,24 +35,6 @@ _run_id = sa.bindparam("run_id", type_=sa.Integer)
 _superseded = _ours.c.state.not_in(State.PRESENT) & (_newest.c.run_id != _run_id)
 _columns = dict([*groups.c.items(), *run_groups.c.items()])
 _api = {wire: _columns[name].label(wire) for name, wire in WIRE.items()}
-
-
-class texts_in(FunctionElement[str]):  # noqa: N801 - reads as the function of SQL that it is
-    """The texts of a JSON list, as what stands behind IN: one parameter, however many there are."""
-
-    inherit_cache = True
-    type = sa.Text()
-
-
-@compiles(texts_in)
-def _texts_of_file(element: texts_in, compiler: Any, **options: Any) -> str:
-    texts = compiler.process(element.clauses, **options)  # the marker of a parameter
-    return f"(SELECT value FROM json_each({texts}))"  # noqa: S608
-
-
-@compiles(texts_in, "postgresql")
-def _texts_of_server(element: texts_in, compiler: Any, **options: Any) -> str:
-    return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json)))"
 
 
 def _known_groups() -> sa.Select[Any]:
@@ -266,13 +247,9 @@ OPERATORS_OF_RUN = _with_operator(
 FACTS_OF_RUN = _facts_of(GROUPS_OF_RUN)
 # The same, and where the groups of each kind are in the run: see `RunStore.run_kinds`.
 KINDS_OF_RUN = _kinds_of(GROUPS_OF_RUN)
-# Positions of groups (`positions`) of a run (`run_id`) that nobody else is claiming, and nobody can until this
-# transaction ends. In a file, where one writes at a time, these are all.
-LOCKED_GROUPS = (
-    sa.select(run_groups.c.position)
-    .join(groups)
-    .where(run_groups.c.run_id == _run_id, run_groups.c.position.in_(sa.bindparam("positions", expanding=True)))
-    .with_for_update(of=groups, skip_locked=True, key_share=True)
+# Groups (`positions`) of a run (`run_id`), and whether they can be claimed in this transaction.
+LOCKED_GROUPS = sa.select(run_groups.c.position, is_locked_for_us(run_groups.c.group_id).label("is_locked")).where(
+    run_groups.c.run_id == _run_id, run_groups.c.position.in_(sa.bindparam("positions", expanding=True))
 )
 # The newest receipt and the claim of groups (`positions`) of a run (`run_id`).
 CLAIMABLE_GROUPS = (

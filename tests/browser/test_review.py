@@ -60,7 +60,7 @@ def test_who_did_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         page.goto(address)
         person = Person(page)
-        person.sees("No orders yet", 60)
+        person.sees("No orders yet")
         with Ledger(tmp_path / "itnio-app" / "results" / "ledger.sqlite") as ledger:
             plan = make_plan(many_orders(3))
             for operator, machine, faults in (("anna", "ops1", "none*2,-2-before"), ("<b>ben</b>", "ops2", None)):

@@ -32,6 +32,21 @@ def ledger(cluster: Cluster) -> Iterator[Ledger]:
         yield opened
 
 
+FULL = """
+    CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION is_full()
+"""
+REFUSALS = {
+    "no room for receipts": (FULL.format(table="receipts"), "DROP FUNCTION is_full CASCADE"),
+    "no room for claims": (FULL.format(table="claims"), "DROP FUNCTION is_full CASCADE"),
+    "read-only": (
+        "ALTER SYSTEM SET default_transaction_read_only = on",
+        "ALTER SYSTEM RESET default_transaction_read_only",
+    ),
+}
+
+
 def begin(client: Client, ledger: Ledger, groups: int) -> Run:
     """Begin a run, and wait until something is created."""
     run = submit_plan(make_plan(many_orders(groups), client, ledger), client, ledger, workers=4)
@@ -82,6 +97,29 @@ def test_a_server_that_is_away_for_a_while(cluster: Cluster, ledger: Ledger, san
         cluster.start()
         run.wait(60)
         require_right(run, sandbox, ledger, 60)
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_server_that_does_not_take_what_is_written(
+    name: str, cluster: Cluster, ledger: Ledger, sandbox: Sandbox
+) -> None:
+    """It is full, or read-only: nothing is sent meanwhile, and what came back is recorded once it does."""
+    refuse, accept = REFUSALS[name]
+    sandbox.latency = 0.5
+    with Client(sandbox.account) as client:
+        run = begin(client, ledger, 60)
+        cluster.sql(refuse)
+        cluster.reload()
+        sandbox.latency = 0.02
+        until(lambda: run._engine is not None and run._engine.activity == "Wait for the ledger")
+        sent = len(sandbox.log)
+        assert not run.join(1)
+        assert (len(sandbox.log), run.done) == (sent, False)
+        cluster.sql(accept)
+        cluster.reload()
+        run.wait(60)
+        require_right(run, sandbox, ledger, 60)
+    assert set(ledger.history["state"]) == {"created"}
 
 
 def test_stop_while_it_is_away(cluster: Cluster, ledger: Ledger, sandbox: Sandbox) -> None:

@@ -55,10 +55,10 @@ def test_turns_are_spaced_evenly_whoever_takes_them(ledger: Ledger, monkeypatch:
     turns = [turn for number in (10, 1, 20, 5, 60) for turn in control.take_turns(run_id, number)]
     gaps = [after - turn for turn, after in pairwise(turns)]
     assert turns[0] >= before
-    assert (min(gaps), max(gaps)) == pytest.approx((1 / 28.5, 1 / 28.5), abs=1e-5)
+    assert (min(gaps), max(gaps)) == pytest.approx((1 / 29.4, 1 / 29.4), abs=1e-5)
     assert max(sum(turn <= other <= turn + 1 for other in turns) for turn in turns) <= 30
     found = ledger.run_store.sync(run_id, "owner", wanted=[(0, 0)], turns=2)
-    assert found.turns == pytest.approx([turns[-1] + 1 / 28.5, turns[-1] + 2 / 28.5], abs=1e-5)
+    assert found.turns == pytest.approx([turns[-1] + 1 / 29.4, turns[-1] + 2 / 29.4], abs=1e-5)
     now[0] = before - 5000
     assert control.take_turns(run_id, 1) == [before - 5000]
 

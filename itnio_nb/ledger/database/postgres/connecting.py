@@ -27,6 +27,7 @@ _SETTINGS = {
     "tcp_user_timeout": "11s",
     "lock_timeout": "30s",
     "idle_in_transaction_session_timeout": "30s",
+    "jit": "off",  # compiling a query takes longer than ours take
 }
 
 

@@ -20,7 +20,8 @@ from itnio_nb.ledger.schema.opening import is_current, open_schema
 
 _LOCKS = 0x49544E49  # "ITNI": the first half of the names of our locks, the second is the schema's
 _RETRY = 0.1  # seconds between two tries to take a lock
-_TRY = sa.text("SELECT 1")
+# For this transaction alone: what a pool sets back afterwards would overrule a server that is set to read-only.
+_READ = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 _EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(:ours, hashtext(current_schema()))")
 # First the lock that all have, then the row: who waits for the row holds nothing that somebody alone waits for.
 _RUN = sa.text(
@@ -43,7 +44,6 @@ class PostgresServer(Database):
         self.engine = sa.create_engine(
             "postgresql+psycopg://", creator=self._server.connect, pool_size=3, max_overflow=7, pool_use_lifo=True
         )
-        self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @property
     def is_read_only(self) -> bool:
@@ -88,7 +88,7 @@ class PostgresServer(Database):
         """Open a transaction: one that writes is alone with that, one that reads sees one state of all."""
         if write:
             self._require_writing()
-        begun = self._begun(self.engine, _EXCLUSIVE, ours=_LOCKS) if write else self._begun(self._reader, _TRY)
+        begun = self._begun(_EXCLUSIVE, ours=_LOCKS) if write else self._begun(_READ)
         with self._failures(), begun as connection:
             yield connection
 
@@ -100,14 +100,14 @@ class PostgresServer(Database):
         in order all the same, since its row is locked until then: who asks for what is newer misses none.
         """
         self._require_writing()
-        with self._failures(), self._begun(self.engine, _RUN, run_id=run_id, ours=_LOCKS) as connection:
+        with self._failures(), self._begun(_RUN, run_id=run_id, ours=_LOCKS) as connection:
             yield connection
 
     @contextmanager
-    def _begun(self, engine: sa.Engine, first: sa.TextClause, **parameters: int) -> Iterator[sa.Connection]:
+    def _begun(self, first: sa.TextClause, **parameters: int) -> Iterator[sa.Connection]:
         """Open a transaction with its first statement; a connection that the server has ended is replaced."""
         for is_last in (False, True):
-            connection = engine.connect()
+            connection = self.engine.connect()
             try:
                 connection.execute(first, parameters)
                 break
