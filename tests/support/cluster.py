@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,8 +20,10 @@ from urllib.parse import quote, urlencode
 import psycopg
 import trustme
 
-from tests.support.postgres import programs
+from tests.support.required import lacking
 
+_OLDEST = 15
+# Of a server whose machine will not fail: what it has answered need not be on a disk, unless it is told so.
 _SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB", "log_connections=on")
 # Whoever comes over the socket, or to any database but one of the name that has a password, is who they say they are.
 _WHO = """\
@@ -54,10 +57,9 @@ class Cluster:
         return (self.folder / "log").read_text(errors="replace")
 
     def make(self) -> None:
-        """Make its files."""
-        self._run(
-            "initdb", "-D", self.folder / "data", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N", "-A", "trust"
-        )
+        """Make its files; texts are in an order that is not that of their bytes, as on most servers."""
+        words = ["-U", "postgres", "-E", "UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US"]
+        self._run("initdb", "-D", self.folder / "data", *words, "-N", "-A", "trust")
         (self.folder / "data" / "pg_hba.conf").write_text(_WHO)
 
     def start(self) -> None:
@@ -166,6 +168,28 @@ def new_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def programs() -> Path:
+    """Return the folder of PostgreSQL's newest programs: on the path, where `pg_config` says, or Debian has them."""
+    found = {Path(one).parent for one in [shutil.which("initdb")] if one}
+    if asked := shutil.which("pg_config"):
+        found.add(Path(subprocess.run([asked, "--bindir"], capture_output=True, text=True, check=True).stdout.strip()))
+    found |= set(Path("/usr/lib/postgresql").glob("*/bin"))
+    complete = [one for one in found if all((one / name).exists() for name in ("initdb", "postgres"))]
+    newest = max(complete, key=_major, default=None)
+    if newest is None or _major(newest) < _OLDEST:
+        lacking(
+            f"no PostgreSQL {_OLDEST} or newer: on Debian and Ubuntu, apt install postgresql, "
+            "or name a server in ITNIO_TEST_POSTGRES"
+        )
+    return newest
+
+
+def _major(folder: Path) -> int:
+    told = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    number = re.search(r"\d+", told)
+    return int(number[0]) if number else 0
 
 
 def program_of(name: str) -> Path:

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import secrets
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from tests.support.factories import ROOT
-from tests.support.required import lacking
-
-_OLDEST = 15
-# Of a server whose machine will not fail: what it has answered need not be on a disk.
-_FAST = ("fsync=off", "full_page_writes=off")
+_DURABLE = ("fsync=on", "full_page_writes=on")
 
 
 @contextmanager
@@ -48,39 +38,8 @@ def server(*, durable: bool = False) -> str:
     """
     if given := os.environ.get("ITNIO_TEST_POSTGRES"):
         return given
-    command = [sys.executable, "-I", str(ROOT / "tests" / "support" / "postgres_server.py"), str(programs())]
-    keeper = subprocess.Popen(  # in a session of its own, where no Ctrl-C reaches it
-        [*command, *(() if durable else _FAST)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    atexit.register(keeper.communicate)
-    assert keeper.stdout is not None
-    address = keeper.stdout.readline().strip()
-    assert address, keeper.communicate()[1]
-    return address
+    from tests.support.cluster import running
 
-
-def programs() -> Path:
-    """Return the folder of PostgreSQL's newest programs: on the path, where `pg_config` says, or Debian has them."""
-    found = {Path(one).parent for one in [shutil.which("initdb")] if one}
-    if asked := shutil.which("pg_config"):
-        found.add(Path(subprocess.run([asked, "--bindir"], capture_output=True, text=True, check=True).stdout.strip()))
-    found |= set(Path("/usr/lib/postgresql").glob("*/bin"))
-    complete = [one for one in found if all((one / name).exists() for name in ("initdb", "postgres"))]
-    newest = max(complete, key=_major, default=None)
-    if newest is None or _major(newest) < _OLDEST:
-        lacking(
-            f"no PostgreSQL {_OLDEST} or newer: on Debian and Ubuntu, apt install postgresql, "
-            "or name a server in ITNIO_TEST_POSTGRES"
-        )
-    return newest
-
-
-def _major(folder: Path) -> int:
-    told = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    number = re.search(r"\d+", told)
-    return int(number[0]) if number else 0
+    kept = ExitStack()
+    atexit.register(kept.close)
+    return kept.enter_context(running(_DURABLE if durable else ())).url(password="s3cret")

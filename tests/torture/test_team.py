@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from tests.support.cluster import programs
 from tests.support.factories import ROOT
 from tests.support.namespaces import lack_of_namespaces
-from tests.support.postgres import programs
 from tests.support.required import lacking
 
 

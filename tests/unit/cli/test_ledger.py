@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,55 +14,18 @@ from itnio_nb import Ledger, LedgerError
 from itnio_nb.cli.main import main
 from tests.support.cluster import running
 from tests.support.keyrings import SECRET_IN_WORDS
-from tests.support.postgres import programs
 
 PASSWORD = "pässword with 'quotes' & %41"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a server of its own")
 
 
 @pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of its own that asks the user anna for her password (SCRAM)."""
-    folder, as_server = tmp_path_factory.mktemp("asking"), list[str | Path]()
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        as_server = ["runuser", "-u", "postgres", "--"]
-        for one in (folder, *list(folder.parents)[:-2]):
-            one.chmod(0o755)
-        shutil.chown(folder, "postgres")
-    data, port = folder / "data", _free_port()
-    secret = folder / "first"
-    secret.write_text(PASSWORD, encoding="utf-8")
-    secret.chmod(0o644)
-    words: list[str | Path] = [
-        "-D",
-        data,
-        "-U",
-        "anna",
-        "-A",
-        "scram-sha-256",
-        f"--pwfile={secret}",
-        "-E",
-        "UTF8",
-        "--no-locale",
-        "-N",
-    ]
-    subprocess.run([*as_server, programs() / "initdb", *words], check=True, capture_output=True, cwd="/")
-    options = f"-F -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-    control = [*as_server, programs() / "pg_ctl", "-D", data, "-w"]
-    started = [*control, "-o", options, "-l", data / "log", "start"]
-    subprocess.run(started, check=True, stdout=subprocess.DEVNULL, cwd="/")
-    try:
-        yield f"postgresql://anna@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def asking() -> Iterator[str]:
+    """The address of a database whose server asks the user anna for her password (SCRAM)."""
+    with running() as made:
+        made.sql(f"CREATE ROLE anna LOGIN SUPERUSER PASSWORD $${PASSWORD}$$")
+        made.sql("CREATE DATABASE secret")
+        yield made.url("anna", "secret")
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +62,7 @@ def test_a_kept_password_opens_the_ledger(asking: str, keyring: Path, monkeypatc
         assert ledger.table.empty
         assert "anna" not in repr(ledger)
     port = urlsplit(asking).port
-    for wrong in (f"postgresql://anna:wrong@127.0.0.1:{port}/postgres", asking):
+    for wrong in (f"postgresql://anna:wrong@127.0.0.1:{port}/secret", asking):
         monkeypatch.setenv("PGPASSWORD", "wrong")
         with pytest.raises(LedgerError, match="password authentication failed"):
             Ledger(wrong)
