@@ -150,9 +150,11 @@ def test_join_of_a_finished_run_tells_what_came_of_it(sandbox: Sandbox, client: 
 
 def test_join_beside_others(sandbox: Sandbox, begun: str) -> None:
     """Each group is sent once by one of them, whoever it is."""
+    sandbox.faults = gate = Gate()  # until both are at work
     joined = start([*COMMAND, "run", "--join", begun], settings_of(sandbox))
     other = start_python(JOINED, sandbox=sandbox)
-    assert read_line(other)
+    assert read_line(other) == begun
+    gate.opened.set()
     out, _ = joined.communicate(timeout=120)
     assert joined.returncode == 0, out
     tell(other, "over")

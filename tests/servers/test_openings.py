@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from itnio_nb import Ledger, LedgerError
-from itnio_nb.ledger.database.postgres import fitness
+from itnio_nb.ledger.database.postgres import fitness, server
 from tests.support.cluster import Cluster, running
 from tests.support.team import GRANTS, team_ledger
 
@@ -17,8 +18,8 @@ WRONG = "the-wrong-one"
 # Databases that a ledger cannot be opened in, by name: how each is made, and what is done in it then.
 DATABASES = {
     "secret": ("", ""),
-    "ascii": ("TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'", ""),
-    "latin": ("TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'", ""),
+    "ascii": ("TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'", ""),
+    "latin": ("TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'", ""),
     "closed": ("ALLOW_CONNECTIONS false", ""),
     "crowded": ("CONNECTION LIMIT 0", ""),
     "others": ("", "CREATE TABLE theirs (a int)"),
@@ -123,6 +124,21 @@ def test_the_right_password_opens_it_wherever_it_is_given(
         assert len(ledger.table) == 0
         shown = f"{ledger!r} {ledger.address} {ledger.database!r} {ledger.database.engine!r} {vars(ledger.database)}"
     assert PASSWORD not in shown
+
+
+def test_two_that_open_an_empty_database_at_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One has made the tables since the other one saw that there are none: both have the ledger."""
+    cluster.sql("CREATE DATABASE at_once")
+    url, look = cluster.url(database="at_once"), server.making_hindrance
+
+    def look_late(connection: sa.Connection) -> str:
+        monkeypatch.setattr(server, "making_hindrance", look)
+        Ledger(url).close()
+        return look(connection)
+
+    monkeypatch.setattr(server, "making_hindrance", look_late)
+    with Ledger(url) as ledger:
+        assert len(ledger.table) == 0
 
 
 def test_all_roles_meet_in_the_schema_that_has_the_tables(cluster: Cluster) -> None:
