@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from itnio_nb import Ledger, LedgerError
-from itnio_nb.ledger.database.postgres import fitness, server
+from itnio_nb.ledger.database.postgres import fitness
 from tests.support.cluster import Cluster, running
 from tests.support.team import GRANTS, team_ledger
 
@@ -129,14 +129,15 @@ def test_the_right_password_opens_it_wherever_it_is_given(
 def test_two_that_open_an_empty_database_at_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """One has made the tables since the other one saw that there are none: both have the ledger."""
     cluster.sql("CREATE DATABASE at_once")
-    url, look = cluster.url(database="at_once"), server.making_hindrance
+    url, place = cluster.url(database="at_once"), "itnio_nb.ledger.database.postgres.server.making_hindrance"
+    look = fitness.making_hindrance
 
     def look_late(connection: sa.Connection) -> str:
-        monkeypatch.setattr(server, "making_hindrance", look)
+        monkeypatch.setattr(place, look)
         Ledger(url).close()
         return look(connection)
 
-    monkeypatch.setattr(server, "making_hindrance", look_late)
+    monkeypatch.setattr(place, look_late)
     with Ledger(url) as ledger:
         assert len(ledger.table) == 0
 
