@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from itnio_nb import Client, Ledger, Sandbox, State, make_plan, resume, submit_plan
+from itnio_nb import Client, Ledger, Sandbox, State, make_plan, reset_passwords, resume, submit_plan
 from itnio_nb.errors import LostLedgerError
 from itnio_nb.runs.run import Run
 from tests.support.cluster import Cluster, running
-from tests.support.factories import many_orders, until
+from tests.support.factories import APP, many_orders, until
 
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'itnio-nb'"
 END_OWNERS = f"""{END_SESSIONS} AND pid IN (
@@ -166,3 +166,22 @@ def test_absence_is_believed_once_no_request_of_a_lost_machine_can_be_under_way(
             assert ends > 0
         run.wait(60)
     assert set(asked(sandbox).values()) == {1}
+
+
+def test_a_reset_whose_session_is_ended_sends_nothing_more(cluster: Cluster, ledger: Ledger, sandbox: Sandbox) -> None:
+    """Others may take it for dead. What was sent is recorded; asked for again, it goes on with the rest."""
+    with Client(sandbox.account) as client:
+        run = submit_plan(make_plan(many_orders(20), client, ledger), client, ledger).wait()
+        sandbox.latency = 0.2
+        reset = reset_passwords(client, ledger, APP, run.table, workers=2)
+        until(lambda: reset.counts["reset"] > 2)
+        cluster.sql(END_OWNERS)
+        with pytest.raises(LostLedgerError, match="does not answer"):
+            reset.wait(30)
+        done = dict(reset.counts)
+        sandbox.latency = 0
+        again = reset_passwords(client, ledger, APP, run.table).wait()
+    assert 2 < done["reset"] < 60
+    assert set(again.table["state"]) == {"reset"}
+    sent = Counter(one.group for one in sandbox.log if one.endpoint == "sipReset")
+    assert sent.total() == 60
