@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 from urllib.request import urlopen
 
 import psutil
@@ -95,6 +95,16 @@ def test_the_page_says_what_it_does_until_its_form_is_there(tmp_path: Path) -> N
         assert stopped(process) == (0, "", "")
     assert [line.split(":")[0] for line in lines] == ["SANDBOX at http"]
     assert wrong == []
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_server_is_stopped_while_a_kernel_starts(at: int, tmp_path: Path) -> None:
+    """That of the next page, at any moment of its start: nothing is said."""
+    with started("app", tmp_path) as (process, _, _lines):
+        until(lambda: len(kernels_of(process)) == 1, 60)
+        with suppress(TimeoutExpired):
+            process.wait(at * 0.15)
+        assert stopped(process) == (0, "", "")
 
 
 def test_two_pages_at_once_have_a_kernel_each(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class PageKernels(Kernels):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._next: asyncio.Task[str] | None = None
+        self._ended = False
         IOLoop.current().add_callback(self._prepare)
 
     async def start_kernel(self, **options: Any) -> str:
@@ -68,8 +69,17 @@ class PageKernels(Kernels):
         await self._async_shutdown_kernel(kernel_id, now=True)
         return False
 
+    async def _async_shutdown_all(self, now: bool = False) -> None:
+        """End all kernels, that too which is being prepared: until it has started it is not known as one of them."""
+        self._ended = True
+        if self._next is not None and not self._next.done():
+            await asyncio.wait([self._next])
+        await super()._async_shutdown_all(now=now)
+
+    shutdown_all = _async_shutdown_all
+
     def _prepare(self) -> None:
-        if self._next is None:
+        if self._next is None and not self._ended:
             self._next = asyncio.ensure_future(self._start())
 
     async def _start(self, **options: Any) -> str:

@@ -41,13 +41,13 @@ def main() -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # Python's way to say "not installed"
     _leave_out_what_is_known()
     if name == "voila":
-        from voila.app import Voila
+        from itnio_nb.cli.server.forms import FormsServer
 
         defaults = _defaults()
         defaults.VoilaConfiguration.multi_kernel_manager_class = "itnio_nb.cli.server.kernels.PageKernels"
         defaults.VoilaConfiguration.extension_allowlist = _EXTENSIONS
         defaults.VoilaExecutor.cell_error_instruction = "The terminal where itnio-nb app runs says why."
-        Voila.launch_instance(words, config=defaults)
+        FormsServer.launch_instance(words, config=defaults)
     else:
         _launch_lab(words)
 
