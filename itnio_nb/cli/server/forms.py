@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from voila import app
 
 
 class Voila(app.Voila):  # type: ignore[misc] # it has no types
     """Voilà that is stopped without a complaint, at whatever moment."""
 
-    def _handle_signal_stop(self, sig: int, frame: Any) -> None:
+    def _handle_signal_stop(self, *_: object) -> None:
         self.ioloop.add_callback_from_signal(self._end)
 
     async def _end(self) -> None:

@@ -80,7 +80,8 @@ def shares_sessions(connect: Callable[[], Any]) -> bool:
 
 
 def _backend(connection: Any) -> int:
-    return int(connection.execute("SELECT pg_backend_pid()").fetchone()[0])
+    # Never prepared: behind a pooler another backend would not know it.
+    return int(connection.execute("SELECT pg_backend_pid()", prepare=False).fetchone()[0])
 
 
 def _may_begin(connection: Any) -> bool:
