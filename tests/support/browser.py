@@ -21,7 +21,7 @@ from tests.support.required import lacking
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
-_PATIENCE = 150_000  # milliseconds: a busy machine takes its time, and a wait ends as soon as it can
+PATIENCE = 150_000  # milliseconds: a busy machine takes its time, and a wait ends as soon as it can
 _HERE = ("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "data:", "blob:")
 _KERNEL_IS_READY = """() => {
   const widget = window.jupyterapp?.shell?.currentWidget, kernel = widget?.sessionContext?.session?.kernel;
@@ -47,8 +47,8 @@ def a_page(width: int = 1300, height: int = 1400) -> Iterator[tuple[Page, list[s
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
-        page.context.set_default_timeout(_PATIENCE)
-        expect.set_options(timeout=_PATIENCE)
+        page.context.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         # From the beginning: told only when a key is pressed, the browser may open its own dialog first.
         page.on("filechooser", lambda _: None)
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from itnio_nb.runbooks.runner import save_notebook
-from tests.support.browser import a_lab, an_app, run_all_from_the_menu
+from tests.support.browser import PATIENCE, a_lab, an_app, run_all_from_the_menu
 from tests.support.kernel import notebook_of
 from tests.support.processes import COMMAND
 
@@ -23,6 +23,7 @@ class Person:
 
     def __init__(self, page: Page, *, hasty: bool = False) -> None:
         self.page, self.hasty = page, hasty
+        page.set_default_timeout(PATIENCE)  # it may be another one than that of `a_page`
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True).locator("visible=true")

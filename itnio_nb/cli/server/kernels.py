@@ -73,7 +73,7 @@ class PageKernels(Kernels):
         """End all kernels, that too which is being prepared: until it has started it is not known as one of them."""
         self._ended = True
         if self._next is not None and not self._next.done():
-            await asyncio.wait([self._next])
+            await asyncio.wait([self._next], timeout=_ANSWER)  # nobody waits for one that hangs
         await super()._async_shutdown_all(now=now)
 
     shutdown_all = _async_shutdown_all
