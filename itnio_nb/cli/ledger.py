@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from itnio_nb.ledger.database.moving.rows import Tell
     from itnio_nb.ledger.database.postgres.connecting import ServerAddress
 
-_SCHEMES = ("postgresql://", "postgres://")
-
 
 @click.group()
 def ledger() -> None:
@@ -52,15 +50,13 @@ def backup(places: tuple[str, ...], replace: bool) -> None:
 
     The file is a ledger itself, for you alone to read: what was being sent at that moment is unknown in it.
     """
-    from itnio_nb.ledger.database.address import ledger_address
     from itnio_nb.ledger.database.moving.backup import backup_ledger
     from itnio_nb.ledger.ledger import Ledger
 
     if len(places) > 2:
         raise click.UsageError("Give a ledger and the file that it is kept in, or the file alone.")
     source, path = places[0] if len(places) > 1 else None, Path(places[-1])
-    address = ledger_address(source)
-    _require_there(str(address) if isinstance(address, Path) else "")
+    _require_there(source)
     with Ledger(source) as opened, _progress() as tell:
         sums = backup_ledger(opened.database, path, replace=replace, tell=tell)
     size = path.expanduser().stat().st_size / 1_000_000
@@ -103,18 +99,20 @@ def logout(url: str) -> None:
 
 
 def _server(url: str) -> ServerAddress:
-    from itnio_nb.ledger.database.postgres.connecting import ServerAddress
+    from itnio_nb.ledger.database.postgres.connecting import SCHEMES, ServerAddress
 
-    if not url.startswith(_SCHEMES):
+    if not url.startswith(SCHEMES):
         raise InputError("A ledger in a file has no password: give the address of a server, postgresql://user@host/db.")
     return ServerAddress(url)
 
 
-def _require_there(address: str) -> None:
+def _require_there(given: str | None) -> None:
     """Raise `InputError` for a file that is not there: opening it as a ledger would make a new one."""
-    path = Path(address.removeprefix("sqlite:///")).expanduser()
-    if address and not address.startswith(_SCHEMES) and not path.exists():
-        raise InputError(f"There is no ledger {address}: check the name.")
+    from itnio_nb.ledger.database.address import ledger_address
+
+    address = ledger_address(given)
+    if isinstance(address, Path) and not address.exists():
+        raise InputError(f"There is no ledger {given or address}: check the name.")
 
 
 @contextmanager
