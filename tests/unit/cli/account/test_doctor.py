@@ -353,7 +353,7 @@ def of_a_later_version(path: Path) -> None:
         (lambda path: path.symlink_to(__file__), "give the file that it leads to"),
         (
             lambda path: os.environ.update({"ITNIO_LEDGER": "postgresql://me@host/x"}),
-            "does not answer (failed to resolve host",
+            "The ledger postgresql://host:5432/x does not answer (",
         ),
     ],
     ids=["damaged", "of a later version", "a folder", "a link", "a server that is not there"],
