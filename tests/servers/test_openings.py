@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import sqlalchemy as sa
 
 from itnio_nb import Ledger, LedgerError
 from itnio_nb.ledger.database.postgres import fitness
-from tests.support.cluster import Cluster, running
+from tests.support.cluster import Cluster
 from tests.support.team import GRANTS, team_ledger
 
 PASSWORD = "the-right-one"
@@ -66,20 +65,19 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running() as made:
-        made.sql(f"CREATE ROLE walter LOGIN PASSWORD '{PASSWORD}'; CREATE ROLE itnio_operator")
-        made.sql("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
-        rules = made.folder / "data" / "pg_hba.conf"
-        rules.write_text(f"host barred all all reject\n{rules.read_text()}")
-        made.reload()
-        for name, (options, statements) in DATABASES.items():
-            made.sql(f"CREATE DATABASE {name} {options}")
-            if "itnio_ledger" in statements or name == "no_rights":
-                Ledger(made.url(database=name)).close()
-            if statements:
-                made.sql(statements, name)
-        yield made
+def cluster(cluster: Cluster) -> Cluster:
+    cluster.sql(f"CREATE ROLE walter LOGIN PASSWORD '{PASSWORD}'; CREATE ROLE itnio_operator")
+    cluster.sql("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
+    rules = cluster.folder / "data" / "pg_hba.conf"
+    rules.write_text(f"host barred all all reject\n{rules.read_text()}")
+    cluster.reload()
+    for name, (options, statements) in DATABASES.items():
+        cluster.sql(f"CREATE DATABASE {name} {options}")
+        if "itnio_ledger" in statements or name == "no_rights":
+            Ledger(cluster.url(database=name)).close()
+        if statements:
+            cluster.sql(statements, name)
+    return cluster
 
 
 @pytest.fixture(autouse=True)

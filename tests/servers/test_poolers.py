@@ -13,16 +13,15 @@ import psycopg
 import pytest
 
 from itnio_nb import Client, Ledger, LedgerError, make_plan, submit_plan
-from tests.support.cluster import Cluster, free_port, new_folder, running, server_user
+from tests.support.cluster import Cluster, free_port, new_folder, server_user
 from tests.support.factories import many_orders
 from tests.support.required import program
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running() as made:
-        made.sql("CREATE DATABASE phones")
-        yield made
+def cluster(cluster: Cluster) -> Cluster:
+    cluster.sql("CREATE DATABASE phones")
+    return cluster
 
 
 @contextmanager

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 from psycopg import sql
 
 from itnio_nb import Client, Ledger, Sandbox, make_plan, reset_passwords, submit_plan
 from itnio_nb.ledger.schema.tables import metadata
-from tests.support.cluster import Cluster, running
+from tests.support.cluster import Cluster
 from tests.support.factories import many_orders
 from tests.support.team import GRANTS, Team, team_ledger
 
@@ -128,12 +126,6 @@ ADDITIONS = [
     "INSERT INTO {table} DEFAULT VALUES",
     "COPY {table} FROM STDIN",
 ]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -22,16 +22,10 @@ from itnio_nb import (
     submit_plan,
 )
 from itnio_nb.sandbox.faults import Faults
-from tests.support.cluster import Cluster, new_folder, running
+from tests.support.cluster import Cluster, new_folder
 from tests.support.factories import ROOT, many_orders, sent, until
 from tests.support.ledgers import NOBODY, claim, open_run
 from tests.support.team import Team, team_ledger
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

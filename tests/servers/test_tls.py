@@ -17,7 +17,7 @@ import trustme
 from itnio_nb import Ledger, LedgerError
 from itnio_nb.ledger.database.postgres.connecting import ServerAddress
 from itnio_nb.ledger.database.postgres.tls import is_local
-from tests.support.cluster import Cluster, running
+from tests.support.cluster import Cluster
 
 NAME = "db.example.com"  # which leads to 127.0.0.1 here, as the address says
 PASSWORD = "the-right-one"
@@ -38,11 +38,10 @@ CERTIFICATES = {
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running() as made:
-        made.sql("CREATE DATABASE secret")
-        made.sql(f"CREATE ROLE tessa LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
-        yield made
+def cluster(cluster: Cluster) -> Cluster:
+    cluster.sql("CREATE DATABASE secret")
+    cluster.sql(f"CREATE ROLE tessa LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+    return cluster
 
 
 @pytest.fixture
