@@ -16,20 +16,19 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.api.account.account import Account
-from itnio_nb.api.models import API_COLUMNS, PhoneGroup, State, phone_groups
+from itnio_nb.api.models import API_COLUMNS, State
 from itnio_nb.errors import LedgerError
 from itnio_nb.ledger.database.address import open_database
 from itnio_nb.ledger.queries import (
     ALL_RECEIPTS,
     ALL_RUNS,
-    CREATED_RECEIPTS,
     ENTRY,
     GROUPS_AND_OPERATORS,
     GROUPS_BY_NAME,
-    GROUPS_OF_RECEIPTS,
     KNOWN_GROUPS,
     OF_ACCOUNT,
     OPERATORS,
+    RECEIPTS_AND_ACCOUNTS,
 )
 from itnio_nb.ledger.resets import ResetStore
 from itnio_nb.ledger.run_control import RunControl, all_workers
@@ -168,6 +167,13 @@ class Ledger:
         """
         return _read(self, GROUPS_AND_OPERATORS if operators else KNOWN_GROUPS, account)
 
+    def history_for(self, account: Account) -> pd.DataFrame:
+        """Return the receipts of one account: `history`'s columns.
+
+        ws.ledger.history_for(ws.client.account)
+        """
+        return _read(self, RECEIPTS_AND_ACCOUNTS, account)
+
     def charts(self, account: Account | None = None) -> Charts:
         """Return the groups of one account, or of all, as a picture: how many in which state, and created by when.
 
@@ -199,18 +205,6 @@ class Ledger:
             for table in tables
             for app_id, name, state, run, receipt in table.itertuples(index=False, name=None)
         }
-
-    def created_groups(self, account: Account) -> dict[str, list[PhoneGroup]]:
-        """Return the newest groups that the server itself has told to be created (status 0), by application.
-
-        They show how this server writes names and numbers: see `Inventory.learn_writing`.
-        """
-        key = {"base_url": account.base_url, "api_key": account.api_key}
-        self.run_control.expire_claims()
-        read, applications = self.database.read_table, self.pages.applications(account)
-        found = {one: read(CREATED_RECEIPTS, **key, app_id=one)["receipt"].tolist() for one in applications}
-        tables = {app_id: read(GROUPS_OF_RECEIPTS, receipts=numbers) for app_id, numbers in found.items() if numbers}
-        return {app_id: list(phone_groups(table)) for app_id, table in tables.items()}
 
     def runs_of(self, account: Account | None, *, unfinished: bool = False) -> dict[str, int]:
         """Return the runs of one account or all, or those with something left to do: number by name, newest first."""

@@ -209,6 +209,8 @@ ALL_RECEIPTS = (
     .select_from(receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id).outerjoin(actors))
     .order_by(receipts.c.id)
 )
+# The same, to be restricted to one account. Of all it is slower, page by page.
+RECEIPTS_AND_ACCOUNTS = ALL_RECEIPTS.join(accounts, accounts.c.id == groups.c.account_id)
 # Who wrote receipts, how many, the first and the last; `left_as` is the state of a group whose newest receipt it is.
 OPERATORS = _operators()
 # The receipts of a run's groups (`run_id`) that were not created as asked, after receipt `since`, in order.

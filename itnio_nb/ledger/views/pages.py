@@ -9,9 +9,16 @@ import pandas as pd
 import sqlalchemy as sa
 
 from itnio_nb.api.account.account import Account
-from itnio_nb.api.models import State
+from itnio_nb.api.models import PhoneGroup, State, phone_groups
 from itnio_nb.ledger.database.database import Database
-from itnio_nb.ledger.queries import ALL_RECEIPTS, GROUPS_AND_OPERATORS, GROUPS_OF_ACCOUNT, KNOWN_GROUPS
+from itnio_nb.ledger.queries import (
+    ALL_RECEIPTS,
+    CREATED_RECEIPTS,
+    GROUPS_AND_OPERATORS,
+    GROUPS_OF_ACCOUNT,
+    GROUPS_OF_RECEIPTS,
+    KNOWN_GROUPS,
+)
 from itnio_nb.ledger.run_control import RunControl
 from itnio_nb.ledger.schema.rows import is_account
 from itnio_nb.ledger.schema.tables import accounts, claims, groups, receipts
@@ -99,6 +106,20 @@ class LedgerPages:
         query = query.group_by(groups.c.app_id).order_by(sa.func.min(groups.c.id))
         with self._database.transaction() as connection:
             return [str(app_id) for app_id in connection.execute(query).scalars()]
+
+    def created_groups(self, account: Account) -> dict[str, list[PhoneGroup]]:
+        """Return the newest groups that the server itself has told to be created (status 0), by application.
+
+        They show how this server writes names and numbers: see `Inventory.learn_writing`.
+        """
+        found = {
+            app_id: self._read(CREATED_RECEIPTS, app_id=app_id, **_key(account))["receipt"].tolist()
+            for app_id in self.applications(account)
+        }
+        tables = {
+            app_id: self._read(GROUPS_OF_RECEIPTS, receipts=numbers) for app_id, numbers in found.items() if numbers
+        }
+        return {app_id: list(phone_groups(table)) for app_id, table in tables.items()}
 
     def _read(self, query: sa.Select[tuple[object, ...]], **parameters: object) -> pd.DataFrame:
         self._control.expire_claims()

@@ -46,7 +46,7 @@ def reconcile(
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
     parts = _by_application(ledger.table_for(client.account), app_ids, unknown_only=unknown_only)
-    created = ledger.created_groups(client.account)
+    created = ledger.pages.created_groups(client.account)
     stopping = Event()
 
     def report_of(app_id: str) -> list[tuple[object, ...]]:

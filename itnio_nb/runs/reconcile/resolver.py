@@ -144,7 +144,7 @@ class RunResolver:
         asked = {
             app_id: {at: self._as_sent(at, row, ends[at]) for at, row in rows.items()} for app_id, rows in parts.items()
         }
-        created = self._ledger.created_groups(self._client.account)
+        created = self._ledger.pages.created_groups(self._client.account)
 
         again: list[int] = []
 
@@ -203,7 +203,7 @@ class RunResolver:
         groups = [group for group, state in zip(self._groups, states, strict=True) if state is State.CREATED]
         if not groups:
             return None, []
-        created = self._ledger.created_groups(self._client.account)
+        created = self._ledger.pages.created_groups(self._client.account)
 
         def list_all(app_ids: Iterable[str]) -> dict[str, Inventory | ItnioError]:
             return self._client.fetch_inventories(app_ids, self._stopping, created)

@@ -51,9 +51,15 @@ def test_another_account_is_another_world(ledger: Ledger) -> None:
     record(ledger, open_run(ledger), 0, State.CREATED)
     for other in (Account("other", "secret", ACCOUNT.base_url), Account("key", "secret", "http://127.0.0.1:2/voice")):
         assert ledger.entries(other) == {}
-        assert claim(ledger, open_run(ledger, account=other), 0)
+        assert ledger.history_for(other).empty
+        run_id = open_run(ledger, account=other)
+        assert claim(ledger, run_id, 0)
     assert len(ledger.table) == 3
+    record(ledger, run_id, 0, State.REFUSED)
     assert [entry.state for entry in ledger.entries(ACCOUNT).values()] == ["created"]
+    for account, states in ((ACCOUNT, ["created"]), (other, ["unknown", "refused"])):
+        assert ledger.history_for(account)["state"].tolist() == states
+        assert ledger.history_for(account).columns.tolist() == ledger.history.columns.tolist()
 
 
 def test_the_default_ledger_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +120,7 @@ def test_what_the_server_answered_with_0_is_a_sample(ledger: Ledger) -> None:
     for at in range(102):
         record(ledger, run_id, at, State.CREATED, "-18" if at == 101 else "0")
     claim(ledger, run_id, 102)
-    created = ledger.created_groups(ACCOUNT)
+    created = ledger.pages.created_groups(ACCOUNT)
     assert list(created) == ["4luaKsL2"]
     assert {one.group_name for one in created["4luaKsL2"]} == {f"group-{at}" for at in range(1, 101)}
-    assert ledger.created_groups(Account("another", "secret", ACCOUNT.base_url)) == {}
+    assert ledger.pages.created_groups(Account("another", "secret", ACCOUNT.base_url)) == {}
