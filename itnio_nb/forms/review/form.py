@@ -70,7 +70,7 @@ class ReviewForm(Form):
         self.banner = widgets.HTML()
         if client is not None:
             self.banner.value = banner_html(banner(client.account), sandbox=client.account.is_sandbox)
-        shown = (self.filters.row, self.summary, actions, self.tabs, self.status_line)
+        shown = (self.filters.row, actions, self.summary, self.tabs, self.status_line)  # buttons stay in their place
         self.children = (self.browser, self.banner, *shown)
         self._load()
         self.tasks.put(lambda: None)  # the first poll
