@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # What may stay in a stored notebook: outputs and counts, nothing that differs from run to run.
 TIDY := --keep-output --keep-count --extra-keys "metadata.widgets metadata.language_info cell.metadata.execution"
 
-.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture fuzz bench audit sbom constraints grid-library clean
+.PHONY: demo lab test test-oldest check lint quick notebooks picture screenshots docs torture torture-team fuzz bench audit sbom constraints grid-library clean
 
 demo: .venv/core
 	$(BIN)/itnio-nb demo
@@ -30,9 +30,10 @@ quick: .venv/test
 	$(BIN)/pytest -q -n $(WORKERS) -p no:nbval --hypothesis-profile quick tests/unit
 
 # The other end of each dependency's range: pandas 2.3 and the oldest of everything else that is allowed. What those
-# packages have deprecated among themselves since is not ours.
+# packages have deprecated among themselves since is not ours. Of a server they show in the ledger's own tests, not in
+# those of runs once more.
 test-oldest: .venv/oldest
-	.venv-oldest/bin/pytest -q -n $(WORKERS) -W ignore::DeprecationWarning tests/unit
+	.venv-oldest/bin/pytest -q -n $(WORKERS) -W ignore::DeprecationWarning --hypothesis-profile quick -k "not (runs and postgres)" tests/unit
 	.venv-oldest/bin/pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env notebooks
 
 # Run the notebooks anew and store them, with pictures of the forms (needs Chromium) and without what differs from run
@@ -54,9 +55,15 @@ docs: .venv/test
 	$(BIN)/python docs/make_fault_table.py
 	$(BIN)/python -m tools.licence_table
 
-# Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round.
+# Kills and faults at random until there were enough of them: 10 to 20 minutes. SEED=4711 begins with that round;
+# LEDGER=postgres has the ledger in a server, where the phones of a killed sender are waited for: some hours.
 torture: .venv/test
-	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python -m tests.torture.torture --processes 3 --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED))
+	ITNIO_PROGRESS=off PYTHONWARNINGS=ignore::UserWarning $(BIN)/python -m tests.torture.torture --processes 3 --kills 200 --faults 2000 --of-each 50 $(if $(SEED),--seed $(SEED)) $(if $(LEDGER),--ledger $(LEDGER))
+
+# Eight machines of a network on one run over one ledger in PostgreSQL, while everything fails that can: some minutes;
+# needs root, PostgreSQL and iproute2.
+torture-team: .venv/test
+	$(BIN)/python -m tests.torture.team $(if $(SEED),--seed $(SEED))
 
 # A hundred thousand files changed at random: none may raise anything but an InputError; some minutes.
 fuzz: .venv/test
@@ -94,7 +101,7 @@ constraints: .venv/test
 	@touch $@
 
 .venv/lab: .venv/core
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,runbook,keyring]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[lab,runbook,keyring,postgres]"
 	@touch $@
 
 .venv/test: .venv/core

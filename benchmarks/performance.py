@@ -1,11 +1,12 @@
 """Every benchmark, one after the other; prints the table and writes it to docs/performance.md. Half an hour.
 
-python benchmarks/performance.py                # what `make bench` runs
+ITNIO_TEST_POSTGRES=postgresql://… python benchmarks/performance.py    # what `make bench` runs
 python benchmarks/performance.py --large        # and runs of 20,000 groups: a quarter of an hour more
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,17 @@ Libraries that were measured with the same 20,000 groups, 50 of them refused, an
 - All three say by style what a state is; choosing rows, folding and words would be ours with each of them.
 - So the table is ours: some 500 lines, no dependency, and the same rows in a terminal.
 
+## A team on one ledger
+
+Eight processes that send at once: each with a ledger in a file of its own, or all with one in PostgreSQL, which answers
+once what it has committed is on the disk; then one alone. The server is on the machine that does all the rest.
+
+{team}
+
+What a team's ledger of years costs, in a file and in the server:
+
+{large_ledger}
+
 ## Starting
 
 From the command to the address that it prints; from opening that at once to the first words, and to the first form or
@@ -83,10 +95,12 @@ def printed(script: str) -> str:
 
 def main() -> None:
     """Measure all; print and write it."""
+    if "ITNIO_TEST_POSTGRES" not in os.environ:
+        raise SystemExit("Name a PostgreSQL server where databases may be made and dropped: ITNIO_TEST_POSTGRES.")
     print(HEAD, flush=True)
     cases = [*whole.cases(large="--large" in sys.argv), *ledger.cases(), *check.cases()]
     table = "\n".join([HEAD, *(row for case in cases for row in case.rows())])
-    texts = {name: printed(f"{name}.py") for name in ("reconcile", "forms", "tables", "start")}
+    texts = {name: printed(f"{name}.py") for name in ("reconcile", "forms", "tables", "team", "large_ledger", "start")}
     PAGE.write_text(TEXT.format(rounds=ROUNDS, machine=machine(), table=table, **texts), encoding="utf-8")
     print(f"Written to {Path(*PAGE.parts[-2:])}.")
 

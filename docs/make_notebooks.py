@@ -28,6 +28,8 @@ SETTINGS = {
     "ITNIO_SANDBOX": "1",
     "ITNIO_PROGRESS": "off",
     "ITNIO_WIDGETS": "off",
+    "ITNIO_OPERATOR": "anna",  # what is stored is the same on every machine
+    "ITNIO_MACHINE": "ops1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 FORMS = {"BatchForm": "new-batch", "OrderForm": "new-order", "ReviewForm": "new-review"}  # what a new one looks like

@@ -42,7 +42,7 @@ def pictures(theme: str) -> dict[str, bytes]:
     """Go through all forms in one theme, and return a picture of each state, by name."""
     # One answer is lost, one phone name is taken: so that there is something to resolve and something refused.
     with Sandbox(latency=0.4, faults="none*25, drop-after") as sandbox, tempfile.TemporaryDirectory() as folder:
-        settings = settings_of(sandbox.account)
+        settings = settings_of(sandbox.account) | {"ITNIO_OPERATOR": "anna", "ITNIO_MACHINE": "ops1"}
         make_lobby(sandbox)
         with an_app(COMMAND, Path(folder), settings, "--theme", theme) as address, a_page(1180, 1000) as (page, _):
             page.goto(address)

@@ -3,7 +3,7 @@
 ItnioError
 ├── InputError       correct the table or the argument, then run the line again
 ├── AccountError     correct the key, the secret, the address or the clock of this machine
-├── LedgerError      repair the ledger's file, or choose another
+├── LedgerError      repair the ledger's file or server, or choose another
 ├── ServiceError     the server did not answer: nothing was changed, try again later
 └── StalePlanError   make the plan again and confirm it again
 
@@ -82,7 +82,11 @@ class AccountWarning(UserWarning):
 
 
 class LedgerError(ItnioError):
-    """The ledger cannot be read or written: repair its file, or choose another."""
+    """The ledger cannot be read or written: repair its file or server, or choose another."""
+
+
+class LostLedgerError(LedgerError):
+    """The ledger's server does not answer, or not now: a run waits until it does, and then goes on."""
 
 
 class ServiceError(ItnioError):

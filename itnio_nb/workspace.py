@@ -15,6 +15,7 @@ from itnio_nb.api.account.account import Account
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import PhoneGroup
 from itnio_nb.api.text import html_block, html_text, printable
+from itnio_nb.ledger.database.address import ledger_address
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.tables import table_as_html, table_as_text
@@ -27,7 +28,7 @@ from itnio_nb.runs.preflight.preflight import preflight
 from itnio_nb.runs.reconcile.report import reconcile
 from itnio_nb.runs.run import Run, RunRecord
 from itnio_nb.runs.submit import resume, submit_plan
-from itnio_nb.sandbox.sandbox import Sandbox
+from itnio_nb.sandbox.sandbox import SOURCE, Sandbox
 
 if TYPE_CHECKING:
     from itnio_nb import BatchForm, OrderForm, ReviewForm
@@ -209,8 +210,20 @@ def show_tables_whole() -> None:
 
 
 def open_ledger_for(account: Account | None) -> Ledger:
-    """Open the ledger of an account: the user's own, or the one in this folder for a sandbox, which None is too."""
-    return Ledger(SANDBOX_LEDGER if account is None or account.is_sandbox else None)
+    """Open the ledger of an account, see `ledger_file_for`. None is a sandbox that is not served yet."""
+    return Ledger(ledger_file_for(account))
+
+
+def ledger_file_for(account: Account | None) -> Path | None:
+    """Return the file in this folder that is the ledger of a sandbox, None where it is the user's own ledger.
+
+    That is so for a live account and, where `ITNIO_LEDGER` names a server, for the account of a sandbox that is served
+    elsewhere: a team rehearses on its ledger. What a sandbox of one's own makes is gone with it.
+    """
+    if account is not None and not account.is_sandbox:
+        return None
+    is_configured = account is not None and account.source != SOURCE
+    return None if is_configured and not isinstance(ledger_address(None), Path) else SANDBOX_LEDGER
 
 
 def wants_sandbox(folder: Path | None = None, profile: str | None = None) -> bool:
@@ -223,7 +236,7 @@ def wants_sandbox(folder: Path | None = None, profile: str | None = None) -> boo
 def settings_of(account: Account) -> dict[str, str]:
     """Return the environment in which notebooks find a sandbox's account."""
     settings = {"ITNIO_BASE_URL": account.base_url, "ITNIO_API_KEY": account.api_key}
-    settings |= {"ITNIO_SANDBOX": "", "ITNIO_PROFILE": ""}
+    settings |= {"ITNIO_SANDBOX": "", "ITNIO_PROFILE": "", "ITNIO_LEDGER": ""}
     settings["ITNIO_API_SECRET"] = account.api_secret.reveal()  # the sandbox's own: it opens nothing else
     return settings
 

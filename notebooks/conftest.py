@@ -12,6 +12,7 @@ import pytest
 
 os.environ["ITNIO_SANDBOX"] = "1"  # for the kernels: no test reaches an account, whatever is configured
 os.environ["ITNIO_WIDGETS"] = "off"  # forms show their state as text, as they are stored
+os.environ.update(ITNIO_OPERATOR="anna", ITNIO_MACHINE="ops1")  # who is said to work here, as it is stored
 
 _NOT_COMPARED = ("stderr", "image/svg+xml")
 

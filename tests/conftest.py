@@ -12,10 +12,15 @@ import pytest
 from hypothesis import settings
 
 from itnio_nb import Client, Ledger, Sandbox
+from tests.support.factories import ROOT
+from tests.support.ledgers import new_place
 
 settings.register_profile("no clock", deadline=None)  # correctness is tested, speed is not
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("no clock")
+
+TORTURE, UNIT = ROOT / "tests" / "torture", ROOT / "tests" / "unit"
+OF_LEDGERS, OF_FILES = (UNIT / "ledger", UNIT / "runs", TORTURE), UNIT / "ledger" / "database" / "sqlite"
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +84,27 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "ledger.sqlite") as made:
+def ledger_kind() -> str:
+    """`sqlite` or `postgres`, see `pytest_generate_tests`."""
+    return "sqlite"
+
+
+@pytest.fixture
+def ledger_place(ledger_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the test's ledger is: a file that is not there yet, or a new database in a server."""
+    with new_place(ledger_kind, tmp_path, durable=request.path.is_relative_to(TORTURE)) as place:
+        yield place
+
+
+@pytest.fixture
+def ledger(ledger_place: str) -> Iterator[Ledger]:
+    with Ledger(ledger_place) as made:
         yield made
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is about the ledger, and about runs, with each kind of ledger, unless it is about the file itself."""
+    test = metafunc.definition
+    of_file = test.path.is_relative_to(OF_FILES) or test.get_closest_marker("sqlite_only")
+    if "ledger_kind" in metafunc.fixturenames and not of_file and any(map(test.path.is_relative_to, OF_LEDGERS)):
+        metafunc.parametrize("ledger_kind", ["sqlite", "postgres"])

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 PROJECT = "itnio-nb"
-EXTRAS = ("", "lab", "runbook", "keyring")  # what operators install; "" is the package without an extra
+EXTRAS = ("", "lab", "runbook", "keyring", "postgres")  # what operators install; "" is the package without an extra
 
 
 BUNDLE = ROOT / "tools" / "grid_library" / "package-lock.json"  # what make grid-library puts into the package

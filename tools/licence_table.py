@@ -10,15 +10,19 @@ HEAD = """# Licences of all dependencies
 
 Written by `make docs` from the metadata of the packages that `constraints.txt` pins; `tests/commands/test_licences.py`
 fails where it differs from them, and where a licence is not permissive. MPL-2.0 is let in: it asks for the source of
-its own files, where somebody changes those.
+its own files, where somebody changes those. psycopg, which only the extra `postgres` brings, is LGPL-3.0: it is
+installed as it is, beside the package, and imported; whoever changes it gives the source
+of that library, not of this one.
 
-These are the {count} packages that `pip install "itnio-nb[lab,runbook,keyring]"` brings on Linux, macOS and Windows
-with CPython 3.11 and newer. "Comes with" has `itnio-nb` where a package is there without any extra, else each extra
-that brings it. The licences are SPDX expressions: `AND` joins those of several parts, `OR` is a choice.
+These are the {count} packages that `pip install "itnio-nb[lab,runbook,keyring,postgres]"` brings on Linux, macOS and
+Windows with CPython 3.11 and newer. "Comes with" has `itnio-nb` where a package is there without any extra, else each
+extra that brings it. The licences are SPDX expressions: `AND` joins those of several parts, `OR` is a choice.
 
 Each licence is that of the package itself. Wheels also bundle libraries of others, with their licences in the wheel and
 not in its metadata, and these are not listed: numpy's for Linux has the runtime of GCC (GPL-3.0 with the exception that
-lets any program use it) and libquadmath (LGPL-2.1), pyzmq's has libzmq (MPL-2.0).
+lets any program use it) and libquadmath (LGPL-2.1), pyzmq's has libzmq (MPL-2.0), psycopg-binary's has
+libpq (PostgreSQL) and what that needs: OpenSSL (Apache-2.0), Kerberos (MIT), OpenLDAP (OLDAP-2.8), Cyrus SASL
+(BSD), and for Linux keyutils and libxcrypt (LGPL-2.1).
 
 In the package itself, for the grid of the forms (`itnio_nb/forms/static/grid/library.js`, made by
 `make grid-library`): {bundled}.

@@ -14,6 +14,12 @@ PERMITTED = {
     *("MPL-2.0", "PSF-2.0", "Zlib"),
 }
 
+# What is let in all the same: its licence, and why.
+LET_IN = dict.fromkeys(
+    ("psycopg", "psycopg-binary"),
+    ("LGPL-3.0-only", "installed beside the package by the extra postgres alone, imported, and never changed"),
+)
+
 # Where the metadata are silent or wrong: the licence, and how that is known.
 CORRECTIONS: dict[str, tuple[str, str]] = {}
 

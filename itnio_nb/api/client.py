@@ -44,6 +44,7 @@ class Client:
             raise InputError("A client needs at least 1 worker, and two timeouts above 0: timeout=(5, 30), in seconds.")
         self.account = account
         self._transport = Transport(account, workers, timeout)
+        self.longest_request = self._transport.longest_request  # seconds after which one has certainly ended
         self._wait_to_list: Callable[[Event | None], object] | None = None
 
     def paced(self, wait_to_list: Callable[[Event | None], object]) -> Client:

@@ -38,6 +38,7 @@ _CLOCK_SLACK = 60.0  # seconds; clocks that are closer are not why a timestamp w
 # the signatures of next year.
 _MOST_CORRECTED = 24 * 3600.0
 _PAUSE = 0.2  # seconds; retries of connecting wait 0, 2 and 4 times that, and up to a half of it more
+_CONNECTS = 3  # further tries to connect
 # What is wrong with a certificate and what helps, by OpenSSL's number of it (X509_V_ERR_…).
 _UNKNOWN_AUTHORITY = (
     "the server's certificate is signed by an authority that this machine does not know",
@@ -63,7 +64,14 @@ class _Adapter(HTTPAdapter):
         # Only connecting is retried, since nothing has left then: urllib3 does not repeat a POST after a read error,
         # and the zeros rule out the rest.
         retries = Retry(
-            None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=_PAUSE, backoff_jitter=_PAUSE / 2
+            None,
+            connect=_CONNECTS,
+            read=False,
+            redirect=0,
+            status=0,
+            other=0,
+            backoff_factor=_PAUSE,
+            backoff_jitter=_PAUSE / 2,
         )
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=retries, pool_block=True)
         self._pool: Any = None
@@ -113,6 +121,13 @@ class Transport:
         self._adapters: list[_Adapter] = []
         self._idle: LifoQueue[_Adapter] = LifoQueue()  # the last used first: its connection is the least likely gone
         self.widen(workers)
+
+    @property
+    def longest_request(self) -> float:
+        """Seconds after which a request has certainly ended: tries to connect with pauses, and two answers."""
+        to_connect, to_answer = self._timeout
+        pauses = 1.5 * _PAUSE * 2**_CONNECTS
+        return float((_CONNECTS + 1) * to_connect + pauses + 2 * to_answer)
 
     @property
     def workers(self) -> int:

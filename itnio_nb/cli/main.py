@@ -19,12 +19,13 @@ from itnio_nb import __version__
 from itnio_nb.cli.account.credentials import credentials
 from itnio_nb.cli.account.doctor import doctor
 from itnio_nb.cli.account.login import login, logout
+from itnio_nb.cli.batch.run import run
+from itnio_nb.cli.batch.template import template
 from itnio_nb.cli.jupyter import app, lab
-from itnio_nb.cli.run import run
+from itnio_nb.cli.ledger import ledger
 from itnio_nb.cli.sandbox import sandbox
 from itnio_nb.cli.servers import FIRST_NOTEBOOK, LEFT_OUT, command_name, find_notebooks, folder_option
 from itnio_nb.cli.streams import protect_streams
-from itnio_nb.cli.template import template
 from itnio_nb.errors import AccountWarning, InputError, ItnioError, os_error_reason
 
 
@@ -128,5 +129,5 @@ def _new_folder(parent: Path) -> Path:
     return folder
 
 
-for command in (lab, app, sandbox, run, template, login, logout, doctor, credentials):
+for command in (lab, app, sandbox, run, template, login, logout, doctor, credentials, ledger):
     main.add_command(command)

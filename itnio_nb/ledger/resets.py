@@ -11,20 +11,9 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import ResetReceipt, ResetState, now
-from itnio_nb.ledger.file.locks import is_alive
-from itnio_nb.ledger.file.storage import Database, table_of
-from itnio_nb.ledger.schema import (
-    account_number,
-    accounts,
-    free_name,
-    insert_rows,
-    is_account,
-    reset_phones,
-    reset_receipts,
-    reset_runs,
-    runs,
-    text_of,
-)
+from itnio_nb.ledger.database.database import Database, table_of
+from itnio_nb.ledger.schema.rows import account_number, free_name, insert_rows, is_account, storable, text_of
+from itnio_nb.ledger.schema.tables import accounts, actors, reset_phones, reset_receipts, reset_runs, runs
 
 _newest = reset_receipts.alias("newest")
 _theirs = reset_receipts.alias("theirs")
@@ -34,12 +23,14 @@ _number = (
     .scalar_subquery()
 )
 _phones = reset_phones.join(reset_runs).join(accounts).outerjoin(_newest, _newest.c.id == _number)
+_written = _phones.outerjoin(actors, actors.c.id == _newest.c.actor_id)
 _CHANGING = (ResetState.SENDING, ResetState.RESET, ResetState.UNKNOWN)
 _NOT_RECORDED = (
     "what became of it was not recorded: its sender was killed or lost power, and may have sent it",
     "It is not known which password works. Reset the phone again before it is handed over.",
 )
 _COLUMNS = ["appId", "groupName", "phoneName", "account", "state", "status", "reason", "advice", "at", "run"]
+_WRITER = ["operator", "machine", "version"]
 # Every phone of every run of resets, in order: `_COLUMNS`, its run, and the number of its newest receipt there.
 _ROWS = (
     sa.select(reset_runs.c.app_id.label("appId"), reset_phones.c.group_name.label("groupName"))
@@ -48,7 +39,8 @@ _ROWS = (
     .add_columns(*(sa.func.coalesce(_newest.c[name], "").label(name) for name in ("status", "reason", "advice", "at")))
     .add_columns(reset_runs.c.name.label("run"), reset_runs.c.id.label("run_id"))
     .add_columns(sa.func.coalesce(_newest.c.id, 0).label("receipt"), reset_runs.c.finished.is_(None).label("is_open"))
-    .select_from(_phones)
+    .add_columns(*(sa.func.coalesce(actors.c[name], "").label(name) for name in _WRITER))
+    .select_from(_written)
     .order_by(reset_phones.c.run_id, reset_phones.c.position)
 )
 
@@ -125,7 +117,9 @@ class ResetStore:
         """Return the accounts of the application's phones that living owners work on."""
         query = sa.select(reset_runs.c.id, reset_runs.c.owner).select_from(reset_runs.join(accounts))
         query = query.where(*_of_application(wanted), reset_runs.c.owner.is_not(None))
-        working = [run_id for run_id, owner in connection.execute(query).all() if self._is_alive(owner)]
+        owners = {int(run_id): owner for run_id, owner in connection.execute(query)}
+        living = self._database.living(connection, set(owners.values()))
+        working = [run_id for run_id, owner in owners.items() if owner in living]
         theirs = sa.select(reset_phones.c.account).where(reset_phones.c.run_id.in_(working))
         return set(connection.execute(theirs).scalars())
 
@@ -144,9 +138,12 @@ class ResetStore:
         return self._database.read_table(_ROWS.where(reset_phones.c.run_id == run_id))[_COLUMNS]
 
     def table(self) -> pd.DataFrame:
-        """Return every phone of every run in the columns of `run_table`."""
+        """Return every phone of every run in the columns of `run_table`, and who wrote its newest receipt there.
+
+        That is `operator machine version`, as their process has said.
+        """
         self.expire()
-        return self._database.read_table(_ROWS)[_COLUMNS]
+        return self._database.read_table(_ROWS)[[*_COLUMNS, *_WRITER]]
 
     def newest(self, wanted: ResetRequest) -> pd.DataFrame:
         """Return the phones that were asked for, in the columns of `run_table`, each as its newest receipt has it.
@@ -190,7 +187,8 @@ class ResetStore:
         intent = ResetReceipt(ResetState.SENDING, "", "", "", now())
         with self._database.transaction(write=True) as connection:
             learnt = [*outcomes, *((at, intent) for at in claimed)]
-            _add_receipts(connection, [(run_id, at, one) for at, one in learnt])
+            actor = self._database.actor_number(connection)
+            _add_receipts(connection, [(run_id, at, one, actor) for at, one in learnt])
 
     def close_run(self, run_id: int, note: str) -> None:
         """Write how a run ended; one with phones that are not sent, or unknown, stays unfinished."""
@@ -202,24 +200,29 @@ class ResetStore:
             connection.execute(reset_runs.update().where(reset_runs.c.id == run_id).values(**ended))
 
     def expire(self) -> None:
-        """Write an `unknown` receipt for each phone that a dead process was sending; nobody works on its run now."""
+        """Write an `unknown` receipt for each phone that a dead process was sending; nobody works on its run now.
+
+        Nothing where the ledger can only be read.
+        """
+        if self._database.is_read_only:
+            return
         query = sa.select(reset_runs.c.id, reset_runs.c.owner).where(reset_runs.c.owner.is_not(None))
         with self._database.transaction() as connection:
             owners = {int(run_id): owner for run_id, owner in connection.execute(query)}
-        dead = [run_id for run_id, owner in owners.items() if not self._is_alive(owner)]
+            living = self._database.living(connection, set(owners.values()))
+        dead = [run_id for run_id, owner in owners.items() if owner not in living]
         if dead:
             with self._database.transaction(write=True) as connection:
                 self._expire(connection, [one for one in dead if _owner(connection, one) == owners[one]])
 
     def _expire(self, connection: sa.Connection, run_ids: Collection[int]) -> None:
-        sending = sa.select(reset_phones.c.run_id, reset_phones.c.position).select_from(_phones)
+        sending = sa.select(reset_phones.c.run_id, reset_phones.c.position, _newest.c.actor_id).select_from(_phones)
         sending = sending.where(reset_phones.c.run_id.in_(run_ids), _newest.c.state == ResetState.SENDING)
         lost = ResetReceipt(ResetState.UNKNOWN, "", *_NOT_RECORDED, now())
-        _add_receipts(connection, [(run_id, at, lost) for run_id, at in connection.execute(sending).all()])
+        # The receipt says who its sender was.
+        found = [(run_id, at, lost, actor) for run_id, at, actor in connection.execute(sending).all()]
+        _add_receipts(connection, found)
         connection.execute(reset_runs.update().where(reset_runs.c.id.in_(run_ids)).values(owner=None))
-
-    def _is_alive(self, owner: str | None) -> bool:
-        return owner is not None and is_alive(self._database.path, owner)
 
 
 def _owner(connection: sa.Connection, run_id: int) -> str | None:
@@ -273,19 +276,19 @@ def _new_run(connection: sa.Connection, wanted: ResetRequest, to_send: Sequence[
     values |= {"fingerprint": wanted.fingerprint, "started": text_of(started), "note": ""}
     run_id = int(connection.execute(reset_runs.insert().values(**values).returning(reset_runs.c.id)).scalar_one())
     rows = [
-        {"run_id": run_id, "position": at, "group_name": phone.group_name}
-        | {"phone_name": phone.phone_name, "account": phone.account}
+        {"run_id": run_id, "position": at, "group_name": storable(phone.group_name)}
+        | {"phone_name": storable(phone.phone_name), "account": storable(phone.account)}
         for at, phone in enumerate(to_send)
     ]
     insert_rows(connection, reset_phones.insert(), rows)
     return run_id
 
 
-def _add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, ResetReceipt]]) -> None:
-    """Write receipts, each given as the run, the position and the receipt."""
+def _add_receipts(connection: sa.Connection, learnt: Sequence[tuple[int, int, ResetReceipt, int | None]]) -> None:
+    """Write receipts, each given as the run, the position, the receipt and the number of its actor."""
     rows = [
         {"run_id": run_id, "position": at, "state": str(one.state), "status": one.status}
-        | {"reason": one.reason, "advice": one.advice, "at": text_of(one.at)}
-        for run_id, at, one in learnt
+        | {"reason": one.reason, "advice": one.advice, "at": text_of(one.at), "actor_id": actor}
+        for run_id, at, one, actor in learnt
     ]
     insert_rows(connection, reset_receipts.insert(), rows)

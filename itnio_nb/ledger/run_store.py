@@ -11,24 +11,20 @@ import sqlalchemy as sa
 
 from itnio_nb.api.account.account import Account
 from itnio_nb.api.models import WIRE, now
-from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, sync, write_resolutions
-from itnio_nb.ledger.file.locks import is_alive
-from itnio_nb.ledger.file.storage import Database
-from itnio_nb.ledger.queries import CHANGE_TOKEN, FACTS_OF_RUN, GROUPS_OF_RUN, KINDS_OF_RUN, PROBLEMS_OF_RUN
-from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
-from itnio_nb.ledger.schema import (
-    account_number,
-    accounts,
-    free_name,
-    groups,
-    insert_rows,
-    is_account,
-    run_groups,
-    run_owners,
-    runs,
-    text_of,
-    write_outline,
+from itnio_nb.ledger.claims import Outcomes, Resolution, SyncResult, Wanted, recover, sync, write_resolutions
+from itnio_nb.ledger.database.database import Database
+from itnio_nb.ledger.queries import (
+    CHANGE_TOKEN,
+    FACTS_OF_RUN,
+    GROUPS_OF_RUN,
+    KINDS_OF_RUN,
+    OPERATORS_OF_RUN,
+    PROBLEMS_OF_RUN,
 )
+from itnio_nb.ledger.run_control import NO_TERMS, RunControl, RunTerms
+from itnio_nb.ledger.schema.given import given_rows
+from itnio_nb.ledger.schema.rows import account_number, free_name, insert_missing, is_account, text_of, write_outline
+from itnio_nb.ledger.schema.tables import accounts, groups, run_groups, run_owners, runs
 
 _CHUNK = 500  # resolutions written in one transaction
 
@@ -88,10 +84,10 @@ class RunStore:
     ) -> int | None:
         """Return the unfinished run of these groups that somebody works on, or that asked for exactly this."""
         query = sa.select(runs.c.id, runs.c.contents, run_owners.c.owner).select_from(runs.outerjoin(run_owners))
-        for run in connection.execute(query.where(*_unfinished(account, fingerprint)).order_by(runs.c.id.desc())):
-            if run.contents == contents or (run.owner and is_alive(self.database.path, run.owner)):
-                return int(run.id)
-        return None
+        query = query.where(*_unfinished(account, fingerprint)).order_by(runs.c.id.desc())
+        found = connection.execute(query).all()
+        living = self.database.living(connection, {run.owner for run in found if run.owner})
+        return next((int(run.id) for run in found if run.contents == contents or run.owner in living), None)
 
     def run_info(self, run_id: int, *names: str) -> dict[str, Any]:
         """Return what a run's own row holds under `names`, such as `name`, `note`, `verified` or `orders`."""
@@ -112,6 +108,11 @@ class RunStore:
         if positions is None:
             return self.database.read_table(GROUPS_OF_RUN, run_id=run_id)
         return self.database.read_table(GROUPS_OF_RUN.where(run_groups.c.position.in_(positions)), run_id=run_id)
+
+    def operators(self, run_id: int) -> list[str]:
+        """Return who wrote what the state of each group of a run comes from, in order; "" where that is not known."""
+        with self.database.transaction() as connection:
+            return list(connection.execute(OPERATORS_OF_RUN, {"run_id": run_id}).scalars())
 
     def run_facts(self, run_id: int) -> pd.DataFrame:
         """Return the facts that decide the states of a run's groups, a row for each kind of them.
@@ -170,8 +171,21 @@ class RunStore:
         """
         if wanted:
             self.database.require_space()
-        with self.database.transaction(write=bool(outcomes or returned or wanted or turns)) as connection:
-            return sync(connection, run_id, owner, outcomes, returned, wanted, since, turns)
+        writes, database = outcomes or returned or wanted or turns, self.database
+        with database.run_transaction(run_id) if writes else database.transaction() as connection:
+            return sync(database, connection, run_id, owner, outcomes, returned, wanted, since, turns)
+
+    def recover(
+        self, run_id: int, lost: str, owner: str, *, outcomes: Outcomes = (), unsent: Sequence[int] = ()
+    ) -> None:
+        """Have `owner` go on in place of one that was lost, whom others may have taken for dead.
+
+        What it had learnt is recorded, unless it was already or a listing has shown more; all that it had claimed and
+        not sent is given back.
+        """
+        with self.database.transaction(write=True) as connection:
+            recover(self.database, connection, run_id, lost, outcomes, unsent)
+            self._control.add_owner(connection, run_id, owner, NO_TERMS)
 
     def write_resolutions(self, resolutions: Sequence[Resolution]) -> list[Resolution]:
         """Write what listings have shown of groups; return the resolutions that still held, and so were written.
@@ -181,12 +195,16 @@ class RunStore:
         written: list[Resolution] = []
         for at in range(0, len(resolutions), _CHUNK):
             with self.database.transaction(write=True) as connection:
-                written += write_resolutions(connection, resolutions[at : at + _CHUNK])
+                written += write_resolutions(self.database, connection, resolutions[at : at + _CHUNK])
         return written
 
     def close_run(self, run_id: int, *, finished: bool, note: str, verified: int | None) -> None:
-        """Write how a run ended, unless it is finished already; one with groups left to send stays unfinished."""
-        values = {"finished": text_of(now()) if finished else None, "note": note, "verified": verified}
+        """Write how a run ended, unless it is finished already; one with groups left to send stays unfinished.
+
+        Without a note, what somebody else has said who worked on it stays.
+        """
+        values = {"finished": text_of(now()) if finished else None, "verified": verified}
+        values |= {"note": note} if note else {}
         open_run = (runs.c.id == run_id, runs.c.finished.is_(None))
         with self.database.transaction(write=True) as connection:
             connection.execute(runs.update().where(*open_run).values(**values))
@@ -206,15 +224,18 @@ def _unfinished(account: Account, fingerprint: str) -> tuple[sa.ColumnElement[bo
 
 def _add_groups(connection: sa.Connection, run_id: int, account_id: int, planned: pd.DataFrame) -> None:
     """Write the groups of a run, in order, adding those that the account had not yet."""
-    names = ("app_id", "group_name", "phone_name", "quantity", "display_num")
-    columns = {name: planned[WIRE[name]].tolist() for name in names}
-    columns |= {name: planned[name].tolist() for name in ("action", "row", "why", "again_after")}
-    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-    keys = [{"account_id": account_id, "app_id": row["app_id"], "group_name": row["group_name"]} for row in rows]
-    insert_rows(connection, groups.insert().prefix_with("OR IGNORE"), keys)
-    theirs = [groups.c[name] == sa.bindparam(f"its_{name}") for name in ("account_id", "app_id", "group_name")]
-    insert = run_groups.insert().values(group_id=sa.select(groups.c.id).where(*theirs).scalar_subquery())
-    for position, (row, key) in enumerate(zip(rows, keys, strict=True)):
-        row |= {f"its_{name}": value for name, value in key.items()} | {"run_id": run_id, "position": position}
-        del row["app_id"], row["group_name"]
-    insert_rows(connection, insert, rows)
+    api = ("app_id", "group_name", "phone_name", "quantity", "display_num")
+    cells = {name: planned[WIRE[name]].tolist() for name in api}
+    cells |= {name: planned[name].tolist() for name in ("action", "row", "why", "again_after")}
+    cells["position"] = list(range(len(planned)))
+    numbers = ("quantity", "row", "again_after", "position")
+    kinds = {name: sa.Integer if name in numbers else sa.Text for name in cells}
+    given = given_rows(connection, {name: (kinds[name], values) for name, values in cells.items()})
+    keys = sa.select(sa.literal(account_id), given.c.app_id, given.c.group_name).where(sa.true())
+    names = ["account_id", "app_id", "group_name"]
+    connection.execute(insert_missing(connection, groups).from_select(names, keys.order_by(given.c.position)))
+    same = [groups.c[name] == given.c[name] for name in ("app_id", "group_name")]
+    group_id = sa.select(groups.c.id).where(groups.c.account_id == account_id, *same).scalar_subquery()
+    ours = [name for name in cells if name not in ("app_id", "group_name")]
+    rows = sa.select(sa.literal(run_id), group_id, *(given.c[name] for name in ours))
+    connection.execute(run_groups.insert().from_select(["run_id", "group_id", *ours], rows))

@@ -81,7 +81,7 @@ class _Execution:
         self._job, self._client, self._ledger = job, client, ledger
         self._began = now()
         self._finder = SecretFinder(job.account, self._began)
-        self._newest = max(ledger.table_for(job.account)["receipt"], default=0)  # receipt before it began
+        self._newest = ledger.pages.newest_receipt()  # receipt before it began
         self._runs_before = ledger.runs_of(job.account).keys() - ledger.runs_of(job.account, unfinished=True).keys()
         self._passwords: dict[str, list[str] | ItnioError] = {}  # by application, listed once
         self._tell: Callable[[str], object] = lambda text: echo(self._finder.mask(text))
@@ -173,8 +173,7 @@ class _Execution:
 
     def _since_it_began(self) -> pd.DataFrame:
         """Return the groups of this account of which the ledger has something newer, or that are being sent."""
-        table = self._ledger.table_for(self._job.account)
-        return table[(table["receipt"] > self._newest) | (table["state"] == State.SENDING)]
+        return self._ledger.pages.groups_since(self._job.account, self._newest)
 
     def _keep(self, pending: PendingRecord, outcome: Outcome) -> Path | None:
         """Search and publish the record, and tell where it is; None where it stays private."""

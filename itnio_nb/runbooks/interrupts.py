@@ -29,8 +29,9 @@ class Interrupts:
     when Python began stays ignored: `nohup`, and jobs in the background.
     """
 
-    def __init__(self, echo: Callable[[str], object]) -> None:
-        self._echo = echo
+    def __init__(self, echo: Callable[[str], object], stopping: str = _STOPPING) -> None:
+        """`stopping` is what is said when the first signal is heard."""
+        self._echo, self._stopping = echo, stopping
         self._steps: tuple[Callable[[], object], Callable[[], object]] | None = None
         self._before: dict[int, object] = {}
         self._last = -SAME
@@ -43,10 +44,14 @@ class Interrupts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for thread in self._telling:
-            thread.join()
+        self.wait_told()
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type] # as it was given
+
+    def wait_told(self) -> None:
+        """Wait until what was heard has been said."""
+        for thread in self._telling:
+            thread.join()
 
     @contextmanager
     def handled(self, stop: Callable[[], object], leave: Callable[[], object]) -> Iterator[None]:
@@ -65,7 +70,7 @@ class Interrupts:
         if self.count > 2:
             os._exit(128 + number)
         # By another thread: this one may be in the middle of printing, which cannot be begun twice.
-        self._telling.append(Thread(target=self._echo, args=(_STOPPING if self.count == 1 else _LEAVING,)))
+        self._telling.append(Thread(target=self._echo, args=(self._stopping if self.count == 1 else _LEAVING,)))
         self._telling[-1].start()
         if self._steps is None:
             raise KeyboardInterrupt

@@ -154,6 +154,17 @@ def runbook_outcome(
     return Outcome(_first(holds), summary, applications, left if is_known else None)
 
 
+def run_outcome(run: RunRecord) -> Outcome:
+    """Return the outcome of a run by what the ledger has of it alone, with the codes of `runbook_outcome`.
+
+    A trial is judged on its own groups: the rest of its orders is no part of it.
+    """
+    summary, table = run.snapshot()
+    holds = {0} | _states_holding(table) | (set() if run.proven else {5})
+    holds |= {3} if invalid_rows(run.orders[1]) else set()
+    return Outcome(_first(holds), summary, tuple(table["appId"].unique()))
+
+
 def _holding(planned: pd.DataFrame, *, sends: bool) -> set[int]:
     """Return the codes that hold of planned groups to which nothing was done."""
     actions = set(planned["action"])

@@ -191,16 +191,25 @@ def make_plan(
     entries: dict[tuple[str, str], LedgerEntry] = {}
     if client is not None:
         # First the ledger: what is created and recorded meanwhile would be missed in an earlier listing.
-        entries = ledger.entries(client.account) if ledger is not None else {}
+        entries = ledger.entries(client.account, _keys(_split(orders, findings))) if ledger is not None else {}
         inventories, not_listed = list_applications(client, ledger, orders[~orders.index.isin(invalid_rows(findings))])
         findings = _with(findings, not_listed)
-    split = split_orders(orders[~orders.index.isin(invalid_rows(findings))])
+    split = _split(orders, findings)
     groups = tuple(
         decide(group, row, inventories.get(group.app_id, _EMPTY), entries.get(_key(group)), recreate=recreate)
         for group, row in zip(phone_groups(split), split["row"].tolist(), strict=True)
     )
     findings = _with(findings, [_gone_finding(one, entries[_key(one.group)]) for one in groups if one.gone])
     return Plan(orders, findings, groups, account_key(client.account) if client is not None else None)
+
+
+def _split(orders: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the groups of those rows that have no error."""
+    return split_orders(orders[~orders.index.isin(invalid_rows(findings))])
+
+
+def _keys(groups: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    return zip(groups["appId"].tolist(), groups["groupName"].tolist(), strict=True)
 
 
 def account_key(account: Account) -> tuple[str, str]:

@@ -83,7 +83,8 @@ class GroupStates:
             columns[name] = [str(outcome[at]) for outcome in self._outcomes]
         columns["reason"] = list(map(str.__add__, columns["reason"], self._sent_otherwise()))
         columns["created_in"] = [run if before == State.CREATED else "" for before, run in self._rows("before", "run")]
-        return pd.DataFrame(columns)
+        table = pd.DataFrame(columns)
+        return table if len(table) else table.astype(object)  # lists of nothing would be numbers
 
     def _sent_otherwise(self) -> Iterator[str]:
         """Yield how each group that another run has met since it was planned differs, "" if it does not.

@@ -11,9 +11,9 @@ import pandas as pd
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, State
-from itnio_nb.ledger.charts import Charts
-from itnio_nb.ledger.file.locks import OwnerLock, is_alive
+from itnio_nb.ledger.database.database import Owner
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.ledger.views.charts import Charts
 from itnio_nb.orders.export.files import WrittenFiles
 from itnio_nb.orders.export.stored import orders_from_json
 from itnio_nb.runs.credentials.hand_over import next_step
@@ -151,7 +151,7 @@ def _next(run: RunRecord, table: pd.DataFrame) -> str:
 
 
 def _states(kept: pd.DataFrame, ledger: Ledger, *, over: bool) -> GroupStates:
-    living = {owner for owner in kept["owner"].unique() if owner and is_alive(ledger.path, owner)}
+    living = ledger.database.are_alive(set(kept["owner"]) - {""})
     return GroupStates(kept, over=over, living=living)
 
 
@@ -169,7 +169,7 @@ class Run(BackgroundWork, RunRecord):
         run_id: int | None,
         client: Client,
         ledger: Ledger,
-        owner: OwnerLock | None = None,
+        owner: Owner | None = None,
         on_over: Callable[[], None] = lambda: None,
     ) -> None:
         RunRecord.__init__(self, run_id, ledger)

@@ -11,9 +11,9 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import API_COLUMNS, Action, State
 from itnio_nb.api.text import plural
 from itnio_nb.errors import InputError, StalePlanError
-from itnio_nb.ledger.charts import Charts
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.run_control import RunTerms
+from itnio_nb.ledger.views.charts import Charts
 from itnio_nb.orders.export.stored import orders_to_json
 from itnio_nb.runs.plan import Plan, account_key, fingerprint, groups_to_keep, make_plan
 from itnio_nb.runs.results import GroupStates, all_as_asked, show_html
@@ -102,7 +102,7 @@ def submit_plan(
         return DryRun(plan, client, ledger)
     account = account_key(client.account)
     wanted = plan.fingerprint if plan.account_key else fingerprint((one.group for one in plan.groups), account)
-    key = (str(ledger.path), *account, wanted)
+    key = (ledger.address, *account, wanted)
     if (working := _at_work.by_key.get(key)) is not None:  # a double click: nothing to write, nobody to ask
         return working
     to_keep = (client.account, wanted, groups_to_keep(plan), orders_to_json(plan.orders, plan.findings))
@@ -177,7 +177,7 @@ def resume(
             _require_remainder(remainder(chosen), confirm)
         run_id = chosen.number
         wanted = str(ledger.run_store.run_info(run_id, "fingerprint")["fingerprint"])
-        key = (str(ledger.path), *account_key(client.account), wanted)
+        key = (ledger.address, *account_key(client.account), wanted)
         return _begin(key, client, ledger, lambda owner: ledger.run_control.join(run_id, owner, terms))
 
 
@@ -199,7 +199,7 @@ def _unfinished_run(client: Client, ledger: Ledger, name: str | None) -> RunReco
 def working_run(client: Client, ledger: Ledger, name: str) -> Run | None:
     """Return the run of that name that is at work in this process, if it is."""
     with _at_work.lock:
-        theirs = (str(ledger.path), *account_key(client.account))
+        theirs = (ledger.address, *account_key(client.account))
         return next((run for key, run in _at_work.by_key.items() if key[:-1] == theirs and run.name == name), None)
 
 
@@ -207,7 +207,7 @@ def _begin(key: _Key, client: Client, ledger: Ledger, open_run: Callable[[str], 
     """Return the run that is at work here under `key`, or have the one begin that `open_run` gives to its new owner."""
     if (working := _at_work.by_key.get(key)) is not None:
         return working
-    owner = ledger.run_control.new_owner()
+    owner = ledger.run_control.new_owner(client.longest_request)
     return _at_work.begin(key, owner, lambda on_over: Run(open_run(owner.token), client, ledger, owner, on_over))
 
 

@@ -15,6 +15,8 @@ from itnio_nb.sandbox.store import Store, new_key
 if TYPE_CHECKING:
     import pandas as pd
 
+SOURCE = "the sandbox"  # of its own account: others find it in their settings
+
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Sandbox(Endpoints):
@@ -110,7 +112,7 @@ class Sandbox(Endpoints):
     @property
     def account(self) -> Account:
         """The account that it accepts; the first of several."""
-        return Account(self._key, self._store.secrets[self._key], self.base_url, source="the sandbox")
+        return Account(self._key, self._store.secrets[self._key], self.base_url, source=SOURCE)
 
     @property
     def accounts(self) -> list[Account]:

@@ -7,6 +7,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from itnio_nb import Client, Ledger, Sandbox, make_plan, submit_plan
@@ -45,6 +46,49 @@ def test_forty_applications_are_one_download(tmp_path: Path) -> None:
         assert archive.namelist() == [f"app-{at:02}-phones.xlsx" for at in range(APPLICATIONS)]
         assert len(downloads) == 1
         assert downloads[0].endswith("-phones.zip")
+        page.goto("about:blank")
+    assert wrong == []
+
+
+def test_who_did_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run says who worked on it; one of two operators can be picked, and is told of each group and receipt."""
+    with (
+        Sandbox() as sandbox,
+        Client(sandbox.account) as client,
+        a_page(1200, 900) as (page, wrong),
+        an_app(COMMAND, tmp_path, settings_of(sandbox)) as address,
+    ):
+        page.goto(address)
+        person = Person(page)
+        person.sees("No orders yet")
+        with Ledger(tmp_path / "itnio-app" / "results" / "ledger.sqlite") as ledger:
+            plan = make_plan(many_orders(3))
+            for operator, machine, faults in (("anna", "ops1", "none*2,-2-before"), ("<b>ben</b>", "ops2", None)):
+                monkeypatch.setenv("ITNIO_OPERATOR", operator)
+                monkeypatch.setenv("ITNIO_MACHINE", machine)
+                sandbox.faults = faults
+                run = submit_plan(plan, client, ledger, workers=1).wait()
+        page.get_by_role("tab", name="Review").locator("visible=true").click()
+        person.sees("1 run, 3 groups")
+        chooser = page.get_by_label("Run", exact=True).locator("visible=true")
+        (_, label) = chooser.locator("option").all_inner_texts()
+        assert label.replace("\xa0", " ").endswith(f" · by anna on ops1, <b>ben</b> on ops2 · {run.name}")
+        operators = page.get_by_label("Operator", exact=True).locator("visible=true")
+        assert operators.locator("option").all_inner_texts() == ["all", "<b>ben</b>", "anna"]
+        operators.select_option("<b>ben</b>")
+        person.sees("1 group of 3")
+        expect(person.cell(1, "groupName")).to_have_text("group-2")
+        expect(person.cell(1, "operator")).to_have_text("<b>ben</b>")
+        assert violations(page) == []
+        assert cut(page) == []
+        operators.select_option("all")
+        person.write("Find a group", "group-2")
+        page.keyboard.press("Enter")
+        expect(person.grid.get_by_role("rowheader")).to_have_count(2)  # of three groups, two receipts
+        for at, operator in ((1, "<b>ben</b>"), (2, "anna")):
+            expect(person.cell(at, "operator")).to_have_text(operator)
+        assert violations(page) == []
+        assert cut(page) == []
         page.goto("about:blank")
     assert wrong == []
 

@@ -123,7 +123,7 @@ Run = Callable[..., Done]
 def run_in_process(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> Run:
     """A function that runs a notebook with parameters on the sandbox; the command is `run` and the notebook's name."""
     monkeypatch.setattr("itnio_nb.runbooks.runner._Client", InProcessClient)
-    monkeypatch.setattr("itnio_nb.ledger.charts.Charts.png", b"a picture")  # drawn in tests/unit/ledger
+    monkeypatch.setattr("itnio_nb.ledger.views.charts.Charts.png", b"a picture")  # drawn in tests/unit/ledger
     for name, value in settings_of(sandbox.account).items():
         monkeypatch.setenv(name, value)
 

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from itnio_nb import Account, Client, Ledger, State, submit_plan
 from itnio_nb.api.models import Receipt, now
+from itnio_nb.ledger.schema.tables import metadata
 from itnio_nb.orders.export.stored import orders_to_json
 from itnio_nb.runs.plan import make_plan
 from tests.support.factories import DATA, many_orders, orders_frame
+from tests.support.postgres import new_database
 
 ACCOUNT = Account("key", "secret", "http://127.0.0.1:1/voice")
 NOBODY = "an owner that is dead"
+
+
+@contextmanager
+def new_place(kind: str, folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """A place for a new ledger: a file in the folder (`sqlite`), or a database (`postgres`), dropped in the end."""
+    if kind == "sqlite":
+        yield str(folder / "ledger.sqlite")
+    else:
+        with new_database(durable=durable) as url:
+            yield url
 
 
 def open_run(
@@ -45,6 +58,14 @@ def receipt(state: State, status: str = "") -> Receipt:
 
 def close(ledger: Ledger, run_id: int, *, finished: bool = True, note: str = "") -> None:
     ledger.run_store.close_run(run_id, finished=finished, note=note, verified=None)
+
+
+def contents(ledger: Ledger) -> bytes:
+    """All that is in a ledger: the rows of its tables and, where it is a file, that and what is beside it."""
+    with ledger.database.transaction() as connection:
+        rows = [connection.execute(table.select()).all() for table in metadata.sorted_tables]
+    files = [] if ledger.is_shared else ledger.path.parent.glob(f"{ledger.path.name}*")
+    return b"".join([repr(rows).encode(), *(path.read_bytes() for path in files)])
 
 
 def earlier_ledger(version: int, folder: Path) -> Path:

@@ -11,6 +11,8 @@ from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 from types import TracebackType
 
+import pytest
+
 from itnio_nb import Sandbox
 from tests.support.factories import ROOT
 
@@ -52,9 +54,12 @@ def tell(process: Popen[str], line: str) -> None:
 
 
 def read_line(process: Popen[str]) -> str:
-    """Return the next line that a program prints."""
+    """Return the next line that a program prints; where it has ended, fail with what it has said of that."""
     assert process.stdout is not None
-    return process.stdout.readline().strip()
+    if not (line := process.stdout.readline()):
+        _, told = process.communicate(timeout=60)
+        pytest.fail(f"it has ended with {process.returncode}:\n{told}")
+    return line.strip()
 
 
 def run(*words: str, settings: Mapping[str, str] | None = None) -> CompletedProcess[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from itnio_nb import Client, Ledger, LedgerError, Run, Sandbox, make_plan, resume, submit_plan
-from itnio_nb.ledger.file.storage import RESERVE, free_bytes
+from itnio_nb.ledger.database.sqlite.file import RESERVE, free_bytes
 from tests.support.agreement import requests
 from tests.support.factories import many_orders, sent, until
 from tests.support.processes import start_python
@@ -123,7 +123,7 @@ QUOTA = """
 import resource, sys
 from tests.support.factories import many_orders
 from itnio_nb import Account, Client, Ledger, LedgerError, make_plan, submit_plan
-client, ledger, limit = Client(Account.from_env()), Ledger("ledger.sqlite"), int(sys.argv[1])
+client, ledger, limit = Client(Account.from_env()), Ledger(), int(sys.argv[1])
 plan = make_plan(many_orders(1500, 1), client, ledger)
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
@@ -133,6 +133,7 @@ except LedgerError as error:
 """
 
 
+@pytest.mark.sqlite_only("a limit of the file's size")
 @pytest.mark.parametrize(("limit", "is_enough"), [(900_000, False), (1_300_000, True)])
 def test_a_quota(limit: int, is_enough: bool, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
     """`ulimit -f`: SQLite's log is truncated when that helps; in the end it stops, with all that was sent recorded."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
@@ -36,13 +34,12 @@ class Seen(NamedTuple):
     sent: int  # sipAdd requests
 
 
-def observed(kind: str) -> Seen:
+def observed(kind: str, ledger_place: str) -> Seen:
     """Meet one fault with a run of one group of four phones."""
     with (
-        TemporaryDirectory() as folder,
         Sandbox(faults=kind, stall=30) as sandbox,
         Client(sandbox.account, timeout=(1, 2)) as client,
-        Ledger(Path(folder) / "ledger.sqlite") as ledger,
+        Ledger(ledger_place) as ledger,
     ):
         run = submit_plan(make_plan(many_orders(1, 4)), client, ledger).wait(60)
         history = ledger.history
@@ -59,9 +56,9 @@ def table_row(kind: str, seen: Seen) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_the_operator_sees(kind: str) -> None:
+def test_what_the_operator_sees(kind: str, ledger_place: str) -> None:
     """The state at once and in the end, the summary, and the very line of the docs."""
-    seen = observed(kind)
+    seen = observed(kind, ledger_place)
     first, last = EXPECTED[kind]
     assert (seen.receipts[0][0], seen.receipts[-1][0]) == (first, last)
     if last == "created":

@@ -73,11 +73,11 @@ def test_all_that_lists_works_while_somebody_adds_phones(
 
 
 @pytest.mark.parametrize("busy", ["oldest first"], indirect=True)
-def test_two_commands_at_once_make_one_run(busy: Sandbox, tmp_path: Path) -> None:
+def test_two_commands_at_once_make_one_run(busy: Sandbox, ledger_place: str) -> None:
     """Both end with 0 and the same result; each group is sent once."""
     many_orders(100, 2).to_csv("orders.csv", index=False)
     busy.latency = 0.05
-    settings = settings_of(busy) | {"ITNIO_LEDGER": str(tmp_path / "ledger.sqlite")}
+    settings = settings_of(busy)
     words = [*COMMAND, "run", "--orders", "orders.csv", "--apply", "--workers", "4"]
     commands = [start([*words, "--records", f"records-{at}", "--results", f"results-{at}"], settings) for at in (1, 2)]
     outputs = [command.communicate(timeout=120)[0] for command in commands]

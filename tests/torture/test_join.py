@@ -7,23 +7,22 @@ import signal
 import subprocess
 import time
 from bisect import bisect_right
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from itnio_nb import Client, Ledger, Sandbox, make_plan, resume, submit_plan
-from itnio_nb.ledger.file.locks import is_alive
 from itnio_nb.sandbox.faults import Faults
 from tests.support.agreement import creations, requests
 from tests.support.factories import many_orders, sent, until
 from tests.support.processes import read_line, start_python, tell
 
+pytestmark = pytest.mark.usefixtures("ledger_place")  # where the processes find it
 SUBMIT = """
 import json, sys, threading
 from tests.support.factories import many_orders
 from itnio_nb import Account, Client, Ledger, make_plan, resume, submit_plan
-client, ledger = Client(Account.from_env()), Ledger("ledger.sqlite")
+client, ledger = Client(Account.from_env(), timeout=(1, 4)), Ledger()
 plan = make_plan(many_orders(int(sys.argv[1]), 1), client, ledger)
 print("ready", flush=True)
 how, *rate = sys.stdin.readline().strip().split(" at ")
@@ -91,8 +90,10 @@ def test_a_plan_of_what_is_half_made_joins_the_run_that_makes_it(sandbox: Sandbo
     [first] = companions(sandbox, 1, 300)
     tell(first, "submit")
     until(lambda: sent(sandbox) >= 40, 30)
-    for process in (late := companions(sandbox, 2, 300, latency=0.3)):
+    late = companions(sandbox, 2, 300, latency=2)  # it cannot come to its end before they are ready
+    for process in late:
         tell(process, "submit")
+    sandbox.latency = 0.3
     results = [result(process) for process in (first, *late)]
     assert results[0] == results[1] == results[2]
     assert results[0][1].startswith("Done. Groups: 300 created (300 phones), 0 existed, 0 refused, 0 unknown")
@@ -179,18 +180,20 @@ def test_a_run_at_work_elsewhere_is_joined_by_resume(sandbox: Sandbox) -> None:
 
 
 COUNT_CLAIMS = """
-import sqlite3, sys
-query = "SELECT count(*) FROM claims JOIN groups ON groups.id = group_id WHERE group_name = ?"
+import sys
+import sqlalchemy as sa
+from itnio_nb.ledger.database.address import open_database
+database = open_database(None)
+query = sa.text("SELECT count(*) FROM claims JOIN groups ON groups.id = group_id WHERE group_name = :name")
 for name in sys.stdin:
-    connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
-    print(connection.execute(query, (name.strip(),)).fetchone()[0], flush=True)
-    connection.close()
+    with database.transaction() as connection:
+        print(connection.execute(query, {"name": name.strip()}).scalar(), flush=True)
 """
 
 
 def test_each_intent_is_on_disk_before_its_request(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Another process reads the file when a request arrives: its claim is there, each time."""
-    reader = start_python(COUNT_CLAIMS, str(ledger.path))
+    """Another process reads the ledger when a request arrives: its claim is there, each time."""
+    reader = start_python(COUNT_CLAIMS)
     found: list[str] = []
 
     class ReadFirst(Faults):
@@ -212,20 +215,18 @@ def test_each_intent_is_on_disk_before_its_request(sandbox: Sandbox, client: Cli
 
 HOLD = """
 import sys
-from pathlib import Path
-from itnio_nb.ledger.file.locks import OwnerLock
-owner = OwnerLock(Path(sys.argv[1]))
+from itnio_nb import Ledger
+owner = Ledger().run_control.new_owner()
 print(owner.token, flush=True)
 sys.stdin.read()
 """
 
 
-def test_a_killed_owner_is_dead_at_once(tmp_path: Path) -> None:
-    """The system releases its lock: no clock is asked."""
-    ledger = tmp_path / "ledger.sqlite"
-    process = start_python(HOLD, str(ledger))
+def test_a_killed_owner_is_dead_at_once(ledger: Ledger) -> None:
+    """The system releases its lock, or ends its connection: no clock is asked."""
+    process = start_python(HOLD)
     token = read_line(process)
-    assert is_alive(ledger, token)
+    assert ledger.database.are_alive([token]) == {token}
     process.kill()
     process.communicate()
-    assert not is_alive(ledger, token)
+    until(lambda: not ledger.database.are_alive([token]), 5 if ledger.is_shared else 0)

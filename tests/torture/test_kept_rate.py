@@ -19,7 +19,7 @@ PAGE = """
 import sys
 from itnio_nb import Account, BatchForm, Client, Ledger
 from tests.support.forms import Batch, click, until
-form = BatchForm(Client(Account.from_env()), Ledger(sys.argv[1]))
+form = BatchForm(Client(Account.from_env()), Ledger())
 form.confirm.rate.value, form.confirm.workers.value = "", 64
 print("ready", flush=True)
 sys.stdin.readline()
@@ -98,7 +98,7 @@ def test_pages_in_several_processes_keep_it_together(sandbox: Sandbox, client: C
     sandbox.latency = 0.02
     with closing(BatchForm(client, ledger)) as form:
         stopped = begin_and_stop(Batch(form), sandbox)
-    processes = [start_python(PAGE, str(ledger.path), sandbox=sandbox) for _ in range(3)]
+    processes = [start_python(PAGE, sandbox=sandbox) for _ in range(3)]
     assert [read_line(process) for process in processes] == ["ready"] * 3
     for process in processes:
         tell(process, "go on")

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from itnio_nb import Client, ItnioError, Ledger, LedgerError, make_plan, reconcile, resume, submit_plan
-from itnio_nb.ledger.schema import metadata
+from itnio_nb.ledger.schema.tables import metadata
 from itnio_nb.runs.run import RunRecord
 from tests.support.factories import many_orders
 from tests.support.ledgers import changed_ledger, used_ledger

@@ -11,7 +11,7 @@ from tests.support.processes import read_line, start_python
 GROUPS = [f"group-{at}" for at in range(10)]
 RESET = f"""
 from itnio_nb import Account, Client, Ledger, reset_passwords
-client, ledger = Client(Account.from_env()), Ledger("ledger.sqlite")
+client, ledger = Client(Account.from_env()), Ledger()
 run = reset_passwords(client, ledger, {APP!r}, {GROUPS!r}, workers=8)
 print("started", flush=True)
 run.wait()

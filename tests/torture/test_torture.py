@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ledgers import new_place
 from tests.torture.torture import torture
 
 
 @pytest.mark.parametrize(("seed", "processes"), [(1, 0), (2, 3)])
-def test_killed_at_random_on_a_server_that_fails_at_random(seed: int, processes: int, tmp_path: Path) -> None:
+def test_killed_at_random_on_a_server_that_fails_at_random(
+    seed: int, processes: int, ledger_kind: str, tmp_path: Path
+) -> None:
     """Nothing is created twice, sent again after success, or lost; ledger, files and server agree."""
     for repeated in range(5):  # there is no summary to compare where each process was killed, the last one too
         folder = tmp_path / str(repeated)
         folder.mkdir()
-        figures = torture(seed + 100 * repeated, folder, groups=80, processes=processes)
+        with new_place(ledger_kind, folder, durable=True) as place:
+            figures = torture(seed + 100 * repeated, folder, place, groups=80, processes=processes)
         assert (figures.created_twice, figures.sent_after_success, figures.lost, figures.mismatches) == (0, 0, 0, [])
         if figures.ended:
             break

@@ -38,6 +38,7 @@ from itnio_nb.runs.reconcile import resolver
 from itnio_nb.sandbox.faults import KINDS, Faults
 from tests.support.agreement import FILES, requests
 from tests.support.factories import orders_frame
+from tests.support.ledgers import new_place
 from tests.support.processes import settings_of
 
 GROUPS = 300
@@ -95,7 +96,7 @@ def submit(settings: Mapping[str, str], folder: Path, workers: int) -> None:
     os.environ.update(settings, ITNIO_PROGRESS="off")
     resolver.PAUSES = (0.1, 0.2, 0.4, 0.8)  # patience is tested by how often, not by how long
     pages._PAUSE, pages._MAX_PAUSE = 0.01, 0.1
-    with Client(Account.from_env(), timeout=(1, 0.3)) as client, Ledger(folder / "ledger.sqlite") as ledger:
+    with Client(Account.from_env(), timeout=(1, 0.3)) as client, Ledger() as ledger:
         run = resume(client, ledger, workers=workers)
         if not len(run.table):
             plan = make_plan(read_orders(folder / "orders.csv"))
@@ -106,12 +107,13 @@ def submit(settings: Mapping[str, str], folder: Path, workers: int) -> None:
             print(json.dumps(told), file=file)
 
 
-def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path, groups: int, processes: int) -> int:
+def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path, place: str, groups: int, processes: int) -> int:
     """Start submitters of so many groups, kill each after some requests unless it ends before; return the kills."""
+    settings = settings_of(sandbox) | {"ITNIO_LEDGER": place}
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["itnio_nb.orders.read", "itnio_nb.runs.submit"])  # what takes long to import
     submitters: list[ForkServerProcess] = [
-        server.Process(target=submit, args=(settings_of(sandbox), folder, chance.choice([1, 4, 8])))
+        server.Process(target=submit, args=(settings, folder, chance.choice([1, 4, 8])))
         for _ in range(processes or chance.choice([1, 1, 2, 3]))
     ]
     kills, begun = 0, theirs_aside(sandbox)
@@ -131,10 +133,11 @@ def live_and_die(chance: random.Random, sandbox: Sandbox, folder: Path, groups: 
     return kills
 
 
-def torture(seed: int, folder: Path, groups: int = GROUPS, processes: int = 0) -> Figures:
+def torture(seed: int, folder: Path, place: str, groups: int = GROUPS, processes: int = 0) -> Figures:
     """One round: kill and start again until all is done, then compare all of it.
 
-    So many `processes` work on the run at once, 0 for one to three.
+    The ledger is new, a file or a database at `place`; other files are in the folder. So many `processes` work on the
+    run at once, 0 for one to three.
     """
     chance = random.Random(seed)
     figures = Figures()
@@ -142,13 +145,13 @@ def torture(seed: int, folder: Path, groups: int = GROUPS, processes: int = 0) -
     orders.to_csv(folder / "orders.csv", index=False)
     with another_server(chance, seed) as sandbox, colleague(sandbox):
         lives = 0
-        while not is_done(folder / "ledger.sqlite"):
+        while not is_done(place):
             lives += 1
             if lives > 50 + groups:
                 raise RuntimeError(f"not done after {lives} lives")
-            figures.kills += live_and_die(chance, sandbox, folder, groups, processes)
+            figures.kills += live_and_die(chance, sandbox, folder, place, groups, processes)
         sandbox.faults = None
-        with Client(sandbox.account) as client, Ledger(folder / "ledger.sqlite") as ledger:
+        with Client(sandbox.account) as client, Ledger(place) as ledger:
             plan = make_plan(read_orders(folder / "orders.csv"), client, ledger)
             compare(figures, plan.table, ledger, sandbox)
             before = asked_for(sandbox)
@@ -192,9 +195,9 @@ def colleague(sandbox: Sandbox) -> Iterator[None]:
         adding.join()
 
 
-def is_done(path: Path) -> bool:
+def is_done(place: str) -> bool:
     """Whether the ledger has a run, and nothing of it is left to send or to resolve."""
-    with Ledger(path) as ledger:
+    with Ledger(place) as ledger:
         return len(ledger.runs) > 0 and bool(ledger.runs["finished"].ne("").all())
 
 
@@ -272,6 +275,7 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=0)
     parser.add_argument("--of-each", type=int, default=0, help="faults of each kind")
     parser.add_argument("--processes", type=int, default=0, help="that work on a run at once; 0: one to three")
+    parser.add_argument("--ledger", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--rounds", type=int, default=1, help="at least")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked = parser.parse_args()
@@ -283,8 +287,8 @@ def main() -> None:
         or min(total.faults[kind] for kind in KINDS) < asked.of_each
     ):
         seed = asked.seed + rounds
-        with tempfile.TemporaryDirectory() as folder:
-            found = torture(seed, Path(folder), processes=asked.processes)
+        with tempfile.TemporaryDirectory() as folder, new_place(asked.ledger, Path(folder), durable=True) as place:
+            found = torture(seed, Path(folder), place, processes=asked.processes)
         total.add(found)
         rounds += 1
         wrong = f", {found.bad} WRONG: {found.mismatches[:5]}" if found.bad else ""

@@ -14,6 +14,7 @@ from itnio_nb import Account, AccountError, InputError, Sandbox, State, make_pla
 from itnio_nb.api.text import html_block
 from itnio_nb.workspace import banner, banner_html, settings_of, show_tables_whole
 from tests.support.factories import APP, group, orders_frame, provoke
+from tests.support.postgres import new_database
 
 LIVE = {"ITNIO_API_KEY": "bDqJFiq9", "ITNIO_API_SECRET": "7bz1lzh9"}
 SEED = orders_frame(("reception", "front", "1"), ("floor-1", "floor-1", "120")).assign(madeBy=["a colleague", "ledger"])
@@ -87,6 +88,21 @@ def test_an_account_on_this_machine_is_a_sandbox(sandbox: Sandbox, monkeypatch: 
     assert not sandbox.served
     assert sandbox.phones.empty  # it is there: not this workspace's to stop
     assert provoke(sandbox, "0").create_phones(group()).state is State.CREATED
+
+
+def test_a_team_rehearses_on_its_ledger(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is named is the ledger of a sandbox that others can reach; one of its own has a file of its own."""
+    with new_database() as address:
+        monkeypatch.setenv("ITNIO_LEDGER", address)
+        with open_workspace() as ws:
+            assert ws.ledger.path.parent.name == "results"
+        configure(monkeypatch, settings_of(sandbox.account))
+        monkeypatch.setenv("ITNIO_LEDGER", address)  # as it was configured
+        with open_workspace() as ws:
+            assert (ws.is_sandbox, ws.ledger.is_shared) == (True, True)
+        configure(monkeypatch, settings_of(sandbox.account))  # as the kernels of `itnio-nb lab` find it
+        with open_workspace() as ws:
+            assert ws.ledger.path.parent.name == "results"
 
 
 def test_the_banner_is_text() -> None:

@@ -1,4 +1,6 @@
-"""Accounts in the keyring of the operating system, by profile; the one user of the library keyring.
+"""Accounts in the keyring of the operating system, by profile, and passwords of ledgers' servers.
+
+This is the one user of the library keyring.
 
 A keyring cannot be asked which entries it has, and asking it may open a window: the names of the profiles, and nothing
 else of them, are in a file of the data folder.
@@ -29,6 +31,7 @@ _PATIENCE = 60.0  # seconds for which a window that asks to unlock the keyring m
 _NONE = ("keyring.backends.fail", "keyring.backends.null")  # back ends that keep nothing
 _NO_SERVICE = "this machine has none, as servers and containers have not"
 _INSTEAD = "Set ITNIO_API_KEY and ITNIO_API_SECRET in the environment, or in a file .env with mode 600."
+_INSTEAD_FOR_SERVER = "Set PGPASSWORD, or write the password into ~/.pgpass, with mode 600."
 T = TypeVar("T")
 
 
@@ -126,6 +129,35 @@ def delete_profile(name: str) -> bool:
     return was_there
 
 
+@private_frames
+def read_server_password(server: str) -> Secret | None:
+    """Return the password that is kept for a ledger's server, None where the keyring has none.
+
+    `server` is its address, with the user in it. Raises `NoKeyringError`.
+    """
+    kept = _ask(lambda keyring: keyring.get_password(_SERVICE, server), _INSTEAD_FOR_SERVER)
+    return None if kept is None else Secret(str(kept))
+
+
+@private_frames
+def write_server_password(server: str, password: Secret) -> None:
+    """Keep the password of a ledger's server in the keyring, and read it back, as `write_profile` does."""
+    text = password.reveal()
+    if len(text) > _MOST:
+        raise AccountError("The password is too long for a keyring. " + _INSTEAD_FOR_SERVER)
+    _ask(lambda keyring: keyring.set_password(_SERVICE, server, text), _INSTEAD_FOR_SERVER)
+    if _ask(lambda keyring: keyring.get_password(_SERVICE, server), _INSTEAD_FOR_SERVER) != text:
+        raise NoKeyringError(f"The keyring does not keep what it is given. {_INSTEAD_FOR_SERVER}")
+
+
+def delete_server_password(server: str) -> bool:
+    """Delete the password of a ledger's server from the keyring; return whether there was one."""
+    was_there = read_server_password(server) is not None
+    if was_there:
+        _ask(lambda keyring: keyring.delete_password(_SERVICE, server), _INSTEAD_FOR_SERVER)
+    return was_there
+
+
 def known_profiles() -> list[str]:
     """Return the names of the profiles that `write_profile` has kept for this user."""
     try:
@@ -155,7 +187,7 @@ def _names_path() -> Path:
     return user_data_path("itnio-nb", appauthor=False) / "profiles.json"
 
 
-def _ask(action: Callable[[Any], T]) -> T:
+def _ask(action: Callable[[Any], T], instead: str = _INSTEAD) -> T:
     """Return what an action on the keyring returns; whatever goes wrong there is a `NoKeyringError` in our words.
 
     Another thread asks, so that one that never answers is not waited for: what it says may be a window somewhere.
@@ -177,7 +209,7 @@ def _ask(action: Callable[[Any], T]) -> T:
     if answers:
         return answers[0]
     reason = problems[0] if problems else f"it does not answer within {_PATIENCE:.0f} seconds: unlock it and try again"
-    raise NoKeyringError(f"The keyring cannot be used: {reason}. {_INSTEAD}")
+    raise NoKeyringError(f"The keyring cannot be used: {reason}. {instead}")
 
 
 def _backend() -> Any:

@@ -1,13 +1,15 @@
-"""A text that is never shown, calls whose variables are not, and an environment without it."""
+"""A text that is never shown, calls whose variables are not, addresses and an environment without it."""
 
 from __future__ import annotations
 
 import hmac
 import os
+import re
 import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import NoReturn, ParamSpec, TypeVar
+from urllib.parse import unquote
 
 from itnio_nb.errors import ItnioError
 
@@ -16,9 +18,46 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+# What a server's address may say in its parameters and everybody may read.
+_SHOWN = re.compile(
+    "(host|hostaddr|port|dbname|user|service|sslmode|sslrootcert|target_session_attrs|load_balance_hosts|"
+    r"connect_timeout|application_name|channel_binding)=[\w.,:/%+~-]*"
+)
+_PLACES = re.compile(r"((\[[^]@]*\]|[^]\[@:/,]*)(:\d*)?(,|$))*")  # hosts, each with a port or without
+
+
 def child_environment() -> dict[str, str]:
-    """Return the environment for a program that sends nothing: this one's, without key and secret."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ITNIO_API_")}
+    """Return the environment for a program that sends nothing: this one's, without key, secret and passwords."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ITNIO_API_")}
+    kept.pop("PGPASSWORD", None)
+    ledger = kept.get("ITNIO_LEDGER", "")
+    if hide_passwords(ledger) != ledger:
+        del kept["ITNIO_LEDGER"]
+    return kept
+
+
+def hide_passwords(address: str) -> str:
+    """Return a path, or the address of a server without the passwords that are in it; what is no address is hidden.
+
+    >>> hide_passwords("postgresql://anna:7bz1lzh9@db.example.com/phones?sslmode=verify-full")
+    'postgresql://anna:********@db.example.com/phones?sslmode=verify-full'
+    """
+    scheme, mark, rest = address.partition("://")
+    if not mark or (scheme == "sqlite" and rest.startswith("/")):
+        return MASK if re.search(r"password\s*=", address, re.IGNORECASE) else address
+    before, asks, parameters = rest.partition("?")
+    whose, at, place = before.rpartition("@")
+    user, has_password, _ = whose.partition(":")
+    if "@" in parameters or not _PLACES.fullmatch(place.partition("/")[0]):  # a password may have a mark in it
+        return f"{scheme}://{MASK}"
+    shown = "&".join(map(_shown_parameter, parameters.split("&")))
+    return f"{scheme}://{user}{has_password and f':{MASK}'}{at}{place}{asks}{shown if asks else ''}"
+
+
+def _shown_parameter(parameter: str) -> str:
+    if _SHOWN.fullmatch(parameter):
+        return parameter
+    return f"password={MASK}" if unquote(parameter.partition("=")[0]).lower() == "password" else MASK
 
 
 class Secret:

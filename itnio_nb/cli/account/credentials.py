@@ -38,7 +38,7 @@ def credentials(name: str, folder: Path, one_table: bool, again: bool, sandbox: 
             run = newest_run(ledger, runs, name)
             if run is None:
                 which = f"There is no run {name}" if name else "There is no run"
-                raise InputError(f"{which} of this account in {ledger.path}. Its runs: {listed(runs)}.")
+                raise InputError(f"{which} of this account in {ledger.address}. Its runs: {listed(runs)}.")
             files = hand_over(client, run, folder, again=again, one_table=one_table)
             unknown = unknown_passwords(run)
     if not files:

@@ -29,7 +29,9 @@ _TRIED = ("account", "address", "certificates", "allow-list", "clock")  # by req
 _FURTHER = (
     ("profile", ("ITNIO_PROFILE",), "none is asked for"),
     ("sandbox", ("ITNIO_SANDBOX",), "not asked for"),
-    ("ledger's file", ("ITNIO_LEDGER",), "in the data folder"),
+    ("ledger's address", ("ITNIO_LEDGER",), "a file in the data folder"),
+    ("operator", ("ITNIO_OPERATOR",), "the user of the operating system"),
+    ("machine", ("ITNIO_MACHINE",), "as the operating system calls it"),
     ("proxy", ("HTTPS_PROXY", "ALL_PROXY"), "none"),
     ("without proxy", ("NO_PROXY",), "this machine"),
     ("root certificates", ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "those of certifi"),
@@ -161,9 +163,13 @@ def _setting(variables: tuple[str, ...], default: str) -> str:
     """Return what a setting is, and where that was set."""
     from urllib.request import getproxies
 
+    from itnio_nb.api.account.secret import hide_passwords
+
     for name in variables:
         if value := os.environ.get(name) or (os.environ.get(name.lower()) if name.endswith("PROXY") else None):
-            return f"{value.rsplit('@', 1)[-1]}, from {name} in the environment"  # a proxy may have a password
+            shown = hide_passwords(value) if name == "ITNIO_LEDGER" else value
+            shown = value.rsplit("@", 1)[-1] if name.endswith("PROXY") else shown  # it may have a password too
+            return f"{shown}, from {name} in the environment"
     if "HTTPS_PROXY" in variables and (system := getproxies().get("https")):
         return f"{system.rsplit('@', 1)[-1]}, from the settings of the operating system"
     return f"{default} ({variables[0]} is not set)"
@@ -191,17 +197,17 @@ def _keyring(account: Account | None) -> Iterator[Check]:
 
 def _ledger(account: Account | None) -> tuple[Ledger | None, list[Check]]:
     """Return the ledger that is used here, None where there is none yet, and what is to be said of it."""
-    from itnio_nb.ledger.file.storage import ledger_path
+    from itnio_nb.ledger.database.address import ledger_address
     from itnio_nb.ledger.ledger import Ledger
     from itnio_nb.runs.preflight.machine import Check
-    from itnio_nb.workspace import SANDBOX_LEDGER, open_ledger_for
+    from itnio_nb.workspace import ledger_file_for, open_ledger_for
 
     ledger, problems = None, list[Check]()
     with _hearing_warnings() as told:
         try:
             is_live = account is not None and not account.is_sandbox
-            path = ledger_path(None if account is None or is_live else SANDBOX_LEDGER)
-            if is_live or path.exists():  # nothing is made for nobody
+            path = ledger_address(None if account is None else ledger_file_for(account))
+            if is_live or not isinstance(path, os.PathLike) or path.exists():  # nothing is made for nobody
                 ledger = Ledger() if account is None else open_ledger_for(account)
             else:
                 problems = [Check("ledger", "note", f"none yet: {path}")]
@@ -221,8 +227,8 @@ def _look_into(ledger: Ledger | None, account: Account | None) -> tuple[tuple[st
         return (), []
     try:
         if account is None:
-            return (), [Check("ledger", "ok", "it can be opened"), disk(ledger.path)]
-        return tuple(dict.fromkeys(ledger.table_for(account)["appId"])), ledger_checks(account, ledger)
+            return (), [Check("ledger", "ok", "it can be opened"), *disk(ledger)]
+        return tuple(ledger.pages.applications(account)), ledger_checks(account, ledger)
     except (ItnioError, OSError) as error:
         words = str(error) if isinstance(error, ItnioError) else f"{os_error_reason(error)}: mend its folder."
         return (), [Check("ledger", "error", "it cannot be read", words)]

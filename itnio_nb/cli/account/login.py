@@ -41,7 +41,9 @@ def login(profile: str, api_key: str | None, base_url: str | None, replace: bool
 
     name, keyring = profile_name(profile), keyring_name()
     key = (api_key or _prompted("API key")).strip()
-    account = Account(key, _secret(), base_url or DEFAULT_BASE_URL, source=f"the keyring's profile {name}")
+    account = Account(
+        key, typed_secret("API secret"), base_url or DEFAULT_BASE_URL, source=f"the keyring's profile {name}"
+    )
     kept = None if replace else read_profile(name)
     if kept is not None and (kept.key, kept.base_url) != (account.api_key, account.base_url):
         _agree(f"Profile {name} has API key …{kept.key[-4:]} at {kept.base_url} now")
@@ -81,17 +83,18 @@ def _prompted(words: str, *, hidden: bool = False) -> str:
 
 
 @private_frames
-def _secret() -> Secret:
-    """Return the secret that is typed, or the first line of standard input."""
+def typed_secret(name: str) -> Secret:
+    """Return what is typed unseen, or the first line of standard input; its last word says what it is."""
+    noun = name.split()[-1].lower()
     if sys.stdin.isatty():
-        secret = Secret(_prompted("API secret (not shown)", hidden=True).strip())
+        secret = Secret(_prompted(f"{name} (not shown)", hidden=True).strip())
     else:
         line = sys.stdin.buffer.readline(_LONGEST)
         secret = Secret(line.decode("utf-8-sig", errors="replace").strip())
     if not secret.reveal():
-        raise InputError("There is no secret: type it, or give it as the first line of standard input.")
+        raise InputError(f"There is no {noun}: type it, or give it as the first line of standard input.")
     if "\ufffd" in secret.reveal():
-        raise InputError("The secret on standard input is not UTF-8 text: give it as its first line.")
+        raise InputError(f"The {noun} on standard input is not UTF-8 text: give it as its first line.")
     return secret
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import ipywidgets as widgets
@@ -16,9 +17,10 @@ from itnio_nb.forms.base import Form
 from itnio_nb.forms.grid import Grid
 from itnio_nb.forms.layout import panel, row, set_shown, show, text_area
 from itnio_nb.forms.review.filters import Filters, at_work_since, called
-from itnio_nb.forms.review.shown import COLUMNS, charts_html, find_groups, for_people, found_words
+from itnio_nb.forms.review.shown import COLUMNS, charts_html, find_groups, for_people, found_words, with_columns
 from itnio_nb.forms.run.monitor import POLL_PAUSE
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.ledger.run_control import all_workers
 from itnio_nb.orders.export.tables import as_csv
 from itnio_nb.runs.reconcile.report import reconcile
 from itnio_nb.runs.run import RunRecord
@@ -27,6 +29,7 @@ from itnio_nb.workspace import banner, banner_html, open_ledger_for, wants_sandb
 
 _NO_CLIENT = "There is no account to compare with: ReviewForm(client, ledger)"
 _CHARTS, _COMPARISON = 1, 2  # tabs
+MOST_SHOWN = 20_000  # groups that are shown at once, as many as a large run has: of more the newest are
 
 
 class ReviewForm(Form):
@@ -35,8 +38,8 @@ class ReviewForm(Form):
         ReviewForm(client, ledger)
 
     What is not given is opened: the configured account and its ledger or, where none is configured, the sandbox's
-    ledger. Pick one run or all, filter by state, application and local day, or find a group in all runs; the charts and
-    the export follow. A run at work tells how far it is.
+    ledger. Pick one run or all, filter by state, application, operator and local day, or find a group in all runs; the
+    charts and the export follow. A run at work tells how far it is.
     **Compare with the account** is `reconcile(client, ledger)`: it sends nothing, and resolves what is unknown.
     """
 
@@ -49,6 +52,8 @@ class ReviewForm(Form):
         self.poll = self._show_news
         self._change_token = self._polled_token = self.ledger.run_store.change_token()  # as it is shown, as last polled
         self._shown = pd.DataFrame()
+        self._size = 0  # of all groups
+        self._whole: Callable[[], pd.DataFrame] | None = None  # reads what the newest groups are shown of
         self._worked_on: set[str] = set()  # names of runs that somebody works on
         self._working: set[str] = set()  # those of the account that is shown
         self._runs: dict[str, int] = {}  # numbers by name, newest first
@@ -65,7 +70,7 @@ class ReviewForm(Form):
         self.banner = widgets.HTML()
         if client is not None:
             self.banner.value = banner_html(banner(client.account), sandbox=client.account.is_sandbox)
-        shown = (self.filters.row, self.summary, actions, self.tabs, self.status_line)
+        shown = (self.filters.row, actions, self.summary, self.tabs, self.status_line)  # buttons stay in their place
         self.children = (self.browser, self.banner, *shown)
         self._load()
         self.tasks.put(lambda: None)  # the first poll
@@ -99,22 +104,25 @@ class ReviewForm(Form):
         runs = runs[runs["run"].isin(self._runs)]
         self._started = dict(zip(runs["run"], runs["started"], strict=True))
         self._sources = dict(zip(runs["run"], map(called, runs["source"], runs["run"]), strict=True))
-        self.filters.fill(runs, self._working, self._table()["appId"].unique().tolist())
+        applications = self.ledger.pages.applications(self._account())
+        self.filters.fill(runs, self._working, applications, all_workers(self.ledger.database))
         self._show()
 
     def _account(self) -> Account | None:
         return self.client.account if self.client is not None and self.filters.account.value else None
 
-    def _table(self) -> pd.DataFrame:
-        account = self._account()
-        return self.ledger.table if account is None else self.ledger.table_for(account)
-
     def _show(self) -> None:
         self.filters.run.disabled = bool(self.filters.words)  # a group is looked for in all of them
+        self._whole = None
         table, when = self._picked()
         self._shown = self.filters.apply(table, when)
         what = ("receipt", ", the newest first") if self.filters.words else ("group", "")
-        show(self.size, f"{plural(len(self._shown), what[0])} of {len(table):,}{what[1]}")
+        size = f"{plural(len(self._shown), what[0])} of {len(table):,}{what[1]}"
+        if self._whole is not None:
+            size = (
+                f"The newest {len(self._shown):,} of {self._size:,} groups: pick a run or a filter; the export has all"
+            )
+        show(self.size, size)
         self._tell_progress()
         set_shown(self.tabs, bool(self._runs) or self._was_compared)
         self.groups.show(for_people(self._shown))
@@ -130,11 +138,22 @@ class ReviewForm(Form):
             return found, "at"
         if name := self.filters.run.value:
             self._title, table = RunRecord(self._runs[name], self.ledger).snapshot()
-            return table[[*COLUMNS, "advice", "at", "created_in", "row"]], "at"
-        table = self._table()
-        self._title = f"{self.filters.runs}, {plural(len(table), 'group')} in the ledger."
-        self._title += " What is submitted appears here." if table.empty else ""
-        return table[[*COLUMNS, "made", "run"]], "made"
+            if self.filters.has_operators:
+                table = table.assign(operator=self.ledger.run_store.operators(self._runs[name]))
+            return with_columns(table, [*COLUMNS, "advice", "at", "created_in", "row"]), "at"
+        self._size = self.ledger.pages.counts(self._account()).total()
+        self._title = f"{self.filters.runs}, {plural(self._size, 'group')} in the ledger."
+        self._title += "" if self._size else " What is submitted appears here."
+        account, by, columns = self._account(), self.filters.has_operators, [*COLUMNS, "made", "run"]
+        read_all = partial(self.ledger.table_for, account, operators=by)
+        if self._size <= MOST_SHOWN or self.filters.is_narrowed:
+            return with_columns(read_all(), columns), "made"
+        self._whole = lambda: with_columns(read_all(), columns)
+        return with_columns(self.ledger.pages.newest_groups(account, operators=by), columns), "made"
+
+    def _all_shown(self) -> pd.DataFrame:
+        """Return what is shown; where that is the first page of a large ledger, all of it."""
+        return self._shown if self._whole is None else self._whole()
 
     def _tell_progress(self) -> None:
         """Show the summary and, of runs at work, how far they are."""
@@ -153,7 +172,7 @@ class ReviewForm(Form):
     def _draw_charts(self) -> None:
         """Draw the charts if their tab is open and they are old: drawing takes longer than all the rest."""
         if self._charts_are_old and self.tabs.selected_index == _CHARTS:
-            groups = self._shown  # where one is looked for there are several rows of a group
+            groups = self._all_shown()  # where one is looked for there are several rows of a group
             groups = groups.drop_duplicates(["appId", "groupName"]) if self.filters.words else groups
             self.charts.value = charts_html(groups)
             self._charts_are_old = False
@@ -175,8 +194,9 @@ class ReviewForm(Form):
 
     def _export(self) -> None:
         name = f"{'found' if self.filters.words else self.filters.run.value or 'all-runs'}-groups.csv"
-        self.browser.download(name, as_csv(self._shown))
-        self.set_status(f"{plural(len(self._shown), 'group')} exported as {name}.", "good")
+        groups = self._all_shown()
+        self.browser.download(name, as_csv(groups))
+        self.set_status(f"{plural(len(groups), 'group')} exported as {name}.", "good")
 
     def _show_news(self) -> float | None:
         """Show what others have written once they pause: a table that changes all the time cannot be read.

@@ -142,7 +142,7 @@ def reset_passwords(
     pace = _checked(apply, again, workers, rate)
     phones, notes = _phones(client, app_id, groups)
     wanted = ResetRequest(client.account, app_id, phones)
-    key = (str(ledger.path), client.account.base_url, client.account.api_key, app_id, wanted.fingerprint)
+    key = (ledger.address, client.account.base_url, client.account.api_key, app_id, wanted.fingerprint)
     with _at_work.lock:
         if key in _at_work.by_key:  # a double click
             return _at_work.by_key[key]
@@ -173,7 +173,7 @@ def _begin(
     key: tuple[str, ...], client: Client, ledger: Ledger, wanted: ResetRequest, plan: ResetPlan, options: _Options
 ) -> ResetRun:
     """Have a run begin, or go on, under `key`."""
-    owner = ledger.run_control.new_owner()
+    owner = ledger.run_control.new_owner(client.longest_request)
 
     def make(on_over: Callable[[], None]) -> ResetRun:
         run_id = ledger.reset_store.open_run(wanted, plan, owner.token, again=options.again)

@@ -15,8 +15,8 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import ResetReceipt, ResetState, now
 from itnio_nb.api.statuses import NOT_EXISTING, reset_outcome
 from itnio_nb.api.text import plural
-from itnio_nb.errors import ItnioError
-from itnio_nb.ledger.file.locks import OwnerLock
+from itnio_nb.errors import ItnioError, LostLedgerError
+from itnio_nb.ledger.database.database import Owner
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.resets import ResetPhone, ResetRequest
 from itnio_nb.runs.sending.dispatcher import CircuitBreaker, Dispatcher
@@ -40,13 +40,13 @@ class ResetEngine:
         to_send: Collection[str],
         client: Client,
         ledger: Ledger,
-        owner: OwnerLock,
+        owner: Owner,
         options: RunOptions,
         notes: Sequence[str] = (),
     ) -> None:
         """`to_send` are accounts of phones of the run; all others of it are left alone."""
         self._id, self._client, self._owner = run_id, client, owner
-        self._store = ledger.reset_store
+        self._ledger, self._store = ledger, ledger.reset_store
         kept = self._store.run_table(run_id)
         columns = kept[["appId", "groupName", "phoneName", "account"]]
         self._phones = [ResetPhone(*cells) for cells in columns.itertuples(index=False, name=None)]
@@ -127,6 +127,8 @@ class ResetEngine:
                 self._record(outcomes, returned, ())
             raise
         dispatcher.close()
+        if not self._owner.is_sure():
+            raise LostLedgerError(f"The ledger {self._ledger.address} does not answer: nothing is sent without it.")
         if (fatal := dispatcher.fatal_receipt or next(iter(self._closed_apps.values()), None)) is not None:
             status = f"status {fatal.status}, " if fatal.status else ""
             self._notes.append(f"It stopped itself ({status}{fatal.reason}). {fatal.advice}")
@@ -148,8 +150,9 @@ class ResetEngine:
             elif idle and (dispatcher.halt.is_set() or not self._queue):
                 return
 
-    def _reset(self, phone: ResetPhone) -> ResetReceipt:
-        return self._client.reset_password(phone.app_id, phone.account)
+    def _reset(self, phone: ResetPhone) -> ResetReceipt | None:
+        """Reset a phone; return None, and send nothing, where others may take this owner for dead."""
+        return self._client.reset_password(phone.app_id, phone.account) if self._owner.is_sure() else None
 
     def _record(
         self, outcomes: Sequence[tuple[int, ResetReceipt]], returned: Sequence[int], claimed: Sequence[int]

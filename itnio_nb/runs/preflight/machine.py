@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from itnio_nb.ledger.file.storage import free_bytes
+from itnio_nb.ledger.database.sqlite.file import free_bytes
+from itnio_nb.ledger.ledger import Ledger
 
 _PACKAGE = "itnio-nb"
 _OLDEST_PYTHON = (3, 11)
@@ -70,13 +71,15 @@ def front_ends() -> Check:
     return Check("front ends", "ok", "what itnio-nb lab, app and run need is installed")
 
 
-def disk(ledger: Path) -> Check:
-    """Tell whether the ledger has room to grow."""
-    free = free_bytes(ledger)
+def disk(ledger: Ledger) -> list[Check]:
+    """Tell whether the ledger has room to grow, where it is on a disk of this machine."""
+    if ledger.is_shared:
+        return []
+    free = free_bytes(ledger.path)
     if free < _ROOM:
         found = f"only {free // 1_000_000:,} MB are free under the ledger"
-        return Check("disk", "warning", found, "Make room: nothing is sent that could not be recorded.")
-    return Check("disk", "ok", "room for a million more groups in the ledger")
+        return [Check("disk", "warning", found, "Make room: nothing is sent that could not be recorded.")]
+    return [Check("disk", "ok", "room for a million more groups in the ledger")]
 
 
 def _requirements() -> Iterator[Requirement]:

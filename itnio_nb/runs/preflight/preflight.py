@@ -34,8 +34,7 @@ def preflight(client: Client, ledger: Ledger, *, app_ids: Iterable[str] | None =
     """
     if isinstance(app_ids, str):
         raise InputError(f"Applications are given as a list: app_ids=[{app_ids!r}].")
-    known = ledger.table_for(client.account)
-    asked = list(dict.fromkeys(known["appId"] if app_ids is None else app_ids))
+    asked = list(dict.fromkeys(ledger.pages.applications(client.account) if app_ids is None else app_ids))
     checks = [
         versions(),
         settings(client.account),
@@ -163,10 +162,11 @@ def _clock(client: Client, answers: _Answers) -> Check:
 
 def ledger_checks(account: Account, ledger: Ledger) -> list[Check]:
     """Check the ledger, its disk, and what earlier runs have left."""
-    known = ledger.table_for(account)
-    where = f"{_short(str(ledger.path))}: {plural(len(known), 'group')} of this account, on a disk of this machine"
+    known = ledger.pages.counts(account)
+    place = "in a server" if ledger.is_shared else "on a disk of this machine"
+    where = f"{_short(ledger.address)}: {plural(known.total(), 'group')} of this account, {place}"
     unfinished = len(ledger.runs_of(account, unfinished=True))
-    unknown = int(known["state"].isin(State.UNRESOLVED).sum())
+    unknown = sum(known[state] for state in State.UNRESOLVED)
     resets = ledger.reset_store.left(account)
     earlier = [Check("earlier runs", "ok", "none is unfinished")] if not (unfinished or unknown or resets) else []
     if unfinished or unknown:
@@ -175,7 +175,7 @@ def ledger_checks(account: Account, ledger: Ledger) -> list[Check]:
     if resets:
         found = f"{plural(resets, 'phone')} of an unfinished reset: which password works may not be known"
         earlier.append(Check("earlier resets", "warning", found, "ws.reset_passwords(…) of the same groups goes on."))
-    return [Check("ledger", "ok", where), disk(ledger.path), *earlier]
+    return [Check("ledger", "ok", where), *disk(ledger), *earlier]
 
 
 def _no_application(answers: _Answers) -> Check:

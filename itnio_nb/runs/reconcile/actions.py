@@ -34,7 +34,7 @@ def list_applications(
 
     Raises where the account answers for none of them.
     """
-    created = ledger.created_groups(client.account) if ledger is not None else {}
+    created = ledger.pages.created_groups(client.account) if ledger is not None else {}
     found = client.fetch_inventories(orders["appId"].unique().tolist(), created=created)
     inventories = {app_id: one for app_id, one in found.items() if isinstance(one, Inventory)}
     errors = {app_id: one for app_id, one in found.items() if isinstance(one, ItnioError)}

@@ -14,13 +14,16 @@ from itnio_nb.api.listing.parallel import for_each
 from itnio_nb.api.models import PhoneGroup, Receipt, State, phone_groups
 from itnio_nb.errors import InputError, ItnioError
 from itnio_nb.ledger.claims import Resolution
+from itnio_nb.ledger.database.database import until
 from itnio_nb.ledger.ledger import Ledger
-from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.runs.reconcile.resolver import AT_ONCE, resolve_unknown
 from itnio_nb.runs.reconcile.rules import UnknownGroup
 
 REPORT_COLUMNS = ("appId", "groupName", "before", "after", "asked", "found", "advice")
 _FOREIGN = "The account has it, and this ledger has not made it: created elsewhere."
+_NOT_WRITTEN = (
+    "Not settled: this ledger can only be read here. Whoever may write to it does: reconcile(client, ledger)."
+)
 _NOT_SETTLED = "Not settled: no two whole listings agree about it yet. reconcile(client, ledger) looks again."
 
 
@@ -43,14 +46,14 @@ def reconcile(
     if not (isinstance(client, Client) and isinstance(ledger, Ledger)):
         raise InputError("A ledger is compared with what a client lists: reconcile(client, ledger).")
     parts = _by_application(ledger.table_for(client.account), app_ids, unknown_only=unknown_only)
-    created = ledger.created_groups(client.account)
+    created = ledger.pages.created_groups(client.account)
     stopping = Event()
 
     def report_of(app_id: str) -> list[tuple[object, ...]]:
         def list_phones() -> Inventory:
             return client.fetch_inventory(app_id, stopping, created.get(app_id, ()))
 
-        return _report_application(list_phones, ledger.run_store, app_id, parts[app_id], stopping)
+        return _report_application(list_phones, ledger, app_id, parts[app_id], stopping)
 
     reports = for_each(parts, report_of, stopping, AT_ONCE)
     errors = [found for found in reports.values() if isinstance(found, ItnioError)]
@@ -81,43 +84,54 @@ def _by_application(
 
 
 def _report_application(
-    list_phones: Callable[[], Inventory], store: RunStore, app_id: str, part: pd.DataFrame, stopping: Event
+    list_phones: Callable[[], Inventory], ledger: Ledger, app_id: str, part: pd.DataFrame, stopping: Event
 ) -> list[tuple[object, ...]]:
     """Return the report's rows of one application, and write what its listings resolve.
 
-    That is what the ledger has as unknown, and what was absent once and is there now: it was shown late.
+    That is what the ledger has as unknown, and what was absent once and is there now: it was shown late. Where the
+    ledger can only be read, nothing is resolved, and the report says so.
     """
+    is_open = not ledger.database.is_read_only
     groups = dict(zip(part.index, phone_groups(part), strict=True))
     after: dict[Any, Receipt] = {}
 
     def write(resolved: dict[Any, Receipt]) -> None:
         resolutions = {Resolution(int(part["receipt"][at]), receipt): at for at, receipt in resolved.items()}
-        after.update({resolutions[one]: one.receipt for one in store.write_resolutions(list(resolutions))})
+        written = ledger.run_store.write_resolutions(list(resolutions))
+        after.update({resolutions[one]: one.receipt for one in written})
 
-    of_unknown = part[part["state"] == State.UNKNOWN]
-    columns = (of_unknown[name] for name in ("tried", "status", "reason"))
-    unknown = {
-        at: UnknownGroup(groups[at], bool(tried), status, said)
-        for at, tried, status, said in zip(of_unknown.index, *columns, strict=True)
-    }
+    of_unknown = part[(part["state"] == State.UNKNOWN) & is_open]
+    columns = (of_unknown["tried"].astype(bool), of_unknown["status"], of_unknown["reason"])
+    ends = until(ledger.database, of_unknown["ended_by"])
+    facts = zip(of_unknown.index, *columns, ends, strict=True)
+    unknown = {at: UnknownGroup(groups[at], *known) for at, *known in facts}
     inventory = resolve_unknown(list_phones, unknown, write, stopping)
-    absent = part.index[part["state"].isin(State.SENDABLE) & part["tried"].astype(bool)]
+    absent = part.index[part["state"].isin(State.SENDABLE) & part["tried"].astype(bool) & is_open]
     late = {at: UnknownGroup(groups[at], tried=True) for at in absent if inventory.find(groups[at].group_name)}
     inventory = resolve_unknown(list_phones, late, write, stopping) if late else inventory
-    return _report(app_id, part, after, inventory)
+    return _report(app_id, part, after, inventory, not_settled=_NOT_SETTLED if is_open else _NOT_WRITTEN)
 
 
 def _report(
-    app_id: str, part: pd.DataFrame, after: dict[Any, Receipt], inventory: Inventory, not_listed: str = ""
+    app_id: str,
+    part: pd.DataFrame,
+    after: dict[Any, Receipt],
+    inventory: Inventory,
+    not_listed: str = "",
+    not_settled: str = _NOT_SETTLED,
 ) -> list[tuple[object, ...]]:
-    """Return the rows of one application; `after` has what was resolved, `not_listed` why there is no inventory."""
+    """Return the rows of one application; `after` has what was resolved, `not_listed` why there is no inventory.
+
+    `not_settled` is said of what stays unknown.
+    """
     states = map(State, part["state"])
     left, rows = dict(inventory.groups), list[tuple[object, ...]]()
     for at, group, state in zip(part.index, phone_groups(part), states, strict=True):
         held, receipt = inventory.find(group.group_name), after.get(at)
         left.pop(inventory.shown_name(group.group_name), None)
         now_is = receipt.state if receipt else state
-        advice = receipt.advice if receipt else not_listed or _drift(group, state, held, inventory)
+        kept = not_settled if state is State.UNKNOWN else _drift(group, state, held, inventory)
+        advice = receipt.advice if receipt else not_listed or kept
         phones = held.phones if held else 0
         rows.append((app_id, group.group_name, str(state), str(now_is), group.quantity, phones, advice))
     return rows + [(app_id, name, "", "", 0, held.phones, _FOREIGN) for name, held in left.items()]
@@ -127,8 +141,6 @@ def _drift(group: PhoneGroup, state: State, held: GroupInventory | None, invento
     """Return how ledger and account differ about a group, "" where they agree."""
     if state is State.SENDING:
         return "It is being sent: look again afterwards."
-    if state is State.UNKNOWN:
-        return _NOT_SETTLED
     if state not in State.PRESENT:
         return _FOREIGN if held else ""
     if held is None:

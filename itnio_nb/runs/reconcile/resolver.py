@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,8 +15,9 @@ from itnio_nb.api.listing.parallel import for_each
 from itnio_nb.api.models import Action, PhoneGroup, Receipt, State
 from itnio_nb.api.statuses import TOO_FREQUENT
 from itnio_nb.api.text import plural
-from itnio_nb.errors import ItnioError
+from itnio_nb.errors import ItnioError, LedgerError
 from itnio_nb.ledger.claims import Resolution
+from itnio_nb.ledger.database.database import until
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.runs.reconcile.rules import UnknownGroup, resolve_group
 from itnio_nb.runs.results import GroupStates
@@ -38,10 +40,11 @@ def resolve_unknown(
     `write` gets the receipts of what a listing has made clear at once: whoever looks may be killed before the next one.
     A group that is there with all its phones is believed at once: the API never deletes. That it is not there, or not
     all of it, is believed when two complete listings agree, the second after a pause, and of a group that may be shown
-    late only after all pauses; phones of others may be added meanwhile. What never becomes clear is left out. No
-    request for these groups may be under way. Raises what `list_phones` raises.
+    late only after all pauses; phones of others may be added meanwhile. What never becomes clear is left out. While a
+    request for a group may be under way elsewhere its absence is not believed: that is waited for. Raises what
+    `list_phones` raises.
     """
-    left, inventory = dict(unknown), list_phones()
+    left, begun, inventory = dict(unknown), time.monotonic(), list_phones()
 
     def settle(groups: Iterable[Key]) -> None:
         write({key: resolve_group(left.pop(key), inventory) for key in groups})
@@ -49,14 +52,20 @@ def resolve_unknown(
     settle([key for key, one in left.items() if _is_there(one.group, inventory)])
     for pause in PAUSES if left else ():
         stopping.wait(pause)
+        began_before, begun = begun, time.monotonic()
         before, inventory = inventory, list_phones()
         settle([key for key, one in left.items() if _is_there(one.group, inventory)])
         if before.complete and inventory.complete:
             ready = [key for key, one in left.items() if pause == PAUSES[-1] or not one.may_be_late]
+            ready = [key for key in ready if left[key].under_way_until <= began_before]
             settle([key for key in ready if _agree(left[key].group.group_name, before, inventory)])
-        if not left:
+        if all(one.under_way_until > begun for one in left.values()):
             break
-    return inventory
+    ends = max((one.under_way_until for one in left.values() if one.under_way_until), default=0.0)
+    if not ends or stopping.wait(max(0.0, ends - time.monotonic())):
+        return inventory
+    ended = {key: replace(one, under_way_until=0.0) for key, one in left.items() if one.under_way_until}
+    return resolve_unknown(list_phones, ended, write, stopping)
 
 
 def _agree(group_name: str, one: Inventory, other: Inventory) -> bool:
@@ -131,8 +140,11 @@ class RunResolver:
             str(app_id): part.to_dict("index")  # type: ignore[misc] # its index is positions
             for app_id, part in kept.groupby("appId", sort=False)
         }
-        asked = {app_id: {at: self._as_sent(at, row) for at, row in rows.items()} for app_id, rows in parts.items()}
-        created = self._ledger.created_groups(self._client.account)
+        ends = dict(zip(unknown, until(self._ledger.database, kept["ended_by"]), strict=True))
+        asked = {
+            app_id: {at: self._as_sent(at, row, ends[at]) for at, row in rows.items()} for app_id, rows in parts.items()
+        }
+        created = self._ledger.pages.created_groups(self._client.account)
 
         again: list[int] = []
 
@@ -145,7 +157,11 @@ class RunResolver:
 
             return resolve_unknown(list_phones, asked[app_id], write, self._stopping)
 
-        return again, for_each(parts, look, self._stopping, AT_ONCE)
+        inventories = for_each(parts, look, self._stopping, AT_ONCE)
+        for found in inventories.values():
+            if isinstance(found, LedgerError):  # no application's fault
+                raise found
+        return again, inventories
 
     def _write(
         self, rows: dict[int, dict[str, Any]], unknown: dict[int, UnknownGroup], resolved: dict[int, Receipt]
@@ -169,11 +185,11 @@ class RunResolver:
                     again.append(at)
         return again
 
-    def _as_sent(self, at: int, row: dict[str, Any]) -> UnknownGroup:
+    def _as_sent(self, at: int, row: dict[str, Any], under_way_until: float) -> UnknownGroup:
         """Return a group as it was asked for when it was sent, by this run or another: so it is compared."""
         sent = {name: row[f"sent_{name}"] for name in ("phone_name", "quantity", "display_num")}
         group = replace(self._groups[at], **sent)
-        return UnknownGroup(group, bool(row["tried"]), row["newest_status"], row["newest_reason"])
+        return UnknownGroup(group, bool(row["tried"]), row["newest_status"], row["newest_reason"], under_way_until)
 
     def verify(
         self, states: Sequence[State], inventories: dict[str, Inventory | ItnioError]
@@ -187,7 +203,7 @@ class RunResolver:
         groups = [group for group, state in zip(self._groups, states, strict=True) if state is State.CREATED]
         if not groups:
             return None, []
-        created = self._ledger.created_groups(self._client.account)
+        created = self._ledger.pages.created_groups(self._client.account)
 
         def list_all(app_ids: Iterable[str]) -> dict[str, Inventory | ItnioError]:
             return self._client.fetch_inventories(app_ids, self._stopping, created)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from itnio_nb.api.listing.inventory import Inventory, how_names_differ
 from itnio_nb.api.models import PhoneGroup, Receipt, State, now
 from itnio_nb.api.statuses import NAME_TAKEN, TOO_FREQUENT, status_info
 from itnio_nb.api.text import one_line, plural
+from itnio_nb.ledger.claims import Outcomes
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class UnknownGroup:
     tried: bool  # a try may have created it, and its answer was lost
     status: str = ""  # of the last answer, "" where there was none
     said: str = ""  # the server's words with it
+    # Until when a request for it may be under way, by `time.monotonic`: on another machine, whose session is gone.
+    under_way_until: float = 0.0
 
     @property
     def taken(self) -> bool:
@@ -96,3 +99,8 @@ def _answer(unknown: UnknownGroup, state: State, reason: str, advice: str) -> Re
     if unknown.status and not (unknown.taken and state in (State.EXISTS, State.REFUSED)):  # those speak of -20 alone
         reason = f"{reason}; the server answered {unknown.status}: {unknown.said}"
     return Receipt(state, unknown.status, reason, advice, now())
+
+
+def unknown_if_taken(outcomes: Outcomes) -> Outcomes:
+    """Return outcomes with `-20` as unknown, until a listing shows which of the two names is taken."""
+    return [(at, replace(one, state=State.UNKNOWN) if one.status == NAME_TAKEN else one) for at, one in outcomes]

@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from itnio_nb.api.models import State
-from itnio_nb.ledger.file.locks import OwnerLock
+from itnio_nb.ledger.database.database import Owner
 
 # Progress as a message of a kernel: whoever runs the notebook shows it, and keeps it out of the notebook.
 PROGRESS_MIME = "application/vnd.itnio-nb.progress+json"
@@ -162,7 +162,7 @@ class AtWork(Generic[W]):
         self.by_key: dict[tuple[str, ...], W] = {}
         self.lock = threading.RLock()
 
-    def begin(self, key: tuple[str, ...], owner: OwnerLock, make: Callable[[Callable[[], None]], W]) -> W:
+    def begin(self, key: tuple[str, ...], owner: Owner, make: Callable[[Callable[[], None]], W]) -> W:
         """Return what `make` makes, at work until it is over; it is given what to call then. The caller has the lock.
 
         The owner is released where that fails.

@@ -52,14 +52,14 @@ class Dispatcher(Generic[S, R]):
     """Have `send` called for the items whose positions are submitted, `size` at once, until it is closed.
 
     Once `halt` is set nothing more is sent: what was submitted comes back unsent. The dispatcher sets `halt` itself
-    where an answer stops all other groups (`fatal_receipt`), or after too many failures in a row (`tripped`). To an
-    application in `closed`, which has given an answer that all its items would get, it sends nothing; it adds those
-    that it finds closed, with that answer.
+    where `send` returns None, since it must not send any more, where an answer stops all other groups
+    (`fatal_receipt`), or after too many failures in a row (`tripped`). To an application in `closed`, which has given
+    an answer that all its items would get, it sends nothing; it adds those that it finds closed, with that answer.
     """
 
     def __init__(
         self,
-        send: Callable[[S], R],
+        send: Callable[[S], R | None],
         items: Sequence[S],
         size: int,
         limiter: RateLimiter,
@@ -74,6 +74,7 @@ class Dispatcher(Generic[S, R]):
         self._ready: deque[int] = deque()
         self._outcomes: list[tuple[int, R]] = []
         self._returned: list[int] = []
+        self.lost: list[int] = []  # what may have been sent, by a worker that has failed
         self._under_way, self._closed, self._want_more = 0, False, False
         self._error: BaseException | None = None
         lock = threading.Lock()
@@ -109,13 +110,14 @@ class Dispatcher(Generic[S, R]):
             returned, self._returned = self._returned, []
             return outcomes, returned, self._is_idle()
 
-    def close(self) -> None:
-        """End the workers; return when the last answer is here."""
+    def close(self) -> tuple[list[tuple[int, R]], list[int]]:
+        """End the workers; return what came back until the last answer was here, and has not been collected."""
         with self._work_ready:
             self._closed = True
             self._work_ready.notify_all()
         for thread in self._threads:
             thread.join()
+        return self._outcomes, self._returned
 
     def _is_idle(self) -> bool:
         return not (self._under_way or self._ready)
@@ -129,20 +131,26 @@ class Dispatcher(Generic[S, R]):
 
     def _work(self) -> None:
         while (at := self._take()) is not None:
-            receipt, error = None, None
+            item, receipt, error, may_be_sent = self._items[at], None, None, False
             try:
-                receipt = self._send(self._items[at])
+                if self._may_send(item):
+                    begun, may_be_sent = time.monotonic(), True
+                    receipt = self._send_one(item)
+                    if receipt is None:
+                        may_be_sent = False
+                        self.halt.set()
+                    else:
+                        self._react(item, receipt, begun)
             except BaseException as failed:  # noqa: BLE001 - kept for the run, which raises it
                 error = failed
                 self.halt.set()
             with self._results_ready:
                 self._under_way -= 1
-                if error is not None:
-                    self._error = self._error or error
-                elif receipt is not None:
+                self._error = self._error or error
+                if receipt is not None:
                     self._outcomes.append((at, receipt))
                 else:
-                    self._returned.append(at)
+                    (self.lost if may_be_sent else self._returned).append(at)
                 if self._is_time():
                     self._results_ready.notify()
 
@@ -154,14 +162,9 @@ class Dispatcher(Generic[S, R]):
             self._under_way += 1
             return self._ready.popleft()
 
-    def _send(self, item: S) -> R | None:
-        """Send an item; None where it was not sent, because of what became known in the meantime."""
-        if self.halt.is_set() or item.app_id in self._closed_apps or not self._limiter.wait(self.halt):
-            return None
-        begun = time.monotonic()
-        receipt = self._send_one(item)
-        self._react(item, receipt, begun)
-        return receipt
+    def _may_send(self, item: S) -> bool:
+        """Wait for a turn; False where an item is not to be sent, because of what became known in the meantime."""
+        return not self.halt.is_set() and item.app_id not in self._closed_apps and self._limiter.wait(self.halt)
 
     def _react(self, item: S, receipt: R, begun: float) -> None:
         """Act on what an answer means for the items that are still to be sent; `begun`: when it was asked for."""

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 from itnio_nb.api.client import Client
 from itnio_nb.api.listing.inventory import Inventory
 from itnio_nb.api.models import Action, PhoneGroup, Receipt, State, phone_groups
-from itnio_nb.api.statuses import NAME_TAKEN, status_info
-from itnio_nb.api.text import plural
-from itnio_nb.errors import ItnioError
+from itnio_nb.api.statuses import status_info
+from itnio_nb.errors import ItnioError, LostLedgerError
 from itnio_nb.ledger.claims import Outcomes, SyncResult, Wanted
-from itnio_nb.ledger.file.locks import OwnerLock, exclusive_lock
+from itnio_nb.ledger.database.database import Owner
 from itnio_nb.ledger.ledger import Ledger
+from itnio_nb.ledger.schema.rows import not_recorded
 from itnio_nb.runs.reconcile.resolver import RunResolver
+from itnio_nb.runs.reconcile.rules import unknown_if_taken
 from itnio_nb.runs.results import GroupStates, RunProgress, group_counts, why_nothing
 from itnio_nb.runs.sending.dispatcher import CircuitBreaker, Dispatcher
-from itnio_nb.runs.sending.notes import what_happened, why_given_up, why_not_verified, why_stopped
+from itnio_nb.runs.sending.notes import what_happened, where_it_went_on, why_given_up, why_not_verified, why_stopped
+from itnio_nb.runs.sending.ownership import Ownership
 from itnio_nb.runs.sending.pace import DEFAULT_WORKERS, RateLimiter
-from itnio_nb.runs.sending.watch import RunWatch
 
 _TICK = 0.2  # seconds before it is asked again what other processes do
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
+_PAUSE = 5.0  # seconds for which all others send nothing after failures in a row
 _IDLE_RESETS = 3  # times in a row that failures stopped the sending with nothing created since: then the run gives up
 
 
@@ -40,8 +42,7 @@ class RunEngine:
           └─────────────────────────┘    too many resets, no listing → close: not finished
     """
 
-    def __init__(self, run_id: int, client: Client, ledger: Ledger, owner: OwnerLock | None = None) -> None:
-        self._owner = owner
+    def __init__(self, run_id: int, client: Client, ledger: Ledger, owner: Owner | None = None) -> None:
         self._id, self._client, self._ledger = run_id, client, ledger
         self._store, self._control = ledger.run_store, ledger.run_control
         kept = self._store.run_table(run_id)
@@ -54,20 +55,22 @@ class RunEngine:
         self._workers = max(1, min(terms.workers or DEFAULT_WORKERS, len(self._groups)))
         client.widen(self._workers)
         take_turns, share = partial(self._control.take_turns, run_id), partial(self._control.slow_down, run_id)
-        self._limiter, self._breaker = RateLimiter(terms.rate, take_turns, share), CircuitBreaker()
+        hold = partial(self._control.hold, run_id)
+        self._limiter = RateLimiter(terms.rate, take_turns, share, hold, self._workers)
+        self._breaker = CircuitBreaker()
         self._closed_apps: dict[str, Receipt] = {}  # applications that take no more, and the answer that says so
         self._undocumented: Counter[tuple[str, str]] = Counter()  # statuses that the document has not, with their words
         self._fatal: Receipt | None = None
         self._stopping = threading.Event()
         self._halting = threading.Lock()
         self._dispatcher: Dispatcher[PhoneGroup, Receipt] | None = None
-        self._watch: RunWatch | None = None
-        self._stop_all = False  # whether all who work on the run are to stop
+        self._ownership = Ownership(run_id, ledger, owner, self._limiter, self.leave)
         paced = client.paced(self._limiter.wait_to_list)
         self._resolver = RunResolver(paced, ledger, self._groups, self._stopping)
-        self._unrecorded: list[tuple[int, Receipt]] = []
+        self._unrecorded: list[tuple[int, Receipt]] = []  # what came back, as long as it may not be in the ledger
+        self._unsent: list[int] = []
         self._nothing_to_send = not self._queue
-        self._claimed_any = self._closed = False
+        self._claimed_any = self._closed = self._is_lost = False
         self._answered_before = self._progress.answered
         self._notes: list[str] = []
         self.activity = "Submit"
@@ -81,10 +84,8 @@ class RunEngine:
 
     def stop(self) -> None:
         """Have all who work on the run finish what is under way, and send nothing more; return at once."""
-        self._stop_all = True
+        self._ownership.tell_stop()
         self.leave()
-        if (watch := self._watch) is not None:
-            watch.tell_stop()
 
     def leave(self) -> None:
         """Have what is under way here finished, and nothing more sent from here; return at once. Others go on."""
@@ -95,65 +96,68 @@ class RunEngine:
 
     def run(self) -> None:
         """Send and resolve until there is nothing more to do, then close the run. Raises nothing: see `error`."""
-        owner = self._owner
         try:
-            if owner is None:
-                owner = self._control.new_owner()
-                self._control.join(self._id, owner.token)
-            self._watch = RunWatch(self._control, self._id, owner.token, self._limiter, self.leave)
-            if self._stop_all:  # since before there was anybody to tell
-                self._watch.tell_stop()
-            joined = self._control.is_worked_on(self._id, besides=owner.token)
-            if self._created_before and not joined:  # else nothing had stopped
-                groups = plural(self._created_before, "group")
-                self._notes.append(f"It went on where it had stopped: {groups} had been created then.")
-            while self._send(owner.token) and self._verify():
+            if not self._ownership.begin(self._client.longest_request):  # others at work: nothing had stopped
+                self._notes += where_it_went_on(self._created_before)
+            while self._go_on():
                 pass
         except BaseException as error:  # noqa: BLE001 - kept for Run.wait(), which raises it
             self.error = error
             self._notes.append(f"It failed: {error}")
         finally:
-            self._end(owner)
+            self._ownership.end(wait_for_others=self.error is None)
+            with suppress(ItnioError):  # the ledger itself may be what failed
+                self._control.expire_claims()  # what was claimed here and not recorded is not known
+                self._close(None)
 
-    def _end(self, owner: OwnerLock | None) -> None:
-        """Leave the run to the others who work on it; write how it ended."""
-        if self._watch is not None:
-            self._watch.close(wait_for_others=self.error is None)
-        if owner is not None:
-            owner.release()
-        with suppress(ItnioError):  # the ledger itself may be what failed
-            self._control.expire_claims()  # what was claimed here and not recorded is not known
-            self._close(None)
+    def _go_on(self) -> bool:
+        """Send and verify once; True if there is more to do, or the ledger does not answer and is waited for."""
+        try:
+            if self._is_lost:  # what came back meanwhile is recorded, and what others have written taken over
+                self.activity = "Wait for the ledger"
+                self._ownership.regain(unknown_if_taken(self._unrecorded), self._unsent, self._stopping)
+                self._unrecorded, self._unsent = [], []
+                self._queue = deque(self._refresh().to_send)
+                self._is_lost = False
+            return self._send() and self._verify()
+        except LostLedgerError:
+            if self._is_lost and self._stopping.is_set():
+                raise
+            self._is_lost = True
+            return True
 
-    def _send(self, owner: str) -> bool:
+    def _send(self) -> bool:
         """Have a dispatcher send what is in the queue, and record it; False if the run is to stop."""
         self.activity = "Submit"
-        dispatcher = Dispatcher(
-            self._client.create_phones, self._groups, self._workers, self._limiter, self._breaker, self._closed_apps
-        )
+        terms = (self._workers, self._limiter, self._breaker, self._closed_apps)
+        dispatcher = Dispatcher(self._ownership.guarded(self._client.create_phones), self._groups, *terms)
         with self._halting:
             self._dispatcher = dispatcher
             if self._stopping.is_set():
                 dispatcher.halt.set()
         try:
-            self._supply(dispatcher, owner)
-        except BaseException:
+            self._supply(dispatcher)
+            self._ownership.require_sure()
+        except BaseException as error:
             dispatcher.halt.set()
-            dispatcher.close()
-            with suppress(ItnioError):  # what was under way is recorded, if it can be
-                outcomes, returned, _ = dispatcher.collect(0, want_more=False)
-                self._sync(owner, self._unrecorded + outcomes, returned)
+            outcomes, returned = dispatcher.close()
+            lost = [(at, not_recorded()) for at in dispatcher.lost]
+            self._unrecorded, self._unsent = self._unrecorded + outcomes + lost, self._unsent + returned
+            if not isinstance(error, LostLedgerError):
+                with suppress(ItnioError):  # what was under way is recorded, if it can be
+                    self._sync(self._unrecorded, self._unsent)
             raise
         dispatcher.close()
         if (fatal := dispatcher.fatal_receipt) is not None:
             self._notes.append(why_stopped(fatal))
             if not status_info(fatal.status).documented:
                 self._fatal = fatal  # whether its groups are there, listings can still tell
-            else:
+            else:  # for all who work on the run
                 self._stopping.set()
+                self._ownership.tell_stop()
         return not self._stopping.is_set()
 
-    def _supply(self, dispatcher: Dispatcher[PhoneGroup, Receipt], owner: str) -> None:
+    def _supply(self, dispatcher: Dispatcher[PhoneGroup, Receipt]) -> None:
         """Claim a window ahead of the workers and record in groups what comes back, until nothing is left.
 
         Where a position is, and what moves it (each arrow into or out of `claimed` is one `_sync`):
@@ -169,12 +173,14 @@ class RunEngine:
         passed: list[int] = []
         while True:
             outcomes, returned, idle = dispatcher.collect(_FLUSH, want_more=bool(self._queue))
-            self._unrecorded = outcomes
+            self._unrecorded, self._unsent = outcomes, returned
             wanted = self._next_wanted(dispatcher.capacity())
             if outcomes or returned or wanted:
-                found = self._sync(owner, outcomes, returned, wanted)
+                found = self._sync(outcomes, returned, wanted)
                 self._limiter.add_turns(found.turns)
-                self._unrecorded = []
+                self._unrecorded, self._unsent = [], []
+                if found.held and self._queue:  # others are here: elsewhere there may be nobody
+                    self._queue.rotate(-secrets.randbelow(len(self._queue)))
                 held += found.held
                 passed += {at for at, _ in wanted}.difference(found.claimed, found.held)
                 dispatcher.submit(found.claimed)
@@ -186,7 +192,7 @@ class RunEngine:
                 self._queue.extend(at for at in passed if self._progress.states[at] is State.PLANNED)
                 passed = []
             elif idle and (dispatcher.halt.is_set() or not self._queue):
-                if dispatcher.halt.is_set() or not self._wait_for_others(owner, held):
+                if dispatcher.halt.is_set() or not self._wait_for_others(held):
                     return
                 self._queue.extend(at for at in held if self._progress.states[at] is State.PLANNED)
                 held = []
@@ -201,12 +207,12 @@ class RunEngine:
                 wanted.append((at, self._progress.newest[at]))
         return wanted
 
-    def _wait_for_others(self, owner: str, held: list[int]) -> bool:
+    def _wait_for_others(self, held: list[int]) -> bool:
         """Wait while others hold groups of this run; True as soon as one that they held is free again."""
         while not self._stopping.is_set():
             self._control.expire_claims()
-            others = self._control.claim_owners(self._id) - {owner}
-            self._sync(owner)
+            others = self._control.claim_owners(self._id) - {self._ownership.token}
+            self._sync()
             free = not others and any(self._progress.states[at] is State.PLANNED for at in held)
             if not others and not free:
                 return False
@@ -215,22 +221,16 @@ class RunEngine:
                 return True
         return False
 
-    def _sync(
-        self, owner: str = "", outcomes: Outcomes = (), returned: Sequence[int] = (), wanted: Wanted = ()
-    ) -> SyncResult:
+    def _sync(self, outcomes: Outcomes = (), returned: Sequence[int] = (), wanted: Wanted = ()) -> SyncResult:
         """Write to the ledger what happened here, read what happened elsewhere, and count it."""
-        receipts = [(at, _unknown_if_taken(receipt)) for at, receipt in outcomes]
+        self._ownership.require_sure()
         beyond = [one for _, one in outcomes if not status_info(one.status).documented]
-        self._undocumented.update((one.status, one.reason) for one in beyond)
+        token, turns = self._ownership.token, min(len(wanted), self._limiter.turns_wanted)
+        learnt, seen = unknown_if_taken(outcomes), self._progress.seen
         found = self._store.sync(
-            self._id,
-            owner,
-            outcomes=receipts,
-            returned=returned,
-            wanted=wanted,
-            since=self._progress.seen,
-            turns=min(len(wanted), self._limiter.turns_wanted),
+            self._id, token, outcomes=learnt, returned=returned, wanted=wanted, since=seen, turns=turns
         )
+        self._undocumented.update((one.status, one.reason) for one in beyond)
         self._claimed_any = self._claimed_any or bool(found.claimed)
         self._progress.learn(found, returned)
         return found
@@ -246,7 +246,9 @@ class RunEngine:
         self.activity = "Verify"
         dispatcher = self._dispatcher
         tripped = dispatcher is not None and dispatcher.tripped
-        with exclusive_lock(self._ledger.path, f"run-{self._id}", self._stopping):
+        if tripped and self._control.is_worked_on(self._id, besides=self._ownership.token):
+            self._control.hold(self._id, _PAUSE)  # until it is known whether the account answers
+        with self._ledger.database.exclusive(f"run-{self._id}", self._stopping):
             if self._store.run_info(self._id, "finished")["finished"]:
                 self._closed = True  # others who worked on this run have verified it already
                 return False
@@ -261,6 +263,8 @@ class RunEngine:
                     self._notes += notes
                     self._close(verified)
                     return False
+            except LostLedgerError:
+                raise
             except ItnioError as error:
                 failures = 0 if not tripped or self._stopping.is_set() else self._breaker.failures
                 self._notes.append(why_not_verified(error, failures, dispatcher.last_failure if dispatcher else ""))
@@ -307,14 +311,7 @@ class RunEngine:
         states = GroupStates(self._store.run_facts(self._id))
         if self._nothing_to_send and not self._claimed_any:
             self._notes.append(why_nothing(group_counts(states.totals)))
-        gap = self._limiter.slowed_to
-        self._notes += what_happened(self._resolver.found, self._closed_apps, self._undocumented, gap)
-        if clock := self._client.clock_warning:
-            self._notes.append(f"{clock[0].upper()}{clock[1:]}.")
+        gap, clock = self._limiter.slowed_to, self._client.clock_warning
+        self._notes += what_happened(self._resolver.found, self._closed_apps, self._undocumented, gap, clock)
         self._store.close_run(self._id, finished=states.finished, note=" ".join(self._notes), verified=verified)
         self._closed = True
-
-
-def _unknown_if_taken(receipt: Receipt) -> Receipt:
-    """Return `-20` as unknown until a listing shows which of the two names is taken."""
-    return replace(receipt, state=State.UNKNOWN) if receipt.status == NAME_TAKEN else receipt

@@ -13,6 +13,11 @@ from itnio_nb.errors import ItnioError
 _GO_ON = "Submit the plan again, or resume(client, ledger), to go on."
 
 
+def where_it_went_on(created: int) -> list[str]:
+    """Return what is said of a run that had created so many groups before; nothing where it had created none."""
+    return [f"It went on where it had stopped: {plural(created, 'group')} had been created then."] if created else []
+
+
 def why_stopped(answer: Receipt) -> str:
     """Return why a run sends nothing more: an answer that all other groups would get."""
     info = status_info(answer.status)
@@ -38,11 +43,16 @@ def why_given_up(last_failure: str) -> str:
 
 
 def what_happened(
-    found: Counter[str], closed_apps: Mapping[str, Receipt], undocumented: Counter[tuple[str, str]], gap: float
+    found: Counter[str],
+    closed_apps: Mapping[str, Receipt],
+    undocumented: Counter[tuple[str, str]],
+    gap: float,
+    clock: str,
 ) -> list[str]:
     """Return sentences on what listings have found, applications that take no more, statuses beyond the document.
 
-    `gap` is the time between two requests, in seconds, since the server asked for fewer; 0 if it did not.
+    `gap` is the time between two requests, in seconds, since the server asked for fewer; 0 if it did not. `clock` says
+    what is wrong with this machine's, if anything is.
     """
     notes = []
     if found := +found:
@@ -53,4 +63,6 @@ def what_happened(
         notes.append(f"The server answered {status} ({words}) for {plural(number, 'group')}.")
     if gap:
         notes.append(f"It slowed down to a request every {gap:.2g} s, because the server asked for fewer.")
+    if clock:
+        notes.append(f"{clock[0].upper()}{clock[1:]}.")
     return notes

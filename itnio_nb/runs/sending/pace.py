@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from math import inf
 from typing import Self
 
@@ -19,8 +20,8 @@ _MAX_GAP = 1.0  # seconds between two requests to which a server that is busy ca
 _FIRST_GAP = 0.02  # seconds between two requests after it was busy for the first time
 _MEASURED = 20  # requests over which the pace of a run is measured
 _EASING = 0.9  # of the gap is left after each answer
-_AHEAD, _MOST_AHEAD = 0.5, 4 * MAX_WORKERS  # seconds for which turns are reserved at once, and how many at most
-_LATE = 0.02  # seconds after which a turn that was not used is lost
+_AHEAD = 0.5  # seconds for which turns are reserved at once
+_LATE = 0.02  # seconds after which a turn that was not used is lost: what the ledger leaves between them allows for it
 
 
 def is_whole(value: object) -> bool:
@@ -55,16 +56,22 @@ class RateLimiter:
     """Let the requests of a run pass: at most `rate` in a second; a busy server slows down those of this process.
 
     All who work on the run keep to the rate together, in whatever process: `reserve` gives the next turns of all, as
-    Unix times, and `share` tells all a lower rate. Turns are reserved for some requests at once, `turns_wanted` by
-    whoever claims groups.
+    Unix times, `share` tells all a lower rate, and `hold_all` for how many seconds the server wants no request. Turns
+    are reserved for some requests at once, `turns_wanted` by whoever claims groups: no more than there are `workers`
+    to use them, since nobody else can.
     """
 
     def __init__(
-        self, rate: float | None, reserve: Callable[[int], Sequence[float]], share: Callable[[float], None]
+        self,
+        rate: float | None,
+        reserve: Callable[[int], Sequence[float]],
+        share: Callable[[float], None],
+        hold_all: Callable[[float], None] = lambda _: None,
+        workers: int = MAX_WORKERS,
     ) -> None:
         self.rate = rate  # as the run has it now; others may slow it down
-        self._reserve, self._share = reserve, share
-        self._reserved: deque[float] = deque()  # turns of the run that nobody here has used, as monotonic times
+        self._reserve, self._share, self._hold_all, self._workers = reserve, share, hold_all, workers
+        self._reserved: list[float] = []  # turns of the run that nobody here has used, as monotonic times: a heap
         self._gap = 0.0  # seconds between two requests, since the server is busy
         self._passed: deque[float] = deque(maxlen=_MEASURED)  # when the last requests passed
         self.slowed_to = 0.0  # seconds between two requests since the server asked for fewer; 0 if it did not
@@ -100,26 +107,42 @@ class RateLimiter:
         if self.rate is None:
             return 0
         with self._lock:
-            return max(0, max(1, int(min(self.rate * _AHEAD, _MOST_AHEAD))) - len(self._reserved))
+            return max(0, max(1, int(min(self.rate * _AHEAD, self._workers))) - len(self._reserved))
 
     def add_turns(self, turns: Sequence[float]) -> None:
         """Take turns that were reserved."""
         ahead = time.monotonic() - time.time()  # so that nobody waits longer where this machine's clock is set
         with self._lock:
-            self._reserved.extend(turn + ahead for turn in turns)
+            for turn in turns:  # two threads may bring theirs in any order
+                heappush(self._reserved, turn + ahead)
 
     def _wait_for_turn(self, stopping: threading.Event) -> bool:
-        """Wait for a turn of the run; False if it stops meanwhile. One that is missed is lost: others had the next."""
-        while self.rate is not None:
-            with self._lock:
-                turn = self._reserved.popleft() if self._reserved else None
-            if turn is None:
+        """Wait for a turn of the run; False if it stops meanwhile."""
+        while self.rate is not None and not stopping.is_set():
+            pause = self._take_turn()
+            if pause is None:
                 self.add_turns(self._reserve(max(1, self.turns_wanted)))
-            elif turn > time.monotonic() - _LATE:
-                return not stopping.wait(max(0.0, turn - time.monotonic()))
-            if stopping.is_set():
-                return False
-        return True
+            elif pause:
+                stopping.wait(pause)
+            else:
+                return True
+        return not stopping.is_set()
+
+    def _take_turn(self) -> float | None:
+        """Take the next turn if it is there, else return in how many seconds it is; None where none is reserved.
+
+        One that was missed is lost: others had the next.
+        """
+        with self._lock:
+            now = time.monotonic()
+            while self._reserved and self._reserved[0] <= now - _LATE:
+                heappop(self._reserved)
+            if not self._reserved:
+                return None
+            pause = self._reserved[0] - now
+            if pause <= 0:
+                heappop(self._reserved)
+            return max(0.0, pause)
 
     def _next_own(self) -> float:
         """Return when the next request may pass, as far as the server's pauses go."""
@@ -154,7 +177,15 @@ class RateLimiter:
         with self._lock:
             if self._held_until <= now:  # several answers at once count once
                 self._gap = min(_MAX_GAP, max(2 * self._gap, _FIRST_GAP))
+            is_longer = now + seconds > self._held_until
             self._held_until = max(self._held_until, now + seconds)
+        if is_longer:
+            self._hold_all(seconds)
+
+    def be_held(self, seconds: float) -> None:
+        """Let nothing pass for so long: somebody who works on the run was told so."""
+        with self._lock:
+            self._held_until = max(self._held_until, time.monotonic() + seconds)
 
     def ease(self) -> None:
         """Come a little nearer to the rate that was asked for: the server has answered."""

@@ -16,7 +16,7 @@ _LAST_ANSWERS = 60.0  # seconds for which those of the others are waited for
 
 
 class RunWatch:
-    """Call `halt` as soon as anybody has pressed Stop, and give the run's rate to `limiter`, until it is closed.
+    """Call `halt` as soon as anybody has pressed Stop, and give the run's rate and pauses to `limiter`, until closed.
 
     A ledger that cannot be read changes nothing here: the run itself fails on it.
     """
@@ -58,9 +58,10 @@ class RunWatch:
                 if self._to_tell:
                     self._control.stop(self._id)
                     self._to_tell = False
-                stopping, rate = self._control.directions(self._id, self._owner)
-                self._limiter.lower(rate)
-                if stopping:
+                told = self._control.directions(self._id, self._owner)
+                self._limiter.lower(told.rate)
+                self._limiter.be_held(told.held)
+                if told.stopping:
                     self._halt()
             if closed:
                 return

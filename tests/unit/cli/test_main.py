@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from itnio_nb import LedgerError, __version__, read_orders
 from itnio_nb.cli.main import main
 
-COMMANDS = ("app", "credentials", "demo", "doctor", "lab", "login", "logout", "run", "sandbox", "template")
+COMMANDS = ("app", "credentials", "demo", "doctor", "lab", "ledger", "login", "logout", "run", "sandbox", "template")
 
 
 def test_help_names_the_commands() -> None:

@@ -16,6 +16,7 @@ import pytest
 from itnio_nb import AccountError, Client, Ledger, Sandbox, make_plan, resume, submit_plan
 from itnio_nb.api.models import State
 from itnio_nb.forms.review.form import ReviewForm
+from itnio_nb.ledger.schema.actors import this_actor
 from tests.support.factories import APP, Gate, group, many_orders, orders_frame, sent, until
 from tests.support.forms import (
     PRINTABLE_HOSTILE,
@@ -28,6 +29,8 @@ from tests.support.forms import (
     text_of,
     wait_for_poll,
 )
+
+WE = "by " + " on ".join(this_actor()[:2])
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +105,8 @@ def test_it_shows_the_whole_ledger(looked_at: ReviewForm) -> None:
     assert text_of(looked_at.banner).startswith(f"SANDBOX at {looked_at.client.account.base_url}")
     assert [label for label, _ in looked_at.filters.run.options] == [
         "All: 2 runs",
-        f"table · 3 groups · finished · just now · {second}",
-        f"table · 4 groups · finished · just now · {first}",
+        f"table · 3 groups · finished · just now · {WE} · {second}",
+        f"table · 4 groups · finished · just now · {WE} · {first}",
     ]
     assert text_of(looked_at.summary) == "2 runs, 7 groups in the ledger."
     assert text_of(looked_at.size) == "7 groups of 7"
@@ -246,6 +249,28 @@ def test_two_accounts_in_one_ledger_are_told_apart(ledger: Ledger, past: tuple[S
 # Times, runs at work, and what became of one group.
 
 
+def test_of_a_large_ledger_the_newest_groups_are_shown(
+    client: Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first page, and how many there are; the export has all of them, and a filter looks at all of them."""
+    monkeypatch.setattr("itnio_nb.forms.review.form.MOST_SHOWN", 3)
+    newest = ledger.pages.newest_groups
+    monkeypatch.setattr(ledger.pages, "newest_groups", lambda *words, **more: newest(*words, limit=3, **more))
+    whole = ledger.table
+    with closing(ReviewForm(client, ledger)) as form:
+        form.wait(60)
+        assert names(form) == whole["groupName"].tolist()[:-4:-1]
+        told = f"The newest 3 of {len(whole)} groups: pick a run or a filter; the export has all"
+        assert told in text_of(form.size)
+        files = downloads_of(form, monkeypatch)
+        click(form, form.export)
+        exported = pd.read_csv(io.BytesIO(files["all-runs-groups.csv"]), dtype=str)
+        assert exported["groupName"].tolist() == whole["groupName"].tolist()
+        pick(form, state="created")
+        assert len(names(form)) == int((whole["state"] == "created").sum())
+        assert "The newest" not in text_of(form.size)
+
+
 @contextmanager
 def rewritten(path: Path, *statements: str) -> Iterator[ReviewForm]:
     """A form over a ledger some of whose cells are others."""
@@ -298,11 +323,13 @@ def test_a_run_is_called_by_its_file_outcome_and_age(ledger: Ledger) -> None:
     with rewritten(ledger.path, first, outline.format(hostile, "NULL", "NULL", 2)) as form:
         (_, newer, older) = (label for label, _ in form.filters.run.options)
         name = form.ledger.runs["run"].iloc[0]
-        assert older == f"phones.xlsx · 4 groups · finished, 2 of 4 rows left out · 12 minutes ago · {name}"
+        assert older == f"phones.xlsx · 4 groups · finished, 2 of 4 rows left out · 12 minutes ago · {WE} · {name}"
         assert newer.startswith("x" * 38 + "…")
         assert "\\u202e.xlsx · 3 groups · not finished · just now · " in newer
     with rewritten(ledger.path, outline.format("", 1, "'yesterday'", 1)) as form:
-        assert form.filters.run.options[-1][0] == f"4 groups · finished, 1 of 4 rows left out · yesterday · {name}"
+        assert (
+            form.filters.run.options[-1][0] == f"4 groups · finished, 1 of 4 rows left out · yesterday · {WE} · {name}"
+        )
 
 
 def test_ages_are_those_of_now(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,6 +470,143 @@ def test_two_accounts_groups_are_told_apart_when_found(ledger: Ledger, past: tup
             assert len(names(theirs)) == 1
             pick(theirs, account=False)
             assert len(names(theirs)) == 2
+
+
+# Who did what.
+
+
+def label(form: ReviewForm, run: str) -> str:
+    """What a run is called in the list."""
+    return next(str(words) for words, name in form.filters.run.options if name == run)
+
+
+@pytest.fixture
+def of_two(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Client, Ledger]]:
+    """A ledger in which anna has created one group of two, and ben another one and, in his own run, a third."""
+    with Client(sandbox.account) as client, Ledger(tmp_path / "own.sqlite") as ledger:
+        plan = make_plan(many_orders(2), client, ledger)
+        for operator, machine, faults in (("anna", "ops1", "none,-2-before"), ("ben", "ops2", None)):
+            monkeypatch.setenv("ITNIO_OPERATOR", operator)
+            monkeypatch.setenv("ITNIO_MACHINE", machine)
+            sandbox.faults = faults
+            submit_plan(plan, client, ledger, workers=1).wait()
+        submit_plan(make_plan(orders_frame(("more", "more-desk")), client, ledger), client, ledger).wait()
+        yield client, ledger
+
+
+def test_who_did_what(of_two: tuple[Client, Ledger], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run says who worked on it, each group and receipt who wrote it; one of them can be picked, and stays so."""
+    client, ledger = of_two
+    first, second = ledger.runs["run"]
+    with closing(ReviewForm(client, ledger)) as form:
+        form.wait(60)
+        assert " · by anna on ops1, ben on ops2 · " in label(form, first)
+        assert " · by ben on ops2 · " in label(form, second)
+        assert [name for name, _ in form.filters.operator.options] == ["all", "anna", "ben"]
+        assert form.filters.operator.layout.display is None
+        assert data_of(form.groups)["operator"].tolist() == ["anna", "ben", "ben"]
+        pick(form, operator=("ben",))
+        assert names(form) == ["group-1", "more"]
+        assert text_of(form.size) == "2 groups of 3"
+        files = downloads_of(form, monkeypatch)
+        click(form, form.export)
+        assert pd.read_csv(io.BytesIO(files["all-runs-groups.csv"]))["operator"].tolist() == ["ben", "ben"]
+        pick(form, run=first)
+        assert names(form) == ["group-1"]
+        pick(form, operator=("anna",))
+        assert names(form) == ["group-0"]
+        pick(form, run=second)
+        assert names(form) == []
+        pick(form, group="group-1")
+        told = data_of(form.groups)
+        assert told[["state", "operator", "machine"]].to_numpy().tolist() == [["refused", "anna", "ops1"]]
+        click(form, form.reload)
+        assert form.filters.operator.value == ("anna",)
+        pick(form, operator=())
+        told = data_of(form.groups)
+        assert told[["state", "operator", "machine"]].to_numpy().tolist() == [
+            ["created", "ben", "ops2"],
+            ["refused", "anna", "ops1"],
+        ]
+
+
+def test_one_operator_is_no_choice(looked_at: ReviewForm) -> None:
+    """Neither a filter nor a column; a group that is looked for says who wrote of it all the same."""
+    assert looked_at.filters.operator.layout.display == "none"
+    assert "operator" not in data_of(looked_at.groups)
+    pick(looked_at, group="group-0")
+    assert data_of(looked_at.groups)[["operator", "machine"]].to_numpy().tolist() == [list(this_actor()[:2])]
+    pick(looked_at, group="")
+
+
+def test_a_choice_that_is_gone_is_taken_back(
+    of_two: tuple[Client, Ledger], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the runs of another account there is one operator: everything is shown."""
+    _, ledger = of_two
+    with Client(sandbox.add_account()) as other:
+        monkeypatch.setenv("ITNIO_OPERATOR", "carl")
+        submit_plan(make_plan(many_orders(2)), other, ledger).wait()
+        with closing(ReviewForm(other, ledger)) as form:
+            pick(form, account=False)
+            pick(form, operator=("anna",))
+            assert names(form) == ["group-0"]
+            pick(form, account=True)
+            assert (form.filters.operator.value, len(names(form))) == ((), 2)
+            assert form.filters.operator.layout.display == "none"
+
+
+def test_who_sends_a_group_now(
+    sandbox: Sandbox, of_two: tuple[Client, Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is told while it is being sent."""
+    client, ledger = of_two
+    with closing(ReviewForm(client, ledger)) as form:
+        monkeypatch.setenv("ITNIO_OPERATOR", "carl")
+        sandbox.faults = gate = Gate()
+        run = submit_plan(make_plan(orders_frame(("newest", "newest"))), client, ledger)
+        until(lambda: "being sent" in data_of(form.groups)["state"].tolist())
+        pick(form, group="newest", operator=("carl",))
+        assert data_of(form.groups)[["state", "operator"]].to_numpy().tolist() == [["being sent", "carl"]]
+        gate.opened.set()
+        run.wait()
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a\nb", "x" * 10_000, "=1+1", "all", *PRINTABLE_HOSTILE])
+def test_operators_names_are_text(name: str, of_two: tuple[Client, Ledger], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of whatever a file has; no formula is in the export, and each can be picked."""
+    client, ledger = of_two
+    ledger.close()
+    with closing(sqlite3.connect(ledger.path)) as other, other:
+        other.execute("UPDATE actors SET operator = ? WHERE operator = 'anna'", (name,))
+    with closing(ReviewForm(client, ledger)) as form:
+        files = downloads_of(form, monkeypatch)
+        pick(form, operator=(name,))
+        assert names(form) == ["group-0"]
+        assert all(len(words) < 300 and words.isprintable() for words, _ in form.filters.run.options)
+        assert {words for words, _ in form.filters.operator.options} >= {"all", "ben"}
+        assert all(words.isprintable() and len(words) <= 78 for words, _ in form.filters.operator.options)
+        click(form, form.export)
+        assert b",=1" not in files["all-runs-groups.csv"]
+        pick(form, group="group-0")
+        assert_form_harmless(form)
+
+
+def test_a_run_of_many_names_two(of_two: tuple[Client, Ledger], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And how many more there are; of a run of before it was kept nobody is named."""
+    client, ledger = of_two
+    first, second = ledger.runs_of(None).values()
+    for operator in ("carl", "dora"):
+        monkeypatch.setenv("ITNIO_OPERATOR", operator)
+        ledger.run_control.join(second, operator)
+    ledger.close()
+    with closing(sqlite3.connect(ledger.path)) as other, other:
+        other.execute("DELETE FROM run_actors WHERE run_id = ?", (first,))
+    with closing(ReviewForm(client, ledger)) as form:
+        form.wait(60)
+        later, earlier = form.ledger.runs_of(None)
+        assert " · by anna on ops1, ben on ops2 and 2 more · " in label(form, earlier)
+        assert " · by " not in label(form, later)
 
 
 # The comparison with the account.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from itnio_nb import Account, Ledger, State
 from itnio_nb.ledger.claims import Resolution
-from tests.support.factories import APP
+from itnio_nb.ledger.database.address import open_database
+from itnio_nb.runs.plan import make_plan
+from tests.support.factories import APP, many_orders
 from tests.support.ledgers import ACCOUNT, NOBODY, claim, close, open_run, receipt, record
 
 
-def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger) -> None:
+def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger, ledger_place: str) -> None:
     """As soon as anybody reads: it may have been sent. What it gave back is not."""
     run_id, store = open_run(ledger, 4), ledger.run_store
     control = ledger.run_control
@@ -28,19 +29,22 @@ def test_what_a_dead_owner_had_claimed_is_unknown(ledger: Ledger) -> None:
     assert not claim(ledger, run_id, 1, other.token)
     assert control.claim_owners(run_id) == {other.token}
     other.release()
-    with Ledger(ledger.path) as again:  # opening is reading
+    with Ledger(ledger_place) as again:  # opening is reading
         assert set(again.run_store.run_table(run_id)["state"]) == {"unknown", ""}
 
 
-def test_the_intent_is_on_disk_before_claiming_returns(ledger: Ledger) -> None:
-    """Another connection sees it at once; the file is written through (synchronous=FULL, WAL)."""
+def test_the_intent_is_on_disk_before_claiming_returns(ledger: Ledger, ledger_place: str) -> None:
+    """Another connection sees it at once; the file is written through (synchronous=FULL, WAL), as is the server's."""
     claim(ledger, open_run(ledger), 0)
-    with sqlite3.connect(ledger.path) as other:
-        assert other.execute("SELECT position, owner FROM claims").fetchall() == [(0, NOBODY)]
-        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other = open_database(ledger_place)
+    with other.transaction() as connection:
+        assert connection.exec_driver_sql("SELECT position, owner FROM claims").all() == [(0, NOBODY)]
     other.close()
-    with ledger.run_store.database.transaction() as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    settings: dict[str, object] = {"SHOW synchronous_commit": "on"}
+    if not ledger.is_shared:
+        settings = {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": 2}
+    with ledger.database.transaction() as connection:
+        assert {asked: connection.exec_driver_sql(asked).scalar() for asked in settings} == settings
 
 
 def test_of_many_threads_one_claims(ledger: Ledger) -> None:
@@ -101,3 +105,25 @@ def test_a_resolution_counts_only_while_nothing_newer_is_known(ledger: Ledger) -
     assert list(ledger.runs_of(ACCOUNT, unfinished=True).values()) == [run_id]
     assert ledger.runs_of(Account("other", "secret"), unfinished=True) == {}
     owner.release()
+
+
+def test_two_runs_of_the_same_groups_at_once(ledger: Ledger) -> None:
+    """Each group is claimed once: who comes later, in whatever order, finds it held, and nobody fails."""
+    mine = open_run(ledger, 200)
+    store, others = ledger.run_store, many_orders(200)
+    plan = make_plan(others.iloc[::-1])
+    theirs = store.open_run(ACCOUNT, plan.fingerprint, plan.table.assign(again_after=None), "{}", "somebody")
+    assert theirs != mine
+
+    def claim_all(run_id: int) -> list[str]:
+        names = store.run_table(run_id)["groupName"].tolist()
+        got: list[str] = []
+        for at in range(0, 200, 5):
+            wanted = [(one, 0) for one in range(at, at + 5)]
+            got += [names[one] for one in store.sync(run_id, f"owner of {run_id}", wanted=wanted).claimed]
+        return got
+
+    with ThreadPoolExecutor(2) as threads:
+        ours, rest = threads.map(claim_all, (mine, theirs))
+    assert not set(ours) & set(rest)
+    assert len(ours) + len(rest) == 200

@@ -9,28 +9,36 @@ from pathlib import Path
 import pytest
 
 from itnio_nb import Account, Ledger, LedgerError, State
-from tests.support.ledgers import ACCOUNT, claim, open_run, record
+from tests.support.ledgers import ACCOUNT, claim, contents, open_run, record
 
 TABLE = "groupName phoneName quantity displayNum appId state status reason made run"
+WRITER = "operator machine version"
+RESET = "state status reason advice at run"
+LEFT_AS = "created partial exists refused unknown"
 
 
 def test_an_empty_ledger_has_its_columns(ledger: Ledger) -> None:
     """Tables without rows are tables."""
     assert " ".join(ledger.table.columns) == TABLE
-    assert " ".join(ledger.history.columns) == "at run appId groupName state status reason advice"
-    assert " ".join(ledger.runs.columns) == "run started finished groups phones account note source rows left_out"
+    assert " ".join(ledger.history.columns) == f"at run appId groupName state status reason advice {WRITER} role"
+    assert " ".join(ledger.runs.columns) == "run started finished groups phones account note source rows left_out by"
+    assert " ".join(ledger.resets.columns) == f"appId groupName phoneName account {RESET} {WRITER}"
+    assert " ".join(ledger.operators().columns) == f"operator machine {LEFT_AS} receipts first last"
+    known = [*TABLE.replace("made", "made at").split(), "receipt", "ended_by", "tried"]
+    assert ledger.table_for(None).columns.tolist() == known
+    assert ledger.table_for(ACCOUNT, operators=True).columns.tolist() == [*known, "operator"]
     assert ledger.table.empty
     assert ledger.entries(ACCOUNT) == {}
 
 
-def test_what_was_recorded_is_there_after_reopening(ledger: Ledger) -> None:
+def test_what_was_recorded_is_there_after_reopening(ledger: Ledger, ledger_place: str) -> None:
     """Each receipt in order; the state is the newest; a group that was never sent is not in the table."""
     run_id, owner = open_run(ledger), ledger.run_control.new_owner()
     assert claim(ledger, run_id, 0, owner.token)
     record(ledger, run_id, 0, State.CREATED, "0", owner.token)
     assert claim(ledger, run_id, 1, owner.token)
     ledger.close()
-    with Ledger(ledger.path) as again:
+    with Ledger(ledger_place) as again:
         assert again.history["state"].tolist() == ["created"]
         name, made = again.run_store.run_info(run_id, "name")["name"], again.history["at"].iloc[0]
         cells = again.table[["groupName", "state", "made", "run"]].to_numpy().tolist()
@@ -43,9 +51,15 @@ def test_another_account_is_another_world(ledger: Ledger) -> None:
     record(ledger, open_run(ledger), 0, State.CREATED)
     for other in (Account("other", "secret", ACCOUNT.base_url), Account("key", "secret", "http://127.0.0.1:2/voice")):
         assert ledger.entries(other) == {}
-        assert claim(ledger, open_run(ledger, account=other), 0)
+        assert ledger.history_for(other).empty
+        run_id = open_run(ledger, account=other)
+        assert claim(ledger, run_id, 0)
     assert len(ledger.table) == 3
+    record(ledger, run_id, 0, State.REFUSED)
     assert [entry.state for entry in ledger.entries(ACCOUNT).values()] == ["created"]
+    for account, states in ((ACCOUNT, ["created"]), (other, ["unknown", "refused"])):
+        assert ledger.history_for(account)["state"].tolist() == states
+        assert ledger.history_for(account).columns.tolist() == ledger.history.columns.tolist()
 
 
 def test_the_default_ledger_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +92,7 @@ def test_what_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+@pytest.mark.sqlite_only("a server looks after its own files")
 def test_a_damaged_ledger_is_named_and_left_alone(ledger: Ledger) -> None:
     """Garbage in its middle: no traceback, nothing overwritten, whatever is asked of it."""
     open_run(ledger, 300)
@@ -91,10 +106,10 @@ def test_a_damaged_ledger_is_named_and_left_alone(ledger: Ledger) -> None:
     assert ledger.path.read_bytes() == content
 
 
-def test_no_secret_is_in_the_file(ledger: Ledger) -> None:
-    """The key is, since it tells accounts apart; the secret is nowhere in any of its files."""
+def test_no_secret_is_in_it(ledger: Ledger) -> None:
+    """The key is, since it tells accounts apart; the secret is nowhere in its tables or any of its files."""
     open_run(ledger, account=Account("the-key", "s3cr3t-canary", ACCOUNT.base_url))
-    content = b"".join(path.read_bytes() for path in ledger.path.parent.glob(ledger.path.name + "*"))
+    content = contents(ledger)
     assert b"the-key" in content
     assert b"s3cr3t-canary" not in content
 
@@ -105,7 +120,7 @@ def test_what_the_server_answered_with_0_is_a_sample(ledger: Ledger) -> None:
     for at in range(102):
         record(ledger, run_id, at, State.CREATED, "-18" if at == 101 else "0")
     claim(ledger, run_id, 102)
-    created = ledger.created_groups(ACCOUNT)
+    created = ledger.pages.created_groups(ACCOUNT)
     assert list(created) == ["4luaKsL2"]
     assert {one.group_name for one in created["4luaKsL2"]} == {f"group-{at}" for at in range(1, 101)}
-    assert ledger.created_groups(Account("another", "secret", ACCOUNT.base_url)) == {}
+    assert ledger.pages.created_groups(Account("another", "secret", ACCOUNT.base_url)) == {}

@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from itnio_nb import Client, Ledger, LedgerError, Sandbox, resume
-from itnio_nb.ledger import schema
-from itnio_nb.ledger.file.storage import open_engine
-from itnio_nb.ledger.schema import SCHEMA, metadata, open_schema
+from itnio_nb.ledger.database.sqlite.file import open_engine
+from itnio_nb.ledger.schema import opening
+from itnio_nb.ledger.schema.opening import open_schema
+from itnio_nb.ledger.schema.tables import SCHEMA, metadata
 from tests.support.factories import group
 from tests.support.ledgers import earlier_ledger
 
@@ -23,7 +24,7 @@ def test_a_new_file_gets_every_table_and_the_version(tmp_path: Path) -> None:
     engine = open_engine(path)
     for _ in range(2):
         with engine.begin() as connection:
-            open_schema(connection, path)
+            open_schema(connection, str(path))
     engine.dispose()
     other = sqlite3.connect(path)
     tables = {name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -63,7 +64,7 @@ def test_a_run_of_the_first_version_is_resumed(earlier: Path, sandbox: Sandbox, 
     assert [one.group for one in sandbox.log if one.endpoint == "sipAdd"] == ["group-3", "group-5", "group-4"]
 
 
-@pytest.mark.parametrize("version", [2, 3, 4, 5])
+@pytest.mark.parametrize("version", [2, 3, 4, 5, 6])
 def test_a_ledger_of_a_later_version_is_migrated(
     version: int, tmp_path: Path, sandbox: Sandbox, client: Client
 ) -> None:
@@ -111,7 +112,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(earlier: Path, monkeyp
         connection.exec_driver_sql("DROP TABLE receipts")
         raise sa.exc.OperationalError("", {}, Exception("disk full"))
 
-    monkeypatch.setitem(schema._MIGRATIONS, 1, broken)
+    monkeypatch.setitem(opening._MIGRATIONS, 1, broken)
     with pytest.raises(LedgerError, match="disk full"):
         Ledger(earlier)
     with closing(sqlite3.connect(earlier)) as other:
@@ -122,7 +123,7 @@ def test_receipts_need_their_run_and_group(tmp_path: Path) -> None:
     """Foreign keys are checked."""
     engine = open_engine(tmp_path / "ledger.sqlite")
     with engine.begin() as connection:
-        open_schema(connection, tmp_path)
+        open_schema(connection, str(tmp_path))
         row = dict.fromkeys(("state", "status", "reason", "advice", "at"), "")
         row |= dict.fromkeys(("group_id", "run_id", "position"), "1")
         with pytest.raises(sa.exc.IntegrityError):

@@ -15,6 +15,8 @@ import pytest
 from itnio_nb import Account, Client, InputError, Ledger, Sandbox, State, make_plan, reconcile, resume, submit_plan
 from itnio_nb.api.models import PhoneGroup, Receipt, now
 from itnio_nb.api.signing import signed_headers
+from itnio_nb.ledger.claims import SyncResult
+from itnio_nb.ledger.run_store import RunStore
 from itnio_nb.runs.sending.engine import RunEngine
 from tests.support.agreement import creations, require_agreement
 from tests.support.factories import APP, group, many_orders, until
@@ -186,6 +188,26 @@ def test_two_runs_in_one_process_share_nothing_but_the_ledger(sandbox: Sandbox, 
     for run in runs:
         assert run.wait(30).counts == {"created": 8}
     assert client.create_phones(group("group-1", "phone-1", app_id="one-app")).status == "-20"
+
+
+def test_who_joins_a_run_claims_elsewhere(
+    sandbox: Sandbox, client: Client, ledger: Ledger, ledger_place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that went through the same groups side by side would ask again and again for what the other one holds."""
+    held, sync = [0], RunStore.sync
+
+    def counted(store: RunStore, *args: Any, **terms: Any) -> SyncResult:
+        found = sync(store, *args, **terms)
+        held[0] += len(found.held)
+        return found
+
+    monkeypatch.setattr(RunStore, "sync", counted)
+    sandbox.latency = 0.05
+    run = submit_plan(make_plan(many_orders(200, 1), client, ledger), client, ledger, workers=4)
+    with Ledger(ledger_place) as elsewhere, Client(sandbox.account) as other:
+        joined = resume(other, elsewhere)
+        assert run.wait(60).counts == joined.wait(60).counts == {"created": 200}
+    assert held[0] < 100
 
 
 def test_an_unknown_is_resolved_by_what_was_asked_for_when_it_was_sent(

@@ -101,6 +101,20 @@ def test_a_slow_rate_reserves_one_turn_at_a_time() -> None:
     limiter = limiters[-1]
     limiter.add_turns([time.time()] * 10)
     assert limiter.turns_wanted == 5
+    assert RateLimiter(30, turns.reserve, turns.shared.append, workers=4).turns_wanted == 4
+
+
+def test_turns_are_used_in_their_order() -> None:
+    """Two threads that have reserved some may bring the later ones first."""
+    turns, stopping = Turns(1000), threading.Event()
+    limiter = RateLimiter(1000, turns.reserve, turns.shared.append)
+    soon, sooner = (time.time() + seconds for seconds in (0.2, 0.1))
+    for turn in (soon, sooner):
+        limiter.add_turns([turn])
+    for turn in (sooner, soon):
+        assert limiter.wait(stopping)
+        assert time.time() >= turn - 0.001
+    assert turns.asked == []
 
 
 def test_a_server_that_asks_for_fewer_halves_the_pace_for_all() -> None:

@@ -23,10 +23,12 @@ from itnio_nb import (
 )
 from itnio_nb.api.models import ResetState
 from itnio_nb.api.statuses import ApiResponse
-from itnio_nb.ledger.file.storage import Database
+from itnio_nb.ledger.database.database import Database
 from itnio_nb.ledger.resets import ResetPhone, ResetRequest
+from itnio_nb.ledger.schema.actors import this_actor
 from itnio_nb.runs.credentials.reset import ResetRun
 from tests.support.factories import APP, Gate, group, many_orders, orders_frame, until
+from tests.support.ledgers import contents
 
 GROUPS = ["group-0", "group-1"]
 
@@ -67,7 +69,9 @@ def test_each_phone_gets_a_new_password(phones: Phones, sandbox: Sandbox, client
     summary = "Done. Phones: 6 reset, 0 refused, 0 unknown, 0 not sent. The account shows 6 of the 6 new passwords."
     assert run.summary == summary
     assert run.table["run"].unique().tolist() == [run.name]
-    assert ledger.resets.to_numpy().tolist() == run.table.to_numpy().tolist()
+    told = ledger.resets
+    assert told[run.table.columns].to_numpy().tolist() == run.table.to_numpy().tolist()
+    assert told[["operator", "machine", "version"]].drop_duplicates().to_numpy().tolist() == [list(this_actor())]
     assert ledger.runs.empty
 
 
@@ -314,7 +318,7 @@ def test_what_stands_in_the_way(
         raise LedgerError("its disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "require_space", full)
+        patch.setattr(type(ledger.database), "require_space", full)
         run = reset_passwords(client, ledger, APP, GROUPS)
         with pytest.raises(LedgerError, match="disk is full"):
             run.wait()
@@ -345,16 +349,27 @@ def test_an_account_that_shows_something_else(phones: Phones, sandbox: Sandbox, 
     assert "Not verified: " in run.summary
 
 
+@pytest.mark.parametrize("odd", ["a\0b", "a\ud800b", "\x1b[2J"], ids=ascii)
+@pytest.mark.parametrize(("field", "reset_"), [("phoneName", 6), ("account", 5)])
+def test_a_listing_with_what_no_text_has(
+    field: str, reset_: int, odd: str, phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger
+) -> None:
+    """Every kind of ledger takes it, as an escape where it must; the other phones are reset."""
+    sandbox.edit_phone(APP, "phone-0-1", **{field: odd})
+    counts = reset_passwords(client, ledger, APP, GROUPS).wait().counts
+    assert counts["reset"] >= reset_
+    assert sum(counts.values()) == len(ledger.resets) == 6
+
+
 def test_no_password_is_kept(phones: Phones, sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
-    """Not in the ledger's file, nor in what a run shows; a receipt masks it."""
+    """Not in the ledger, nor in what a run shows; a receipt masks it."""
     receipt = client.reset_password(APP, "test_001")
     assert receipt.state is ResetState.RESET
     assert receipt.password is not None
     assert receipt.password.reveal() == phones()["test_001"]
     run = reset_passwords(client, ledger, APP, GROUPS).wait()
-    ledger.close()
     shown = repr(run) + run._repr_html_() + repr(receipt) + repr(vars(run))
-    written = b"".join(path.read_bytes() for path in ledger.path.parent.glob(f"{ledger.path.name}*"))
+    written = contents(ledger)
     for password in phones().values():
         assert password not in shown
         assert password.encode() not in written

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from itnio_nb import (
     Sandbox,
     State,
     make_plan,
+    read_orders,
     resume,
     runbook_outcome,
     submit_plan,
@@ -37,15 +38,22 @@ from itnio_nb.runs.sending.engine import RunEngine
 from tests.support.factories import APP, Gate, many_orders, orders_frame, sent, until
 from tests.support.ledgers import ACCOUNT, open_run, record
 
+Newest = Callable[[], RunRecord]
 HALF = Counter({"created": 3, "unknown": 1, "planned": 4, "sending": 2})
 
 
-def newest(client: Client, path: Path) -> RunRecord:
-    """The newest run, as a process that has just begun would see it."""
-    fresh = Ledger(path)
-    record = newest_run(fresh, fresh.runs_of(client.account))
-    assert record is not None
-    return record
+@pytest.fixture
+def newest(client: Client, ledger_place: str) -> Iterator[Newest]:
+    """A function: the newest run, as a process that has just begun would see it."""
+    with ExitStack() as opened:
+
+        def read() -> RunRecord:
+            fresh = opened.enter_context(Ledger(ledger_place))
+            record = newest_run(fresh, fresh.runs_of(client.account))
+            assert record is not None
+            return record
+
+        yield read
 
 
 @pytest.mark.parametrize(
@@ -53,20 +61,30 @@ def newest(client: Client, path: Path) -> RunRecord:
     [(None, 2), (1, 4), (2, 4), (3, 3), (4, 2)],  # the order of 120 phones is three groups: no row of a part of it
 )
 def test_rows_that_are_left_out_are_told(
-    first: int | None, left_out: int, client: Client, ledger: Ledger, tmp_path: Path
+    first: int | None, left_out: int, client: Client, ledger: Ledger, newest: Newest, tmp_path: Path
 ) -> None:
     """Invalid rows, and those of which a trial leaves a group alone: in plan, summary, list of runs, never as asked."""
     frame = orders_frame(("hotline", "hotln", "120"), ("sales", "desk"), ("abc",), ("sales", "other"))
     plan = make_plan(frame, client, ledger)
     plan = plan if first is None else plan.first(first)
     run = submit_plan(plan, client, ledger).wait()
-    record = newest(client, ledger.path)
+    record = newest()
     for one in (run, record):
         assert (one.rows, one.left_out, one.as_asked) == (4, left_out, False)
         assert one.summary.endswith(f"{left_out} of 4 rows left out.")
     assert plan.left_out == left_out
     assert ledger.runs[["source", "rows", "left_out"]].to_numpy().tolist() == [["table", 4, left_out]]
     assert submit_plan(plan, client, ledger, apply=False).left_out == left_out
+
+
+@pytest.mark.parametrize("name", ["a\0b.csv", "a\ud800b.csv", "ünï\u202e.csv"], ids=ascii)
+def test_a_file_may_have_any_name(name: str, client: Client, ledger: Ledger) -> None:
+    """A browser says what it likes: every kind of ledger takes it, with what no text has as escapes."""
+    file = BytesIO(many_orders(1).to_csv(index=False).encode())
+    file.name = name
+    submit_plan(make_plan(read_orders(file), client, ledger), client, ledger).wait()
+    shown = name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    assert ledger.runs["source"].tolist() == [shown]
 
 
 def test_as_asked_is_every_row(client: Client, ledger: Ledger) -> None:
@@ -80,7 +98,9 @@ def test_as_asked_is_every_row(client: Client, ledger: Ledger) -> None:
     assert not submit_plan(smaller, client, ledger).wait().as_asked
 
 
-def test_a_record_has_what_the_run_has(sandbox: Sandbox, client: Client, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_record_has_what_the_run_has(
+    sandbox: Sandbox, client: Client, ledger: Ledger, newest: Newest, tmp_path: Path
+) -> None:
     """Name, counts, table, summary, orders, result files, and what it shows in a cell; asking sends nothing."""
     sandbox.app_ids = [APP]
     hostile = "<script>x</script>"
@@ -89,7 +109,7 @@ def test_a_record_has_what_the_run_has(sandbox: Sandbox, client: Client, ledger:
     plan = make_plan(frame.assign(Site="<b>"))
     run = submit_plan(plan, client, ledger).wait()
     asked = sum(sandbox.served.values())
-    record = newest(client, ledger.path)
+    record = newest()
     assert record is not run
     assert (record.name, record.counts, record.summary) == (run.name, run.counts, run.summary)
     pd.testing.assert_frame_equal(record.table, run.table)
@@ -156,10 +176,10 @@ def test_a_run_of_nothing_is_finished(client: Client, ledger: Ledger, tmp_path: 
     assert not (tmp_path / "results").exists()
 
 
-def test_it_is_proven_when_every_created_phone_was_seen(client: Client, ledger: Ledger) -> None:
+def test_it_is_proven_when_every_created_phone_was_seen(client: Client, ledger: Ledger, newest: Newest) -> None:
     """By the run, and whoever asks later."""
     assert submit_plan(make_plan(many_orders(3)), client, ledger).wait().proven
-    assert newest(client, ledger.path).proven
+    assert newest().proven
 
 
 def test_where_nothing_was_created_nothing_is_to_be_proven(ledger: Ledger) -> None:
@@ -170,7 +190,9 @@ def test_where_nothing_was_created_nothing_is_to_be_proven(ledger: Ledger) -> No
     assert RunRecord(run_id, ledger).proven
 
 
-def test_it_is_not_proven_where_nothing_was_listed(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+def test_it_is_not_proven_where_nothing_was_listed(
+    sandbox: Sandbox, client: Client, ledger: Ledger, newest: Newest
+) -> None:
     """The server answered that it created them, and its listing cannot be had: the summary has the reason."""
     sandbox.faults = "query:-18-before*30"
     run = submit_plan(make_plan(many_orders(2)), client, ledger).wait()
@@ -178,7 +200,7 @@ def test_it_is_not_proven_where_nothing_was_listed(sandbox: Sandbox, client: Cli
     assert "Not verified: The phones of application 4luaKsL2 could not be listed" in run.summary
     assert " Verified:" not in run.summary
     assert not run.proven
-    assert not newest(client, ledger.path).proven
+    assert not newest().proven
 
 
 def test_it_is_not_proven_where_one_phone_is_missing(
@@ -199,7 +221,7 @@ def test_it_is_not_proven_where_one_phone_is_missing(
     assert not run.proven
 
 
-def test_stop_finishes_what_is_under_way(sandbox: Sandbox, client: Client, ledger: Ledger) -> None:
+def test_stop_finishes_what_is_under_way(sandbox: Sandbox, client: Client, ledger: Ledger, newest: Newest) -> None:
     """What was sent is created, the rest "not sent"; the run is over, not finished, and goes on where it was.
 
     What a run has made itself does not make its saved plan stale.
@@ -207,12 +229,12 @@ def test_stop_finishes_what_is_under_way(sandbox: Sandbox, client: Client, ledge
     sandbox.latency = 0.05
     path = make_plan(many_orders(40), client, ledger).save("plan.json")
     run = submit_plan(Plan.load(path), client, ledger, workers=2)
-    assert not newest(client, ledger.path).finished
+    assert not newest().finished
     until(lambda: sent(sandbox) >= 4)
     run.stop()
     assert run.done
     created = len(sandbox.phones) // 3
-    record = newest(client, ledger.path)
+    record = newest()
     assert (record.done, record.finished) == (True, False)
     assert record.counts == run.counts == {"created": created, "planned": 40 - created}
     assert run.summary.startswith("Stopped. Groups: ")
@@ -243,10 +265,10 @@ def test_what_ended_the_run_is_raised(sandbox: Sandbox, client: Client, ledger: 
     sandbox.latency = 0.05
     run = submit_plan(make_plan(many_orders(40)), client, ledger, workers=2)
     until(lambda: sent(sandbox) >= 4)
-    with closing(sqlite3.connect(ledger.path)) as other, other:
-        other.execute("DROP TABLE receipts")
+    with ledger.database.transaction(write=True) as connection:
+        connection.exec_driver_sql("DROP TABLE receipts")
     for raise_interrupt in (False, True, False):
-        with pytest.raises(LedgerError, match="no such table"):
+        with pytest.raises(LedgerError, match=r"no such table|does not exist"):
             run.wait(raise_interrupt=raise_interrupt)
     assert run.done
     assert sent(sandbox) < 40

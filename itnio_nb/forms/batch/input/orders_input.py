@@ -53,8 +53,8 @@ class OrdersInput:
 
     def open(self, workspace: Workspace) -> None:
         """Keep drafts and choices of columns beside a ledger, offer what is there, and take files that are dropped."""
-        ledger = workspace.ledger.path
-        self.file.memory = ColumnMemory(ledger.with_name(f"{ledger.name}.columns.json"))
+        ledger = workspace.ledger
+        self.file.memory = ColumnMemory(ledger.beside(".columns.json"))
         self.file.take_files()
         self.draft.open(DraftStore(draft_path(ledger, workspace.client.account)), self.orders)
 

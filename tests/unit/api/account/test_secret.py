@@ -19,7 +19,7 @@ import rich.traceback
 from IPython.core.ultratb import VerboseTB
 
 from itnio_nb import Account, Client, InputError, ItnioError, Sandbox, export_credentials, make_plan, submit_plan
-from itnio_nb.api.account.secret import Secret, private_frames
+from itnio_nb.api.account.secret import Secret, child_environment, hide_passwords, private_frames
 from itnio_nb.ledger.ledger import Ledger
 from tests.support.factories import APP, group, many_orders
 
@@ -202,3 +202,95 @@ def test_a_secret_in_another_thread_is_masked_too() -> None:
     thread.start()
     thread.join()
     assert texts == ["********"]
+
+
+# Passwords in addresses: each of these has "7bz1lzh9", or a part of it.
+
+WITH_PASSWORDS = {
+    "plain": ("postgresql://anna:7bz1lzh9@db/phones", "postgresql://anna:********@db/phones"),
+    "the other scheme": ("postgres://anna:7bz1lzh9@db/phones", "postgres://anna:********@db/phones"),
+    "capitals": ("POSTGRESQL://anna:7bz1lzh9@db/phones", "POSTGRESQL://anna:********@db/phones"),
+    "a driver": ("postgresql+psycopg://anna:7bz1lzh9@db/x", "postgresql+psycopg://anna:********@db/x"),
+    "another server": ("mysql://anna:7bz1lzh9@db:3306/x", "mysql://anna:********@db:3306/x"),
+    "a port": ("postgresql://anna:7bz1lzh9@db:5432/phones", "postgresql://anna:********@db:5432/phones"),
+    "hosts": ("postgresql://anna:7bz1lzh9@a:1,b:2/x", "postgresql://anna:********@a:1,b:2/x"),
+    "version 6": ("postgresql://anna:7bz1lzh9@[::1]:5432/x", "postgresql://anna:********@[::1]:5432/x"),
+    "no user": ("postgresql://:7bz1lzh9@db/x", "postgresql://:********@db/x"),
+    "no host": ("postgresql://anna:7bz1lzh9@/x", "postgresql://anna:********@/x"),
+    "no database": ("postgresql://anna:7bz1lzh9@db", "postgresql://anna:********@db"),
+    "an at": ("postgresql://anna:7bz1@lzh9@db/x", "postgresql://anna:********@db/x"),
+    "a colon": ("postgresql://anna:7bz1:lzh9@db/x", "postgresql://anna:********@db/x"),
+    "a slash": ("postgresql://anna:7bz1/lzh9@db/x", "postgresql://anna:********@db/x"),
+    "a hash": ("postgresql://anna:7bz1#lzh9@db/x", "postgresql://anna:********@db/x"),
+    "a bracket": ("postgresql://anna:7bz1[lzh9]@db/x", "postgresql://anna:********@db/x"),
+    "a question": ("postgresql://anna:7bz1?lzh9@db/x", "postgresql://********"),
+    "a question and an at": ("postgresql://anna:7bz@1?lzh9@db/x", "postgresql://********"),
+    "escapes": ("postgresql://anna:7bz1lzh9%40%3A%2F@db/x", "postgresql://anna:********@db/x"),
+    "blanks": (" postgresql://anna:7bz1 lzh9@db/x\n", " postgresql://anna:********@db/x\n"),
+    "a parameter": ("postgresql://db/x?password=7bz1lzh9", "postgresql://db/x?password=********"),
+    "capital parameter": ("postgresql://db/x?PASSWORD=7bz1lzh9", "postgresql://db/x?password=********"),
+    "escaped parameter": ("postgresql://db/x?pass%77ord=7bz1lzh9", "postgresql://db/x?password=********"),
+    "parameters": (
+        "postgresql://db/x?user=anna&password=7bz1lzh9&sslmode=verify-full",
+        "postgresql://db/x?user=anna&password=********&sslmode=verify-full",
+    ),
+    "a parameter with an at": ("postgresql://db/x?password=7bz1@lzh9", "postgresql://********"),
+    "a parameter with an and": ("postgresql://db/x?password=7bz1&lzh9", "postgresql://db/x?password=********&********"),
+    "a parameter with a question": ("postgresql://db/x?password=7bz1?lzh9", "postgresql://db/x?password=********"),
+    "two questions": ("postgresql://db/x?sslmode=a?password=7bz1lzh9", "postgresql://db/x?********"),
+    "semicolons": ("postgresql://db/x?sslmode=a;password=7bz1lzh9", "postgresql://db/x?********"),
+    "of a key": ("postgresql://db/x?sslpassword=7bz1lzh9", "postgresql://db/x?********"),
+    "twice": ("postgresql://a:7bz1@db/x?password=lzh9", "postgresql://a:********@db/x?password=********"),
+    "no host by mistake": ("postgresql://anna:7bz1lzh9", "postgresql://********"),
+    "no at by mistake": ("postgresql://anna:7bz1lzh9/x", "postgresql://********"),
+    "libpq's other form": ("host=db user=anna password=7bz1lzh9", "********"),
+    "that with blanks": ("host=db password = '7bz1 lzh9'", "********"),
+}
+WITHOUT_PASSWORDS = [
+    "",
+    "ledger.sqlite",
+    "/srv/phones/ledger.sqlite",
+    "/srv/a:b@c/ledger.sqlite",
+    "C:\\phones\\ledger.sqlite",
+    "sqlite:////srv/a:b@c/ledger.sqlite",
+    "sqlite:///ledger.sqlite",
+    "postgresql://db/phones",
+    "postgresql:///phones",
+    "postgres://anna@db:5432/phones",
+    "postgresql://anna@a:1,[::1]:2/phones?sslmode=verify-full&sslrootcert=/etc/root.crt",
+    "postgresql:///phones?host=/run/postgresql&port=5433",
+]
+
+
+@pytest.mark.parametrize(("address", "shown"), WITH_PASSWORDS.values(), ids=WITH_PASSWORDS)
+def test_a_password_in_an_address_is_hidden(address: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else stands there is shown where it is certainly none; a child that sends nothing does not get it."""
+    assert hide_passwords(address) == shown
+    assert "7bz1" not in shown
+    assert "lzh9" not in shown
+    monkeypatch.setenv("ITNIO_LEDGER", address)
+    assert "ITNIO_LEDGER" not in child_environment()
+
+
+@pytest.mark.parametrize("address", WITHOUT_PASSWORDS)
+def test_an_address_without_a_password_is_shown(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path may have a colon or an at in it; a child gets it."""
+    assert hide_passwords(address) == address
+    monkeypatch.setenv("ITNIO_LEDGER", address)
+    assert child_environment()["ITNIO_LEDGER"] == address
+
+
+def test_a_long_address_is_hidden_at_once() -> None:
+    """Nothing is tried again and again."""
+    assert hide_passwords("postgresql://" + "a," * 100_000 + ":7bz1lzh9") == "postgresql://********"
+    assert hide_passwords("postgresql://" + "[" * 100_000) == "postgresql://********"
+
+
+def test_a_child_that_sends_nothing_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of the account nor of the ledger's server; the rest of the environment it does get."""
+    monkeypatch.delenv("ITNIO_LEDGER")
+    for name in ("ITNIO_API_KEY", "ITNIO_API_SECRET", "PGPASSWORD", "PGUSER"):
+        monkeypatch.setenv(name, "7bz1lzh9")
+    given = child_environment()
+    assert [name for name, value in given.items() if value == "7bz1lzh9"] == ["PGUSER"]
+    assert "PATH" in given

@@ -92,7 +92,7 @@ def test_all_is_well(sandbox: Sandbox, configure: Callable[[Account], None]) -> 
     assert shown.text("API key") == f"…{sandbox.account.api_key[-4:]}, from the environment"
     assert shown.text("base address") == f"{sandbox.base_url}, from the environment"
     assert shown.text(f"application {APP}").startswith("0 phones in it")
-    assert shown.text("ledger's file").endswith("default-ledger.sqlite, from ITNIO_LEDGER in the environment")
+    assert shown.text("ledger's address").endswith("default-ledger.sqlite, from ITNIO_LEDGER in the environment")
     assert shown.text("proxy") == "none (HTTPS_PROXY is not set)"
     assert "was not asked" not in shown.text("account")
     assert {endpoint for endpoint, _ in sandbox.served} == {"sipQuery"}
@@ -353,10 +353,10 @@ def of_a_later_version(path: Path) -> None:
         (lambda path: path.symlink_to(__file__), "give the file that it leads to"),
         (
             lambda path: os.environ.update({"ITNIO_LEDGER": "postgresql://me@host/x"}),
-            "This version keeps ledgers in SQL",
+            "The ledger postgresql://host:5432/x does not answer (",
         ),
     ],
-    ids=["damaged", "of a later version", "a folder", "a link", "another database"],
+    ids=["damaged", "of a later version", "a folder", "a link", "a server that is not there"],
 )
 @pytest.mark.parametrize("is_configured", [True, False])
 def test_ledgers(
@@ -378,6 +378,46 @@ def test_ledgers(
     assert words in shown.text("ledger")
 
 
+@pytest.mark.parametrize(
+    ("address", "hidden"),
+    [
+        ("postgresql://anna:7bz1lzh9@127.0.0.1:9/x", "postgresql://anna:********@127.0.0.1:9/x"),
+        ("postgres://anna:7bz1%40lzh9@127.0.0.1:9/x", "postgres://anna:********@127.0.0.1:9/x"),
+        ("postgresql://127.0.0.1:9/x?password=7bz1@lzh9", "postgresql://********"),
+        (
+            "postgresql://127.0.0.1:9/x?user=me&password=7bz1lzh9",
+            "postgresql://127.0.0.1:9/x?user=me&password=********",
+        ),
+        ("postgresql://anna:7bz1@lzh9@127.0.0.1:9/x", "postgresql://anna:********@127.0.0.1:9/x"),
+        ("postgresql://anna:7bz1:lzh9@127.0.0.1:9/x", "postgresql://anna:********@127.0.0.1:9/x"),
+        ("postgresql://anna:7bz1/lzh9@127.0.0.1:9/x", "postgresql://anna:********@127.0.0.1:9/x"),
+        ("postgresql://anna:1/lzh9@127.0.0.1:9/x", "postgresql://anna:********@127.0.0.1:9/x"),
+        ("postgresql://anna:7bz1?lzh9@127.0.0.1:9/x", "postgresql://********"),
+        ("postgresql://anna:7bz1lzh9", "postgresql://********"),
+        ("mysql://anna:7bz1lzh9@127.0.0.1:9/x", "mysql://anna:********@127.0.0.1:9/x"),
+        ("host=127.0.0.1 port=9 user=anna password=7bz1lzh9", "********"),
+    ],
+)
+def test_a_password_in_the_ledgers_address(address: str, hidden: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is in no line, whatever becomes of that address; no file is called by it."""
+    monkeypatch.setenv("ITNIO_LEDGER", address)
+    shown = doctor()
+    assert shown.text("ledger's address") == f"{hidden}, from ITNIO_LEDGER in the environment"
+    assert [row for row in shown.rows if "7bz1" in row.text or "lzh9" in row.text] == []
+    assert shown.wrong()["ledger"] == "error"
+    assert [path for path in Path().iterdir() if "lzh9" in path.name] == []
+
+
+def test_who_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names that receipts get, where they are set; one with an at is told whole, and is one line."""
+    assert doctor().text("operator") == "the user of the operating system (ITNIO_OPERATOR is not set)"
+    monkeypatch.setenv("ITNIO_OPERATOR", "anna@example.com\nno. 2")
+    monkeypatch.setenv("ITNIO_MACHINE", "ops1")
+    shown = doctor()
+    assert shown.text("operator") == "anna@example.com\\nno. 2, from ITNIO_OPERATOR in the environment"
+    assert shown.text("machine") == "ops1, from ITNIO_MACHINE in the environment"
+
+
 def test_a_ledger_below_a_file(encrypted: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that cannot be made or written, for whom ever."""
     encrypted(LISTED, datetime.now(UTC) + DAY, is_known=True)
@@ -395,10 +435,10 @@ def test_a_ledger_that_fails_later(
     configure(sandbox.account)
     Ledger("results/ledger.sqlite").close()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise LedgerError("disk I/O error: repair the file.")
 
-    monkeypatch.setattr(Ledger, "table_for", fail)
+    monkeypatch.setattr(Ledger, "runs_of", fail)
     shown = doctor("--app-id", APP)
     assert shown.wrong() == {"ledger": "error"}
     assert shown.text("ledger") == "it cannot be read → disk I/O error: repair the file."

@@ -158,9 +158,8 @@ def test_a_draft_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         lost.save(orders(1))
 
 
-def test_each_account_has_a_draft_of_its_own(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_each_account_has_a_draft_of_its_own(ledger: Ledger, sandbox: Sandbox) -> None:
     """No key is in the name; sandboxes, which come and go with their keys, share one."""
-    ledger = tmp_path / "ledger.sqlite"
     accounts = [Account("key-1", "s", NOWHERE), Account("key-2", "s", NOWHERE), Account("key-1", "s", f"{NOWHERE}2")]
     names = {draft_path(ledger, account).name for account in accounts}
     assert len(names) == 3
@@ -172,7 +171,7 @@ def test_each_account_has_a_draft_of_its_own(tmp_path: Path, sandbox: Sandbox) -
 
 
 def draft_of(ledger: Ledger) -> Path:
-    return ledger.path.with_name(f"{ledger.path.name}.draft-sandbox.json")
+    return ledger.beside(".draft-sandbox.json")
 
 
 def offer(batch: Batch) -> str:

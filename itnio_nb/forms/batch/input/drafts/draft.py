@@ -19,6 +19,7 @@ from itnio_nb.api.account.account import Account
 from itnio_nb.api.account.private import refuse_link
 from itnio_nb.api.models import now
 from itnio_nb.errors import InputError, os_error_reason
+from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.orders.export.files import write_atomically
 from itnio_nb.orders.export.stored import pack_orders, unpack_orders
 
@@ -38,11 +39,11 @@ class Draft:
     saved: datetime
 
 
-def draft_path(ledger: Path, account: Account) -> Path:
+def draft_path(ledger: Ledger, account: Account) -> Path:
     """Return where an account's draft is; that of a sandbox is found again by the next one on the same ledger."""
     whose = f"{account.base_url}\n{account.api_key}".encode()
     name = "sandbox" if account.is_sandbox else hashlib.sha256(whose).hexdigest()[:16]
-    return ledger.with_name(f"{ledger.name}.draft-{name}.json")
+    return ledger.beside(f".draft-{name}.json")
 
 
 class DraftStore:

@@ -1,18 +1,18 @@
-"""The ledger's SQLite file and the disk under it: path, connections, transactions, free space, kind of the folder."""
+"""A ledger in a SQLite file, and the disk under it: connections, transactions, free space, kind of the folder."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext, suppress
+import time
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -20,7 +20,11 @@ from sqlalchemy.util import LRUCache
 
 from itnio_nb.api.account.private import make_private, refuse_link, tighten
 from itnio_nb.errors import LedgerError, os_error_reason
-from itnio_nb.ledger.schema import info
+from itnio_nb.ledger.database.database import Database, Owner
+from itnio_nb.ledger.database.sqlite.locks import OwnerLock, exclusive_lock, is_alive
+from itnio_nb.ledger.database.sqlite.soundness import foreign_content, foreign_object
+from itnio_nb.ledger.schema.opening import open_schema
+from itnio_nb.ledger.schema.tables import info
 
 # Enough to record what is under way: some dozens of receipts, each transaction with a few pages of 4 KiB.
 RESERVE = 512 * 1024  # bytes
@@ -29,17 +33,21 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "glusterfs", "lustre", "ncpfs", "sshfs", "davfs", "ocfs2")
 
 
-class Database:
-    """Open transactions on a ledger's file, from any thread; make the file, empty, where there is none."""
+class SQLiteFile(Database):
+    """A ledger in a SQLite file, which is made, empty, where there is none.
 
-    def __init__(self, path_or_url: str | os.PathLike[str] | None) -> None:
-        self.path = ledger_path(path_or_url)
+    Raises `LedgerError` where that cannot be, and for a folder on a network.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.address = path, str(path)
         self._writing = threading.Lock()  # SQLite has one writer: waiting here is fairer than polling there
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             make_private(self.path)
-            for path in self._beside("-wal", "-shm", "-journal"):
-                refuse_link(path)
+            for log in self._logs:
+                refuse_link(log)
         except OSError as error:
             raise self.error(os_error_reason(error)) from None
         if kind := network_kind(self.path.parent):
@@ -47,6 +55,24 @@ class Database:
         self._identity = self._file_identity()
         self.engine = open_engine(self.path)
         self._writer = self.engine.execution_options(itnio_write=True)
+
+    @property
+    def _logs(self) -> list[Path]:
+        """What SQLite keeps beside the file: its write-ahead log first."""
+        return [self.beside(ending) for ending in ("-wal", "-shm", "-journal")]
+
+    def prepare(self) -> None:
+        """Make or migrate the tables; refuse a file with anything in it that is not ours."""
+        with self.transaction(write=True) as connection:
+            self._require(foreign_object(connection))
+            open_schema(connection, self.address)
+        with self.transaction() as connection:
+            self._require(foreign_content(connection))
+        self._make_private()
+
+    def _require(self, problem: str) -> None:
+        if problem:
+            raise self.error(problem, is_damaged=True)
 
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
@@ -65,23 +91,26 @@ class Database:
         except UnicodeDecodeError:  # SQLite's own words about a damaged file may be no text
             raise self.error("it is damaged", is_damaged=True) from None
 
-    def read_table(self, query: sa.Select[Any], **parameters: object) -> pd.DataFrame:
-        """Return what a query selects as a table; one without rows has the columns too."""
-        with self.transaction() as connection:
-            return table_of(connection, query, parameters)
-
-    def make_private(self) -> None:
+    def _make_private(self) -> None:
         """Take the file, and what SQLite keeps beside it, away from all but its owner; warn where it was not so."""
         try:
             tighten(self.path)
-            for path in self._beside("-wal", "-shm"):
+            for path in self._logs[:2]:
                 tighten(path, tell=False)
         except OSError as error:
             raise self.error(os_error_reason(error)) from None
 
+    def run_transaction(self, run_id: int) -> AbstractContextManager[sa.Connection]:  # noqa: ARG002 - one writer at all
+        """Open a transaction that writes."""
+        return self.transaction(write=True)
+
+    def clock(self, connection: sa.Connection) -> float:  # noqa: ARG002 - all who use a file are on one machine
+        """Return this machine's time."""
+        return time.time()
+
     def require_space(self) -> None:
         """Raise `LedgerError` if the disk has so little space left that outcomes might not be recorded."""
-        (log,) = self._beside("-wal")
+        log = self._logs[0]
         try:
             free = free_bytes(self.path, log)
             if free < RESERVE:
@@ -92,8 +121,24 @@ class Database:
         if free < RESERVE:
             raise self.error(f"its disk is full: {max(0, free) // 1024:,} KiB are left")
 
-    def _beside(self, *endings: str) -> list[Path]:
-        return [self.path.with_name(f"{self.path.name}{ending}") for ending in endings]
+    def new_owner(self, longest_request: float = 0.0) -> Owner:  # noqa: ARG002 - they end with their process
+        """Return an owner whose life is a lock file."""
+        try:
+            return OwnerLock(self.path)
+        except OSError as error:
+            raise self.error(os_error_reason(error)) from None
+
+    def living(self, connection: sa.Connection, tokens: Collection[str]) -> set[str]:  # noqa: ARG002 - asks the disk
+        """Return the tokens of those owners whose lock files are held."""
+        return {token for token in tokens if is_alive(self.path, token)}
+
+    def exclusive(self, name: str, stopping: Event) -> AbstractContextManager[None]:
+        """Enter when no other process holds the lock file of that name."""
+        return exclusive_lock(self.path, name, stopping)
+
+    def beside(self, ending: str) -> Path:
+        """Return the file in the same folder whose name has this ending."""
+        return self.path.with_name(f"{self.path.name}{ending}")
 
     def _file_identity(self) -> tuple[int, int] | None:
         """Return what tells this file from another of the same name, None where there is none."""
@@ -110,33 +155,6 @@ class Database:
             f"The ledger {self.path} cannot be used ({reason}): {advice}, "
             "or choose another with Ledger(path) or ITNIO_LEDGER. Nothing is sent without a ledger."
         )
-
-
-def table_of(
-    connection: sa.Connection, query: sa.Select[Any], parameters: Mapping[str, object] | None = None
-) -> pd.DataFrame:
-    """Return what a query selects in the transaction of `connection`, as `Database.read_table` does."""
-    result = connection.execute(query, parameters)
-    # Tuples: pandas takes three times as long over rows of SQLAlchemy.
-    return pd.DataFrame(list(map(tuple, result)), columns=list(result.keys()))
-
-
-def ledger_path(path_or_url: str | os.PathLike[str] | None) -> Path:
-    """Return the ledger's file: the one given, that of `ITNIO_LEDGER`, or one in the user's data folder."""
-    given = os.environ.get("ITNIO_LEDGER") or None if path_or_url is None else path_or_url
-    if given is None:
-        from platformdirs import user_data_path
-
-        return user_data_path("itnio-nb", appauthor=False) / "ledger.sqlite"
-    if not isinstance(given, str | os.PathLike):
-        raise LedgerError(f"A ledger is a file: give its path, not {given!r}.")
-    text = os.fspath(given)
-    if text == ":memory:" or ("://" in text and not text.startswith("sqlite:///")):
-        raise LedgerError("This version keeps ledgers in SQLite files: give a path, or sqlite:/// and a path.")
-    if "\0" in text:
-        raise LedgerError(f"No file can be named {text!r}: give another path.")
-    path = Path(text.removeprefix("sqlite:///")).expanduser()
-    return path.parent.resolve() / path.name  # a link in its place is told, and not followed
 
 
 class SharedDialect(SQLiteDialect_pysqlite):

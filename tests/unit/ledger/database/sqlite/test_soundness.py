@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from itnio_nb import Client, Ledger, LedgerError, make_plan, submit_plan
-from itnio_nb.ledger.file.storage import Database
-from itnio_nb.ledger.schema import SCHEMA, metadata
+from itnio_nb.ledger.database.sqlite.file import SQLiteFile
+from itnio_nb.ledger.schema.tables import SCHEMA, metadata
 from itnio_nb.runs.run import RunRecord
 from tests.support.factories import many_orders
 from tests.support.ledgers import changed_ledger, used_ledger
@@ -101,6 +101,6 @@ def test_opening_it_again_releases_no_lock(good: Path) -> None:
     """SQLite's locks are the process's, and end where it closes the file: another process would write meanwhile."""
     code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
     with Ledger(good) as ledger, ledger.run_store.database.transaction(write=True):
-        Database(good).make_private()
+        SQLiteFile(good)._make_private()
         done = subprocess.run([sys.executable, "-c", code, good], capture_output=True, text=True, check=False)
     assert "database is locked" in done.stderr

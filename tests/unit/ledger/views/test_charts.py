@@ -13,8 +13,8 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 
 from itnio_nb.api.models import State
-from itnio_nb.ledger import charts as charts_module
-from itnio_nb.ledger.charts import Charts, as_png
+from itnio_nb.ledger.views import charts as charts_module
+from itnio_nb.ledger.views.charts import Charts, as_png
 
 
 def table(*groups: tuple[str, int, str], apps: Sequence[str] = ()) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from itnio_nb.ledger.file.locks import OwnerLock, exclusive_lock, is_alive
+from itnio_nb.ledger.database.sqlite.locks import OwnerLock, exclusive_lock, is_alive
 from tests.support.factories import until
 
 

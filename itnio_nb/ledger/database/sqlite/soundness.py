@@ -12,7 +12,7 @@ from functools import cache
 import sqlalchemy as sa
 
 from itnio_nb.api.models import Action, ResetState, State
-from itnio_nb.ledger.schema import (
+from itnio_nb.ledger.schema.tables import (
     claims,
     metadata,
     receipts,
@@ -25,7 +25,13 @@ from itnio_nb.ledger.schema import (
 
 # What no statement of ours has: it would change what ours do.
 _RULES = re.compile(r"\b(AS|CHECK|COLLATE|CONFLICT|GENERATED|STRICT|WITHOUT|VIRTUAL)\b", re.IGNORECASE)
-_KINDS = {sa.Text: ["text"], sa.Integer: ["integer"], sa.Float: ["real", "integer"], sa.Boolean: ["integer"]}
+_KINDS = {
+    sa.Text: ["text"],
+    sa.Integer: ["integer"],
+    sa.BigInteger: ["integer"],
+    sa.Float: ["real", "integer"],
+    sa.Boolean: ["integer"],
+}
 _TIME = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
 
 
@@ -46,6 +52,7 @@ _VALUES: dict[str, sa.ColumnElement[bool]] = {
     "a time of a claim": claims.c.at.bool_op("GLOB")(_TIME),
     "a start": runs.c.started.bool_op("GLOB")(_TIME),
     "a rate": runs.c.rate.is_(None) | runs.c.rate.between(1e-9, 1e9),
+    "an end of a request": receipts.c.ended_by.is_(None) | receipts.c.ended_by.between(1e9, 1e10),
     "a number of workers": runs.c.workers.is_(None) | (runs.c.workers > 0),
 }
 

@@ -1,4 +1,4 @@
-"""The command `run`: a runbook for people and schedulers."""
+"""The command `run`: a runbook for people and schedulers; with `--join` a run of the ledger."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import click
 from itnio_nb.cli.sandbox import account_for
 from itnio_nb.cli.servers import command_name, find_notebooks, profile_option, require_installed, sandbox_option
 from itnio_nb.errors import InputError
+
+_OF_JOIN = ("workers", "rate", "confirm", "results")  # what a run that is joined can be given
 
 
 @click.command()
@@ -29,6 +31,7 @@ from itnio_nb.errors import InputError
 @click.option("--workers", type=int, help="Requests at once. Default: 8.")
 @click.option("--rate", type=float, help="The most requests in a second.")
 @click.option("--results", help="Folder of the result files. Default: results.")
+@click.option("--join", metavar="RUN", help="Work on this unfinished run of the ledger, also with others: no orders.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Any other parameter; repeatable.")
 @click.option("--records", type=click.Path(path_type=Path, file_okay=False), default=Path("records"), show_default=True)
 @profile_option
@@ -39,13 +42,15 @@ def run(
     parameters: tuple[tuple[str, str], ...],
     records: Path,
     sandbox: bool,
+    join: str | None,
     **given: Any,
 ) -> None:
     """Execute a runbook, dry unless --apply, and keep its record: the executed notebook and a page without code.
 
     NOTEBOOK is a path, or a notebook that comes with the package: runbook (the default), 05-go-live, 06-audit.
     The last line that is printed is the command that goes on; after 0 the one that hands over the phones that were
-    created. Exit codes, the first of 1, 6, 5, 4, 3, 2, 0 that holds:
+    created. --join needs no orders: it goes on with a run that is in the ledger, beside whoever works on it, and ends
+    with it; an interrupt leaves the run to the others. Exit codes, the first of 1, 6, 5, 4, 3, 2, 0 that holds:
 
     \b
     0  nothing is left to do: all that was asked for is there, and verified
@@ -56,23 +61,41 @@ def run(
     5  some groups are unknown
     6  stopped, or a trial: some groups were not sent
     """  # noqa: D301 - the backslash is click's
+    values = {name: value for name, value in given.items() if value is not None and value is not False}
+    if join is not None:
+        raise SystemExit(_join(join, [notebook, columns, parameters], values, sandbox=sandbox))
+    if columns:
+        values["match"] = _matched(columns)
+    raise SystemExit(_execute(_notebook_path(notebook), values, parameters, records, sandbox=sandbox))
+
+
+def _execute(
+    path: Path, values: dict[str, Any], parameters: tuple[tuple[str, str], ...], records: Path, *, sandbox: bool
+) -> int:
+    """Execute a notebook with the values that options give and with further parameters; return the exit code."""
     require_installed("What executes runbooks", "runbook", "bleach", "matplotlib", "nbconvert")
     from itnio_nb.runbooks.execute import RunbookJob, run_runbook
     from itnio_nb.runbooks.parameters import parse_given, read_defaults
     from itnio_nb.runbooks.runner import read_notebook
     from itnio_nb.workspace import banner
 
-    path = _notebook_path(notebook)
     defaults = read_defaults(read_notebook(path))
-    values = {name: value for name, value in given.items() if value is not None and value is not False}
-    if columns:
-        values["match"] = _matched(columns)
     values |= {name: parse_given(name, value, defaults) for name, value in parameters}
     with account_for(Path(), sandbox=sandbox, kept=Path("results")) as (account, environment):
         click.echo(banner(account))
         words = [command_name(), *sys.argv[1:]]
-        code = run_runbook(RunbookJob(path, values, records, account, words), environment, click.echo)
-    raise SystemExit(code)
+        return run_runbook(RunbookJob(path, values, records, account, words), environment, click.echo)
+
+
+def _join(name: str, of_runbook: list[Any], values: dict[str, Any], *, sandbox: bool) -> int:
+    """Work on a run of the ledger; return the exit code."""
+    others = sorted(values.keys() - {*_OF_JOIN, "apply"})  # who joins sends what was confirmed
+    if of_runbook != ["runbook", (), ()] or others:
+        raise InputError(f"--join takes its orders from the run {name} in the ledger: leave the runbook's own out.")
+    from itnio_nb.cli.batch.join import join_run
+
+    with account_for(Path(), sandbox=sandbox, kept=Path("results")) as (account, _):
+        return join_run(account, name, **{one: values[one] for one in _OF_JOIN if one in values})
 
 
 def _matched(columns: tuple[str, ...]) -> dict[str, str]:

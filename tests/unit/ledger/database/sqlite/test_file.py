@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from itnio_nb import Ledger, LedgerError
-from itnio_nb.ledger.file.storage import free_bytes, network_kind, open_engine
+from itnio_nb.ledger.database.sqlite.file import free_bytes, network_kind, open_engine
 from tests.support.ledgers import NOBODY, open_run
 
 MOUNTS = """\
@@ -25,7 +25,7 @@ REMOTE = {"/home/me": "nfs4", "/mnt/share/a": "cifs", "/media/laptop": "fuse.ssh
 
 def test_a_ledger_on_a_network_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With the kind, and what to do. The deepest mount that has the folder counts; a blank is written in octal."""
-    monkeypatch.setattr("itnio_nb.ledger.file.storage._MOUNTS", tmp_path / "mountinfo")
+    monkeypatch.setattr("itnio_nb.ledger.database.sqlite.file._MOUNTS", tmp_path / "mountinfo")
     assert network_kind(tmp_path) == ""  # a system that has no list of mounts is trusted
     (tmp_path / "mountinfo").write_text(MOUNTS)
     for folder, kind in (dict.fromkeys(LOCAL, "") | REMOTE).items():
@@ -44,10 +44,10 @@ def test_free_bytes_are_what_disk_and_quota_leave(tmp_path: Path, monkeypatch: p
 
 
 def test_places_where_no_ledger_can_be(tmp_path: Path) -> None:
-    """A folder, a file as a folder, another database server, no path at all: the error says what to do."""
+    """A folder, a file as a folder, a server of another kind, no path at all: the error says what to do."""
     (tmp_path / "file").write_text("")
-    for place in (tmp_path, tmp_path / "file" / "ledger.sqlite", "postgresql://host/book", ":memory:", "sqlite://"):
-        with pytest.raises(LedgerError, match=r"Ledger\(path\)|give a path"):
+    for place in (tmp_path, tmp_path / "file" / "ledger.sqlite", "mysql://host/book", ":memory:", "sqlite://"):
+        with pytest.raises(LedgerError, match=r"Ledger\(path|give a path"):
             Ledger(place)
     for wrong in (5, "nul\0byte"):
         with pytest.raises(LedgerError, match="path"):

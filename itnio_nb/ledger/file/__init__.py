@@ -1,1 +1,0 @@
-"""The ledger's file: its transactions and its disk, the locks beside it, and whether it is one of ours."""

@@ -1,0 +1,1 @@
+"""What people look at in a ledger without reading all of it: pages of its tables, counts, charts."""
