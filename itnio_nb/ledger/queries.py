@@ -209,7 +209,7 @@ ALL_RECEIPTS = (
     .select_from(receipts.join(groups).join(runs, runs.c.id == receipts.c.run_id).outerjoin(actors))
     .order_by(receipts.c.id)
 )
-# The same, to be restricted to one account. Of all it is slower, page by page.
+# The same, to be restricted to one account; where all are read, a look at each receipt's account would be for nothing.
 RECEIPTS_AND_ACCOUNTS = ALL_RECEIPTS.join(accounts, accounts.c.id == groups.c.account_id)
 # Who wrote receipts, how many, the first and the last; `left_as` is the state of a group whose newest receipt it is.
 OPERATORS = _operators()

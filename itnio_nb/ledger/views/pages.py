@@ -112,13 +112,10 @@ class LedgerPages:
 
         They show how this server writes names and numbers: see `Inventory.learn_writing`.
         """
-        found = {
-            app_id: self._read(CREATED_RECEIPTS, app_id=app_id, **_key(account))["receipt"].tolist()
-            for app_id in self.applications(account)
-        }
-        tables = {
-            app_id: self._read(GROUPS_OF_RECEIPTS, receipts=numbers) for app_id, numbers in found.items() if numbers
-        }
+        self._control.expire_claims()
+        read, applications = self._database.read_table, self.applications(account)
+        found = {one: read(CREATED_RECEIPTS, app_id=one, **_key(account))["receipt"].tolist() for one in applications}
+        tables = {app_id: read(GROUPS_OF_RECEIPTS, receipts=numbers) for app_id, numbers in found.items() if numbers}
         return {app_id: list(phone_groups(table)) for app_id, table in tables.items()}
 
     def _read(self, query: sa.Select[tuple[object, ...]], **parameters: object) -> pd.DataFrame:

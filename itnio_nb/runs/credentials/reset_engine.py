@@ -15,11 +15,12 @@ from itnio_nb.api.client import Client
 from itnio_nb.api.models import ResetReceipt, ResetState, now
 from itnio_nb.api.statuses import NOT_EXISTING, reset_outcome
 from itnio_nb.api.text import plural
-from itnio_nb.errors import ItnioError, LostLedgerError
+from itnio_nb.errors import ItnioError
 from itnio_nb.ledger.database.database import Owner
 from itnio_nb.ledger.ledger import Ledger
 from itnio_nb.ledger.resets import ResetPhone, ResetRequest
 from itnio_nb.runs.sending.dispatcher import CircuitBreaker, Dispatcher
+from itnio_nb.runs.sending.ownership import lost_error
 from itnio_nb.runs.sending.pace import DEFAULT_WORKERS, RateLimiter, RunOptions
 
 _FLUSH = 0.05  # seconds for which outcomes are gathered at most
@@ -128,7 +129,7 @@ class ResetEngine:
             raise
         dispatcher.close()
         if not self._owner.is_sure():
-            raise LostLedgerError(f"The ledger {self._ledger.address} does not answer: nothing is sent without it.")
+            raise lost_error(self._ledger)
         if (fatal := dispatcher.fatal_receipt or next(iter(self._closed_apps.values()), None)) is not None:
             status = f"status {fatal.status}, " if fatal.status else ""
             self._notes.append(f"It stopped itself ({status}{fatal.reason}). {fatal.advice}")

@@ -61,7 +61,7 @@ class Ownership:
     def require_sure(self) -> None:
         """Raise `LostLedgerError` where others may take this owner for dead."""
         if not self.is_sure():
-            raise LostLedgerError(f"The ledger {self._ledger.address} does not answer: nothing is sent without it.")
+            raise lost_error(self._ledger)
 
     def guarded(self, send: Callable[[S], R]) -> Callable[[S], R | None]:
         """Return `send` that returns None and sends nothing where others may take this owner for dead."""
@@ -119,3 +119,8 @@ class Ownership:
         with suppress(LostLedgerError):
             return self._store.run_info(self._id, "stops")["stops"] or 0
         return 0
+
+
+def lost_error(ledger: Ledger) -> LostLedgerError:
+    """Return what to raise where others may take an owner for dead."""
+    return LostLedgerError(f"The ledger {ledger.address} does not answer: nothing is sent without it.")
